@@ -1,0 +1,92 @@
+"""Search a photo collection by text or by example, and find captions for a picture.
+
+    from retrieval import Library
+
+    with Library.create("indexes/holidays") as library:
+        library.index(["~/Pictures/holidays"])
+        answer = library.search("a dog on the beach", k=5)
+
+Everything else of the public surface is in `__all__`; nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .app import Library, check, evaluate
+    from .config import Settings
+    from .errors import (
+        LibraryDamaged,
+        LibraryError,
+        LibraryLocked,
+        LibraryNotFound,
+        LibraryReadOnly,
+        LibraryVersionError,
+        ModelError,
+        ModelUnavailable,
+        PictureError,
+        RetrievalError,
+        SourceError,
+        StorageFull,
+        UsageError,
+    )
+    from .records import Answer, Hit, Item, Problem, Report, Status
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    ".app": ("Library", "check", "evaluate"),
+    ".config": ("Settings",),
+    ".errors": (
+        "LibraryDamaged",
+        "LibraryError",
+        "LibraryLocked",
+        "LibraryNotFound",
+        "LibraryReadOnly",
+        "LibraryVersionError",
+        "ModelError",
+        "ModelUnavailable",
+        "PictureError",
+        "RetrievalError",
+        "SourceError",
+        "StorageFull",
+        "UsageError",
+    ),
+    ".records": ("Answer", "Hit", "Item", "Problem", "Report", "Status"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Answer",
+    "Hit",
+    "Item",
+    "Library",
+    "LibraryDamaged",
+    "LibraryError",
+    "LibraryLocked",
+    "LibraryNotFound",
+    "LibraryReadOnly",
+    "LibraryVersionError",
+    "ModelError",
+    "ModelUnavailable",
+    "PictureError",
+    "Problem",
+    "Report",
+    "RetrievalError",
+    "Settings",
+    "SourceError",
+    "Status",
+    "StorageFull",
+    "UsageError",
+    "check",
+    "evaluate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        from importlib import import_module
+
+        return getattr(import_module(_HOME[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

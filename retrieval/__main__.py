@@ -1,0 +1,5 @@
+"""`python -m retrieval` is `retrieval`."""
+
+from .cli import main
+
+main()

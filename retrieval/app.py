@@ -1,0 +1,314 @@
+"""The composition root: settings -> a wired `Library`. The only chooser of concrete classes, each imported lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from . import config
+from .config import Settings
+from .errors import LibraryNotFound, ModelError, UsageError
+from .records import Answer, ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, silent
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .encoders import Encoder
+    from .indexing import Indexer
+    from .library import Holdings
+    from .records import Evaluation, Finding, Item, ModelInfo, Plan, Problem, Report, Space, Status, Step, Vectors
+    from .search import Searcher
+    from .sources.folders import Rules
+    from .vectors import VectorIndex
+
+
+def encoder(settings: Settings, model: str) -> Encoder:
+    """The encoder of a model's spelling.
+
+    Raises:
+        ModelError: unknown or broken; ModelUnavailable: not on this machine.
+    """
+    if model == "colours":
+        from .encoders.colours import Colours
+
+        return Colours()
+    from .encoders.openclip import OpenClip
+
+    return OpenClip.load(model, settings.device, settings.precision)
+
+
+def vector_engine() -> type[VectorIndex]:
+    """The vector index that libraries use."""
+    from .vectors.faiss import Faiss
+
+    return Faiss
+
+
+@dataclass
+class Library:
+    """A library with everything that works on it. Use it as a context manager, or call `close`.
+
+    with Library.open("indexes/holidays") as library:
+        for hit in library.search("a dog on the beach", k=3).hits:
+            print(hit.score, hit.path)
+    """
+
+    holdings: Holdings
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self._encoders: dict[str, Encoder] = {}
+
+    @classmethod
+    def open(cls, path: str | Path | None = None, settings: Settings | None = None, *, read_only: bool = False) -> Self:
+        """Open a library; without `path`, the default one (see `config.default_index`).
+
+        Raises:
+            LibraryNotFound, LibraryVersionError, LibraryDamaged: it cannot be opened.
+        """
+        from .library import Holdings
+
+        settings = settings or config.load()
+        return cls(Holdings.open(place(path, settings), vector_engine(), read_only=read_only), settings)
+
+    @classmethod
+    def create(cls, path: str | Path | None = None, settings: Settings | None = None) -> Self:
+        """Open a library, making an empty one where there is none.
+
+        Raises:
+            LibraryError: the place holds something else or cannot be written.
+        """
+        from .library import Holdings
+
+        settings = settings or config.load()
+        return cls(Holdings.create(place(path, settings), vector_engine()), settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the library's files."""
+        self.holdings.close()
+
+    @property
+    def path(self) -> Path:
+        """The library's folder."""
+        return self.holdings.path
+
+    # --- writing -------------------------------------------------------------------------------------------
+
+    def index(
+        self,
+        folders: Sequence[str | Path],
+        captions: Sequence[str | Path | tuple[str | Path, str | Path]] = (),
+        *,
+        rules: Rules | None = None,
+        retry: bool = False,
+        progress: Callable[[Step], None] = silent,
+    ) -> Report:
+        """Bring the library up to date with folders (or single pictures) and caption files.
+
+        A caption file may come with the folder that its picture names are relative to. With another model than
+        before (`Settings.model`) everything is encoded anew; the old embeddings answer until the new ones are whole.
+
+        Raises:
+            SourceError: a folder or caption file cannot be read. One bad picture is a problem in the report instead.
+            LibraryLocked: another process writes.
+            StorageFull: the disk is full; what was committed is kept.
+        """
+        pairs = [(entry, None) if isinstance(entry, str | Path) else entry for entry in captions]
+        tables = [(Path(table), Path(images) if images else None) for table, images in pairs]
+        return self.indexer(rules, retry, progress).run([Path(folder) for folder in folders], tables)
+
+    def plan(self, folders: Sequence[str | Path], *, rules: Rules | None = None, retry: bool = False) -> Plan:
+        """What `index` would do to these folders; nothing is changed."""
+        return self.indexer(rules, retry, silent).plan([Path(folder) for folder in folders])
+
+    def remove(self, paths: Sequence[str | Path]) -> int:
+        """Forget files and folders (never touching them); how many files there were.
+
+        Raises:
+            UsageError: the library has nothing at one of the paths.
+        """
+        with self.holdings.writer("retrieval remove"):
+            with self.holdings.writing() as catalog:
+                removed = 0
+                for path in (Path(each).absolute() for each in paths):
+                    below = catalog.below(path)
+                    known = path in catalog.roots() or any(path in (p, *p.parents) for p in catalog.problems())
+                    if not below and not known:
+                        raise UsageError(f"the library has nothing at {path}; nothing was removed")
+                    removed += catalog.remove_items(below)
+                    catalog.clear_problems([p for p in catalog.problems() if path in (p, *p.parents)])
+                    catalog.drop_roots([root for root in catalog.roots() if path in (root, *root.parents)])
+                catalog.drop_orphans()
+            self.holdings.save_vectors()
+        return removed
+
+    # --- reading -------------------------------------------------------------------------------------------
+
+    def search(self, text: str, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
+        """The k pictures that fit the words best; `within` keeps those whose path fits one of these globs.
+
+        Raises:
+            UsageError: an empty text, or `k` below one.
+        """
+        return self.query(ByText(text), k, within=within)
+
+    def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
+        """The k pictures most like a picture file, in the library or not, or the bytes of one.
+
+        Raises:
+            PictureError: it cannot be used.
+        """
+        return self.query(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image)), k, within=within)
+
+    def similar(self, item: int, k: int = 10) -> Answer:
+        """The k pictures most like one of the library's own, without itself."""
+        return self.query(ByItem(item), k)
+
+    def search_vector(self, vector: Vectors, k: int = 10) -> Answer:
+        """The k pictures nearest to an embedding of the library's model, (dimensions,)."""
+        return self.query(ByVector(vector), k)
+
+    def captions(self, image: str | Path | bytes, k: int = 10) -> Answer:
+        """The k texts of the library that fit a picture best."""
+        return self.query(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image)), k, Kind.TEXT)
+
+    def query(self, query: Query, k: int = 10, kind: Kind = Kind.PICTURE, *, within: Sequence[str] = ()) -> Answer:
+        """Any query (see `records.Query`) for pictures or texts."""
+        return self.searcher().search(query, k, kind, tuple(within))
+
+    def __iter__(self) -> Iterator[Item]:
+        with self.holdings.reading() as catalog:
+            yield from catalog.items()
+
+    def __len__(self) -> int:
+        return self.status().items
+
+    def status(self) -> Status:
+        """What the library holds."""
+        return self.holdings.status()
+
+    def problems(self) -> list[Problem]:
+        """The files that could not be used, with their reasons."""
+        with self.holdings.reading() as catalog:
+            return [problem for problem, _, _ in catalog.problems().values()]
+
+    def thumbnails(self, contents: Sequence[int]) -> dict[int, bytes]:
+        """Small WebP pictures of these contents (`Hit.content`)."""
+        with self.holdings.reading() as catalog:
+            return catalog.thumbnails(contents)
+
+    # --- the parts -----------------------------------------------------------------------------------------
+
+    def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Step], None]) -> Indexer:
+        """The write path, wired."""
+        from .indexing import Indexer, Options
+        from .sources.folders import Rules
+
+        options = Options(
+            rules=rules or Rules(),
+            retry=retry,
+            batch_size=self.settings.batch_size,
+            threads=self.settings.threads,
+            max_megapixels=self.settings.max_megapixels,
+        )
+        return Indexer(self.holdings, self._encoder(self.settings.model or self._model()), options, progress)
+
+    def searcher(self) -> Searcher:
+        """The read path, wired."""
+        from .search import Searcher
+
+        return Searcher(self.holdings, self._encoder_of, self.settings.max_megapixels)
+
+    def _model(self) -> str:
+        """The model that serves, or the built-in one in a new library."""
+        try:
+            return self.holdings.serving()[1].model
+        except LibraryNotFound:
+            return "builtin"
+
+    def _encoder(self, model: str) -> Encoder:
+        if model not in self._encoders:
+            self._encoders[model] = encoder(self.settings, model)
+        return self._encoders[model]
+
+    def _encoder_of(self, space: Space) -> Encoder:
+        found = self._encoder(space.model)
+        if found.space != space:
+            raise ModelError(
+                f"the weights of {space.model} have changed since {self.path} was indexed; "
+                "run `retrieval index` on its folders to encode them anew"
+            )
+        return found
+
+
+def place(path: str | Path | None, settings: Settings) -> Path:
+    """Where the library is: the path, else the settings', else the default."""
+    return Path(path) if path else settings.index or config.default_index()
+
+
+def check(path: str | Path | None = None, settings: Settings | None = None, *, repair: bool = False) -> list[Finding]:
+    """Whether a library agrees with itself; with `repair`, mended where possible (see `repair.check`)."""
+    from .repair import check
+
+    return check(place(path, settings or config.load()), vector_engine(), repair=repair)
+
+
+def evaluate(
+    captions: str | Path,
+    images: str | Path,
+    settings: Settings | None = None,
+    progress: Callable[[Step], None] = silent,
+) -> Evaluation:
+    """Recall and MRR of `Settings.model` on a caption file, both ways; needs no library.
+
+    Raises:
+        SourceError: the file or all its pictures cannot be read.
+    """
+    from .evaluate import evaluate
+
+    settings = settings or config.load()
+    return evaluate(
+        encoder(settings, settings.model or "builtin"),
+        Path(captions),
+        Path(images),
+        batch_size=settings.batch_size,
+        threads=settings.threads,
+        progress=progress,
+    )
+
+
+def models(*, everything: bool = False) -> list[ModelInfo]:
+    """The table of models; with `everything`, open_clip's whole list too."""
+    from .encoders import listing
+
+    return listing.everything() if everything else listing.known()
+
+
+def pull(model: str) -> Path:
+    """Fetch a model; where its files are.
+
+    Raises:
+        ModelError: unknown; ModelUnavailable: no network.
+    """
+    from .encoders import hub
+    from .encoders.names import ModelName
+
+    return hub.pull(ModelName.parse(model))
+
+
+def configure(**flags: object) -> Settings:
+    """Settings from flags, the environment and the TOML file."""
+    return config.load(None, **flags)
+
+
+__all__ = ["Library", "check", "configure", "encoder", "evaluate", "models", "place", "pull"]

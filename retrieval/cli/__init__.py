@@ -1,0 +1,83 @@
+"""The command line: parse, call `app`, show. Each command is a file here, imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+
+import click
+
+from .. import __version__
+from ..errors import RetrievalError
+
+COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
+    "index": "Index folders of pictures and caption files.",
+    "search": "Find pictures by words or by example.",
+    "captions": "Find the library's texts that fit a picture.",
+    "status": "Show what the library holds.",
+    "remove": "Forget files or folders (the files stay).",
+    "models": "List models, or fetch one.",
+    "eval": "Measure a model on a caption file.",
+    "check": "Check that the library agrees with itself, and repair it.",
+}
+
+EPILOG = """
+\b
+First steps:
+  retrieval index ~/Pictures
+  retrieval search "a dog on the beach"
+  retrieval search --image dog.jpg
+\b
+Exit codes:
+  0 done   1 nothing found, or `check` found something   2 wrong usage
+  3 library   4 model   5 input file or folder   6 disk full   130 Ctrl-C
+\b
+Shell completion (bash; zsh and fish alike):
+  eval "$(_RETRIEVAL_COMPLETE=bash_source retrieval)"
+"""
+
+
+class Commands(click.Group):
+    """A group that knows its commands' names and first lines without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's
+        """In the order people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
+        """Import the command's file."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f".{cmd_name}_command", __name__).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
+        """From the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="retrieval")
+def cli() -> None:
+    """Search your photos by words or by example, and find captions for a picture: offline, on your machine."""
+
+
+def main() -> None:
+    """The entry point: errors become one line and an exit code."""
+    warnings.filterwarnings("ignore")  # for people there are errors and notes; libraries' warnings are for us
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except RetrievalError as exc:
+        click.echo(f"retrieval: {exc}", err=True)
+        sys.exit(exc.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("retrieval: stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: no one is left to tell
+        sys.exit(0)

@@ -1,0 +1,33 @@
+"""What `search` and `captions` share: an answer shown in the way that was asked for."""
+
+from __future__ import annotations
+
+import sys
+
+from .. import app
+from ..records import Answer
+from .options import View
+from .output import note, print_answer, print_json, print_paths, show_path
+
+
+def show(library: app.Library, answer: Answer, view: View) -> None:
+    """Print an answer, write its contact sheet; exit code 1 when there is no hit."""
+    if view.as_json:
+        print_json(answer)
+    elif view.paths or view.null:
+        print_paths([hit.path for hit in answer.hits if hit.path is not None], null=view.null)
+    else:
+        print_answer(answer)
+    if view.preview or view.sheet:
+        thumbnails = library.thumbnails([hit.content for hit in answer.hits])
+        if view.preview:
+            from .preview import preview
+
+            preview(answer, thumbnails)
+        if view.sheet:
+            from .sheet import write
+
+            write(answer, thumbnails, view.sheet)
+            note(f"contact sheet: {show_path(view.sheet)}")
+    if not answer.hits:
+        sys.exit(1)

@@ -1,0 +1,155 @@
+"""`retrieval index`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from .. import app
+from ..config import Settings
+from ..errors import SourceError, UsageError
+from ..records import Plan, Report
+from ..sources.folders import Rules
+from ..sources.lists import read_paths
+from .options import (
+    BATCH_SIZE,
+    DEVICE,
+    INDEX,
+    MODEL,
+    PATH,
+    PRECISION,
+    WORKERS,
+    json_option,
+    packed,
+    settings_options,
+)
+from .output import note, print_json, show_path
+from .progress import progress
+
+SHOWN = 5  # problems that are listed at the end of a run
+
+
+@dataclass(frozen=True)
+class Input:
+    """What is to be indexed."""
+
+    folders: tuple[Path, ...]
+    captions: tuple[Path, ...]
+    images: Path | None
+    stdin: bool
+
+    def places(self) -> list[Path]:
+        """Folders and files, checked to be there; what a list on standard input names in vain is left out, aloud.
+
+        Raises:
+            UsageError: nothing was named. SourceError: a folder is not there.
+        """
+        named = [folder.expanduser() for folder in self.folders]
+        for place in named:
+            if not place.exists():
+                raise SourceError(f"{show_path(place)} does not exist; give a folder of pictures or a picture file")
+        listed = read_paths(sys.stdin.buffer) if self.stdin else []
+        for place in [place for place in listed if not place.exists()]:
+            note(f"not there, left out: {show_path(place)}")
+            listed.remove(place)
+        if not named and not listed and not self.captions:
+            raise UsageError("name at least one folder of pictures (or --captions FILE, or --stdin)")
+        return named + listed
+
+    def tables(self) -> list[Path | tuple[Path, Path]]:
+        """The caption files, with the folder of their pictures where one was given."""
+        return [(table, self.images) if self.images else table for table in self.captions]
+
+
+@click.command(name="index")
+@packed(
+    "given",
+    Input,
+    click.argument("folders", nargs=-1, type=PATH),
+    click.option("--captions", multiple=True, type=PATH, help="A caption file: CSV, JSONL or COCO JSON."),
+    click.option("--images", type=PATH, help="The folder that the caption files' picture names are relative to."),
+    click.option("--stdin", is_flag=True, help="Read paths from standard input, one a line or ended by NUL."),
+)
+@packed(
+    "rules",
+    Rules,
+    click.option("--include", multiple=True, metavar="GLOB", help="Only files whose name or path fits."),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name or path fits."),
+    click.option("--hidden", is_flag=True, help="Hidden files and folders too."),
+)
+@click.option("--retry", is_flag=True, help="Try files again that failed before.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@settings_options(INDEX, MODEL, DEVICE, PRECISION, BATCH_SIZE, WORKERS)
+@json_option
+def command(
+    given: Input, rules: Rules, retry: bool, dry_run: bool, quiet: bool, settings: Settings, as_json: bool
+) -> None:
+    """Index FOLDERS of pictures (or single files) and caption files.
+
+    Only new and changed files are read; moved files and copies cost nothing; what is gone leaves the library. A file
+    that cannot be used is reported with its reason (`retrieval status --problems`) and tried again when it changes.
+    Ctrl-C is safe at any moment: the next run goes on where this one stopped.
+
+    \b
+    Examples:
+      retrieval index ~/Pictures
+      retrieval index photos --captions captions.csv --images photos
+      retrieval index ~/Pictures --exclude 'screenshots/*' --dry-run
+      find . -name '*.jpg' -print0 | retrieval index --stdin
+      retrieval index ~/Pictures --model ViT-B-32/openai
+    """
+    places = given.places()
+    with app.Library.create(None, settings) as library:
+        note(f"library: {show_path(library.path)}")
+        if dry_run:
+            plan = library.plan(places, rules=rules, retry=retry)
+            print_json(plan) if as_json else _show_plan(plan)
+            return
+        with progress(quiet=quiet or as_json) as show:
+            report = library.index(places, given.tables(), rules=rules, retry=retry, progress=show)
+        print_json(report) if as_json else _show_report(report)
+    if report.interrupted:
+        note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
+        sys.exit(130)
+
+
+def _show_plan(plan: Plan) -> None:
+    rows = {
+        "new": len(plan.added),
+        "changed": len(plan.changed),
+        "to try again": len(plan.retried),
+        "not known to this model": len(plan.unembedded),
+        "unchanged": plan.unchanged,
+        "failed before": plan.failed_before,
+        "gone": len(plan.gone),
+        "problems": len(plan.problems),
+    }
+    for name, count in rows.items():
+        if count:
+            click.echo(f"{count:>8}  {name}")
+    click.echo("nothing was changed (--dry-run)" if any(rows.values()) else "no pictures found")
+
+
+def _show_report(report: Report) -> None:
+    parts = {
+        "new": report.added,
+        "changed": report.changed,
+        "moved": report.moved,
+        "copies": report.duplicates,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "captions": report.captions,
+    }
+    said = ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "no pictures found"
+    click.echo(f"{said}; {report.encoded} pictures encoded in {report.seconds:.1f} s ({report.rate:.0f}/s)")
+    for problem in report.problems[:SHOWN]:
+        note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
+    if report.problems:
+        counts = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
+        note(f"{len(report.problems)} could not be used ({counts}); `retrieval status --problems` lists them")
+    if report.failed_before:
+        note(f"{report.failed_before} failed before and have not changed; --retry tries them again")

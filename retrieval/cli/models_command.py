@@ -1,0 +1,69 @@
+"""`retrieval models` and `retrieval models pull`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from .. import app
+from ..records import ModelInfo
+from .options import json_option
+from .output import note, print_json
+
+
+@click.group(name="models", invoke_without_command=True)
+@click.option("--all", "everything", is_flag=True, help="Every architecture and tag that open_clip lists.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
+    """List models: the built-in one, those on this machine, and those worth knowing.
+
+    \b
+    Examples:
+      retrieval models
+      retrieval models --all --json
+      retrieval models pull ViT-B-32-256/datacomp_s34b_b86k
+      retrieval index ~/Pictures --model ViT-B-32-256/datacomp_s34b_b86k
+    """
+    if ctx.invoked_subcommand is None:
+        rows = app.models(everything=everything)
+        print_json(rows) if as_json else _show(rows)
+
+
+@command.command()
+@click.argument("name")
+def pull(name: str) -> None:
+    """Fetch the model NAME, so that it can be used without network; a broken download goes on where it stopped."""
+    where = app.pull(name)
+    note(f"{name} is here: {where}")
+
+
+def _show(rows: list[ModelInfo]) -> None:
+    columns = ("model", "params", "dim", "px", "languages", "licence", "download", "here", "note")
+    lines = [_line(row) for row in rows]
+    if not sys.stdout.isatty():
+        for line in (columns, *lines):
+            click.echo("\t".join(line))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)
+
+
+def _line(row: ModelInfo) -> tuple[str, ...]:
+    return (
+        row.name,
+        f"{row.parameters:.0f} M" if row.parameters else "",
+        str(row.dimensions or ""),
+        str(row.image_size or ""),
+        row.languages,
+        row.licence,
+        f"{row.download:,.0f} MB" if row.download else "",
+        "yes" if row.installed else "",
+        row.note,
+    )

@@ -1,0 +1,84 @@
+"""Options that several commands share, and the values they become: `Settings` and a `View`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..config import load
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+INDEX = click.option(
+    "--index",
+    type=PATH,
+    help="The library's folder.  [default: $RETRIEVAL_INDEX, ./indexes/default or the user's data folder]",
+)
+MODEL = click.option("--model", help="builtin, ARCH/TAG, ARCH/FILE, hf-hub:ORG/NAME or local-dir:PATH.")
+DEVICE = click.option("--device", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
+PRECISION = click.option("--precision", help="auto, float32, bfloat16 or float16.  [default: auto, by measuring]")
+BATCH_SIZE = click.option("--batch-size", type=int, help="Pictures a call of the model.  [default: 32]")
+WORKERS = click.option("--workers", type=int, help="Threads that decode pictures.  [default: one a core]")
+
+
+@dataclass(frozen=True)
+class View:
+    """How an answer is shown."""
+
+    k: int
+    as_json: bool
+    paths: bool
+    null: bool
+    sheet: Path | None
+    preview: bool
+
+
+VIEW = (
+    click.option("-k", "k", type=int, default=10, show_default=True, help="How many hits."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON (documented in docs/json.md)."),
+    click.option("-p", "--paths", is_flag=True, help="Print paths only, one a line."),
+    click.option("-0", "--null", is_flag=True, help="Print paths only, each ended by NUL, for `xargs -0`."),
+    click.option("--sheet", type=PATH, help="Write a contact sheet with scores: a .html or .png file."),
+    click.option("--preview", is_flag=True, help="Show the pictures in the terminal (kitty, iTerm2, sixel)."),
+)
+
+
+def settings_options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """These options, as one argument `settings: Settings` of the command."""
+    return packed("settings", lambda **flags: load(None, **flags), *options)
+
+
+def view_options(command: F) -> F:
+    """`-k`, `--json`, `--paths` ..., as one argument `view: View` of the command."""
+    return packed("view", View, *VIEW)(command)
+
+
+def json_option(command: F) -> F:
+    """`--json`, for commands whose answer is not a list of hits."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON (documented in docs/json.md).")(command)
+
+
+def packed(name: str, make: Callable[..., Any], *options: Callable[[F], F]) -> Callable[[F], F]:
+    """Options whose values reach the command as one argument, made of them by `make`."""
+
+    def decorate(command: F) -> F:
+        names: list[str] = []
+
+        @functools.wraps(command)
+        def run(**given: Any) -> Any:
+            parts = {option: given.pop(option) for option in names}
+            return command(**given, **{name: make(**parts)})
+
+        before = len(getattr(run, "__click_params__", []))
+        for option in reversed(options):
+            run = option(run)
+        names += [parameter.name for parameter in run.__click_params__[before:]]  # type: ignore[attr-defined]  # click's
+        return run  # type: ignore[return-value]  # a function like `command`
+
+    return decorate

@@ -1,0 +1,110 @@
+"""How answers look: a table on a terminal, tab-separated lines in a pipe, JSON for programs.
+
+Knows values and terminals; does not know where the values come from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..records import Answer, Kind
+
+
+def plain(value: Any) -> Any:
+    """Any value of this package as JSON has it. Bytes of paths that are not UTF-8 are escaped as `\\xNN`."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Path):
+        return show_path(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return value
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+
+
+def show_path(path: Path) -> str:
+    """A path for people: relative when that is shorter, strange bytes escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def note(text: str) -> None:
+    """A line for people, beside the answer."""
+    click.echo(text, err=True)
+
+
+def print_paths(paths: list[Path], *, null: bool) -> None:
+    """Paths as the system has them, for the next program."""
+    end = b"\0" if null else b"\n"
+    sys.stdout.buffer.write(b"".join(os.fsencode(path) + end for path in paths))
+    sys.stdout.buffer.flush()
+
+
+def print_answer(answer: Answer) -> None:
+    """The hits: a table on a terminal, `score<TAB>path<TAB>text` lines elsewhere."""
+    if not sys.stdout.isatty():
+        for hit in answer.hits:
+            path = show_path(hit.path) if hit.path else ""
+            columns = (path, hit.text) if hit.kind is Kind.PICTURE else (hit.text, path)
+            click.echo("\t".join((f"{hit.score:.4f}", *(" ".join(column.split()) for column in columns))))
+    elif answer.hits:
+        _table(answer)
+    kind = "texts" if answer.hits and answer.hits[0].kind is Kind.TEXT else "pictures"
+    for line in answer.notes:
+        note(f"note: {line}")
+    note(f"{len(answer.hits)} of {answer.searched} {kind}, {answer.seconds:.2f} s, model {answer.model}")
+
+
+def _table(answer: Answer) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    texts = answer.hits[0].kind is Kind.TEXT
+    table = Table(title=Text(answer.query[:100]), title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("score", justify="right")
+    table.add_column("text" if texts else "picture", overflow="fold")
+    table.add_column("picture" if texts else "caption", overflow="fold", style="dim")
+    for hit in answer.hits:
+        more = f"  (+{len(hit.copies)} more)" if hit.copies else ""
+        path = _nearby(hit.path) + more if hit.path else ""
+        columns = (hit.text, path) if texts else (path, hit.text[:120])
+        table.add_row(str(hit.rank), f"{hit.score:.3f}", *(Text(column) for column in columns))
+    Console().print(table)
+
+
+def _nearby(path: Path) -> str:
+    try:
+        return show_path(path.relative_to(Path.cwd()))
+    except ValueError:
+        return show_path(path)
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

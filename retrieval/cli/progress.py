@@ -1,0 +1,75 @@
+"""Progress of long work on standard error: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from ..records import Step
+
+EVERY = 10.0  # seconds between plain lines
+
+
+class Show(Protocol):
+    """Told of every step."""
+
+    def __call__(self, step: Step) -> None:  # noqa: D102  # the class says it
+        ...
+
+
+@contextmanager
+def progress(*, quiet: bool = False) -> Iterator[Show]:
+    """Show steps while the block runs."""
+    if quiet:
+        yield lambda step: None  # noqa: ARG005  # a step that no one looks at
+    elif sys.stderr.isatty():
+        with _bars() as show:
+            yield show
+    else:
+        yield _Lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:>9}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, tuple[TaskID, float]] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def show(step: Step) -> None:
+            if step.task not in tasks:
+                tasks[step.task] = (bars.add_task(step.task, total=step.total, rate=""), time.monotonic())
+            task, started = tasks[step.task]
+            rate = step.done / max(time.monotonic() - started, 1e-3)
+            bars.update(task, completed=step.done, total=step.total, rate=f"{rate:,.0f}/s")
+
+        yield show
+
+
+class _Lines:
+    """A line each ten seconds, and one at the end of a task that took that long."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+        self.started = {"": self.last}
+
+    def __call__(self, step: Step) -> None:
+        now = time.monotonic()
+        self.started.setdefault(step.task, now)
+        if now - self.last < EVERY:
+            return
+        self.last = now
+        rate = step.done / max(now - self.started[step.task], 1e-3)
+        of = f" of {step.total}" if step.total is not None else ""
+        print(f"{step.task}: {step.done}{of}, {rate:,.0f}/s", file=sys.stderr, flush=True)

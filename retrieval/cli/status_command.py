@@ -1,0 +1,56 @@
+"""`retrieval status`."""
+
+from __future__ import annotations
+
+import click
+
+from .. import app
+from ..config import Settings
+from ..records import Status
+from .options import INDEX, json_option, settings_options
+from .output import print_json, show_path, size
+
+
+@click.command(name="status")
+@settings_options(INDEX)
+@click.option("--problems", is_flag=True, help="List the files that could not be used, with their reasons.")
+@json_option
+def command(settings: Settings, problems: bool, as_json: bool) -> None:
+    """Show what the library holds: pictures, texts, models, problems.
+
+    \b
+    Examples:
+      retrieval status
+      retrieval status --problems
+    """
+    with app.Library.open(None, settings) as library:
+        if problems:
+            found = library.problems()
+            if as_json:
+                print_json(found)
+            else:
+                for problem in found:
+                    click.echo(f"{show_path(problem.path)}\t{problem.reason}\t{problem.message}")
+                click.echo(f"{len(found)} problems", err=True)
+            return
+        status = library.status()
+        print_json(status) if as_json else _show(status)
+
+
+def _show(status: Status) -> None:
+    serving = status.serving
+    rows = {
+        "library": f"{show_path(status.path)} ({size(status.bytes)})",
+        "pictures": f"{status.items} files, {status.pictures} different pictures",
+        "texts": f"{status.texts}, linked {status.captions} times",
+        "model": f"{serving.model}, {serving.dimensions} dimensions" if serving else "none yet",
+        "folders": ", ".join(show_path(root) for root in status.roots) or "none",
+        "problems": f"{status.problems}" + (" (--problems lists them)" if status.problems else ""),
+    }
+    waiting = [space.model for space in status.spaces if space != serving]
+    if waiting:
+        rows["other models"] = ", ".join(waiting)
+    if status.writer:
+        rows["writing now"] = status.writer
+    for name, value in rows.items():
+        click.echo(f"{name:>12}  {value}")

@@ -1,0 +1,96 @@
+"""Settings: from flags, else the environment, else one TOML file. The only reader of `os.environ`.
+
+Knows names and defaults; does not know models or engines.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import platformdirs
+
+from .errors import UsageError
+
+VARIABLES = {
+    "index": "RETRIEVAL_INDEX",
+    "model": "RETRIEVAL_MODEL",
+    "device": "RETRIEVAL_DEVICE",
+    "precision": "RETRIEVAL_PRECISION",
+    "batch_size": "RETRIEVAL_BATCH_SIZE",
+    "workers": "RETRIEVAL_WORKERS",
+    "max_megapixels": "RETRIEVAL_MAX_MEGAPIXELS",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a library is opened and a model is run."""
+
+    index: Path | None = None  # None: see `default_index`
+    model: str = ""  # "": the library's own, `builtin` for a new one
+    device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
+    precision: str = "auto"  # auto, float32, bfloat16, float16
+    batch_size: int = 32  # pictures a call of the model
+    workers: int = 0  # decoding threads; 0: one a core, at most 8
+    max_megapixels: float = 250.0  # larger pictures are refused before they are decoded
+
+    @property
+    def threads(self) -> int:
+        """How many threads decode pictures."""
+        return self.workers or min(8, os.cpu_count() or 1)
+
+
+def config_file() -> Path:
+    """The TOML file that is read when it exists."""
+    return Path(os.environ.get("RETRIEVAL_CONFIG") or platformdirs.user_config_path("retrieval") / "config.toml")
+
+
+def default_index(environment: Mapping[str, str] | None = None) -> Path:
+    """Where the library lives when no one says: the environment, `./indexes/default`, the user's data folder."""
+    environment = os.environ if environment is None else environment
+    if environment.get("RETRIEVAL_INDEX"):
+        return Path(environment["RETRIEVAL_INDEX"])
+    if Path("indexes").is_dir():
+        return Path("indexes") / "default"
+    return platformdirs.user_data_path("retrieval") / "default"
+
+
+def load(environment: Mapping[str, str] | None = None, **flags: object) -> Settings:
+    """Settings from `flags` (None means not given), the environment and the TOML file, in this order.
+
+    Raises:
+        UsageError: a value of the wrong type, an unknown name in the file, or a file that is not TOML.
+    """
+    environment = os.environ if environment is None else environment
+    found: dict[str, object] = _from_file(config_file())
+    found |= {name: environment[variable] for name, variable in VARIABLES.items() if environment.get(variable)}
+    found |= {name: value for name, value in flags.items() if value is not None}
+    settings = replace(Settings(), **{name: _typed(name, value) for name, value in found.items()})  # type: ignore[arg-type]  # _typed gives each field its own type
+    if settings.batch_size < 1:
+        raise UsageError(f"batch_size must be at least 1, got {settings.batch_size}")
+    return settings
+
+
+def _from_file(path: Path) -> dict[str, object]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise UsageError(f"cannot read the settings in {path}: {exc}") from exc
+    unknown = set(found) - {field.name for field in fields(Settings)}
+    if unknown:
+        raise UsageError(f"{path}: unknown setting {sorted(unknown)[0]!r}; known: {', '.join(VARIABLES)}")
+    return found
+
+
+def _typed(name: str, value: object) -> object:
+    kind = {"index": Path, "batch_size": int, "workers": int, "max_megapixels": float}.get(name, str)
+    try:
+        return kind(value)
+    except (TypeError, ValueError) as exc:
+        raise UsageError(f"{VARIABLES[name]} (or {name}): {value!r} is not a number") from exc

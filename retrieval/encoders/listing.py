@@ -1,0 +1,67 @@
+"""The table of models: known ones from `known.toml`, open_clip's whole list, and which are on this machine.
+
+Knows names and files; loads no model.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+from ..errors import ModelError
+from ..records import ModelInfo
+from . import hub
+from .names import BUILTIN, ModelName
+
+TABLE = Path(__file__).parent / "known.toml"
+
+
+def known() -> list[ModelInfo]:
+    """The models worth knowing, the built-in one first."""
+    rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))["model"]
+    return [_installed(ModelInfo(**row)) for row in rows]
+
+
+def everything() -> list[ModelInfo]:
+    """`known`, then every architecture and tag that open_clip lists."""
+    import open_clip
+
+    first = known()
+    names = {info.name for info in first}
+    rest = [f"{architecture}/{tag}" for architecture, tag in open_clip.list_pretrained()]
+    return first + [_details(name) for name in rest if name not in names]
+
+
+def _details(name: str) -> ModelInfo:
+    import open_clip
+
+    config = open_clip.get_model_config(name.partition("/")[0]) or {}
+    size = config.get("vision_cfg", {}).get("image_size")
+    info = ModelInfo(name, dimensions=config.get("embed_dim"), image_size=size if isinstance(size, int) else None)
+    return _installed(info)
+
+
+def _installed(info: ModelInfo) -> ModelInfo:
+    from dataclasses import replace
+
+    if info.name == "builtin":
+        return replace(info, parameters=_parameters(BUILTIN / "open_clip_model.safetensors"), installed=True)
+    try:
+        return replace(info, installed=hub.installed(ModelName.parse(info.name)) is not None)
+    except ModelError:
+        return info
+
+
+def _parameters(weights: Path) -> float:
+    """Millions of numbers in a safetensors file, from its header."""
+    with weights.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
+    total = 0
+    for shape in shapes:
+        count = 1
+        for side in shape:
+            count *= side
+        total += count
+    return round(total / 1e6, 2)

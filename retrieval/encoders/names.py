@@ -1,0 +1,65 @@
+"""One spelling of models: `builtin`, `ARCH/TAG`, `ARCH/CHECKPOINT-FILE`, `hf-hub:ORG/NAME`, `local-dir:PATH`.
+
+Knows the spelling; does not load anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from ..errors import ModelError
+
+SPELLINGS = "builtin, ARCH/TAG, ARCH/CHECKPOINT-FILE, hf-hub:ORG/NAME or local-dir:PATH"
+BUILTIN = Path(__file__).parent / "builtin"
+
+
+class Route(Enum):
+    """Where a model's weights come from."""
+
+    TAG = "a tag of open_clip's list"
+    FILE = "a checkpoint file"
+    HUB = "a repository of the hub"
+    FOLDER = "a folder with open_clip_config.json"
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """A model's spelling, taken apart."""
+
+    spelling: str
+    route: Route
+    architecture: str = ""  # of TAG and FILE
+    tag: str = ""  # of TAG
+    repository: str = ""  # of HUB
+    path: Path = Path()  # of FILE and FOLDER
+
+    @classmethod
+    def parse(cls, spelling: str) -> ModelName:
+        """Take a spelling apart.
+
+        Raises:
+            ModelError: it is none of the five, or names a folder or file that is not there.
+        """
+        if spelling == "builtin":
+            return cls(spelling, Route.FOLDER, path=BUILTIN)
+        if spelling.startswith("local-dir:"):
+            path = Path(spelling.removeprefix("local-dir:")).expanduser().absolute()
+            if not (path / "open_clip_config.json").is_file():
+                raise ModelError(f"{spelling}: {path} has no open_clip_config.json")
+            return cls(f"local-dir:{path}", Route.FOLDER, path=path)
+        if spelling.startswith("hf-hub:"):
+            repository = spelling.removeprefix("hf-hub:")
+            if repository.count("/") != 1 or not all(repository.split("/")):
+                raise ModelError(f"{spelling!r} is not of the form hf-hub:ORG/NAME")
+            return cls(spelling, Route.HUB, repository=repository)
+        architecture, slash, rest = spelling.partition("/")
+        if not (slash and architecture and rest):
+            raise ModelError(f"{spelling!r} is no model; write {SPELLINGS} (see `retrieval models`)")
+        path = Path(rest).expanduser().absolute()
+        if path.is_file():
+            return cls(f"{architecture}/{path}", Route.FILE, architecture, path=path)
+        if "/" in rest or path.suffix in (".pt", ".pth", ".bin", ".safetensors"):
+            raise ModelError(f"{spelling}: there is no checkpoint file {path}")
+        return cls(spelling, Route.TAG, architecture, tag=rest)

@@ -1,0 +1,86 @@
+"""Everything that can go wrong and is named, as one tree; a message says what happened, to what, and what to do next.
+
+RetrievalError                      exit code of the command line
+├── UsageError                      2  a query, a number or an option that makes no sense
+├── LibraryError                    3  the library cannot serve
+│   ├── LibraryNotFound
+│   ├── LibraryVersionError            written by another version
+│   ├── LibraryDamaged                 its files are broken or disagree
+│   ├── LibraryLocked                  another process writes
+│   └── LibraryReadOnly
+├── ModelError                      4  the model cannot be had or does not fit
+│   └── ModelUnavailable               it must be downloaded and cannot be
+├── SourceError                     5  an input that was named cannot be read at all
+│   └── PictureError                   one picture, with its reason
+└── StorageFull                     6  the disk has no room
+"""
+
+from __future__ import annotations
+
+
+class RetrievalError(Exception):
+    """Any failure this package foresees; `str()` is one line made for people."""
+
+    exit_code = 1
+
+
+class UsageError(RetrievalError):
+    """What was asked makes no sense: an empty query, `k` of zero, two queries at once."""
+
+    exit_code = 2
+
+
+class LibraryError(RetrievalError):
+    """The library cannot do what was asked."""
+
+    exit_code = 3
+
+
+class LibraryNotFound(LibraryError):
+    """There is no library in this place."""
+
+
+class LibraryVersionError(LibraryError):
+    """The library was written by a version that this one cannot read."""
+
+
+class LibraryDamaged(LibraryError):
+    """A file of the library is broken beyond what opening it can mend."""
+
+
+class LibraryLocked(LibraryError):
+    """Another process is writing to the library; the message names it."""
+
+
+class LibraryReadOnly(LibraryError):
+    """The library's folder cannot be written to."""
+
+
+class ModelError(RetrievalError):
+    """A model name, checkpoint or device that cannot be used."""
+
+    exit_code = 4
+
+
+class ModelUnavailable(ModelError):
+    """The model is not on this machine and cannot be fetched now."""
+
+
+class SourceError(RetrievalError):
+    """A folder, caption file or list that cannot be read."""
+
+    exit_code = 5
+
+
+class PictureError(SourceError):
+    """One picture that cannot be used; `reason` is a short, stable word for it (see `records.Reason`)."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StorageFull(RetrievalError):
+    """The disk that holds the library has no room left; what was committed before is kept."""
+
+    exit_code = 6

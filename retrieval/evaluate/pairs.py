@@ -1,0 +1,102 @@
+"""A model held against a caption file: every caption looks for its picture, every picture for its captions.
+
+Knows files and an encoder; needs no library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..encoders import Encoder
+from ..errors import SourceError
+from ..indexing.pipeline import Reader, Ready, read_ahead
+from ..records import Caption, Evaluation, Found, Problem, Reason, Step, Vectors, silent
+from ..sources.captions import read_captions
+from .recall import best_ranks, metrics
+
+BLOCK = 1000  # queries compared at a time
+
+
+def evaluate(
+    encoder: Encoder,
+    table: Path,
+    images: Path,
+    *,
+    batch_size: int = 32,
+    threads: int = 4,
+    progress: Callable[[Step], None] = silent,
+) -> Evaluation:
+    """Recall and MRR in both directions on all pictures of `table` that can be read.
+
+    Raises:
+        SourceError: the file cannot be read, or no caption has a picture that can.
+    """
+    texts: dict[Path, list[str]] = {}
+    problems: list[Problem] = []
+    for row in read_captions(table, images):
+        if isinstance(row, Caption) and row.picture is not None:
+            texts.setdefault(row.picture, []).append(row.text)
+        else:
+            problems.append(
+                row if isinstance(row, Problem) else Problem(table, Reason.BAD_ROW, "a caption without picture")
+            )
+    pictures, rows, bad = _pictures(encoder, list(texts), batch_size, threads, progress)
+    if not pictures:
+        raise SourceError(f"none of the {len(texts)} pictures that {table} names can be read in {images}")
+    spoken = [text for path in pictures for text in texts[path]]
+    owner = np.repeat(np.arange(len(pictures)), [len(texts[path]) for path in pictures])
+    said = _texts(encoder, spoken, progress)
+    to_image = _ranks(said, rows, owner[:, None] == np.arange(len(pictures))[None])
+    to_text = _ranks(rows, said, np.arange(len(pictures))[:, None] == owner[None])
+    return Evaluation(
+        text_to_image=metrics(to_image),
+        image_to_text=metrics(to_text),
+        images=len(pictures),
+        captions=len(spoken),
+        model=encoder.space.model,
+        problems=(*problems, *bad),
+    )
+
+
+def _pictures(
+    encoder: Encoder, paths: Sequence[Path], batch_size: int, threads: int, progress: Callable[[Step], None]
+) -> tuple[list[Path], Vectors, list[Problem]]:
+    reader = Reader(encoder.prepare, encoder.least, 250.0, {})
+    good: list[Path] = []
+    rows: list[Vectors] = []
+    problems: list[Problem] = []
+    batch: list[Ready] = []
+
+    def flush() -> None:
+        if batch:
+            rows.append(encoder.images([ready.pixels for ready in batch if ready.pixels is not None]))
+            good.extend(ready.found.path for ready in batch)
+            batch.clear()
+
+    founds = (Found(path, 0, 0) for path in paths)
+    for number, (_, ready) in enumerate(read_ahead(founds, reader, threads, 2 * batch_size + threads), start=1):
+        if isinstance(ready, Problem):
+            problems.append(ready)
+        else:
+            batch.append(ready)
+        if len(batch) == batch_size:
+            flush()
+        progress(Step("pictures", number, len(paths)))
+    flush()
+    return good, np.concatenate(rows) if rows else np.empty((0, encoder.space.dimensions), np.float32), problems
+
+
+def _texts(encoder: Encoder, texts: Sequence[str], progress: Callable[[Step], None]) -> Vectors:
+    rows = []
+    for start in range(0, len(texts), 256):
+        rows.append(encoder.texts(texts[start : start + 256]))
+        progress(Step("texts", min(start + 256, len(texts)), len(texts)))
+    return np.concatenate(rows)
+
+
+def _ranks(queries: Vectors, gallery: Vectors, right: np.ndarray) -> np.ndarray:
+    blocks = range(0, len(queries), BLOCK)
+    return np.concatenate([best_ranks(queries[k : k + BLOCK] @ gallery.T, right[k : k + BLOCK]) for k in blocks])

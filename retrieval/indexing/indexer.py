@@ -1,0 +1,224 @@
+"""The write path: plan, then batches of pictures, then texts; each batch is one transaction, so a kill loses one batch.
+
+Knows the order of things; the parts know how. Does not know terminals or HTTP.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..encoders import Encoder
+from ..library import Holdings
+from ..records import Found, Kind, Plan, Problem, Report, Step, silent
+from ..sources.folders import Rules
+from . import plan as plans
+from . import texts
+from .pipeline import Reader, Ready, read_ahead
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run goes about it."""
+
+    rules: Rules = field(default_factory=Rules)
+    retry: bool = False  # try files again that failed and have not changed
+    batch_size: int = 32
+    threads: int = 4
+    max_megapixels: float = 250.0
+
+
+@dataclass
+class Indexer:
+    """Brings a library up to date with folders and caption files."""
+
+    holdings: Holdings
+    encoder: Encoder
+    options: Options = field(default_factory=Options)
+    progress: Callable[[Step], None] = silent
+
+    def plan(self, folders: Sequence[Path]) -> Plan:
+        """What `run` would do; changes nothing.
+
+        Raises:
+            SourceError: a folder does not exist.
+        """
+        with self.holdings.reading() as catalog:
+            known = catalog.known(catalog.space_id(self.encoder.space) or 0)
+            failed = catalog.problems()
+        return plans.make(
+            folders,
+            self.options.rules,
+            known,
+            failed,
+            retry=self.options.retry,
+            seen=lambda count: self.progress(Step("scan", count)),
+        )
+
+    def run(self, folders: Sequence[Path], captions: Sequence[tuple[Path, Path | None]] = ()) -> Report:
+        """Index `folders`, then caption files (each with the folder its picture names are relative to).
+
+        On Ctrl-C what was committed stays, and the report says `interrupted`.
+
+        Raises:
+            SourceError: a folder or caption file cannot be read.
+            LibraryLocked: another process writes.
+        """
+        started = time.monotonic()
+        folders = [folder.absolute() for folder in folders]
+        captions = [(table.absolute(), images) for table, images in captions]
+        with self.holdings.writer("retrieval index"):
+            run = _Run(self, self._start(folders))
+            try:
+                run.pictures(self.plan(self._all_roots(folders)))
+                run.texts(captions)
+                self._switch()
+            except KeyboardInterrupt:
+                run.report = replace(run.report, interrupted=True)
+            self.holdings.save_vectors()
+        return replace(run.report, seconds=time.monotonic() - started, model=self.encoder.space.model)
+
+    def _start(self, folders: Sequence[Path]) -> int:
+        with self.holdings.writing() as catalog:
+            catalog.add_roots(folder for folder in folders if folder.is_dir())
+            return catalog.add_space(self.encoder.space)
+
+    def _all_roots(self, folders: Sequence[Path]) -> list[Path]:
+        """The folders asked for; when the model changes, every folder that is there, so that the new space is whole."""
+        with self.holdings.reading() as catalog:
+            serving, roots = catalog.serving(), catalog.roots()
+            changing = serving is not None and serving[1] != self.encoder.space
+            files = [item.path for item in catalog.items()] if changing else []
+        if not changing:
+            return list(folders)
+        return list(
+            dict.fromkeys([*folders, *(root for root in roots if root.is_dir()), *(f for f in files if f.is_file())])
+        )
+
+    def _switch(self) -> None:
+        """Let the new model's space serve once it is whole."""
+        with self.holdings.writing() as catalog:
+            space_id = catalog.add_space(self.encoder.space)
+            serving = catalog.serving()
+            whole = not any(catalog.lacking(space_id, kind) for kind in Kind)
+            if serving is not None and serving[0] != space_id and whole:
+                catalog.serve(space_id)
+
+
+@dataclass
+class _Run:
+    """One run's memory: its space and what was done so far."""
+
+    indexer: Indexer
+    space_id: int
+    report: Report = field(default_factory=Report)
+    embedded: dict[str, int] = field(default_factory=dict)  # pictures the model has seen: hash -> number
+
+    def pictures(self, plan: Plan) -> None:
+        """Read, encode and store what the plan names; forget what is gone."""
+        holdings, encoder, options = self.indexer.holdings, self.indexer.encoder, self.indexer.options
+        with holdings.reading() as catalog:
+            self.embedded = catalog.embedded(self.space_id)
+            leaving = list(catalog.contents_at(plan.gone).values())
+        self.report = replace(self.report, unchanged=plan.unchanged, failed_before=plan.failed_before)
+        self._note(plan.problems)
+        reader = Reader(encoder.prepare, encoder.least, options.max_megapixels, self.embedded)
+        window = 2 * options.batch_size + options.threads
+        added, todo, done = {found.path for found in plan.added}, plan.todo, 0
+        for batch in _batches(read_ahead(todo, reader, options.threads, window), options.batch_size):
+            done += len(batch)
+            self._store(batch, added, leaving)
+            self.indexer.progress(Step("pictures", done, len(todo)))
+        with holdings.writing() as catalog:
+            removed = catalog.remove_items(plan.gone)
+            catalog.clear_problems(plan.gone)
+            catalog.clear_problems(path for path in catalog.problems() if not path.exists())
+            catalog.drop_orphans()
+        self.report = replace(self.report, removed=removed - self.report.moved)
+
+    def _note(self, problems: Sequence[Problem]) -> None:
+        with self.indexer.holdings.writing() as catalog:
+            for problem in problems:
+                catalog.put_problem(problem)
+        self.report = replace(self.report, problems=self.report.problems + tuple(problems))
+
+    def _store(self, batch: Sequence[tuple[Found, Ready | Problem]], added: set[Path], leaving: list[int]) -> None:
+        """Encode what is new in the batch and commit all of it."""
+        fresh = {ready.digest: ready for _, ready in batch if isinstance(ready, Ready) and ready.pixels is not None}
+        vectors = self.indexer.encoder.images([ready.pixels for ready in fresh.values() if ready.pixels is not None])
+        report, problems = self.report, []
+        with self.indexer.holdings.writing() as catalog:
+            numbers = {
+                digest: catalog.add_content(Kind.PICTURE, digest, thumbnail=ready.thumbnail)
+                for digest, ready in fresh.items()
+            }
+            space = self.indexer.encoder.space
+            stored = self.indexer.holdings.embeddings(catalog, self.space_id, space, Kind.PICTURE)
+            stored.put(list(numbers.values()), vectors)
+            first = set(numbers)
+            for found, ready in batch:
+                if isinstance(ready, Problem):
+                    catalog.put_problem(ready, found)
+                    problems.append(ready)
+                    continue
+                content = numbers[ready.digest] if ready.content is None else ready.content
+                catalog.put_item(found, content, ready.facts)
+                texts.link(catalog, content, ready.facts, ready.sidecar, found.path)
+                new = found.path in added
+                known = ready.digest not in first
+                first.discard(ready.digest)
+                moved = new and known and content in leaving
+                if moved:
+                    leaving.remove(content)
+                report = replace(
+                    report,
+                    added=report.added + (new and not moved),
+                    changed=report.changed + (not new),
+                    moved=report.moved + moved,
+                    duplicates=report.duplicates + (new and known and not moved),
+                )
+            catalog.clear_problems(found.path for found, ready in batch if isinstance(ready, Ready))
+        self.embedded |= numbers  # a copy that comes later in this run is not decoded again
+        self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))
+
+    def texts(self, captions: Sequence[tuple[Path, Path | None]]) -> None:
+        """Link caption files, then embed every text that has no embedding yet."""
+        holdings = self.indexer.holdings
+        linked, problems = 0, []
+        for table, images in captions:
+            with holdings.writing() as catalog:
+                count, bad = texts.read_file(catalog, table, images)
+            linked += count
+            problems += bad
+        encoded = 0
+        with holdings.reading() as catalog:
+            todo = catalog.lacking(self.space_id, Kind.TEXT)
+        for start in range(0, len(todo), texts.BATCH):
+            some = todo[start : start + texts.BATCH]
+            with holdings.writing() as catalog:
+                words = catalog.texts(some)
+                stored = holdings.embeddings(catalog, self.space_id, self.indexer.encoder.space, Kind.TEXT)
+                stored.put(list(words), self.indexer.encoder.texts(list(words.values())))
+            encoded += len(words)
+            self.indexer.progress(Step("texts", encoded, len(todo)))
+        self.report = replace(
+            self.report, texts=encoded, captions=linked, problems=self.report.problems + tuple(problems)
+        )
+
+
+def _batches(
+    results: Iterator[tuple[Found, Ready | Problem]], size: int
+) -> Iterator[list[tuple[Found, Ready | Problem]]]:
+    """Batches of at most `size` pictures for the model, with whatever needs no model in between."""
+    batch: list[tuple[Found, Ready | Problem]] = []
+    waiting = 0
+    for found, ready in results:
+        batch.append((found, ready))
+        waiting += isinstance(ready, Ready) and ready.pixels is not None
+        if waiting >= size or len(batch) >= 16 * size:
+            yield batch
+            batch, waiting = [], 0
+    if batch:
+        yield batch

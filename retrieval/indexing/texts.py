@@ -1,0 +1,66 @@
+"""Texts into the catalog: a picture's own words, its sidecar, and caption files.
+
+Knows where texts come from and what they are linked to; the model sees them later, in `indexer.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from ..records import Caption, Facts, Kind, Problem, Reason
+from ..sources.captions import read_captions
+from ..store import Catalog
+
+BATCH = 256  # texts a call of the model
+OWN = ("metadata", "sidecar")
+
+
+def add(catalog: Catalog, words: Sequence[str]) -> list[int]:
+    """The numbers of texts, added where they are new."""
+    return [
+        catalog.add_content(Kind.TEXT, hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
+        for text in words
+    ]
+
+
+def link(catalog: Catalog, content: int, facts: Facts, sidecar: str, path: Path) -> None:
+    """Link what a picture file and its `.txt` say to the picture, in place of what they said before."""
+    origin = _name(path)
+    catalog.drop_captions(OWN, origin)
+    catalog.put_captions(content, add(catalog, facts.texts), "metadata", origin)
+    if sidecar:
+        catalog.put_captions(content, add(catalog, [sidecar]), "sidecar", origin)
+
+
+def read_file(catalog: Catalog, table: Path, images: Path | None) -> tuple[int, list[Problem]]:
+    """Link a whole caption file in place of what it said before: how many captions, and what could not be used.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    rows = list(read_captions(table, images))
+    problems = [row for row in rows if isinstance(row, Problem)]
+    captions = [row for row in rows if isinstance(row, Caption)]
+    pictures = catalog.contents_at({row.picture for row in captions if row.picture is not None})
+    catalog.drop_captions(("file",), _name(table))
+    linked = 0
+    for picture, group in groupby(captions, key=lambda row: row.picture):
+        words = [row.text for row in group]
+        if picture is not None and picture not in pictures:
+            problems.append(
+                Problem(picture, Reason.MISSING_PICTURE, f"{table.name} names it; the library has no such file")
+            )
+            continue
+        content = None if picture is None else pictures[picture]
+        catalog.put_captions(content, add(catalog, words), "file", _name(table))
+        linked += len(words)
+    catalog.drop_orphans()
+    return linked, problems
+
+
+def _name(path: Path) -> str:
+    """A path as text; bytes that are not UTF-8 are escaped."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

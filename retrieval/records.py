@@ -1,0 +1,317 @@
+"""The values that travel between rooms: frozen, typed, with their derived numbers as properties.
+
+Knows what things are called; does not know where they are stored, how they are computed or shown.
+
+The score rule: a score is the cosine of two unit embeddings, in [-1, 1], higher is better, everywhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Vectors: TypeAlias = npt.NDArray[np.float32]  # (n, dimensions), unit rows
+Ids: TypeAlias = npt.NDArray[np.int64]  # (n,)
+Pixels: TypeAlias = npt.NDArray[Any]  # one picture as its encoder wants it
+
+
+RAW_SUFFIXES = frozenset(  # files that are opened as camera RAW
+    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl "
+    ".sr2 .srf .srw .x3f".split()
+)
+
+
+class Kind(StrEnum):
+    """What a content is."""
+
+    PICTURE = "picture"
+    TEXT = "text"
+
+
+class Reason(StrEnum):
+    """Why a file could not be used; the words are stable and safe to match in scripts."""
+
+    EMPTY = "empty"
+    NOT_A_PICTURE = "not-a-picture"
+    TRUNCATED = "truncated"
+    TOO_LARGE = "too-large"
+    UNREADABLE = "unreadable"
+    VANISHED = "vanished"
+    UNSUPPORTED = "unsupported"
+    BAD_ROW = "bad-row"
+    MISSING_PICTURE = "missing-picture"
+
+
+@dataclass(frozen=True)
+class Space:
+    """One model's embedding space; embeddings of two spaces are never compared."""
+
+    model: str  # the spelling that loads it again
+    dimensions: int
+    fingerprint: str  # of weights and preprocessing: a changed checkpoint is another space
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file says of its picture, beside the pixels. Everything may be unknown."""
+
+    width: int = 0  # pixels, upright
+    height: int = 0
+    format: str = ""
+    taken_at: datetime | None = None  # with a time zone where the file gives one
+    camera: str = ""
+    lens: str = ""
+    latitude: float | None = None  # degrees, north positive
+    longitude: float | None = None  # degrees, east positive
+    orientation: int = 1  # as EXIF numbers it; the pixels are already upright
+    title: str = ""
+    description: str = ""
+    keywords: tuple[str, ...] = ()
+    rating: int | None = None  # 0 to 5, -1 for rejected
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The file's own words on the picture, without repetition."""
+        return tuple(dict.fromkeys(text for text in (self.title, self.description) if text))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded picture: upright, sRGB, 8 bits a channel, perhaps reduced in size."""
+
+    image: Image
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture file that a source came upon."""
+
+    path: Path
+    size: int  # bytes
+    mtime_ns: int
+    sidecar_mtime_ns: int = 0  # of its XMP or text file, 0 without one
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One text of a caption file, with the picture it belongs to, if any."""
+
+    text: str
+    picture: Path | None
+    origin: str  # the file it came from
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One input that could not be used, and why."""
+
+    path: Path
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture file of the library."""
+
+    id: int
+    path: Path
+    content: int
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class ByText:
+    """A query in words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ByFile:
+    """A query by a picture file, in the library or not."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class ByBytes:
+    """A query by the bytes of a picture file."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class ByItem:
+    """A query by a picture of the library; it is not among its own answers."""
+
+    item: int
+
+
+@dataclass(frozen=True)
+class ByVector:
+    """A query by an embedding of the library's model, (dimensions,); its length does not matter."""
+
+    vector: Vectors
+
+
+Query: TypeAlias = ByText | ByFile | ByBytes | ByItem | ByVector
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One answer: a picture or a text with its score (see the score rule above)."""
+
+    rank: int  # from 1
+    score: float
+    kind: Kind
+    content: int
+    path: Path | None = None  # of a picture; the first, where several files hold the same picture
+    copies: tuple[Path, ...] = ()  # the other files that hold it
+    text: str = ""  # of a text hit; of a picture, its first caption
+    item: int | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The hits of one query, best first, and what they were taken from."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    searched: int  # how many pictures or texts were compared
+    model: str
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()  # what the reader should know, one line each
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an indexing run will do to the library, before it does anything."""
+
+    added: tuple[Found, ...] = ()
+    changed: tuple[Found, ...] = ()
+    retried: tuple[Found, ...] = ()  # failed before, changed since
+    unembedded: tuple[Found, ...] = ()  # known, but not to the model that is asked for
+    unchanged: int = 0
+    failed_before: int = 0  # failed before, not changed since: not tried again
+    gone: tuple[Path, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def todo(self) -> tuple[Found, ...]:
+        """Every file that must be read."""
+        return self.added + self.changed + self.retried + self.unembedded
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an indexing run did."""
+
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    duplicates: int = 0  # new files whose picture was already known
+    removed: int = 0
+    unchanged: int = 0
+    encoded: int = 0  # pictures that went through the model
+    texts: int = 0  # texts that went through the model
+    captions: int = 0  # captions linked
+    problems: tuple[Problem, ...] = ()
+    failed_before: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+    model: str = ""
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many problems there were of each reason."""
+        return dict(Counter(problem.reason for problem in self.problems))
+
+    @property
+    def rate(self) -> float:
+        """Pictures encoded a second."""
+        return self.encoded / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a long task is; sent to whoever shows progress."""
+
+    task: str  # scan, pictures, texts
+    done: int
+    total: int | None = None  # None: not known yet
+
+
+def silent(_step: Step) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a library holds."""
+
+    path: Path
+    items: int
+    pictures: int
+    texts: int
+    captions: int
+    problems: int
+    spaces: tuple[Space, ...]
+    serving: Space | None
+    bytes: int
+    writer: str = ""  # who is writing at the moment
+    roots: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `check` found wrong, and whether it was mended."""
+
+    what: str
+    mended: bool = False
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A row of the table of models."""
+
+    name: str
+    parameters: float | None = None  # millions
+    dimensions: int | None = None
+    image_size: int | None = None  # pixels
+    languages: str = ""
+    licence: str = ""
+    download: float | None = None  # megabytes
+    installed: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Recall@k and mean reciprocal rank of one direction, in percent."""
+
+    recall: dict[int, float] = field(default_factory=dict)
+    mrr: float = 0.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Both directions on one set of pictures and captions."""
+
+    text_to_image: Metrics
+    image_to_text: Metrics
+    images: int
+    captions: int
+    model: str
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,119 @@
+"""Does a library agree with itself, and what to do when it does not.
+
+Knows the library's parts; does not know models, queries or sources.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from .errors import LibraryDamaged, LibraryNotFound
+from .library import CATALOG, FORMAT, MANIFEST, Holdings, write_manifest
+from .records import Finding, Kind
+from .store import Database
+from .store.salvage import salvage
+from .vectors import VectorIndex
+
+UNIT = 1e-3  # how far a stored vector's length may be from one
+
+
+def check(path: Path, engine: type[VectorIndex], *, repair: bool = False) -> list[Finding]:
+    """Everything that is wrong with the library at `path`; with `repair`, mended where that is possible.
+
+    Raises:
+        LibraryNotFound: there is no library.
+        LibraryDamaged: the catalog is beyond reading, and `repair` was asked for.
+        LibraryLocked: another process writes, and `repair` was asked for.
+    """
+    if not (path / MANIFEST).exists() and not (path / CATALOG).exists():
+        raise LibraryNotFound(f"there is no library at {path}")
+    findings = _manifest(path, repair)
+    if findings and not findings[-1].mended:
+        return findings
+    found = _catalog(path, repair)
+    findings += found
+    if any(not finding.mended for finding in found):
+        return findings
+    holdings = Holdings.open(path, engine, read_only=not repair)
+    try:
+        if repair:
+            with holdings.writer("retrieval check --repair"):
+                return findings + _contents(holdings, repair=True)
+        return findings + _contents(holdings, repair=False)
+    finally:
+        holdings.close()
+
+
+def _manifest(path: Path, repair: bool) -> list[Finding]:
+    try:
+        if json.loads((path / MANIFEST).read_text(encoding="utf-8"))["format"] <= FORMAT:
+            return []
+    except (OSError, ValueError, KeyError, TypeError):
+        if repair:
+            write_manifest(path)
+        return [Finding(f"{MANIFEST} is missing or damaged", mended=repair)]
+    return []  # a newer one is for `Holdings.open` to refuse
+
+
+def _catalog(path: Path, repair: bool) -> list[Finding]:
+    """SQLite's own check; a damaged file is kept as `.damaged` beside the one that is saved from it."""
+    file = path / CATALOG
+    try:
+        database = Database.open(file, read_only=True)
+        wrong = database.integrity()
+        database.close()
+    except LibraryDamaged as exc:
+        wrong = [str(exc)]
+    if not wrong:
+        return []
+    findings = [Finding(f"{CATALOG}: {line}", mended=repair) for line in wrong]
+    if repair:
+        fresh = path / (CATALOG + ".new")
+        fresh.unlink(missing_ok=True)
+        copied = salvage(file, fresh)
+        for end in ("-wal", "-shm"):
+            (path / (CATALOG + end)).unlink(missing_ok=True)
+        os.replace(file, path / (CATALOG + ".damaged"))  # noqa: PTH105  # with the line below, one idiom
+        os.replace(fresh, file)  # noqa: PTH105
+        rows = ", ".join(f"{count} {table}" for table, count in copied.items() if count)
+        findings.append(Finding(f"saved {rows}; the old file is kept as {CATALOG}.damaged", mended=True))
+    return findings
+
+
+def _contents(holdings: Holdings, repair: bool) -> list[Finding]:
+    findings: list[Finding] = []
+    with holdings.reading() as catalog:
+        spaces, serving = catalog.spaces(), catalog.serving()
+    for space_id, space in spaces:
+        for kind in Kind:
+            cache = holdings.cache(space_id, space, kind)
+            with holdings.writing() if repair else holdings.reading() as catalog:
+                stored = holdings.embeddings(catalog, space_id, space, kind)
+                bad = stored.malformed(UNIT)
+                if bad:
+                    findings.append(Finding(f"{len(bad)} {kind} vectors are damaged", mended=repair))
+                    if repair:
+                        stored.forget(bad)
+                wrong = cache.disagreement(stored)
+                if wrong or (bad and repair):
+                    if wrong:
+                        findings.append(Finding(wrong, mended=repair))
+                    if repair:
+                        cache.rebuild(stored)
+    if repair:
+        holdings.save_vectors()
+    if serving is not None:
+        with holdings.reading() as catalog:
+            lacking = {kind: len(catalog.lacking(serving[0], kind)) for kind in Kind}
+        findings += [
+            Finding(f"{count} {kind}s are not embedded yet; `retrieval index` on their folders does it")
+            for kind, count in lacking.items()
+            if count
+        ]
+    for stray in holdings.path.rglob("*.new"):
+        findings.append(Finding(f"a file was left half written: {stray.name}", mended=repair))
+        if repair:
+            stray.unlink(missing_ok=True)
+    return findings

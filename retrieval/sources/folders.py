@@ -1,0 +1,131 @@
+"""Folders -> picture files: recursive, with globs; system folders are skipped, nothing unreadable is hidden.
+
+Knows names and directory entries; does not open a picture.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SourceError
+from ..records import RAW_SUFFIXES, Found, Problem, Reason
+
+PROCESSED = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .gif .tif .tiff .bmp .dib .avif .heic .heif .hif .jp2 .j2k .jpx .jpf "
+    ".ppm .pgm .pbm .pnm".split()
+)
+EXTENSIONS = PROCESSED | RAW_SUFFIXES
+SKIPPED_FOLDERS = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "node_modules", "__MACOSX"})
+SIDECARS = (".xmp", ".txt")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which files of a folder count. Globs are matched against the name and the path below the root."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+
+    def takes(self, name: str, below: str) -> bool:
+        """Whether the file counts; `below` is its path relative to the root."""
+        if not self.hidden and name.startswith("."):  # macOS's `._name` too
+            return False
+        if Path(name).suffix.lower() not in EXTENSIONS:
+            return False
+        if self.include and not _matches(name, below, self.include):
+            return False
+        return not _matches(name, below, self.exclude)
+
+    def enters(self, name: str, below: str) -> bool:
+        """Whether the folder is walked."""
+        if name in SKIPPED_FOLDERS or (not self.hidden and name.startswith(".")):
+            return False
+        return name != ".git" and not _matches(name, below, self.exclude)
+
+
+def matches(path: Path, globs: Sequence[str]) -> bool:
+    """Whether a path, its name or one of its tails fits one of the globs."""
+    tails = ("/".join(path.parts[-count:]) for count in range(1, len(path.parts) + 1))
+    return any(_matches(path.name, tail, globs) for tail in (*tails, str(path)))
+
+
+def _matches(name: str, below: str, globs: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(below, glob) for glob in globs)
+
+
+def scan(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Found | Problem]:
+    """Every picture file under `roots`, each once, in a stable order; unreadable places come as problems.
+
+    A root may be a single file, which counts whatever the rules say. A RAW file beside a processed picture of the
+    same name is that picture, not a second one.
+
+    Raises:
+        SourceError: a root does not exist.
+    """
+    seen: set[tuple[int, int]] = set()
+    for root in roots:
+        root = Path(os.path.abspath(root))  # noqa: PTH100  # resolve() would follow links: a path stays as it was given
+        if root.is_dir():
+            yield from _walk(root, root, rules or Rules(), seen)
+        elif root.exists():
+            yield _look(root)
+        else:
+            raise SourceError(f"{_show(root)} does not exist; give a folder of pictures or a picture file")
+
+
+def _walk(root: Path, folder: Path, rules: Rules, seen: set[tuple[int, int]]) -> Iterator[Found | Problem]:
+    try:
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:  # a loop of links, or the same folder twice
+            return
+        seen.add((status.st_dev, status.st_ino))
+        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
+    except OSError as exc:
+        yield Problem(folder, Reason.UNREADABLE, f"cannot list the folder: {exc.strerror}")
+        return
+    names = {entry.name for entry in entries}
+    stems = {Path(name).stem.lower() for name in names if Path(name).suffix.lower() in PROCESSED}
+    for entry in entries:
+        path = folder / entry.name
+        below = os.path.relpath(path, root)
+        if entry.is_dir():
+            if rules.enters(entry.name, below):
+                yield from _walk(root, path, rules, seen)
+        elif rules.takes(entry.name, below):
+            if path.suffix.lower() in RAW_SUFFIXES and path.stem.lower() in stems:
+                continue
+            yield _look(path, names)
+
+
+def _look(path: Path, names: set[str] | None = None) -> Found | Problem:
+    try:
+        status = path.stat()
+    except OSError as exc:
+        reason = Reason.VANISHED if isinstance(exc, FileNotFoundError) else Reason.UNREADABLE
+        return Problem(path, reason, f"cannot look at the file: {exc.strerror}")
+    return Found(path, status.st_size, status.st_mtime_ns, _sidecar_time(path, names))
+
+
+def sidecars(path: Path) -> tuple[Path, ...]:
+    """Where a picture's sidecars may be: `a.jpg.xmp` and `a.xmp`, the same for `.txt`."""
+    return tuple(place for end in SIDECARS for place in (path.with_name(path.name + end), path.with_suffix(end)))
+
+
+def _sidecar_time(path: Path, names: set[str] | None) -> int:
+    newest = 0
+    for place in sidecars(path):
+        if names is None or place.name in names:
+            try:
+                newest = max(newest, place.stat().st_mtime_ns)
+            except OSError:
+                continue
+    return newest
+
+
+def _show(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

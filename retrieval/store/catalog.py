@@ -1,0 +1,331 @@
+"""The catalog: what a library knows of its files, pictures, texts and problems, inside one transaction.
+
+Made over a connection of `Database.begin()` (writes; rolled back unless that block ends well) or `connect()`.
+Knows the tables; does not know vectors, models or pictures' pixels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from ..records import Facts, Found, Item, Kind, Problem, Space
+from .schema import captions, changes, contents, embeddings, items, problems, roots, spaces
+
+T = TypeVar("T")
+MANY = 5000  # values in one IN list
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file as it was when it was indexed."""
+
+    content: int
+    size: int
+    mtime_ns: int
+    sidecar_mtime_ns: int
+    embedded: bool  # in the space that was asked about
+
+    def fits(self, found: Found) -> bool:
+        """Whether the file looks as it did."""
+        then = (self.size, self.mtime_ns, self.sidecar_mtime_ns)
+        return then == (found.size, found.mtime_ns, found.sidecar_mtime_ns)
+
+
+class Catalog:
+    """Reads and writes of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    # --- spaces --------------------------------------------------------------------------------------------
+
+    def space_id(self, space: Space) -> int | None:
+        """The number of a space, if the library has it."""
+        same = and_(spaces.c.model == space.model, spaces.c.fingerprint == space.fingerprint)
+        return self.connection.execute(select(spaces.c.id).where(same)).scalar()
+
+    def add_space(self, space: Space) -> int:
+        """The number of a space, made when it is new; the first one serves."""
+        known = self.space_id(space)
+        if known is not None:
+            return known
+        first = self.serving() is None
+        row = {
+            "model": space.model,
+            "dimensions": space.dimensions,
+            "fingerprint": space.fingerprint,
+            "serving": int(first),
+        }
+        return self._insert(spaces, row)
+
+    def spaces(self) -> list[tuple[int, Space]]:
+        """Every space with its number."""
+        rows = self.connection.execute(select(spaces).order_by(spaces.c.id))
+        return [(row.id, Space(row.model, row.dimensions, row.fingerprint)) for row in rows]
+
+    def serving(self) -> tuple[int, Space] | None:
+        """The space that answers queries."""
+        row = self.connection.execute(select(spaces).where(spaces.c.serving == 1)).first()
+        return (row.id, Space(row.model, row.dimensions, row.fingerprint)) if row else None
+
+    def serve(self, space_id: int) -> None:
+        """From now on this space answers queries."""
+        self.connection.execute(update(spaces).values(serving=spaces.c.id == space_id))
+
+    def lacking(self, space_id: int, kind: Kind) -> list[int]:
+        """Contents that should have an embedding in a space and do not; files with problems cannot have one."""
+        has = exists().where(embeddings.c.content_id == contents.c.id, embeddings.c.space_id == space_id)
+        query = select(contents.c.id).where(contents.c.kind == kind, ~has).order_by(contents.c.id)
+        if kind is Kind.PICTURE:
+            whole = ~exists().where(problems.c.path == items.c.path)
+            query = query.where(exists().where(items.c.content_id == contents.c.id, whole))
+        return list(self.connection.execute(query).scalars())
+
+    def embedded(self, space_id: int) -> dict[str, int]:
+        """The pictures that have an embedding in a space: their hashes and numbers."""
+        joined = contents.join(embeddings, embeddings.c.content_id == contents.c.id)
+        same = (contents.c.kind == Kind.PICTURE, embeddings.c.space_id == space_id)
+        rows = self.connection.execute(select(contents.c.hash, contents.c.id).select_from(joined).where(*same))
+        return {row[0]: row[1] for row in rows}
+
+    # --- contents ------------------------------------------------------------------------------------------
+
+    def content(self, kind: Kind, digest: str) -> int | None:
+        """The number of a content by its hash."""
+        same = and_(contents.c.kind == kind, contents.c.hash == digest)
+        return self.connection.execute(select(contents.c.id).where(same)).scalar()
+
+    def add_content(self, kind: Kind, digest: str, text: str = "", thumbnail: bytes | None = None) -> int:
+        """The number of a content, made when it is new."""
+        known = self.content(kind, digest)
+        if known is not None:
+            return known
+        return self._insert(contents, {"kind": kind, "hash": digest, "text": text, "thumbnail": thumbnail})
+
+    def _insert(self, table: Any, row: dict[str, Any]) -> int:
+        key = self.connection.execute(insert(table).values(**row)).inserted_primary_key
+        assert key is not None  # every table here has a numbered key
+        return int(key[0])
+
+    def texts(self, ids: Iterable[int]) -> dict[int, str]:
+        """The words of text contents."""
+        rows = self._each(ids, lambda some: select(contents.c.id, contents.c.text).where(contents.c.id.in_(some)))
+        return {row.id: row.text for row in rows}
+
+    def thumbnails(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """The thumbnails of picture contents."""
+        chosen = select(contents.c.id, contents.c.thumbnail)
+        rows = self._each(ids, lambda some: chosen.where(contents.c.id.in_(some)))
+        return {row.id: row.thumbnail for row in rows if row.thumbnail}
+
+    # --- items ---------------------------------------------------------------------------------------------
+
+    def known(self, space_id: int) -> dict[Path, Known]:
+        """Every file of the library as it was when it was indexed."""
+        has = exists().where(embeddings.c.content_id == items.c.content_id, embeddings.c.space_id == space_id)
+        columns = (items.c.path, items.c.content_id, items.c.size, items.c.mtime_ns, items.c.sidecar_mtime_ns)
+        rows = self.connection.execute(select(*columns, has))
+        return {row[0]: Known(row[1], row[2], row[3], row[4], bool(row[5])) for row in rows}
+
+    def put_item(self, found: Found, content: int, facts: Facts) -> None:
+        """Add or replace a file."""
+        row = _item_row(found, content, facts)
+        self.connection.execute(upsert(items).values(row).on_conflict_do_update(index_elements=["path"], set_=row))
+
+    def remove_items(self, paths: Iterable[Path]) -> int:
+        """Remove files, and the contents that no file holds any more; how many files there were."""
+        removed = 0
+        for some in _chunks(paths):
+            removed += self.connection.execute(delete(items).where(items.c.path.in_(some))).rowcount
+        return removed
+
+    def below(self, folder: Path) -> list[Path]:
+        """The files of the library that are `folder` or lie in it."""
+        rows = self.connection.execute(select(items.c.path)).scalars()
+        return [path for path in rows if path == folder or folder in path.parents]
+
+    def drop_orphans(self) -> None:
+        """Remove contents that nothing points to, telling the vector files."""
+        unused = ~exists().where(items.c.content_id == contents.c.id)
+        self._drop(Kind.PICTURE, unused)
+        self._drop(Kind.TEXT, ~exists().where(captions.c.text_id == contents.c.id))
+
+    def _drop(self, kind: Kind, unused: Any) -> None:
+        gone = select(contents.c.id).where(contents.c.kind == kind, unused)
+        ids = list(self.connection.execute(gone).scalars())
+        if not ids:
+            return
+        numbers = list(self.connection.execute(select(spaces.c.id)).scalars())
+        rows = [
+            {"space_id": space, "kind": kind, "content_id": content, "removed": 1}
+            for space in numbers
+            for content in ids
+        ]
+        if rows:
+            self.connection.execute(insert(changes), rows)
+        for some in _chunks(ids):
+            self.connection.execute(delete(contents).where(contents.c.id.in_(some)))
+
+    def items(self, ids: Iterable[int] | None = None) -> Iterator[Item]:
+        """Files by their number, or all of them, in order of their path."""
+        if ids is None:
+            rows: Iterable[Row[Any]] = self.connection.execute(select(items).order_by(items.c.path))
+        else:
+            rows = self._each(ids, lambda some: select(items).where(items.c.id.in_(some)))
+        return (_item(row) for row in rows)
+
+    def items_holding(self, ids: Iterable[int]) -> dict[int, list[Item]]:
+        """The files that hold each of these contents, in order of their path."""
+        found: dict[int, list[Item]] = defaultdict(list)
+        chosen = select(items).order_by(items.c.path)
+        for row in self._each(ids, lambda some: chosen.where(items.c.content_id.in_(some))):
+            found[row.content_id].append(_item(row))
+        return found
+
+    def contents_at(self, paths: Iterable[Path]) -> dict[Path, int]:
+        """The picture that each of these files holds; files the library does not have are left out."""
+        found: dict[Path, int] = {}
+        for some in _chunks(paths):
+            rows = self.connection.execute(select(items.c.path, items.c.content_id).where(items.c.path.in_(some)))
+            found |= {row[0]: row[1] for row in rows}
+        return found
+
+    # --- captions ------------------------------------------------------------------------------------------
+
+    def put_captions(self, picture: int | None, texts: Sequence[int], source: str, origin: str) -> None:
+        """Link texts to a picture (or to none)."""
+        rows = [{"picture_id": picture, "text_id": text, "source": source, "origin": origin} for text in texts]
+        if rows:
+            self.connection.execute(insert(captions), rows)
+
+    def drop_captions(self, source: Sequence[str], origin: str) -> None:
+        """Forget what came from one origin, before it is read again."""
+        same = and_(captions.c.source.in_(source), captions.c.origin == origin)
+        self.connection.execute(delete(captions).where(same))
+
+    def captions_of(self, pictures: Iterable[int]) -> dict[int, list[str]]:
+        """The texts of each picture, in the order they were added."""
+        found: dict[int, list[str]] = defaultdict(list)
+        joined = captions.join(contents, contents.c.id == captions.c.text_id)
+        chosen = select(captions.c.picture_id, contents.c.text).select_from(joined).order_by(captions.c.id)
+        for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
+            found[row.picture_id].append(row.text)
+        return found
+
+    def pictures_of(self, texts: Iterable[int]) -> dict[int, list[int]]:
+        """The pictures each text belongs to."""
+        found: dict[int, list[int]] = defaultdict(list)
+        chosen = select(captions.c.text_id, captions.c.picture_id).order_by(captions.c.id)
+        for row in self._each(texts, lambda some: chosen.where(captions.c.text_id.in_(some))):
+            if row.picture_id is not None and row.picture_id not in found[row.text_id]:
+                found[row.text_id].append(row.picture_id)
+        return found
+
+    # --- problems and roots --------------------------------------------------------------------------------
+
+    def put_problem(self, problem: Problem, found: Found | None = None) -> None:
+        """Remember why a file could not be used, and as what it was tried."""
+        row = {
+            "path": problem.path,
+            "reason": str(problem.reason),
+            "message": problem.message,
+            "size": found.size if found else 0,
+            "mtime_ns": found.mtime_ns if found else 0,
+        }
+        self.connection.execute(upsert(problems).values(row).on_conflict_do_update(index_elements=["path"], set_=row))
+
+    def clear_problems(self, paths: Iterable[Path]) -> None:
+        """Forget problems that are solved or whose files are gone."""
+        for some in _chunks(paths):
+            self.connection.execute(delete(problems).where(problems.c.path.in_(some)))
+
+    def problems(self) -> dict[Path, tuple[Problem, int, int]]:
+        """Every problem with the size and time the file had."""
+        rows = self.connection.execute(select(problems).order_by(problems.c.path))
+        return {row.path: (Problem(row.path, row.reason, row.message), row.size, row.mtime_ns) for row in rows}
+
+    def add_roots(self, folders: Iterable[Path]) -> None:
+        """Remember which folders were indexed."""
+        for folder in folders:
+            self.connection.execute(upsert(roots).values(path=folder).on_conflict_do_nothing())
+
+    def roots(self) -> list[Path]:
+        """The folders that were indexed."""
+        return list(self.connection.execute(select(roots.c.path).order_by(roots.c.path)).scalars())
+
+    def drop_roots(self, folders: Sequence[Path]) -> None:
+        """Forget folders."""
+        self.connection.execute(delete(roots).where(roots.c.path.in_(folders)))
+
+    def counts(self) -> dict[str, int]:
+        """How many rows there are of everything people ask about."""
+        tables = {"items": items, "captions": captions, "problems": problems}
+        found = {name: self._count(select(func.count()).select_from(table)) for name, table in tables.items()}
+        for kind in Kind:
+            found[kind] = self._count(select(func.count()).where(contents.c.kind == kind))
+        return found
+
+    def _count(self, query: Any) -> int:
+        return int(self.connection.execute(query).scalar_one())
+
+    def _each(self, ids: Iterable[int], query: Any) -> Iterator[Row[Any]]:
+        for some in _chunks(int(number) for number in ids):
+            yield from self.connection.execute(query(some))
+
+
+def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(values)
+    while some := list(islice(rest, MANY)):
+        yield some
+
+
+def _item_row(found: Found, content: int, facts: Facts) -> dict[str, Any]:
+    return {
+        "path": found.path,
+        "content_id": content,
+        "size": found.size,
+        "mtime_ns": found.mtime_ns,
+        "sidecar_mtime_ns": found.sidecar_mtime_ns,
+        "width": facts.width,
+        "height": facts.height,
+        "format": facts.format,
+        "taken_at": facts.taken_at.isoformat() if facts.taken_at else None,
+        "camera": facts.camera,
+        "lens": facts.lens,
+        "latitude": facts.latitude,
+        "longitude": facts.longitude,
+        "orientation": facts.orientation,
+        "title": facts.title,
+        "description": facts.description,
+        "keywords": json.dumps(facts.keywords),
+        "rating": facts.rating,
+    }
+
+
+def _item(row: Row[Any]) -> Item:
+    facts = Facts(
+        width=row.width,
+        height=row.height,
+        format=row.format,
+        taken_at=datetime.fromisoformat(row.taken_at) if row.taken_at else None,
+        camera=row.camera,
+        lens=row.lens,
+        latitude=row.latitude,
+        longitude=row.longitude,
+        orientation=row.orientation,
+        title=row.title,
+        description=row.description,
+        keywords=tuple(json.loads(row.keywords)),
+        rating=row.rating,
+    )
+    return Item(row.id, row.path, row.content_id, facts)

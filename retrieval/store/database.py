@@ -1,0 +1,146 @@
+"""One SQLite file: how it is opened, made durable, and how its errors are told.
+
+Knows SQLite and SQLAlchemy's engine; does not know what the tables mean.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
+
+from ..errors import (
+    LibraryDamaged,
+    LibraryError,
+    LibraryLocked,
+    LibraryReadOnly,
+    LibraryVersionError,
+    StorageFull,
+)
+from .migrations import VERSION, migrate, version_of
+
+BUSY_SECONDS = 10
+
+
+class Database:
+    """An opened catalog file. Every use of it is a transaction that rolls back unless it ends well."""
+
+    def __init__(self, path: Path, engine: Engine) -> None:
+        self.path = path
+        self.engine = engine
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Database:
+        """Open the file, made by `create`; a writable one is migrated to the present version.
+
+        Raises:
+            LibraryVersionError: it is newer, or read-only and older, than this version of the package.
+            LibraryDamaged: it is no SQLite file or broken.
+        """
+        writable = not read_only and os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
+        database = cls(path, _engine(path, writable=writable))
+        with database.connect() as connection:
+            found = version_of(connection)
+        if found > VERSION:
+            raise LibraryVersionError(
+                f"{path} has version {found}, this program reads up to {VERSION}; install a newer `retrieval`"
+            )
+        if found == 0:
+            raise LibraryDamaged(f"{path} holds no catalog; delete {path.parent} and index again")
+        if found < VERSION and not writable:
+            raise LibraryVersionError(f"{path} has the older version {found}; open it once where it can be written")
+        if found < VERSION:
+            with database.begin() as connection:
+                migrate(connection)
+        return database
+
+    @classmethod
+    def create(cls, path: Path) -> Database:
+        """Make the file with all its tables."""
+        database = cls(path, _engine(path, writable=True))
+        with database.begin() as connection:
+            migrate(connection)
+        return database
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection for reading."""
+        with _translated(self.path), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A connection for writing: one transaction, committed at the end, rolled back on any error."""
+        with _translated(self.path), self.engine.connect() as connection:
+            yield connection
+            connection.commit()
+
+    def integrity(self) -> list[str]:
+        """What SQLite's own check finds wrong; empty when all is well."""
+        try:
+            with self.connect() as connection:
+                rows = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(20)"))]
+                orphans = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
+        except LibraryDamaged as exc:
+            return [str(exc)]
+        return [row for row in rows if row != "ok"] + [f"a row of {row[0]} points to nothing" for row in orphans]
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _engine(path: Path, *, writable: bool) -> Engine:
+    # A folder that cannot be written cannot hold WAL's shared memory: then no one writes, and the file is immutable.
+    mode = "rwc" if writable else ("ro" if os.access(path.parent, os.W_OK) else "ro&immutable=1")
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+        connection.execute("PRAGMA foreign_keys = ON")
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        connection.isolation_level = None  # the transactions are begun below, explicitly
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:  # pragma: no cover  # called by SQLAlchemy
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as this package's."""
+    try:
+        yield
+    except (DatabaseError, sqlite3.DatabaseError) as exc:
+        raise _error(path, getattr(exc, "orig", exc) or exc) from exc
+
+
+def _error(path: Path, cause: Any) -> Exception:
+    message = str(cause)
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or "disk is full" in message:
+        return StorageFull(f"no room on the disk that holds {path}; free some and run it again: it goes on from here")
+    if code == sqlite3.SQLITE_READONLY:
+        return LibraryReadOnly(f"{path} cannot be written; check its permissions")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return LibraryLocked(f"another process has {path} locked for more than {BUSY_SECONDS} s; try again later")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return LibraryDamaged(f"{path} is damaged ({message}); `retrieval check --repair` saves what can be saved")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return LibraryError(f"cannot open {path}: {message}; check its permissions")
+    return LibraryError(f"{path}: {message}")

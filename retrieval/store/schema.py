@@ -1,0 +1,145 @@
+"""The tables as they are now. How they became so stands in `migrations.py`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+
+metadata = MetaData()
+
+
+class PathBytes(TypeDecorator[Path]):
+    """A path as the bytes that the system calls it by: names that are not UTF-8 come back unchanged."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Path | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002  # SQLAlchemy's
+        """To bytes."""
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Path | None:  # noqa: ARG002  # SQLAlchemy's
+        """From bytes."""
+        return None if value is None else Path(os.fsdecode(value))
+
+
+spaces = Table(
+    "spaces",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("dimensions", Integer, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("serving", Integer, nullable=False, default=0),
+    UniqueConstraint("model", "fingerprint"),
+)
+
+contents = Table(  # what is computed from pixels or from a text, once
+    "contents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("text", Text, nullable=False, default=""),
+    Column("thumbnail", LargeBinary),
+    UniqueConstraint("kind", "hash"),
+    CheckConstraint("kind IN ('picture', 'text')"),
+    sqlite_autoincrement=True,  # a number is never given twice: vectors are kept by it
+)
+
+items = Table(  # picture files
+    "items",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", PathBytes, nullable=False, unique=True),
+    Column("content_id", ForeignKey("contents.id"), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("sidecar_mtime_ns", Integer, nullable=False, default=0),
+    Column("width", Integer, nullable=False, default=0),
+    Column("height", Integer, nullable=False, default=0),
+    Column("format", Text, nullable=False, default=""),
+    Column("taken_at", Text),  # ISO 8601, with an offset where the file gives one
+    Column("camera", Text, nullable=False, default=""),
+    Column("lens", Text, nullable=False, default=""),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("orientation", Integer, nullable=False, default=1),
+    Column("title", Text, nullable=False, default=""),
+    Column("description", Text, nullable=False, default=""),
+    Column("keywords", Text, nullable=False, default="[]"),  # JSON list
+    Column("rating", Integer),
+    Index("items_by_content", "content_id"),
+    Index("items_by_time", "taken_at"),
+)
+
+captions = Table(  # which texts belong to which pictures
+    "captions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("picture_id", ForeignKey("contents.id", ondelete="CASCADE")),  # none: a text without a picture
+    Column("text_id", ForeignKey("contents.id"), nullable=False),
+    Column("source", Text, nullable=False),  # file, sidecar, metadata
+    Column("origin", Text, nullable=False, default=""),  # the caption file, or the picture file
+    Index("captions_by_picture", "picture_id"),
+    Index("captions_by_text", "text_id"),
+)
+
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("space_id", ForeignKey("spaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),  # float32, little-endian, unit length
+)
+
+changes = Table(  # what the vector files must still learn
+    "changes",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("space_id", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("content_id", Integer, nullable=False),
+    Column("removed", Integer, nullable=False, default=0),
+    sqlite_autoincrement=True,
+)
+
+vector_files = Table(  # the caches that are whole, and up to which change they know
+    "vector_files",
+    metadata,
+    Column("space_id", ForeignKey("spaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("engine", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("upto", Integer, nullable=False),
+    Column("checksum", Text, nullable=False),
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("path", PathBytes, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("size", Integer, nullable=False, default=0),
+    Column("mtime_ns", Integer, nullable=False, default=0),
+)
+
+roots = Table("roots", metadata, Column("path", PathBytes, primary_key=True))

@@ -1,0 +1,65 @@
+"""The plain truth: every vector compared, in NumPy. Small collections and tests; the others are measured against it."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import LibraryDamaged
+from ..records import Ids, Vectors
+
+
+class Exact:
+    """All vectors as one matrix."""
+
+    def __init__(self, dimensions: int) -> None:
+        self.ids: Ids = np.empty(0, np.int64)
+        self.vectors: Vectors = np.empty((0, dimensions), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def add(self, ids: Ids, vectors: Vectors) -> None:
+        """Append, after dropping what is replaced; of a number given twice the last counts."""
+        last = len(ids) - 1 - np.unique(ids[::-1], return_index=True)[1]
+        self.remove(ids)
+        self.ids = np.concatenate([self.ids, ids[last]])
+        self.vectors = np.concatenate([self.vectors, vectors[last]])
+
+    def remove(self, ids: Ids) -> None:
+        """Keep the others."""
+        keep = ~np.isin(self.ids, ids)
+        self.ids, self.vectors = self.ids[keep], self.vectors[keep]
+
+    def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> tuple[npt.NDArray[np.float32], Ids]:
+        """Every allowed vector is compared; equal scores are ordered by number."""
+        rows = np.arange(len(self.ids)) if allowed is None else np.flatnonzero(np.isin(self.ids, allowed))
+        ids = self.ids[rows]
+        scores = np.full((len(queries), k), -np.inf, np.float32)
+        found = np.full((len(queries), k), -1, np.int64)
+        for index, row in enumerate(queries @ self.vectors[rows].T):
+            best = np.lexsort((ids, -row))[:k]
+            scores[index, : len(best)], found[index, : len(best)] = row[best], ids[best]
+        return scores, found
+
+    def save(self, path: Path) -> None:
+        """One uncompressed NumPy archive."""
+        with path.open("wb") as stream:
+            np.savez(stream, ids=self.ids, vectors=self.vectors)
+
+    @classmethod
+    def load(cls, path: Path, dimensions: int) -> Self:
+        """Read the archive."""
+        index = cls(dimensions)
+        try:
+            with path.open("rb") as stream, np.load(stream) as archive:
+                index.ids, index.vectors = archive["ids"], archive["vectors"]
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as exc:
+            raise LibraryDamaged(f"the vector file {path} is not whole: {exc}") from exc
+        if index.vectors.shape != (len(index.ids), dimensions):
+            raise LibraryDamaged(f"the vector file {path} holds {index.vectors.shape}, not rows of {dimensions}")
+        return index

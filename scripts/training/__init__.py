@@ -1,0 +1,1 @@
+"""How the built-in model is trained: one file a step, run in order by `scripts/train_builtin.py`."""

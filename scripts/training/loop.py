@@ -1,0 +1,240 @@
+"""The two stages of training, evaluation on the dev sets, and the moving average that is kept.
+
+Knows batches and the schedule; does not know files but its checkpoint.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import torch
+from open_clip.tokenizer import SimpleTokenizer
+from rich.progress import Progress
+from torch import Tensor, nn
+
+from . import losses
+from .captions import Captioned
+from .features import SHAPE
+from .knowledge import Knowledge, say
+from .model import DualEncoder
+from .tokens import drop_words, trim
+
+
+@dataclass(frozen=True)
+class Part:
+    """One data set: cached activations (pictures, views, 96, 14, 14) and token rows, with their owners."""
+
+    name: str
+    activations: np.ndarray
+    tokens: Tensor  # (captions, 32)
+    first: Tensor  # (pictures + 1,) where each picture's captions begin
+
+    @classmethod
+    def of(cls, name: str, data: Captioned, activations: np.ndarray, tokenizer: SimpleTokenizer) -> Part:
+        counts = torch.tensor([0, *(len(captions) for captions in data.captions)])
+        tokens = tokenizer([caption for captions in data.captions for caption in captions])
+        return cls(name, activations, tokens, counts.cumsum(0))
+
+    def __len__(self) -> int:
+        return len(self.activations)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How long and how hard one stage trains."""
+
+    name: str
+    epochs: int
+    batch: int
+    rate: float
+    upper_rate: float = 0.0  # 0: the backbone stays as it is
+    decay: float = 0.1
+    word_drop: float = 0.1
+    captions: int = 3  # at most, of each picture, in one batch
+    belief: float = 0.2  # weight of the ImageNet distillation
+    prototype: float = 0.2  # weight of the class prototypes
+    memory: float = 0.1  # weight of the old classifier's opinion while the backbone moves
+
+
+@dataclass
+class Trainer:
+    model: DualEncoder
+    parts: Sequence[Part]
+    repeats: Sequence[int]  # how often an epoch shows each part
+    knowledge: Knowledge
+    names: Sequence[Sequence[str]]
+    tokenizer: SimpleTokenizer
+    features: Tensor  # (pictures, views, 1280) of the untouched backbone
+    log: TextIO
+    average: DualEncoder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.average = copy.deepcopy(self.model)
+        self.offsets = np.cumsum([0, *map(len, self.parts)])
+
+    # --- batches -------------------------------------------------------------------------------------------
+
+    def _batches(self, size: int) -> Iterator[Tensor]:
+        """Picture numbers over all parts, in batches; the last, short one is left out."""
+        every = [
+            torch.arange(self.offsets[k], self.offsets[k + 1]).repeat(times) for k, times in enumerate(self.repeats)
+        ]
+        order = torch.cat(every)
+        order = order[torch.randperm(len(order))]
+        for start in range(0, len(order) - size + 1, size):
+            yield torch.unique(order[start : start + size])
+
+    def _texts(self, pictures: Tensor, most: int) -> tuple[Tensor, Tensor]:
+        """Up to `most` random captions of each picture: tokens (m, length) and owner (m,)."""
+        rows, owners = [], []
+        for owner, picture in enumerate(pictures.tolist()):
+            part, row = self._where(picture)
+            first, last = int(part.first[row]), int(part.first[row + 1])
+            chosen = random.sample(range(first, last), min(most, last - first))
+            rows.append(part.tokens[chosen])
+            owners += [owner] * len(chosen)
+        return torch.cat(rows), torch.tensor(owners)
+
+    def _where(self, picture: int) -> tuple[Part, int]:
+        k = int(np.searchsorted(self.offsets, picture, side="right")) - 1
+        return self.parts[k], picture - int(self.offsets[k])
+
+    def _activations(self, pictures: Tensor, view: int) -> Tensor:
+        rows = np.empty((len(pictures), *SHAPE), np.float32)
+        for index, picture in enumerate(pictures.tolist()):
+            part, row = self._where(picture)
+            rows[index] = part.activations[row, view]
+        found = torch.from_numpy(rows)
+        if random.random() < 0.5:  # a random crop of the feature map
+            side = random.randint(10, 13)
+            top, left = random.randint(0, 14 - side), random.randint(0, 14 - side)
+            found = found[:, :, top : top + side, left : left + side]
+            found = nn.functional.interpolate(found, size=SHAPE[1:], mode="bilinear", align_corners=False)
+        return found
+
+    # --- one step ------------------------------------------------------------------------------------------
+
+    def _loss(self, pictures: Tensor, stage: Stage) -> Tensor:
+        model, view = self.model, random.randrange(self.features.shape[1])
+        if stage.upper_rate:
+            features = model.image_features(self._activations(pictures, view))
+        else:
+            features = self.features[pictures, view]
+        tokens, owner = self._texts(pictures, stage.captions)
+        last_word = len(self.tokenizer.encoder) - 2
+        tokens = drop_words(tokens, stage.word_drop, last_word)
+        classes = self.knowledge.some_classes(pictures, 192)
+        class_tokens = self.tokenizer(say(self.names, classes))
+        together = model.text_embedding(trim(torch.cat([tokens, class_tokens])))
+        texts, class_texts = together[: len(tokens)], together[len(tokens) :]
+        images = model.image_embedding(features)
+        scale = model.clip.logit_scale.exp().clamp(max=100)
+        loss = losses.contrastive(images, texts, owner, scale)
+        beliefs = self.knowledge.beliefs[pictures].float()
+        sure = beliefs.max(1).values > 0.3
+        if sure.any():
+            target = beliefs[sure][:, classes]
+            target = target / target.sum(1, keepdim=True).clamp(min=1e-6)
+            loss = loss + stage.belief * losses.distil(scale * images[sure] @ class_texts.T, target)
+        prototypes = model.image_embedding(self.knowledge.prototypes[classes])
+        loss = loss + stage.prototype * losses.contrastive(prototypes, class_texts, torch.arange(len(classes)), scale)
+        if stage.upper_rate:
+            opinion = features @ self.knowledge.weight.T + self.knowledge.bias
+            loss = loss + stage.memory * losses.distil(opinion, beliefs / beliefs.sum(1, keepdim=True))
+        return loss
+
+    def _optimiser(self, stage: Stage) -> torch.optim.AdamW:
+        groups = []
+        upper = {id(p) for p in self.model.upper.parameters()}
+        lower = {id(p) for p in self.model.clip.visual.trunk.parameters()} - upper
+        for rate, is_upper in ((stage.rate, False), (stage.upper_rate, True)):
+            chosen = [p for p in self.model.parameters() if id(p) not in lower and (id(p) in upper) == is_upper]
+            for parameter in chosen:
+                parameter.requires_grad_(rate > 0)
+            if rate:
+                decay = 0.02 if is_upper else stage.decay
+                groups.append({"params": [p for p in chosen if p.dim() > 1], "lr": rate, "weight_decay": decay})
+                groups.append({"params": [p for p in chosen if p.dim() < 2], "lr": rate, "weight_decay": 0.0})
+        return torch.optim.AdamW(groups, betas=(0.9, 0.98))
+
+    def run(self, stage: Stage, progress: Progress, after: Callable[[int, bool], None]) -> None:
+        """Train one stage; `after(epoch, last)` is called with the moving average up to date."""
+        for parameter in self.model.clip.visual.trunk.parameters():
+            parameter.requires_grad_(False)
+        optimiser = self._optimiser(stage)
+        pictures = sum(len(part) * times for part, times in zip(self.parts, self.repeats, strict=True))
+        steps = pictures // stage.batch * stage.epochs
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: min(1.0, (step + 1) / 60) * (0.5 * (1 + math.cos(math.pi * step / steps)) + 0.01)
+        )
+        task = progress.add_task(stage.name, total=steps)
+        started, done = time.monotonic(), 0
+        for epoch in range(stage.epochs):
+            total, count = 0.0, 0
+            self.model.train()
+            self.model.clip.visual.trunk.eval()
+            for batch in self._batches(stage.batch):
+                loss = self._loss(batch, stage)
+                optimiser.zero_grad()
+                torch.autograd.backward(loss)
+                optimiser.step()
+                schedule.step()
+                total, count, done = total + loss.item(), count + 1, done + 1
+                self._average(min(0.998, done / (done + 10)))
+                progress.advance(task)
+            line = {"stage": stage.name, "epoch": epoch, "loss": round(total / count, 4)}
+            self.say(
+                {
+                    **line,
+                    "scale": round(float(self.model.clip.logit_scale.exp()), 1),
+                    "seconds": round(time.monotonic() - started),
+                }
+            )
+            after(epoch, epoch + 1 == stage.epochs)
+        self.model.load_state_dict(self.average.state_dict())
+
+    @torch.no_grad()
+    def _average(self, keep: float) -> None:
+        for old, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            if new.requires_grad:
+                old.lerp_(new, 1 - keep)
+
+    def say(self, line: dict[str, object]) -> None:
+        self.log.write(json.dumps(line) + "\n")
+        self.log.flush()
+
+
+@torch.inference_mode()
+def recalls(model: DualEncoder, part: Part) -> dict[str, float]:
+    """Recall@k in percent on all pictures and captions of `part`, both ways."""
+    model.eval()
+    images = []
+    for start in range(0, len(part), 100):
+        rows = torch.from_numpy(part.activations[start : start + 100, 0].astype(np.float32))
+        images.append(model.image_embedding(model.image_features(rows)))
+    texts = [model.text_embedding(trim(part.tokens[k : k + 500])) for k in range(0, len(part.tokens), 500)]
+    scores = torch.cat(texts) @ torch.cat(images).T  # (captions, pictures)
+    owner = torch.repeat_interleave(torch.arange(len(part)), part.first.diff())
+    rank_image = (scores > scores.gather(1, owner[:, None])).sum(1)
+    own = owner[:, None] == torch.arange(len(part))[None]
+    best = scores.masked_fill(~own, -torch.inf).max(0).values
+    rank_text = (scores > best[None]).sum(0)
+    ways = {"t2i": rank_image, "i2t": rank_text}
+    return {
+        f"{part.name} {way} R@{k}": round(100 * (rank < k).float().mean().item(), 2)
+        for way, rank in ways.items()
+        for k in (1, 5, 10)
+    }
+
+
+def save(trainer: Trainer, path: Path) -> None:
+    torch.save({"model": trainer.model.state_dict(), "average": trainer.average.state_dict()}, path)

@@ -1,0 +1,144 @@
+"""The read path: each kind of query, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval import Answer, Library
+from retrieval.errors import PictureError, UsageError
+from retrieval.records import Kind
+
+from .conftest import Paint
+
+
+@pytest.fixture
+def filled(library: Library, photos: Path) -> Library:
+    library.index([photos])
+    return library
+
+
+def found(answer: Answer) -> list[str]:
+    return [hit.path.name if hit.path else "" for hit in answer.hits]
+
+
+def test_words_find_their_picture_first(filled: Library) -> None:
+    for colour, name in (("red", "red.jpg"), ("lime", "lime.png"), ("blue", "blue.webp"), ("yellow", "yellow.bmp")):
+        assert found(filled.search(f"something {colour}", k=1)) == [name]
+
+
+def test_hits_are_ranked_from_one_with_scores_going_down(filled: Library) -> None:
+    hits = filled.search("red").hits
+    assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert all(-1.0001 <= score <= 1.0001 for score in scores)
+
+
+def test_a_picture_of_the_library_finds_itself_with_score_one(filled: Library, photos: Path) -> None:
+    hit = filled.search_image(photos / "lime.png", k=1).hits[0]
+    assert hit.path == photos / "lime.png"
+    assert hit.score == pytest.approx(1, abs=1e-5)
+
+
+def test_bytes_are_a_query_as_a_file_is(filled: Library, paint: Paint) -> None:
+    outside = paint("../outside.png", "rgb(200,10,10)")
+    assert found(filled.search_image(outside)) == found(filled.search_image(outside.read_bytes()))
+
+
+def test_an_item_is_not_among_its_own_answers(filled: Library) -> None:
+    item = next(each for each in filled if each.path.name == "red.jpg")
+    assert sorted(found(filled.similar(item.id))) == ["blue.webp", "lime.png", "yellow.bmp"]
+
+
+def test_a_vector_of_any_length_is_a_query(filled: Library) -> None:
+    assert found(filled.search_vector(np.array([5, -5, -5], np.float32), k=1)) == ["red.jpg"]
+
+
+@pytest.mark.parametrize("vector", [[1, 2], [0, 0, 0], [np.nan, 1, 1]])
+def test_a_vector_that_cannot_be_compared_is_refused(filled: Library, vector: list[float]) -> None:
+    with pytest.raises(UsageError, match="3 finite numbers"):
+        filled.search_vector(np.array(vector, np.float32))
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
+def test_an_empty_query_is_refused(filled: Library, text: str) -> None:
+    with pytest.raises(UsageError, match="query is empty"):
+        filled.search(text)
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "🐕🏖️", "一只狗在海滩上", "red\0blue", "-" * 50, "' OR 1=1 --"])
+def test_strange_queries_have_an_answer(filled: Library, text: str) -> None:
+    answer = filled.search(text, k=2)
+    assert len(answer.hits) == 2
+    assert bool(answer.notes) == (len(text) > 2000)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_below_one_is_refused(filled: Library, k: int) -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        filled.search("red", k=k)
+
+
+def test_k_of_a_million_gives_what_there_is(filled: Library) -> None:
+    assert len(filled.search("red", k=1_000_000).hits) == 4
+
+
+def test_a_filter_that_leaves_few_returns_just_those(filled: Library) -> None:
+    answer = filled.search("red", within=["*.webp", "*.bmp"])
+    assert sorted(found(answer)) == ["blue.webp", "yellow.bmp"]
+    assert answer.searched == 2
+    nothing = filled.search("red", within=["nothing/*"])
+    assert (nothing.hits, nothing.notes) == ((), ("no picture of the library fits --within",))
+
+
+def test_a_filter_of_many_is_searched_in_the_index(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrieval.library.FEW", 1)
+    assert sorted(found(filled.search("red", within=["*.webp", "*.bmp"]))) == ["blue.webp", "yellow.bmp"]
+
+
+def test_an_item_that_is_not_there_is_refused(filled: Library) -> None:
+    with pytest.raises(UsageError, match="no item 999"):
+        filled.similar(999)
+
+
+def test_a_picture_that_cannot_be_used_says_why(filled: Library, tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_text("no picture")
+    with pytest.raises(PictureError) as caught:
+        filled.search_image(tmp_path / "bad.jpg")
+    assert caught.value.reason == "not-a-picture"
+    with pytest.raises(PictureError, match="no longer there"):
+        filled.search_image(tmp_path / "nowhere.jpg")
+
+
+def test_a_library_without_texts_says_how_to_add_some(filled: Library, photos: Path) -> None:
+    answer = filled.captions(photos / "red.jpg")
+    assert answer.hits == ()
+    assert "--captions" in answer.notes[0]
+
+
+def test_texts_come_with_the_pictures_they_belong_to(filled: Library, photos: Path, tmp_path: Path) -> None:
+    table = tmp_path / "c.csv"
+    table.write_text("image,caption\nred.jpg,all red\n,blue alone\n")
+    filled.index([], [(table, photos)])
+    hit = filled.captions(photos / "red.jpg", k=1).hits[0]
+    assert (hit.kind, hit.text, hit.path) == (Kind.TEXT, "all red", photos / "red.jpg")
+    alone = filled.captions(photos / "blue.webp", k=1).hits[0]
+    assert (alone.text, alone.path) == ("blue alone", None)
+    assert filled.search("red", k=1).hits[0].text == "all red"
+
+
+def test_many_neighbours_agree_with_plain_comparison(library: Library, paint: Paint) -> None:
+    """The whole path, FAISS and re-scoring, against a NumPy product."""
+    colours = np.random.default_rng(3).integers(0, 255, (60, 3))
+    paths = [paint(f"{n:02}.png", f"rgb({r},{g},{b})") for n, (r, g, b) in enumerate(colours.tolist())]
+    library.index([paths[0].parent])
+    query = np.array([1, -1, 0.2], np.float32)
+    centred = colours - 127.25
+    scores = (centred / np.linalg.norm(centred, axis=1, keepdims=True)) @ (query / np.linalg.norm(query))
+    right = [f"{n:02}.png" for n in np.argsort(-scores)[:10]]
+    answer = library.search_vector(query, k=10)
+    assert found(answer) == right
+    assert [hit.score for hit in answer.hits] == pytest.approx(np.sort(scores)[::-1][:10].tolist(), abs=1e-5)

@@ -1,0 +1,118 @@
+"""The house: who may import whom, what is exported, and what is not imported too early."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import retrieval
+
+PACKAGE = Path(retrieval.__file__).parent
+
+LEVELS = {  # a room imports rooms of lower levels only; files of one room import each other
+    "errors": 0,
+    "records": 1,
+    "config": 1,
+    "sources": 2,
+    "pictures": 2,
+    "encoders": 2,
+    "vectors": 2,
+    "store": 2,
+    "vectorfiles": 3,
+    "library": 4,
+    "repair": 5,
+    "search": 5,
+    "indexing": 5,
+    "evaluate": 6,
+    "app": 7,
+    "__init__": 8,
+    "cli": 9,
+    "__main__": 10,
+}
+ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
+    "torch": ("encoders",),
+    "open_clip": ("encoders",),
+    "faiss": ("vectors/faiss.py",),
+    "sqlalchemy": ("store",),
+    "transformers": ("encoders",),
+    "huggingface_hub": ("encoders",),
+    "click": ("cli",),
+    "rich": ("cli",),
+    "rawpy": ("pictures",),
+    "filelock": ("library.py",),
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(parts: tuple[str, ...]) -> str:
+    return parts[0] if parts and parts[0] in LEVELS else "__init__"
+
+
+def imports(path: Path) -> list[tuple[tuple[str, ...], str]]:
+    """(parts inside the package, foreign package) of each import; one of the two is empty."""
+    here = path.relative_to(PACKAGE).with_suffix("").parts
+    found: list[tuple[tuple[str, ...], str]] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [((), alias.name.split(".")[0]) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.append(((), (node.module or "").split(".")[0]))
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level]
+            module = tuple((node.module or "").split(".")) if node.module else ()
+            names = [()] if module else [(alias.name,) for alias in node.names]
+            found += [((*base, *module, *name), "") for name in names]
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_only_go_down(path: Path) -> None:
+    here = room(path.relative_to(PACKAGE).with_suffix("").parts)
+    for inside, _ in imports(path):
+        there = room(inside)
+        if inside and there != here:
+            assert LEVELS[there] < LEVELS[here], f"{here} imports {'.'.join(inside)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_each_heavy_package_is_known_in_one_room(path: Path) -> None:
+    here = path.relative_to(PACKAGE).as_posix()
+    for _, foreign in imports(path):
+        if foreign in ONLY_IN:
+            assert here.startswith(ONLY_IN[foreign]), f"{here} imports {foreign}"
+
+
+def test_every_room_has_a_level() -> None:
+    rooms = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in FILES}
+    assert rooms == set(LEVELS)
+
+
+@pytest.mark.parametrize("name", retrieval.__all__)
+def test_every_exported_name_is_there(name: str) -> None:
+    assert getattr(retrieval, name).__doc__
+
+
+def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
+    code = (
+        "import sys, time\n"
+        "sys.argv = ['retrieval', '--help']\n"
+        "from retrieval.cli import main\n"
+        "main()\n"
+        "heavy = {'torch', 'faiss', 'transformers', 'sqlalchemy', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "print('HEAVY', sorted(heavy), 'CPU', time.process_time())\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    last = found.splitlines()[-1]
+    assert last.startswith("HEAVY [] CPU")
+    assert float(last.split()[-1]) < 0.3
+
+
+def test_no_file_is_long_and_every_module_says_what_it_is() -> None:
+    for path in FILES:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= 400, path
+        assert not lines or lines[0].startswith('"""'), path

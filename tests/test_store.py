@@ -1,0 +1,124 @@
+"""The catalog: rolls back unless committed, keeps strange names, remembers its history."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrieval.errors import LibraryDamaged, LibraryVersionError
+from retrieval.records import Facts, Found, Kind, Problem, Reason, Space
+from retrieval.store import Catalog, Database
+from retrieval.store.embeddings import Embeddings, VectorFile
+from retrieval.store.migrations import VERSION
+
+SPACE = Space("colours", 3, "1")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database.create(tmp_path / "catalog.sqlite")
+    yield database
+    database.close()
+
+
+def test_rolls_back_unless_the_block_ends_well(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.begin() as connection:
+        Catalog(connection).add_content(Kind.TEXT, "h", "words")
+        raise ZeroDivisionError
+    with database.connect() as connection:
+        assert Catalog(connection).content(Kind.TEXT, "h") is None
+
+
+def test_a_committed_block_is_there_for_other_connections(database: Database) -> None:
+    with database.begin() as connection:
+        Catalog(connection).add_content(Kind.TEXT, "h", "words")
+    with sqlite3.connect(database.path) as other:
+        assert other.execute("SELECT text FROM contents").fetchall() == [("words",)]
+
+
+def test_it_is_durable_and_checks_foreign_keys(database: Database) -> None:
+    with database.connect() as connection:
+        values = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert values == ["wal", 2, 1]
+
+
+def test_a_name_that_is_not_utf8_comes_back_unchanged(database: Database) -> None:
+    path = Path(os.fsdecode(b"/photos/caf\xe9\xff.jpg"))
+    with database.begin() as connection:
+        catalog = Catalog(connection)
+        content = catalog.add_content(Kind.PICTURE, "h")
+        catalog.put_item(Found(path, 1, 2), content, Facts(keywords=("a", "ü")))
+    with database.connect() as connection:
+        item = next(Catalog(connection).items())
+    assert (item.path, item.facts.keywords) == (path, ("a", "ü"))
+
+
+def test_the_first_space_serves_and_another_is_served_when_told(database: Database) -> None:
+    other = Space("builtin", 256, "x")
+    with database.begin() as connection:
+        catalog = Catalog(connection)
+        first, second = catalog.add_space(SPACE), catalog.add_space(other)
+        assert catalog.serving() == (first, SPACE)
+        catalog.serve(second)
+        assert catalog.serving() == (second, other)
+        assert catalog.add_space(SPACE) == first
+
+
+def test_contents_no_file_holds_are_dropped_and_the_vector_files_are_told(database: Database) -> None:
+    with database.begin() as connection:
+        catalog = Catalog(connection)
+        space = catalog.add_space(SPACE)
+        content = catalog.add_content(Kind.PICTURE, "h")
+        catalog.put_item(Found(Path("/a.jpg"), 1, 1), content, Facts())
+        stored = Embeddings(connection, space, Kind.PICTURE, 3)
+        stored.put([content], np.array([[1, 0, 0]], np.float32))
+        before = stored.last_change()
+        catalog.remove_items([Path("/a.jpg")])
+        catalog.drop_orphans()
+        assert stored.count() == 0
+        assert [part.tolist() for part in stored.changes_after(before)] == [[], [content]]
+
+
+def test_a_file_that_knows_the_changes_lets_them_be_forgotten(database: Database) -> None:
+    with database.begin() as connection:
+        catalog = Catalog(connection)
+        space, content = catalog.add_space(SPACE), catalog.add_content(Kind.PICTURE, "h")
+        stored = Embeddings(connection, space, Kind.PICTURE, 3)
+        stored.put([content], np.array([[0, 1, 0]], np.float32))
+        upto = stored.last_change()
+        stored.put_file(VectorFile("faiss", "f", upto, "sum"))
+        assert (stored.last_change(), stored.changes_after(0)[0].tolist()) == (upto, [])
+
+
+def test_a_problem_is_kept_with_the_state_of_its_file(database: Database) -> None:
+    problem = Problem(Path("/x.jpg"), Reason.TRUNCATED, "broken")
+    with database.begin() as connection:
+        catalog = Catalog(connection)
+        catalog.put_problem(problem, Found(Path("/x.jpg"), 7, 8))
+        assert catalog.problems() == {Path("/x.jpg"): (problem, 7, 8)}
+        catalog.clear_problems([Path("/x.jpg")])
+        assert catalog.problems() == {}
+
+
+def test_a_newer_catalog_is_refused_with_its_version(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    Database.create(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(LibraryVersionError, match=f"version {VERSION + 1}"):
+        Database.open(path)
+
+
+def test_a_file_that_is_no_database_is_named_as_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(LibraryDamaged, match="check --repair"):
+        Database.open(path)
