@@ -47,7 +47,8 @@ def paint(tmp_path: Path) -> Paint:
 @pytest.fixture
 def photos(paint: Paint) -> Path:
     """A folder with a red, a lime, a blue and a yellow picture, in four formats."""
-    return next(paint(name) for name in ("red.jpg", "lime.png", "blue.webp", "yellow.bmp")).parent
+    paths = [paint(name) for name in ("red.jpg", "lime.png", "blue.webp", "yellow.bmp")]
+    return paths[0].parent
 
 
 COLOURS = Settings(model="colours", workers=2)

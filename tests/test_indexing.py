@@ -201,7 +201,8 @@ def _stop(batch: Sequence[Pixels]) -> Vectors:
 
 
 def test_ctrl_c_keeps_what_was_done_and_the_next_run_goes_on(library: Library, paint: Paint) -> None:
-    folder = next(paint(f"{number}.png", f"rgb({number},0,0)") for number in range(20)).parent
+    paths = [paint(f"{number}.png", f"rgb({number},0,0)") for number in range(20)]
+    folder = paths[0].parent
     done: list[int] = []
 
     def stop(step: Step) -> None:
@@ -236,7 +237,8 @@ with Library.create(sys.argv[1], Settings(model="colours")) as library:
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
 def test_a_killed_run_loses_nothing_that_was_committed(tmp_path: Path, paint: Paint, kill: signal.Signals) -> None:
     """Killed again and again at other moments, the library opens each time and the runs add up."""
-    folder = next(paint(f"{number}.png", f"rgb({number},9,0)") for number in range(60)).parent
+    paths = [paint(f"{number}.png", f"rgb({number},9,0)") for number in range(60)]
+    folder = paths[0].parent
     place, before = tmp_path / "killed", 0
     for patience in (0.05, 0.15, 0.3):
         run = subprocess.Popen([sys.executable, "-c", SLOW, str(place), str(folder)], stdout=subprocess.PIPE, text=True)
@@ -257,7 +259,8 @@ def test_a_killed_run_loses_nothing_that_was_committed(tmp_path: Path, paint: Pa
 
 def test_memory_is_bounded_by_the_window(library: Library, paint: Paint) -> None:
     """However many files wait, only a window of them is decoded ahead of the model."""
-    folder = next(paint(f"{number}.png", f"rgb({number},0,9)") for number in range(40)).parent
+    paths = [paint(f"{number}.png", f"rgb({number},0,9)") for number in range(40)]
+    folder = paths[0].parent
     decoded, encoded, ahead = [0], [0], [0]
 
     class Watched(Colours):

@@ -17,6 +17,8 @@ from retrieval.errors import PictureError
 from retrieval.pictures import decode, facts, read, sidecar_facts, thumbnail
 from retrieval.records import Facts
 
+from . import dng
+
 RED = (200, 30, 40)
 
 
@@ -112,6 +114,42 @@ def test_a_large_jpeg_is_reduced_while_it_is_decoded() -> None:
 
 def test_a_small_picture_stays_as_it_is() -> None:
     assert decode(encoded(halves(), "JPEG"), "a.jpg", least=224).image.size == (60, 40)
+
+
+# --- RAW --------------------------------------------------------------------------------------------------------
+
+
+def test_a_raw_file_without_preview_is_developed() -> None:
+    picture = decode(dng.make((200, 0, 0), (640, 480)), "a.DNG")
+    red, green, blue = picture.image.getpixel((300, 200))  # type: ignore[misc]  # RGB
+    assert picture.image.size == (640, 480)
+    assert red > green + 60
+    assert red > blue + 60
+    assert (picture.facts.camera, picture.facts.format) == ("Test Box", "RAW")
+
+
+def test_a_large_preview_is_taken_and_a_small_one_is_not() -> None:
+    large = encoded(Image.new("RGB", (1024, 768), "blue"), "JPEG")
+    small = encoded(Image.new("RGB", (160, 120), "blue"), "JPEG")
+    found = decode(dng.make((200, 0, 0), (640, 480), large), "a.dng")
+    assert near(found.image, (500, 300), (0, 0, 255))
+    assert (found.facts.width, found.facts.height) == (640, 480)
+    assert not near(decode(dng.make((200, 0, 0), (640, 480), small), "a.dng").image, (300, 200), (0, 0, 255), within=90)
+
+
+def test_a_preview_is_turned_as_the_raw_file_says() -> None:
+    """Held upright: only the RAW header knows, the preview inside lies on its side."""
+    preview = encoded(halves().resize((1024, 768)), "JPEG")
+    found = decode(dng.make((200, 0, 0), (640, 480), preview, orientation=6), "a.dng")
+    assert found.image.size == (768, 1024)
+    assert near(found.image, (400, 100), RED)
+    assert (found.facts.width, found.facts.height) == (480, 640)
+
+
+def test_a_cut_raw_file_says_why() -> None:
+    with pytest.raises(PictureError) as caught:
+        decode(dng.make((200, 0, 0), (640, 480))[:300], "a.dng")
+    assert caught.value.reason in {"not-a-picture", "truncated", "unreadable"}
 
 
 # --- what cannot be used ----------------------------------------------------------------------------------------

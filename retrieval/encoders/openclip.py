@@ -118,13 +118,15 @@ def _create(name: ModelName, found: Path) -> tuple[Any, Callable[[Image], Tensor
     if name.architecture not in open_clip.list_models():
         raise ModelError(f"open_clip knows no architecture {name.architecture!r}; see `retrieval models --all`")
     config = open_clip.get_pretrained_cfg(name.architecture, name.tag) if name.route is Route.TAG else {}
-    keys = ("mean", "std", "interpolation", "resize_mode", "fill_color")
     model, _, preprocess = open_clip.create_model_and_transforms(
         name.architecture,
         pretrained=str(found),
         require_pretrained=True,
         force_quick_gelu=bool(config.get("quick_gelu", False)),
-        force_preprocess_cfg={key: config[key] for key in keys if key in config},
+        image_mean=config.get("mean"),
+        image_std=config.get("std"),
+        image_interpolation=config.get("interpolation"),
+        image_resize_mode=config.get("resize_mode"),
     )
     return model, preprocess, open_clip.get_tokenizer(name.architecture)
 

@@ -6,7 +6,7 @@ Knows the standards' fields; does not know pixels. Metadata that is broken is le
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -31,8 +31,8 @@ NAMESPACES = {
 
 def facts_of(image: Image.Image, known: Facts) -> Facts:
     """What an opened file says of itself, over what is `known` already."""
-    exif = _exif(image)
-    width, height = _size(image, exif)
+    exif = _exif(image.getexif)
+    width, height = (known.width, known.height) if known.width else _size(image, exif)
     facts = replace(known, format=known.format or image.format or "", width=width, height=height)
     facts = _with(facts, exif)
     facts = _with(facts, _iptc(image))
@@ -61,9 +61,20 @@ def _size(image: Image.Image, exif: Mapping[str, Any]) -> tuple[int, int]:
 # --- EXIF --------------------------------------------------------------------------------------------------
 
 
-def _exif(image: Image.Image) -> dict[str, Any]:
+def tiff_facts(data: bytes) -> Facts:
+    """What the TIFF header says that most RAW formats share; nothing where it is another container."""
+
+    def load() -> Image.Exif:
+        exif = Image.Exif()
+        exif.load(data)
+        return exif
+
+    return _with(Facts(), _exif(load))
+
+
+def _exif(load: Callable[[], Image.Exif]) -> dict[str, Any]:
     try:
-        exif = image.getexif()
+        exif = load()
         details, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # a broken EXIF block raises as it likes; the picture is fine without it
         return {}

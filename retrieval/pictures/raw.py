@@ -6,13 +6,14 @@ Knows LibRaw; does not know what becomes of the picture.
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import PurePath
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ..errors import PictureError
 from ..records import RAW_SUFFIXES, Facts, Reason
-from .metadata import facts_of
+from .metadata import tiff_facts
 
 LARGE_ENOUGH = 512  # pixels of a preview's shorter side
 
@@ -38,11 +39,13 @@ def develop(data: bytes, max_megapixels: float) -> tuple[Image.Image, Facts]:
         sizes = opened.sizes
         if sizes.raw_width * sizes.raw_height / 1e6 > max_megapixels:
             raise PictureError(Reason.TOO_LARGE, f"{sizes.raw_width} x {sizes.raw_height} pixels are more than allowed")
+        upright = (sizes.width, sizes.height)[:: -1 if sizes.flip in (5, 6) else 1]
+        facts = replace(tiff_facts(data), width=upright[0], height=upright[1], format="RAW")
         preview = _preview(opened)
         if preview is not None and min(preview.size) >= LARGE_ENOUGH:
-            return preview, _header(data)
+            return _turned(preview, sizes.flip), facts
         pixels = opened.postprocess(half_size=min(sizes.width, sizes.height) >= 4 * LARGE_ENOUGH, use_camera_wb=True)
-        return Image.fromarray(pixels), _header(data)  # LibRaw has turned it upright
+        return Image.fromarray(pixels), facts  # LibRaw has turned it upright
 
 
 def _as_another_format(data: bytes, cause: Exception) -> Image.Image:
@@ -65,10 +68,11 @@ def _preview(opened: object) -> Image.Image | None:
     return Image.fromarray(found.data) if found.format == rawpy.ThumbFormat.BITMAP else None
 
 
-def _header(data: bytes) -> Facts:
-    """Facts from the TIFF header that most RAW formats share; nothing where it is another container."""
-    try:
-        with Image.open(io.BytesIO(data)) as header:
-            return facts_of(header, Facts())
-    except (UnidentifiedImageError, OSError, SyntaxError):
-        return Facts()
+def _turned(preview: Image.Image, flip: int) -> Image.Image:
+    """Upright, where only the RAW file says how the camera was held and the preview does not."""
+    if preview.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        return preview  # it says so itself; `decode` turns it
+    if flip in (5, 6) and preview.width < preview.height:
+        return preview  # it was stored upright
+    turn = {3: Image.Transpose.ROTATE_180, 5: Image.Transpose.ROTATE_90, 6: Image.Transpose.ROTATE_270}.get(flip)
+    return preview if turn is None else preview.transpose(turn)

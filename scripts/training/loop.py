@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TextIO
 
 import numpy as np
@@ -25,8 +24,8 @@ from . import losses
 from .captions import Captioned
 from .features import SHAPE
 from .knowledge import Knowledge, say
-from .model import DualEncoder
-from .tokens import drop_words, trim
+from .model import CONTEXT, DualEncoder
+from .tokens import drop_words, trim, with_unknown_words
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,11 @@ class Stage:
     upper_rate: float = 0.0  # 0: the backbone stays as it is
     decay: float = 0.1
     word_drop: float = 0.1
+    made_up: float = 0.0  # share of captions that get a word that does not exist
     captions: int = 3  # at most, of each picture, in one batch
     belief: float = 0.2  # weight of the ImageNet distillation
     prototype: float = 0.2  # weight of the class prototypes
+    soft: float = 0.0  # weight of the soft targets against the one-hot ones
     memory: float = 0.1  # weight of the old classifier's opinion while the backbone moves
 
 
@@ -73,11 +74,14 @@ class Trainer:
     knowledge: Knowledge
     names: Sequence[Sequence[str]]
     tokenizer: SimpleTokenizer
-    features: Tensor  # (pictures, views, 1280) of the untouched backbone
+    features: Tensor  # (pictures, views, 1280), for stages that leave the backbone alone
+    unknown_words: list[list[int]]  # tokens of words that do not exist
     log: TextIO
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     average: DualEncoder = field(init=False)
 
     def __post_init__(self) -> None:
+        self.model.to(self.device)
         self.average = copy.deepcopy(self.model)
         self.offsets = np.cumsum([0, *map(len, self.parts)])
 
@@ -119,36 +123,50 @@ class Trainer:
             top, left = random.randint(0, 14 - side), random.randint(0, 14 - side)
             found = found[:, :, top : top + side, left : left + side]
             found = nn.functional.interpolate(found, size=SHAPE[1:], mode="bilinear", align_corners=False)
+        if random.random() < 0.5:  # a hole in it
+            side = random.randint(3, 7)
+            top, left = random.randint(0, 14 - side), random.randint(0, 14 - side)
+            found[:, :, top : top + side, left : left + side] = 0
         return found
 
     # --- one step ------------------------------------------------------------------------------------------
 
     def _loss(self, pictures: Tensor, stage: Stage) -> Tensor:
         model, view = self.model, random.randrange(self.features.shape[1])
+        device = self.device
         if stage.upper_rate:
-            features = model.image_features(self._activations(pictures, view))
+            features = model.image_features(self._activations(pictures, view).to(device))
         else:
-            features = self.features[pictures, view]
+            features = self.features[pictures, view].to(device)
         tokens, owner = self._texts(pictures, stage.captions)
-        last_word = len(self.tokenizer.encoder) - 2
-        tokens = drop_words(tokens, stage.word_drop, last_word)
+        tokens = drop_words(tokens, stage.word_drop, len(self.tokenizer.encoder) - 2)
+        if stage.made_up:
+            tokens = with_unknown_words(tokens, stage.made_up, self.unknown_words, CONTEXT)
+            tokens = torch.nn.functional.pad(tokens, (0, CONTEXT - tokens.shape[1]))
         classes = self.knowledge.some_classes(pictures, 192)
         class_tokens = self.tokenizer(say(self.names, classes))
-        together = model.text_embedding(trim(torch.cat([tokens, class_tokens])))
+        together = model.text_embedding(trim(torch.cat([tokens, class_tokens])).to(device))
         texts, class_texts = together[: len(tokens)], together[len(tokens) :]
         images = model.image_embedding(features)
         scale = model.clip.logit_scale.exp().clamp(max=100)
-        loss = losses.contrastive(images, texts, owner, scale)
-        beliefs = self.knowledge.beliefs[pictures].float()
+        loss = losses.contrastive(images, texts, owner.to(device), scale)
+        if stage.soft:
+            with torch.no_grad():
+                teacher = self.average.eval().text_embedding(trim(tokens).to(device))
+                targets = losses.soft_targets(teacher, owner.to(device), len(pictures))
+            loss = (1 - stage.soft) * loss + stage.soft * losses.soft_contrastive(images, texts, targets, scale)
+        beliefs = self.knowledge.beliefs[pictures].float().to(device)
         sure = beliefs.max(1).values > 0.3
         if sure.any():
             target = beliefs[sure][:, classes]
             target = target / target.sum(1, keepdim=True).clamp(min=1e-6)
             loss = loss + stage.belief * losses.distil(scale * images[sure] @ class_texts.T, target)
-        prototypes = model.image_embedding(self.knowledge.prototypes[classes])
-        loss = loss + stage.prototype * losses.contrastive(prototypes, class_texts, torch.arange(len(classes)), scale)
+        prototypes = model.image_embedding(self.knowledge.prototypes[classes].to(device))
+        loss = loss + stage.prototype * losses.contrastive(
+            prototypes, class_texts, torch.arange(len(classes), device=device), scale
+        )
         if stage.upper_rate:
-            opinion = features @ self.knowledge.weight.T + self.knowledge.bias
+            opinion = features @ self.knowledge.weight.T.to(device) + self.knowledge.bias.to(device)
             loss = loss + stage.memory * losses.distil(opinion, beliefs / beliefs.sum(1, keepdim=True))
         return loss
 
@@ -217,12 +235,13 @@ class Trainer:
 def recalls(model: DualEncoder, part: Part) -> dict[str, float]:
     """Recall@k in percent on all pictures and captions of `part`, both ways."""
     model.eval()
+    device = model.clip.logit_scale.device
     images = []
     for start in range(0, len(part), 100):
-        rows = torch.from_numpy(part.activations[start : start + 100, 0].astype(np.float32))
+        rows = torch.from_numpy(part.activations[start : start + 100, 0].astype(np.float32)).to(device)
         images.append(model.image_embedding(model.image_features(rows)))
-    texts = [model.text_embedding(trim(part.tokens[k : k + 500])) for k in range(0, len(part.tokens), 500)]
-    scores = torch.cat(texts) @ torch.cat(images).T  # (captions, pictures)
+    texts = [model.text_embedding(trim(part.tokens[k : k + 500]).to(device)) for k in range(0, len(part.tokens), 500)]
+    scores = (torch.cat(texts) @ torch.cat(images).T).cpu()  # (captions, pictures)
     owner = torch.repeat_interleave(torch.arange(len(part)), part.first.diff())
     rank_image = (scores > scores.gather(1, owner[:, None])).sum(1)
     own = owner[:, None] == torch.arange(len(part))[None]
@@ -234,7 +253,3 @@ def recalls(model: DualEncoder, part: Part) -> dict[str, float]:
         for way, rank in ways.items()
         for k in (1, 5, 10)
     }
-
-
-def save(trainer: Trainer, path: Path) -> None:
-    torch.save({"model": trainer.model.state_dict(), "average": trainer.average.state_dict()}, path)

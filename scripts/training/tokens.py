@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,6 +37,27 @@ def drop_words(tokens: Tensor, share: float, last_word: int) -> Tensor:
     gone = (torch.rand(tokens.shape) < share) & (tokens > 0) & (tokens < last_word)
     order = (gone | (tokens == 0)).to(torch.int8).argsort(dim=1, stable=True)
     return tokens.masked_fill(gone, 0).gather(1, order)
+
+
+def made_up(texts: Iterable[str], tokenizer: SimpleTokenizer, count: int = 5000) -> list[list[int]]:
+    """Tokens of words that do not exist, spliced from the halves of words that do."""
+    words = sorted({word for text in texts for word in re.findall("[a-z]{4,}", text.lower())})
+    luck = random.Random(0)
+    pairs = ((luck.choice(words), luck.choice(words)) for _ in range(count))
+    return [tokenizer.encode(one[: len(one) // 2 + 1] + other[len(other) // 2 :]) for one, other in pairs]
+
+
+def with_unknown_words(tokens: Tensor, share: float, words: list[list[int]], context: int) -> Tensor:
+    """Put a made-up word somewhere into a `share` of the rows: the model learns to read past what it does not know."""
+    rows = []
+    for row in tokens.tolist():
+        said = [token for token in row if token]
+        if random.random() < share:
+            place = random.randint(1, len(said) - 1)
+            longer = said[:place] + random.choice(words) + said[place:]
+            said = longer if len(longer) <= context else said
+        rows.append(torch.tensor(said))
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
 def trim(tokens: Tensor) -> Tensor:

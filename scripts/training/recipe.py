@@ -1,0 +1,186 @@
+"""The steps in order: vocabulary, cached features, three stages of training, the chosen model.
+
+Knows files and the order; the steps know how.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import click
+import numpy as np
+import torch
+from open_clip.tokenizer import SimpleTokenizer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from . import backbone, captions, features, loop, model, tokens
+from .knowledge import Knowledge
+
+Pair = tuple[Path, Path]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `train_builtin.py` was asked for; its help says what each means."""
+
+    train: tuple[Pair, ...]
+    choose: tuple[Pair, ...]
+    repeat: tuple[int, ...]
+    backbone: Path
+    labels: Path
+    work: Path
+    out: Path
+    head_epochs: int
+    epochs: int
+    text_epochs: int
+    batch: int
+    layers: int
+    merges: int
+    device: str
+    seed: int
+
+    @property
+    def repeats(self) -> tuple[int, ...]:
+        """One number for each training set."""
+        if self.repeat and len(self.repeat) != len(self.train):
+            raise click.UsageError(f"{len(self.train)} --train sets need as many --repeat, got {len(self.repeat)}")
+        return self.repeat or (1,) * len(self.train)
+
+    @property
+    def place(self) -> torch.device:
+        """Where the training runs."""
+        wanted = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        return torch.device(wanted)
+
+
+def run(options: Options) -> None:
+    """Everything, from files to files."""
+    random.seed(options.seed)
+    np.random.seed(options.seed)
+    torch.manual_seed(options.seed)
+    options.work.mkdir(parents=True, exist_ok=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as progress, (options.work / "log.jsonl").open("a", encoding="utf-8") as log:
+        _train(options, progress, log)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in ("open_clip_config.json", "open_clip_model.safetensors"):
+        shutil.copy(options.work / "best" / name, options.out / name)
+        (options.out / name).chmod(0o644)
+    shutil.copy(options.work / "bpe.txt.gz", options.out / "bpe.txt.gz")
+    click.echo(f"written: {options.out}")
+
+
+def _train(options: Options, progress: Progress, log: TextIO) -> None:
+    network = backbone.load(options.backbone)
+    names = captions.class_names(options.labels)
+    read = [captions.read(*pair) for pair in options.train]
+    held_back = [captions.read(*pair) for pair in options.choose]
+    tokenizer = _vocabulary(options, read, names)
+    config = model.configuration(len(tokenizer.encoder), options.layers)
+
+    def part(name: str, data: captions.Captioned, views: int) -> loop.Part:
+        path = options.work / f"{name}.npy"
+        cached = features.cache(data.pictures, network, path, progress, views=views, seed=options.seed)
+        return loop.Part.of(name, data, cached, tokenizer)
+
+    dev = [
+        part(f"dev{k}-{_name(pair)}", data, 1)
+        for k, (pair, data) in enumerate(zip(options.choose, held_back, strict=True))
+    ]
+    parts = [
+        part(f"train{k}-{_name(pair)}", data, features.VIEWS)
+        for k, (pair, data) in enumerate(zip(options.train, read, strict=True))
+    ]
+    pooled = _pooled(options.work / "pooled.npy", parts, network.upper)
+    knowledge = Knowledge.of(pooled[:, 0], network.classifier_weight, network.classifier_bias)
+    encoder = model.DualEncoder(config, network, dropout=(0.5, 0.3))
+    words = tokens.made_up([caption for data in read for each in data.captions for caption in each], tokenizer)
+    trainer = loop.Trainer(
+        encoder, parts, options.repeats, knowledge, names, tokenizer, pooled, words, log, options.place
+    )
+    keep = _Keeper(trainer, dev, config, options.work)
+
+    if not keep.resume("head"):
+        trainer.run(loop.Stage("head", options.head_epochs, 512, rate=1e-3, captions=2), progress, keep.at_the_end)
+        keep.save("head")
+    encoder.bag_of_words = trainer.average.bag_of_words = False
+    if not keep.resume("backbone"):
+        stage = loop.Stage(
+            "backbone", options.epochs, options.batch, rate=4e-4, upper_rate=4e-4, soft=0.4, memory=0.2, made_up=0.15
+        )
+        trainer.run(stage, progress, keep.each_epoch)
+        keep.save("backbone")
+    trainer.features = _pooled(options.work / "pooled-tuned.npy", parts, encoder.upper)
+    stage = loop.Stage("text", options.text_epochs, 1024, rate=3e-4, captions=5, made_up=0.25, soft=0.4)
+    trainer.run(stage, progress, keep.each_epoch)
+    keep.save("text")
+
+
+def _vocabulary(options: Options, read: list[captions.Captioned], names: list[list[str]]) -> SimpleTokenizer:
+    path = options.work / "bpe.txt.gz"
+    if not path.exists():
+        spoken = [caption for data in read for each in data.captions for caption in each]
+        tokens.train(spoken + [name for each in names for name in each] * 2, options.merges, path)
+    return tokens.load(path, model.CONTEXT)
+
+
+def _pooled(path: Path, parts: list[loop.Part], upper: torch.nn.Module) -> torch.Tensor:
+    if not path.exists():
+        np.save(path, torch.cat([features.pooled(each.activations, upper.eval()) for each in parts]).numpy())
+    return torch.from_numpy(np.load(path))
+
+
+def _name(pair: Pair) -> str:
+    return pair[0].parent.name
+
+
+@dataclass
+class _Keeper:
+    """Measures the moving average on the dev sets, and keeps the best model and each stage's end."""
+
+    trainer: loop.Trainer
+    dev: list[loop.Part]
+    config: dict[str, object]
+    work: Path
+    best: float = 0.0
+
+    def each_epoch(self, epoch: int, last: bool) -> None:  # noqa: ARG002  # the other one looks at `last`
+        """Measure; export when it is the best so far."""
+        found: dict[str, float] = {}
+        for part in self.dev:
+            found |= loop.recalls(self.trainer.average, part)
+        self.trainer.say({"epoch": epoch, **found})
+        total = sum(found.values())
+        if total > self.best:
+            self.best = total
+            model.export(self.trainer.average, self.config, self.work / "best")
+            (self.work / "best.json").write_text(json.dumps(found, indent=1))
+
+    def at_the_end(self, epoch: int, last: bool) -> None:
+        """As `each_epoch`, for a stage whose epochs are short: only after the last."""
+        if last:
+            self.each_epoch(epoch, last)
+
+    def resume(self, stage: str) -> bool:
+        """Load a stage that was finished before; whether there was one."""
+        path = self.work / f"{stage}.pt"
+        if path.exists():
+            found = torch.load(path, weights_only=True)["average"]
+            self.trainer.model.load_state_dict(found)
+            self.trainer.average.load_state_dict(found)
+        return path.exists()
+
+    def save(self, stage: str) -> None:
+        """Remember that a stage is finished."""
+        torch.save({"average": self.trainer.average.state_dict()}, self.work / f"{stage}.pt")

@@ -1,0 +1,69 @@
+"""The documentation can fail: its sessions are run, and no command or option is missing from it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from click import Group, Option
+
+from retrieval.cli import COMMANDS, cli
+
+from .conftest import ROOT, Paint
+
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DOCS.glob("*.md")))
+def test_the_python_examples_run(name: str, paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page's examples run in order, in a folder with a few pictures, on the colour encoder."""
+    photos = [paint(each) for each in ("red.jpg", "lime.png", "blue.webp")]
+    shutil.copytree(photos[0].parent, tmp_path / "work" / "photos")
+    (tmp_path / "work" / "captions.csv").write_text("image,caption\nred.jpg,a red door\nblue.webp,the blue sea\n")
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("RETRIEVAL_MODEL", "colours")
+    names: dict[str, object] = {}
+    for block in blocks(DOCS / name, "python"):
+        exec(compile(block, name, "exec"), names)
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        command = cli.get_command(None, name)  # type: ignore[arg-type]  # it needs no context
+        assert command is not None
+        assert f"## {name}" in page
+        section = page.split(f"## {name}")[1].split("\n## ")[0]
+        parts = [command, *(command.commands.values() if isinstance(command, Group) else ())]
+        for option in (each for part in parts for each in part.params if isinstance(each, Option)):
+            assert f"`{max(option.opts, key=len)}" in section, f"{name}: {option.opts}"
+
+
+def test_every_error_code_is_documented() -> None:
+    from retrieval.errors import RetrievalError
+
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
+    for kind in RetrievalError.__subclasses__():
+        assert f"| {kind.exit_code} |" in page
+
+
+def test_the_readme_names_the_two_commands_and_only_files_that_exist() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert "./scripts/demo" in text
+    assert "./scripts/test" in text
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (ROOT / link).exists(), link
+    for command in re.findall(r"^retrieval (\w+)", "\n".join(blocks(README, "sh")), re.MULTILINE):
+        assert command in COMMANDS
+
+
+def test_no_page_names_a_registry_or_a_machine() -> None:
+    for path in [README, *DOCS.glob("*.md"), ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]:
+        assert not re.search(r"/work/|/tmp/|pypi\.org", path.read_text(encoding="utf-8")), path
