@@ -5,7 +5,9 @@ Knows the hub's cache and download; does not know what the files mean.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -55,7 +57,7 @@ def required(name: ModelName) -> Path:
 
 
 def pull(name: ModelName) -> Path:
-    """Fetch a model; a broken download goes on where it stopped, sizes and hashes are checked by the hub's client.
+    """Fetch a model; a broken download goes on where it stopped, sizes and hashes are checked.
 
     Raises:
         ModelError: unknown model.
@@ -66,18 +68,43 @@ def pull(name: ModelName) -> Path:
     found = installed(name)
     if found is not None:
         return found
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError
 
     _probe()
     try:
-        if name.route is Route.HUB:
-            return Path(snapshot_download(name.repository, allow_patterns=[*PATTERNS, *WEIGHTS]))
-        from open_clip.pretrained import download_pretrained, get_pretrained_cfg
+        place = _download(name)
+    except RepositoryNotFoundError as exc:
+        raise ModelError(f"{endpoint()} has no repository {name.repository}, or not for you") from exc
+    except Exception as exc:
+        # The hub's client raises errors of its own, of its HTTP library and of the system.
+        reason = " ".join(str(exc).split())[:300]
+        raise ModelUnavailable(f"fetching {name.spelling} failed: {reason}; call it again to go on") from exc
+    for file in [place] if place.is_file() else sorted(place.iterdir()):
+        _verify(file)
+    return place
 
-        return Path(download_pretrained(get_pretrained_cfg(name.architecture, name.tag)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, FileNotFoundError, OSError) as exc:
-        raise ModelUnavailable(f"fetching {name.spelling} failed: {exc}; call it again to go on") from exc
+
+def _download(name: ModelName) -> Path:
+    if name.route is Route.HUB:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(name.repository, allow_patterns=[*PATTERNS, *WEIGHTS]))
+    from open_clip.pretrained import download_pretrained, get_pretrained_cfg
+
+    return Path(download_pretrained(get_pretrained_cfg(name.architecture, name.tag)))
+
+
+def _verify(file: Path) -> None:
+    """The hub's cache names large files by their SHA-256: a file that is another one is deleted."""
+    blob = file.resolve()
+    if not re.fullmatch("[0-9a-f]{64}", blob.name):
+        return
+    with blob.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != blob.name:
+        blob.unlink()
+        file.unlink(missing_ok=True)
+        raise ModelUnavailable(f"{file.name} arrived damaged and was deleted; call it again to fetch it anew")
 
 
 def endpoint() -> str:
