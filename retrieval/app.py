@@ -132,7 +132,7 @@ class Library:
         return self.indexer(rules, retry, silent).plan([Path(folder) for folder in folders])
 
     def remove(self, paths: Sequence[str | Path]) -> int:
-        """Forget files and folders (never touching them); how many files there were.
+        """Forget pictures, folders and caption files (never touching them); how many pictures there were.
 
         Raises:
             UsageError: the library has nothing at one of the paths.
@@ -142,7 +142,8 @@ class Library:
                 removed = 0
                 for path in (Path(each).absolute() for each in paths):
                     below = catalog.below(path)
-                    known = path in catalog.roots() or any(path in (p, *p.parents) for p in catalog.problems())
+                    words = catalog.drop_captions(("file",), path)
+                    known = words or path in catalog.roots() or any(path in (p, *p.parents) for p in catalog.problems())
                     if not below and not known:
                         raise UsageError(f"the library has nothing at {path}; nothing was removed")
                     removed += catalog.remove_items(below)

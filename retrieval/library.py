@@ -214,7 +214,7 @@ class Holdings:
         """How many contents of a kind can be found."""
         space_id, space = self.serving()
         with self.reading() as catalog:
-            return self.embeddings(catalog, space_id, space, kind).count()
+            return len(self.cache(space_id, space, kind).index(self.embeddings(catalog, space_id, space, kind)))
 
     def vectors_of(self, kind: Kind, contents: Sequence[int]) -> tuple[Ids, Vectors]:
         """The stored vectors of contents."""

@@ -180,6 +180,44 @@ def test_words_beside_and_inside_a_picture_become_texts(library: Library, paint:
     assert {hit.text for hit in library.captions(path).hits} == {"a red description", "a blue note, longer"}
 
 
+def test_the_words_of_a_moved_file_move_with_it(library: Library, paint: Paint) -> None:
+    path = paint("red.jpg")
+    path.with_suffix(".txt").write_text("a red note")
+    library.index([path.parent])
+    for end in (".jpg", ".txt"):
+        path.with_suffix(end).rename(path.with_name(f"moved{end}"))
+    assert counts(library.index([path.parent])) == {"moved": 1}
+    assert library.status().captions == 1
+
+
+def test_a_caption_file_can_be_forgotten(library: Library, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("image,caption\nred.jpg,a red barn\n")
+    library.index([photos], [(tmp_path / "c.csv", photos)])
+    library.remove([tmp_path / "c.csv"])
+    assert (library.status().captions, library.status().texts, library.status().items) == (0, 0, 4)
+
+
+def test_a_folder_that_can_be_listed_again_is_no_problem_any_more(
+    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def refuse(folder: Path) -> object:
+        if Path(folder).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    (photos / "locked").mkdir()
+    shutil.copy(photos / "red.jpg", photos / "locked" / "x.jpg")
+    library.index([photos])
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert library.index([photos]).removed == 0, "what lies in a locked folder is not gone"
+    assert [problem.reason for problem in library.problems()] == ["unreadable"]
+    monkeypatch.undo()
+    library.index([photos])
+    assert library.problems() == []
+
+
 def test_another_model_serves_only_when_it_is_whole(
     library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,8 @@ class _Run:
             self.embedded = catalog.embedded(self.space_id)
             leaving = list(catalog.contents_at(plan.gone).values())
         self.report = replace(self.report, unchanged=plan.unchanged, failed_before=plan.failed_before)
+        with holdings.writing() as catalog:  # folders that could not be listed are told of anew, or not at all
+            catalog.clear_problems([path for path in catalog.problems() if path.is_dir()])
         self._note(plan.problems)
         reader = Reader(encoder.prepare, encoder.least, options.max_megapixels, self.embedded)
         window = 2 * options.batch_size + options.threads

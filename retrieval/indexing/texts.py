@@ -13,9 +13,9 @@ from pathlib import Path
 from ..records import Caption, Facts, Kind, Problem, Reason
 from ..sources.captions import read_captions
 from ..store import Catalog
+from ..store.catalog import OWN_WORDS
 
 BATCH = 256  # texts a call of the model
-OWN = ("metadata", "sidecar")
 
 
 def add(catalog: Catalog, words: Sequence[str]) -> list[int]:
@@ -28,11 +28,10 @@ def add(catalog: Catalog, words: Sequence[str]) -> list[int]:
 
 def link(catalog: Catalog, content: int, facts: Facts, sidecar: str, path: Path) -> None:
     """Link what a picture file and its `.txt` say to the picture, in place of what they said before."""
-    origin = _name(path)
-    catalog.drop_captions(OWN, origin)
-    catalog.put_captions(content, add(catalog, facts.texts), "metadata", origin)
+    catalog.drop_captions(OWN_WORDS, path)
+    catalog.put_captions(content, add(catalog, facts.texts), "metadata", path)
     if sidecar:
-        catalog.put_captions(content, add(catalog, [sidecar]), "sidecar", origin)
+        catalog.put_captions(content, add(catalog, [sidecar]), "sidecar", path)
 
 
 def read_file(catalog: Catalog, table: Path, images: Path | None) -> tuple[int, list[Problem]]:
@@ -45,7 +44,7 @@ def read_file(catalog: Catalog, table: Path, images: Path | None) -> tuple[int, 
     problems = [row for row in rows if isinstance(row, Problem)]
     captions = [row for row in rows if isinstance(row, Caption)]
     pictures = catalog.contents_at({row.picture for row in captions if row.picture is not None})
-    catalog.drop_captions(("file",), _name(table))
+    catalog.drop_captions(("file",), table)
     linked = 0
     for picture, group in groupby(captions, key=lambda row: row.picture):
         words = [row.text for row in group]
@@ -55,12 +54,7 @@ def read_file(catalog: Catalog, table: Path, images: Path | None) -> tuple[int, 
             )
             continue
         content = None if picture is None else pictures[picture]
-        catalog.put_captions(content, add(catalog, words), "file", _name(table))
+        catalog.put_captions(content, add(catalog, words), "file", table)
         linked += len(words)
     catalog.drop_orphans()
     return linked, problems
-
-
-def _name(path: Path) -> str:
-    """A path as text; bytes that are not UTF-8 are escaped."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -22,6 +22,7 @@ from ..records import Facts, Found, Item, Kind, Problem, Space
 from .schema import captions, changes, contents, embeddings, items, problems, roots, spaces
 
 T = TypeVar("T")
+OWN_WORDS = ("metadata", "sidecar")  # captions whose origin is the picture file itself
 MANY = 5000  # values in one IN list
 
 
@@ -143,9 +144,11 @@ class Catalog:
         self.connection.execute(upsert(items).values(row).on_conflict_do_update(index_elements=["path"], set_=row))
 
     def remove_items(self, paths: Iterable[Path]) -> int:
-        """Remove files, and the contents that no file holds any more; how many files there were."""
+        """Remove files with the words that came with them; how many files there were."""
         removed = 0
         for some in _chunks(paths):
+            own = and_(captions.c.source.in_(OWN_WORDS), captions.c.origin.in_(some))
+            self.connection.execute(delete(captions).where(own))
             removed += self.connection.execute(delete(items).where(items.c.path.in_(some))).rowcount
         return removed
 
@@ -202,16 +205,16 @@ class Catalog:
 
     # --- captions ------------------------------------------------------------------------------------------
 
-    def put_captions(self, picture: int | None, texts: Sequence[int], source: str, origin: str) -> None:
+    def put_captions(self, picture: int | None, texts: Sequence[int], source: str, origin: Path) -> None:
         """Link texts to a picture (or to none)."""
         rows = [{"picture_id": picture, "text_id": text, "source": source, "origin": origin} for text in texts]
         if rows:
             self.connection.execute(insert(captions), rows)
 
-    def drop_captions(self, source: Sequence[str], origin: str) -> None:
-        """Forget what came from one origin, before it is read again."""
+    def drop_captions(self, source: Sequence[str], origin: Path) -> int:
+        """Forget what came from one origin; how many captions it was."""
         same = and_(captions.c.source.in_(source), captions.c.origin == origin)
-        self.connection.execute(delete(captions).where(same))
+        return self.connection.execute(delete(captions).where(same)).rowcount
 
     def captions_of(self, pictures: Iterable[int]) -> dict[int, list[str]]:
         """The texts of each picture, in the order they were added."""

@@ -97,7 +97,7 @@ captions = Table(  # which texts belong to which pictures
     Column("picture_id", ForeignKey("contents.id", ondelete="CASCADE")),  # none: a text without a picture
     Column("text_id", ForeignKey("contents.id"), nullable=False),
     Column("source", Text, nullable=False),  # file, sidecar, metadata
-    Column("origin", Text, nullable=False, default=""),  # the caption file, or the picture file
+    Column("origin", PathBytes, nullable=False),  # the caption file, or the picture file
     Index("captions_by_picture", "picture_id"),
     Index("captions_by_text", "text_id"),
 )
