@@ -257,6 +257,22 @@ def place(path: str | Path | None, settings: Settings) -> Path:
     return Path(path) if path else settings.index or config.default_index()
 
 
+def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:
+    """What `Library.index` would do to these folders; where there is no library yet, none is made.
+
+    Raises:
+        SourceError: a folder does not exist.
+    """
+    from tempfile import TemporaryDirectory
+
+    try:
+        with Library.open(None, settings, read_only=True) as library:
+            return library.plan(folders, rules=rules, retry=retry)
+    except LibraryNotFound:
+        with TemporaryDirectory() as nowhere, Library.create(Path(nowhere) / "library", settings) as library:
+            return library.plan(folders, rules=rules)
+
+
 def check(path: str | Path | None = None, settings: Settings | None = None, *, repair: bool = False) -> list[Finding]:
     """Whether a library agrees with itself; with `repair`, mended where possible (see `repair.check`)."""
     from .repair import check
@@ -312,4 +328,4 @@ def configure(**flags: object) -> Settings:
     return config.load(None, **flags)
 
 
-__all__ = ["Library", "check", "configure", "encoder", "evaluate", "models", "place", "pull"]
+__all__ = ["Library", "check", "configure", "encoder", "evaluate", "models", "place", "plan", "pull"]

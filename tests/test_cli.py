@@ -75,7 +75,11 @@ def test_index_json_is_the_report(run: Run, photos: Path) -> None:
 
 def test_dry_run_changes_nothing(run: Run, photos: Path) -> None:
     assert "4  new" in run("index", photos, "--dry-run").stdout
-    assert as_json(run("status", "--json"))["items"] == 0
+    run("status", code=3)  # not even a library was made
+    run("index", photos)
+    (photos / "red.jpg").unlink()
+    assert "1  gone" in run("index", photos, "--dry-run").stdout
+    assert as_json(run("status", "--json"))["items"] == 4
 
 
 def test_paths_come_from_standard_input(run: Run, photos: Path) -> None:

@@ -103,12 +103,12 @@ def command(
       retrieval index ~/Pictures --model ViT-B-32/openai
     """
     places = given.places()
+    note(f"library: {show_path(app.place(None, settings))}")
+    if dry_run:
+        plan = app.plan(places, settings, rules, retry=retry)
+        print_json(plan) if as_json else _show_plan(plan)
+        return
     with app.Library.create(None, settings) as library:
-        note(f"library: {show_path(library.path)}")
-        if dry_run:
-            plan = library.plan(places, rules=rules, retry=retry)
-            print_json(plan) if as_json else _show_plan(plan)
-            return
         with progress(quiet=quiet or as_json) as show:
             report = library.index(places, given.tables(), rules=rules, retry=retry, progress=show)
         print_json(report) if as_json else _show_report(report)
