@@ -51,6 +51,7 @@ OPTIONS = (
     click.option("--batch", default=256, show_default=True, help="Pictures a batch of the second stage."),
     click.option("--layers", default=1, show_default=True, help="Layers of the text transformer."),
     click.option("--merges", default=5000, show_default=True, help="Byte-pair merges of the vocabulary."),
+    click.option("--image-size", default=256, show_default=True, help="Side in pixels that the finished model reads."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
     click.option("--seed", default=0, show_default=True),
 )  # fmt: skip

@@ -6,6 +6,8 @@ Knows CSV and words; does not know tensors.
 from __future__ import annotations
 
 import csv
+import random
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +62,26 @@ EVERYDAY: tuple[tuple[int, int, tuple[str, ...]], ...] = (
     (981, 981, ("baseball player",)), (982, 982, ("groom", "wedding")), (983, 983, ("scuba diver",)),
     (985, 986, ("flower",)), (991, 997, ("mushroom",)),
 )  # fmt: skip
+
+# What people are by their work or play: words that photos' captions rarely use and searches do.
+OCCUPATIONS = (
+    "actor architect artist astronaut athlete baker ballerina banker barber bartender bride builder butcher "
+    "captain carpenter chef clown coach cook cowboy cyclist dancer dentist designer detective diver doctor driver "
+    "drummer electrician engineer explorer farmer firefighter fisherman gardener goalkeeper guard guitarist "
+    "gymnast hairdresser hiker hunter journalist judge king knight lawyer librarian lifeguard magician mechanic "
+    "miner model monk musician nurse officer painter paramedic photographer pianist pilot pirate plumber "
+    "policeman politician postman priest princess professor queen referee reporter runner sailor scientist "
+    "sculptor secretary singer skater skier soldier student surfer surgeon swimmer tailor teacher technician "
+    "tourist violinist waiter waitress welder wizard worker writer "
+).split()
+PERSON = re.compile(r"\b(man|woman|person|guy|lady|girl|boy)\b", re.IGNORECASE)
+
+
+def paraphrased(caption: str, luck: random.Random) -> str:
+    """The caption with an occupation for, or after, its first person; as it is where there is no person."""
+    occupation = luck.choice(OCCUPATIONS)
+    pattern = occupation if luck.random() < 0.5 else rf"\1 {occupation}"
+    return PERSON.sub(pattern, caption, count=1)
 
 
 @dataclass(frozen=True)

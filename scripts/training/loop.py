@@ -21,7 +21,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from . import losses
-from .captions import Captioned
+from .captions import Captioned, paraphrased
 from .features import SHAPE
 from .knowledge import Knowledge, say
 from .model import CONTEXT, DualEncoder
@@ -35,13 +35,16 @@ class Part:
     name: str
     activations: np.ndarray
     tokens: Tensor  # (captions, 32)
+    paraphrases: Tensor  # (captions, 32), each caption with an occupation for its person
     first: Tensor  # (pictures + 1,) where each picture's captions begin
 
     @classmethod
     def of(cls, name: str, data: Captioned, activations: np.ndarray, tokenizer: SimpleTokenizer) -> Part:
         counts = torch.tensor([0, *(len(captions) for captions in data.captions)])
-        tokens = tokenizer([caption for captions in data.captions for caption in captions])
-        return cls(name, activations, tokens, counts.cumsum(0))
+        spoken = [caption for captions in data.captions for caption in captions]
+        luck = random.Random(0)
+        paraphrases = tokenizer([paraphrased(caption, luck) for caption in spoken])
+        return cls(name, activations, tokenizer(spoken), paraphrases, counts.cumsum(0))
 
     def __len__(self) -> int:
         return len(self.activations)
@@ -62,6 +65,7 @@ class Stage:
     captions: int = 3  # at most, of each picture, in one batch
     belief: float = 0.2  # weight of the ImageNet distillation
     prototype: float = 0.2  # weight of the class prototypes
+    paraphrase: float = 0.0  # share of pictures whose captions are paraphrased
     soft: float = 0.0  # weight of the soft targets against the one-hot ones
     memory: float = 0.1  # weight of the old classifier's opinion while the backbone moves
 
@@ -97,14 +101,14 @@ class Trainer:
         for start in range(0, len(order) - size + 1, size):
             yield torch.unique(order[start : start + size])
 
-    def _texts(self, pictures: Tensor, most: int) -> tuple[Tensor, Tensor]:
-        """Up to `most` random captions of each picture: tokens (m, length) and owner (m,)."""
+    def _texts(self, pictures: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
+        """Some random captions of each picture: tokens (m, length) and owner (m,)."""
         rows, owners = [], []
         for owner, picture in enumerate(pictures.tolist()):
             part, row = self._where(picture)
             first, last = int(part.first[row]), int(part.first[row + 1])
-            chosen = random.sample(range(first, last), min(most, last - first))
-            rows.append(part.tokens[chosen])
+            chosen = random.sample(range(first, last), min(stage.captions, last - first))
+            rows.append((part.paraphrases if random.random() < stage.paraphrase else part.tokens)[chosen])
             owners += [owner] * len(chosen)
         return torch.cat(rows), torch.tensor(owners)
 
@@ -138,7 +142,7 @@ class Trainer:
             features = model.image_features(self._activations(pictures, view).to(device))
         else:
             features = self.features[pictures, view].to(device)
-        tokens, owner = self._texts(pictures, stage.captions)
+        tokens, owner = self._texts(pictures, stage)
         tokens = drop_words(tokens, stage.word_drop, len(self.tokenizer.encoder) - 2)
         if stage.made_up:
             tokens = with_unknown_words(tokens, stage.made_up, self.unknown_words, CONTEXT)

@@ -19,8 +19,12 @@ from .backbone import Backbone
 WIDTH, CONTEXT = 256, 32
 
 
-def configuration(vocabulary: int, layers: int) -> dict[str, Any]:
-    """open_clip's configuration of the built-in model, as it is shipped."""
+def configuration(vocabulary: int, layers: int, image_size: int) -> dict[str, Any]:
+    """open_clip's configuration of the built-in model, as it is shipped.
+
+    Trained on crops at 224 pixels, things look larger than in whole pictures; a larger size in use makes up for it
+    (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
+    """
     half = 128 / 255  # the backbone saw (x - 128) / 128
     return {
         "model_cfg": {
@@ -31,7 +35,7 @@ def configuration(vocabulary: int, layers: int) -> dict[str, Any]:
                 "timm_pool": "avg",
                 "timm_proj": "linear",
                 "timm_proj_bias": True,
-                "image_size": 224,
+                "image_size": image_size,
             },
             "text_cfg": {
                 "context_length": CONTEXT,

@@ -41,6 +41,7 @@ class Options:
     batch: int
     layers: int
     merges: int
+    image_size: int
     device: str
     seed: int
 
@@ -87,7 +88,7 @@ def _train(options: Options, progress: Progress, log: TextIO) -> None:
     read = [captions.read(*pair) for pair in options.train]
     held_back = [captions.read(*pair) for pair in options.choose]
     tokenizer = _vocabulary(options, read, names)
-    config = model.configuration(len(tokenizer.encoder), options.layers)
+    config = model.configuration(len(tokenizer.encoder), options.layers, options.image_size)
 
     def part(name: str, data: captions.Captioned, views: int) -> loop.Part:
         path = options.work / f"{name}.npy"
@@ -122,7 +123,9 @@ def _train(options: Options, progress: Progress, log: TextIO) -> None:
         trainer.run(stage, progress, keep.each_epoch)
         keep.save("backbone")
     trainer.features = _pooled(options.work / "pooled-tuned.npy", parts, encoder.upper)
-    stage = loop.Stage("text", options.text_epochs, 1024, rate=3e-4, captions=5, made_up=0.25, soft=0.4)
+    stage = loop.Stage(
+        "text", options.text_epochs, 1024, rate=3e-4, captions=5, made_up=0.25, paraphrase=0.15, soft=0.4
+    )
     trainer.run(stage, progress, keep.each_epoch)
     keep.save("text")
 
