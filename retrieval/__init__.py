@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .app import Library, check, evaluate
+    from .app import Library, check, evaluate_model
     from .config import Settings
     from .errors import (
         LibraryDamaged,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    ".app": ("Library", "check", "evaluate"),
+    ".app": ("Library", "check", "evaluate_model"),
     ".config": ("Settings",),
     ".errors": (
         "LibraryDamaged",
@@ -80,7 +80,7 @@ __all__ = [
     "StorageFull",
     "UsageError",
     "check",
-    "evaluate",
+    "evaluate_model",
 ]
 
 

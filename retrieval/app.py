@@ -280,7 +280,7 @@ def check(path: str | Path | None = None, settings: Settings | None = None, *, r
     return check(place(path, settings or config.load()), vector_engine(), repair=repair)
 
 
-def evaluate(
+def evaluate_model(
     captions: str | Path,
     images: str | Path,
     settings: Settings | None = None,
@@ -328,4 +328,4 @@ def configure(**flags: object) -> Settings:
     return config.load(None, **flags)
 
 
-__all__ = ["Library", "check", "configure", "encoder", "evaluate", "models", "place", "plan", "pull"]
+__all__ = ["Library", "check", "configure", "encoder", "evaluate_model", "models", "place", "plan", "pull"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval import Settings, SourceError, evaluate
+from retrieval import Settings, SourceError, evaluate_model
 from retrieval.evaluate.recall import best_ranks, metrics
 
 from .conftest import COLOURS
@@ -28,7 +28,7 @@ def test_metrics_by_hand() -> None:
 def test_a_caption_file_is_measured_both_ways(photos: Path, tmp_path: Path) -> None:
     table = tmp_path / "c.csv"
     table.write_text("image,caption\nred.jpg,red\nred.jpg,blue\nlime.png,lime\nblue.webp,blue\nyellow.bmp,yellow\n")
-    found = evaluate(table, photos, COLOURS)
+    found = evaluate_model(table, photos, COLOURS)
     assert (found.images, found.captions, found.model) == (4, 5, "colours")
     assert found.text_to_image.recall[1] == pytest.approx(80)  # "blue" of the red picture finds the blue one
     assert found.text_to_image.recall[5] == 100
@@ -38,8 +38,8 @@ def test_a_caption_file_is_measured_both_ways(photos: Path, tmp_path: Path) -> N
 def test_pictures_that_cannot_be_read_are_reported_and_left_out(photos: Path, tmp_path: Path) -> None:
     table = tmp_path / "c.csv"
     table.write_text("image,caption\nred.jpg,red\ngone.jpg,blue\n")
-    found = evaluate(table, photos, COLOURS)
+    found = evaluate_model(table, photos, COLOURS)
     assert (found.images, [problem.reason for problem in found.problems]) == (1, ["vanished"])
     table.write_text("image,caption\ngone.jpg,blue\n")
     with pytest.raises(SourceError, match="none of the 1 pictures"):
-        evaluate(table, photos, Settings(model="colours"))
+        evaluate_model(table, photos, Settings(model="colours"))

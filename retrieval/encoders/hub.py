@@ -119,7 +119,7 @@ def _probe() -> None:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        raise ModelUnavailable("HF_HUB_OFFLINE is set: unset it to fetch models")
+        raise ModelUnavailable("HF_HUB_OFFLINE forbids the network; unset it to fetch models")
     try:
         urllib.request.urlopen(urllib.request.Request(endpoint(), method="HEAD"), timeout=PROBE_SECONDS).close()
     except urllib.error.HTTPError:
