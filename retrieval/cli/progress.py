@@ -70,6 +70,7 @@ class _Lines:
         if now - self.last < EVERY:
             return
         self.last = now
-        rate = step.done / max(now - self.started[step.task], 1e-3)
+        passed = now - self.started[step.task]
+        rate = f", {step.done / passed:,.0f}/s" if passed > 1 else ""
         of = f" of {step.total}" if step.total is not None else ""
-        print(f"{step.task}: {step.done}{of}, {rate:,.0f}/s", file=sys.stderr, flush=True)
+        print(f"{step.task}: {step.done}{of}{rate}", file=sys.stderr, flush=True)
