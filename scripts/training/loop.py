@@ -1,4 +1,4 @@
-"""The two stages of training, evaluation on the dev sets, and the moving average that is kept.
+"""One stage of training, evaluation on the dev sets, and the moving average that is kept.
 
 Knows batches and the schedule; does not know files but its checkpoint.
 """
@@ -30,24 +30,28 @@ from .tokens import drop_words, trim, with_unknown_words
 
 @dataclass(frozen=True)
 class Part:
-    """One data set: cached activations (pictures, views, 96, 14, 14) and token rows, with their owners."""
+    """One data set: what the frozen network says of its pictures, and token rows with their owners.
+
+    The views of a picture are (96, 14, 14) activations, or (1280,) pooled features for stages that leave the
+    backbone alone.
+    """
 
     name: str
-    activations: np.ndarray
+    seen: np.ndarray | Tensor  # (pictures, views, *one of these shapes)
     tokens: Tensor  # (captions, 32)
     paraphrases: Tensor  # (captions, 32), each caption with an occupation for its person
     first: Tensor  # (pictures + 1,) where each picture's captions begin
 
     @classmethod
-    def of(cls, name: str, data: Captioned, activations: np.ndarray, tokenizer: SimpleTokenizer) -> Part:
+    def of(cls, name: str, data: Captioned, seen: np.ndarray, tokenizer: SimpleTokenizer) -> Part:
         counts = torch.tensor([0, *(len(captions) for captions in data.captions)])
         spoken = [caption for captions in data.captions for caption in captions]
         luck = random.Random(0)
         paraphrases = tokenizer([paraphrased(caption, luck) for caption in spoken])
-        return cls(name, activations, tokenizer(spoken), paraphrases, counts.cumsum(0))
+        return cls(name, seen, tokenizer(spoken), paraphrases, counts.cumsum(0))
 
     def __len__(self) -> int:
-        return len(self.activations)
+        return len(self.seen)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,6 @@ class Trainer:
     knowledge: Knowledge
     names: Sequence[Sequence[str]]
     tokenizer: SimpleTokenizer
-    features: Tensor  # (pictures, views, 1280), for stages that leave the backbone alone
     unknown_words: list[list[int]]  # tokens of words that do not exist
     log: TextIO
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -116,12 +119,17 @@ class Trainer:
         k = int(np.searchsorted(self.offsets, picture, side="right")) - 1
         return self.parts[k], picture - int(self.offsets[k])
 
-    def _activations(self, pictures: Tensor, view: int) -> Tensor:
-        rows = np.empty((len(pictures), *SHAPE), np.float32)
+    def _seen(self, pictures: Tensor) -> Tensor:
+        """A random view of each picture, as its part has it."""
+        rows = np.empty((len(pictures), *self.parts[0].seen.shape[2:]), np.float32)
         for index, picture in enumerate(pictures.tolist()):
             part, row = self._where(picture)
-            rows[index] = part.activations[row, view]
-        found = torch.from_numpy(rows)
+            rows[index] = part.seen[row, random.randrange(part.seen.shape[1])]
+        return torch.from_numpy(rows)
+
+    def _disturbed(self, pictures: Tensor) -> Tensor:
+        """Activations of which a random crop, or a random part, is all there is to see."""
+        found = self._seen(pictures)
         if random.random() < 0.5:  # a random crop of the feature map
             side = random.randint(10, 13)
             top, left = random.randint(0, 14 - side), random.randint(0, 14 - side)
@@ -136,12 +144,11 @@ class Trainer:
     # --- one step ------------------------------------------------------------------------------------------
 
     def _loss(self, pictures: Tensor, stage: Stage) -> Tensor:
-        model, view = self.model, random.randrange(self.features.shape[1])
-        device = self.device
+        model, device = self.model, self.device
         if stage.upper_rate:
-            features = model.image_features(self._activations(pictures, view).to(device))
+            features = model.image_features(self._disturbed(pictures).to(device))
         else:
-            features = self.features[pictures, view].to(device)
+            features = self._seen(pictures).to(device)
         tokens, owner = self._texts(pictures, stage)
         tokens = drop_words(tokens, stage.word_drop, len(self.tokenizer.encoder) - 2)
         if stage.made_up:
@@ -177,9 +184,9 @@ class Trainer:
     def _optimiser(self, stage: Stage) -> torch.optim.AdamW:
         groups = []
         upper = {id(p) for p in self.model.upper.parameters()}
-        lower = {id(p) for p in self.model.clip.visual.trunk.parameters()} - upper
+        trunk = {id(p) for p in self.model.clip.visual.trunk.parameters()}
         for rate, is_upper in ((stage.rate, False), (stage.upper_rate, True)):
-            chosen = [p for p in self.model.parameters() if id(p) not in lower and (id(p) in upper) == is_upper]
+            chosen = [p for p in self.model.parameters() if id(p) not in trunk and (id(p) in upper) == is_upper]
             for parameter in chosen:
                 parameter.requires_grad_(rate > 0)
             if rate:
@@ -203,7 +210,6 @@ class Trainer:
         for epoch in range(stage.epochs):
             total, count = 0.0, 0
             self.model.train()
-            self.model.clip.visual.trunk.eval()
             for batch in self._batches(stage.batch):
                 loss = self._loss(batch, stage)
                 optimiser.zero_grad()
@@ -242,8 +248,8 @@ def recalls(model: DualEncoder, part: Part) -> dict[str, float]:
     device = model.clip.logit_scale.device
     images = []
     for start in range(0, len(part), 100):
-        rows = torch.from_numpy(part.activations[start : start + 100, 0].astype(np.float32)).to(device)
-        images.append(model.image_embedding(model.image_features(rows)))
+        rows = torch.as_tensor(part.seen[start : start + 100, 0]).float().to(device)
+        images.append(model.image_embedding(model.image_features(rows) if rows.dim() == 4 else rows))
     texts = [model.text_embedding(trim(part.tokens[k : k + 500]).to(device)) for k in range(0, len(part.tokens), 500)]
     scores = (torch.cat(texts) @ torch.cat(images).T).cpu()  # (captions, pictures)
     owner = torch.repeat_interleave(torch.arange(len(part)), part.first.diff())

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .backbone import Backbone
+from .backbone import Backbone, write_back
 
 WIDTH, CONTEXT = 256, 32
 
@@ -62,7 +62,7 @@ class DualEncoder(nn.Module):
         super().__init__()
         self.clip = open_clip.model.CLIP(**config["model_cfg"])
         self.clip.visual.trunk = backbone.trunk
-        self.upper = backbone.upper.to(memory_format=torch.channels_last)
+        self.upper = backbone.upper
         self.bag_of_words = True  # the first stage trains the words alone
         self.image_dropout, self.word_dropout = nn.Dropout(dropout[0]), nn.Dropout(dropout[1])
         self._start_as_bag_of_words()
@@ -112,6 +112,7 @@ class DualEncoder(nn.Module):
 def export(model: DualEncoder, config: dict[str, Any], folder: Path) -> None:
     """Write `open_clip_config.json` and float16 `open_clip_model.safetensors` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_back(model.upper, model.clip.visual.trunk)
     weights = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in model.clip.state_dict().items()

@@ -1,4 +1,4 @@
-"""The steps in order: vocabulary, cached features, three stages of training, the chosen model.
+"""The steps in order: drawn pictures, vocabulary, cached features, three stages of training, the chosen model.
 
 Knows files and the order; the steps know how.
 """
@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 import numpy as np
 import torch
 from open_clip.tokenizer import SimpleTokenizer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import nn
 
-from . import backbone, captions, features, loop, model, tokens
+from . import backbone, captions, drawn, features, loop, model, tokens
 from .knowledge import Knowledge
 
 Pair = tuple[Path, Path]
@@ -41,6 +43,7 @@ class Options:
     batch: int
     layers: int
     merges: int
+    drawn: int
     image_size: int
     device: str
     seed: int
@@ -85,44 +88,56 @@ def run(options: Options) -> None:
 def _train(options: Options, progress: Progress, log: TextIO) -> None:
     network = backbone.load(options.backbone)
     names = captions.class_names(options.labels)
-    read = [captions.read(*pair) for pair in options.train]
-    held_back = [captions.read(*pair) for pair in options.choose]
-    tokenizer = _vocabulary(options, read, names)
+    read = {f"train{k}-{pair[0].parent.name}": captions.read(*pair) for k, pair in enumerate(options.train)}
+    held_back = {f"dev{k}-{pair[0].parent.name}": captions.read(*pair) for k, pair in enumerate(options.choose)}
+    repeats = dict(zip(read, options.repeats, strict=True))
+    spoken = [caption for data in read.values() for each in data.captions for caption in each]
+    if options.drawn:
+        words = sorted({word for caption in spoken for word in caption.split()})
+        read["drawn"] = drawn.draw(options.work / "drawn", options.drawn, words, options.seed)
+        spoken += [caption for each in read["drawn"].captions for caption in each]
+        repeats["drawn"] = 1
+    tokenizer = _vocabulary(options, spoken, names)
     config = model.configuration(len(tokenizer.encoder), options.layers, options.image_size)
 
-    def part(name: str, data: captions.Captioned, views: int) -> loop.Part:
-        path = options.work / f"{name}.npy"
-        cached = features.cache(data.pictures, network, path, progress, views=views, seed=options.seed)
-        return loop.Part.of(name, data, cached, tokenizer)
+    def parts(network: nn.Module, shape: tuple[int, ...], suffix: str, times: int, **view: Any) -> list[loop.Part]:
+        """What `network` says of every set: `times` views of a training picture for each time an epoch shows it."""
+        found = []
+        for name, data in (read | held_back).items():
+            count = times * repeats[name] if name in read else 1
+            views = features.Views(data.pictures, count, seed=options.seed, **view)
+            path = options.work / f"{name}{suffix}.npy"
+            seen = features.cache(views, network, shape, path, progress)
+            found.append(loop.Part.of(name, data, seen, tokenizer))
+        return found
 
-    dev = [
-        part(f"dev{k}-{_name(pair)}", data, 1)
-        for k, (pair, data) in enumerate(zip(options.choose, held_back, strict=True))
-    ]
-    parts = [
-        part(f"train{k}-{_name(pair)}", data, features.VIEWS)
-        for k, (pair, data) in enumerate(zip(options.train, read, strict=True))
-    ]
-    pooled = _pooled(options.work / "pooled.npy", parts, network.upper)
-    knowledge = Knowledge.of(pooled[:, 0], network.classifier_weight, network.classifier_bias)
+    fixed = parts(network.lower.to(options.place), features.SHAPE, "", times=2)
+    plain = _pooled(options.work, fixed[: len(read)], network.upper)
+    believed = torch.cat([torch.as_tensor(part.seen[:, 0]).float() for part in plain])
+    knowledge = Knowledge.of(believed, network.classifier_weight, network.classifier_bias)
     encoder = model.DualEncoder(config, network, dropout=(0.5, 0.3))
-    words = tokens.made_up([caption for data in read for each in data.captions for caption in each], tokenizer)
+    unknown = tokens.made_up(spoken, tokenizer)
     trainer = loop.Trainer(
-        encoder, parts, options.repeats, knowledge, names, tokenizer, pooled, words, log, options.place
+        encoder, plain, list(repeats.values()), knowledge, names, tokenizer, unknown, log, options.place
     )
-    keep = _Keeper(trainer, dev, config, options.work)
+    keep = _Keeper(trainer, fixed[len(read) :], config, options.work)
 
     if not keep.resume("head"):
         trainer.run(loop.Stage("head", options.head_epochs, 512, rate=1e-3, captions=2), progress, keep.at_the_end)
         keep.save("head")
     encoder.bag_of_words = trainer.average.bag_of_words = False
+    trainer.parts = fixed[: len(read)]
     if not keep.resume("backbone"):
         stage = loop.Stage(
-            "backbone", options.epochs, options.batch, rate=4e-4, upper_rate=4e-4, soft=0.4, memory=0.2, made_up=0.15
-        )
+            "backbone", options.epochs, options.batch,
+            rate=4e-4, upper_rate=4e-4, soft=0.4, memory=0.2, made_up=0.15, paraphrase=0.15,
+        )  # fmt: skip
         trainer.run(stage, progress, keep.each_epoch)
         keep.save("backbone")
-    trainer.features = _pooled(options.work / "pooled-tuned.npy", parts, encoder.upper)
+    # Last, the text side and the projection on pictures of the size and the cut that the finished model reads.
+    whole = nn.Sequential(network.lower, encoder.upper.eval(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    final = parts(whole, (1280,), "-final", times=1, size=options.image_size, crops=False)
+    trainer.parts, keep.dev, keep.best = final[: len(read)], final[len(read) :], 0.0
     stage = loop.Stage(
         "text", options.text_epochs, 1024, rate=3e-4, captions=5, made_up=0.25, paraphrase=0.15, soft=0.4
     )
@@ -130,22 +145,23 @@ def _train(options: Options, progress: Progress, log: TextIO) -> None:
     keep.save("text")
 
 
-def _vocabulary(options: Options, read: list[captions.Captioned], names: list[list[str]]) -> SimpleTokenizer:
+def _vocabulary(options: Options, spoken: Sequence[str], names: Sequence[Sequence[str]]) -> SimpleTokenizer:
     path = options.work / "bpe.txt.gz"
     if not path.exists():
-        spoken = [caption for data in read for each in data.captions for caption in each]
-        tokens.train(spoken + [name for each in names for name in each] * 2, options.merges, path)
+        rare = [name for each in names for name in each] * 2 + list(captions.OCCUPATIONS) * 50
+        tokens.train([*spoken, *rare], options.merges, path)
     return tokens.load(path, model.CONTEXT)
 
 
-def _pooled(path: Path, parts: list[loop.Part], upper: torch.nn.Module) -> torch.Tensor:
-    if not path.exists():
-        np.save(path, torch.cat([features.pooled(each.activations, upper.eval()) for each in parts]).numpy())
-    return torch.from_numpy(np.load(path))
-
-
-def _name(pair: Pair) -> str:
-    return pair[0].parent.name
+def _pooled(work: Path, parts: Sequence[loop.Part], upper: nn.Module) -> list[loop.Part]:
+    """The same parts with pooled features, for the stage that leaves the backbone alone."""
+    found = []
+    for part in parts:
+        path = work / f"{part.name}-pooled.npy"
+        if not path.exists():
+            np.save(path, features.pooled(np.asarray(part.seen), upper.eval()).numpy())
+        found.append(replace(part, seen=np.load(path)))
+    return found
 
 
 @dataclass
