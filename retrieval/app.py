@@ -79,10 +79,15 @@ class Library:
 
         Raises:
             LibraryError: the place holds something else or cannot be written.
+            ModelError: the settings name a model that is unknown or not on this machine; nothing is made then.
         """
         from .library import Holdings
 
         settings = settings or config.load()
+        if settings.model not in ("", "colours", "builtin"):
+            from .encoders import hub, names
+
+            hub.required(names.ModelName.parse(settings.model))
         return cls(Holdings.create(place(path, settings), vector_engine()), settings)
 
     def __enter__(self) -> Self:
@@ -160,6 +165,23 @@ class Library:
                 catalog.drop_orphans()
             self.holdings.save_vectors()
         return removed
+
+    def forget_model(self, model: str) -> int:
+        """Forget the embeddings of a model that no longer answers; how many there were.
+
+        Raises:
+            UsageError: the library has none of that model but those that answer.
+        """
+        with self.holdings.writer("retrieval remove"):
+            with self.holdings.reading() as catalog:
+                serving, spaces = catalog.serving(), catalog.spaces()
+            old = [number for number, space in spaces if space.model == model and (number, space) != serving]
+            if not old:
+                known = ", ".join(space.model for number, space in spaces if (number, space) != serving) or "none"
+                raise UsageError(
+                    f"the library has no embeddings of {model!r} to spare; models that do not answer: {known}"
+                )
+            return sum(self.holdings.drop_space(number) for number in old)
 
     # --- reading -------------------------------------------------------------------------------------------
 

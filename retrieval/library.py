@@ -237,6 +237,16 @@ class Holdings:
                 with self.reading() as catalog:
                     cache.tidy(self.embeddings(catalog, space_id, space, kind))
 
+    def drop_space(self, space_id: int) -> int:
+        """Forget a space, its embeddings and its vector files; call it while holding `writer()`."""
+        with self.writing() as catalog:
+            count = catalog.drop_space(space_id)
+        for kind in Kind:
+            self._caches.pop((space_id, kind), None)
+            for file in (self.path / VECTORS).glob(f"{space_id}-{kind}-*"):
+                file.unlink(missing_ok=True)
+        return count
+
     def cache(self, space_id: int, space: Space, kind: Kind) -> VectorCache:
         """The vector file of one space and kind."""
         key = (space_id, kind)

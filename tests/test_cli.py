@@ -152,6 +152,27 @@ def test_status_remove_and_check(filled: Run, photos: Path) -> None:
     assert filled("check").stdout == "all is well\n"
 
 
+def test_remove_forgets_a_model_that_no_longer_answers(filled: Run, photos: Path, tmp_path: Path) -> None:
+    assert "no embeddings of .colours. to spare" in filled("remove", "--model", "colours", code=2).stderr.replace(
+        "'", "."
+    )
+    filled("index", photos, "--model", "builtin", "-q")
+    assert filled("remove", "--model", "colours").stdout == "4 embeddings of colours removed from the library\n"
+    assert not list((tmp_path / "library" / "vectors").glob("1-*"))
+    assert filled("check").stdout == "all is well\n"
+    filled("index", photos, "--model", "colours", "-q")
+    assert "red.jpg" in filled("search", "red", "-k", 1).stdout
+
+
+def test_remove_wants_something_to_forget(filled: Run) -> None:
+    assert "name the files" in filled("remove", code=2).stderr
+
+
+def test_an_unknown_model_makes_no_library(run: Run, photos: Path, tmp_path: Path) -> None:
+    run("index", photos, "--model", "ViT-B-32/nothing", code=4)
+    assert not (tmp_path / "library").exists()
+
+
 def test_check_exits_with_one_until_repaired(filled: Run, tmp_path: Path) -> None:
     next((tmp_path / "library" / "vectors").glob("1-picture-*")).unlink()
     assert "wrong: the vector file" in filled("check", code=1).stdout

@@ -8,23 +8,37 @@ import click
 
 from .. import app
 from ..config import Settings
+from ..errors import UsageError
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, print_json, show_path
 
 
 @click.command(name="remove")
-@click.argument("paths", nargs=-1, required=True, type=PATH)
+@click.argument("paths", nargs=-1, type=PATH)
+@click.option("--model", metavar="NAME", help="Forget the embeddings of a model that no longer answers.")
 @settings_options(INDEX)
 @json_option
-def command(paths: tuple[Path, ...], settings: Settings, as_json: bool) -> None:
+def command(paths: tuple[Path, ...], model: str | None, settings: Settings, as_json: bool) -> None:
     """Forget the files and folders PATHS. The files themselves are never touched.
+
+    After a change of model the old one's embeddings stay, so that it can serve again; --model frees their room.
 
     \b
     Examples:
       retrieval remove ~/Pictures/screenshots
       retrieval remove photos/blurred.jpg
+      retrieval remove --model builtin
     """
+    if not paths and not model:
+        raise UsageError("name the files or folders to forget, or a model with --model")
     with app.Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
-        removed = library.remove([path.expanduser() for path in paths])
-    print_json({"removed": removed}) if as_json else click.echo(f"{removed} files removed from the library")
+        removed = library.remove([path.expanduser() for path in paths]) if paths else 0
+        embeddings = library.forget_model(model) if model else 0
+    if as_json:
+        print_json({"removed": removed, "embeddings": embeddings})
+        return
+    if paths:
+        click.echo(f"{removed} files removed from the library")
+    if model:
+        click.echo(f"{embeddings} embeddings of {model} removed from the library")

@@ -83,6 +83,13 @@ class Catalog:
         """From now on this space answers queries."""
         self.connection.execute(update(spaces).values(serving=spaces.c.id == space_id))
 
+    def drop_space(self, space_id: int) -> int:
+        """Forget a space with its embeddings, of which it had so many."""
+        count = self._count(select(func.count()).where(embeddings.c.space_id == space_id))
+        self.connection.execute(delete(changes).where(changes.c.space_id == space_id))
+        self.connection.execute(delete(spaces).where(spaces.c.id == space_id))  # the rest goes with it
+        return count
+
     def lacking(self, space_id: int, kind: Kind) -> list[int]:
         """Contents that should have an embedding in a space and do not; files with problems cannot have one."""
         has = exists().where(embeddings.c.content_id == contents.c.id, embeddings.c.space_id == space_id)
