@@ -85,9 +85,9 @@ class Library:
 
         settings = settings or config.load()
         if settings.model not in ("", "colours", "builtin"):
-            from .encoders import hub, names
+            from .encoders import checkpoints, names
 
-            hub.required(names.ModelName.parse(settings.model))
+            checkpoints.required(names.ModelName.parse(settings.model))
         return cls(Holdings.create(place(path, settings), vector_engine()), settings)
 
     def __enter__(self) -> Self:
@@ -340,10 +340,10 @@ def pull(model: str) -> Path:
     Raises:
         ModelError: unknown; ModelUnavailable: no network.
     """
-    from .encoders import hub
+    from .encoders import checkpoints
     from .encoders.names import ModelName
 
-    return hub.pull(ModelName.parse(model))
+    return checkpoints.pull(ModelName.parse(model))
 
 
 def configure(**flags: object) -> Settings:

@@ -315,3 +315,23 @@ class Evaluation:
     captions: int
     model: str
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A vision-language model's verdict on one picture and one query."""
+
+    yes: float  # how probable yes is against no, in [0, 1]
+    mass: float = 1.0  # how much of the model's answer was yes or no at all; near 0 it did not take the question up
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where a picture shows something, in parts of its width and height from the top left corner."""
+
+    label: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float | None = None  # where the model gives one

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from retrieval.encoders import Encoder, hub, listing
+from retrieval.devices import choose_device, choose_precision, measure
+from retrieval.encoders import Encoder, checkpoints, listing
 from retrieval.encoders.colours import Colours
-from retrieval.encoders.device import choose_device, choose_precision, measure
 from retrieval.encoders.names import BUILTIN, ModelName, Route
 from retrieval.encoders.openclip import OpenClip
 from retrieval.errors import ModelError, ModelUnavailable
@@ -148,12 +148,12 @@ def test_pulling_without_network_fails_at_once_with_the_next_step(monkeypatch: p
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
     started = time.monotonic()
     with pytest.raises(ModelUnavailable, match="local-dir:PATH"):
-        hub.pull(ModelName.parse("ViT-B-32/openai"))
+        checkpoints.pull(ModelName.parse("ViT-B-32/openai"))
     assert time.monotonic() - started < 5
 
 
 def test_pulling_what_is_here_is_done_already() -> None:
-    assert hub.pull(ModelName.parse("builtin")) == BUILTIN
+    assert checkpoints.pull(ModelName.parse("builtin")) == BUILTIN
 
 
 def test_a_checkpoint_file_is_loaded_into_its_architecture(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..records import ModelInfo
-from . import hub
+from . import checkpoints
 from .names import BUILTIN, ModelName
 
 TABLE = Path(__file__).parent / "known.toml"
@@ -48,7 +48,7 @@ def _installed(info: ModelInfo) -> ModelInfo:
     if info.name == "builtin":
         return replace(info, parameters=_parameters(BUILTIN / "open_clip_model.safetensors"), installed=True)
     try:
-        return replace(info, installed=hub.installed(ModelName.parse(info.name)) is not None)
+        return replace(info, installed=checkpoints.installed(ModelName.parse(info.name)) is not None)
     except ModelError:
         return info
 

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import devices
 from ..errors import ModelError, ModelUnavailable
 from ..records import Pixels, Space, Vectors
-from . import device as devices
-from . import hub
+from . import checkpoints
 from .inference import ready
 from .names import BUILTIN, ModelName, Route
 
@@ -58,7 +58,7 @@ class OpenClip:
         name = ModelName.parse(spelling)
         place = devices.choose_device(device)
         kind = devices.choose_precision(precision, place)
-        found = hub.required(name)
+        found = checkpoints.required(name)
         try:
             model, preprocess, tokenizer = _create(name, found)
         except ModelError:

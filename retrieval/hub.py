@@ -1,0 +1,95 @@
+"""The model hub: what of it is on this machine, and how the rest gets here, only when asked.
+
+Knows the hub's cache and download; does not know what the files mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .errors import ModelError, ModelUnavailable
+
+PROBE_SECONDS = 3.0
+
+
+def snapshot(repository: str, config: str, weights: Sequence[str], revision: str | None = None) -> Path | None:
+    """The cached folder of a repository if it has `config` and one of `weights`, without using the network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repository, config, revision=revision)
+    if not isinstance(found, str):
+        return None
+    folder = Path(found).parent
+    return folder if any((folder / name).is_file() for name in weights) else None
+
+
+def download(repository: str, patterns: Sequence[str], revision: str | None = None) -> Path:
+    """Fetch the files of a repository that fit one of the patterns; their folder in the cache. Call it by `fetch`."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
+
+
+def fetch(what: str, repository: str, how: Callable[[], Path]) -> Path:
+    """Run a download that goes on where it broke off, and check sizes and hashes of what came.
+
+    Raises:
+        ModelError: there is no such repository.
+        ModelUnavailable: no network, or the download broke off.
+    """
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    _probe()
+    try:
+        place = how()
+    except RepositoryNotFoundError as exc:
+        raise ModelError(f"{endpoint()} has no repository {repository}, or not for you") from exc
+    except Exception as exc:
+        # The hub's client raises errors of its own, of its HTTP library and of the system.
+        reason = " ".join(str(exc).split())[:300]
+        raise ModelUnavailable(f"fetching {what} failed: {reason}; call it again to go on") from exc
+    for file in [place] if place.is_file() else sorted(place.iterdir()):
+        _verify(file)
+    return place
+
+
+def endpoint() -> str:
+    """The hub's address, as its own client sees it."""
+    from huggingface_hub import constants
+
+    return str(constants.ENDPOINT)
+
+
+def _verify(file: Path) -> None:
+    """The hub's cache names large files by their SHA-256: a file that is another one is deleted."""
+    blob = file.resolve()
+    if not re.fullmatch("[0-9a-f]{64}", blob.name):
+        return
+    with blob.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != blob.name:
+        blob.unlink()
+        file.unlink(missing_ok=True)
+        raise ModelUnavailable(f"{file.name} arrived damaged and was deleted; call it again to fetch it anew")
+
+
+def _probe() -> None:
+    """Fail at once, not after the client's retries, when the hub cannot be reached."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        raise ModelUnavailable("HF_HUB_OFFLINE forbids the network; unset it to fetch models")
+    try:
+        urllib.request.urlopen(urllib.request.Request(endpoint(), method="HEAD"), timeout=PROBE_SECONDS).close()
+    except urllib.error.HTTPError:
+        return  # it answered
+    except OSError as exc:
+        raise ModelUnavailable(
+            f"cannot reach {endpoint()} ({exc}); connect to the network, or copy the model's folder here and use "
+            "local-dir:PATH in the place of its name; the built-in model needs neither"
+        ) from exc

@@ -1,0 +1,63 @@
+"""Pictures and words -> words, verdicts and boxes, by a vision-language model. Does not know the library.
+
+A backend is one file with the methods of `VisionLanguageModel`, and one line in `app.py`; a model family that
+transformers has is one row in `families.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ..records import Box, Judgement
+    from .messages import Message
+
+
+class Ability(StrEnum):
+    """What a model can do; asking for another is a `UsageError`."""
+
+    CAPTION = "caption"
+    CHAT = "chat"  # several turns, a system message
+    ANSWER = "answer"  # one question on one picture (VQA)
+    IMAGES = "images"  # several pictures in one prompt
+    VIDEO = "video"  # frames with their times
+    GROUND = "ground"
+    JUDGE = "judge"
+
+
+class VisionLanguageModel(Protocol):
+    """A vision-language model. Contract: a batch gives what its members give one by one."""
+
+    @property
+    def name(self) -> str:
+        """The spelling that loads it again."""
+        ...
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can do."""
+        ...
+
+    def chat(self, messages: Sequence[Message], limit: int = 256) -> str:
+        """The assistant's next message, of at most `limit` tokens."""
+        ...
+
+    def caption(self, images: Sequence[Image]) -> list[str]:
+        """One sentence on each upright RGB picture."""
+        ...
+
+    def answer(self, images: Sequence[Image], question: str) -> str:
+        """A short answer to a question on these pictures, in their order."""
+        ...
+
+    def judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
+        """Whether each picture shows what the query says."""
+        ...
+
+    def ground(self, image: Image, phrase: str) -> list[Box]:
+        """Where the picture shows what the phrase says; empty when nowhere."""
+        ...

@@ -1,0 +1,86 @@
+"""A vision-language model that knows colours and nothing else. For tests and examples.
+
+It truly works, without weights: it says which colour a picture has, judges queries that name one, and points at it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ImageColor
+
+from ..records import Box, Judgement
+from . import Ability
+from .messages import Message, frames_as_images
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+NAMES = ("black", "white", "grey", "red", "lime", "blue", "yellow", "orange", "purple", "green", "brown", "pink")
+NEAR = 100.0  # two colours this far apart in RGB are as much one as two
+
+
+class Colours:
+    """What a picture shows is its most frequent colour."""
+
+    name = "colours"
+    abilities = frozenset(Ability)
+
+    def chat(self, messages: Sequence[Message], limit: int = 256) -> str:
+        """The colours of all pictures so far, and a verdict where the last words name a colour."""
+        images = [image for message in messages for image in frames_as_images(message).images]
+        return self.answer(images, messages[-1].text)[: 8 * limit]
+
+    def caption(self, images: Sequence[Image]) -> list[str]:
+        """As `a red picture`."""
+        return [f"a {_name(_main(image))} picture" for image in images]
+
+    def answer(self, images: Sequence[Image], question: str) -> str:
+        """Yes or no where the question names a colour, the colours otherwise."""
+        if _named(question):
+            return "yes" if any(verdict.yes > 0.5 for verdict in self.judge(question, images)) else "no"
+        return ", ".join(_name(_main(image)) for image in images)
+
+    def judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
+        """How near the picture's colour is to one that the query names; no opinion on queries without colours."""
+        wanted = _named(query)
+        if not wanted:
+            return [Judgement(0.5, 0.0) for _ in images]
+        away = [min(float(np.linalg.norm(_main(image) - colour)) for colour in wanted) for image in images]
+        return [Judgement(1 / (1 + (distance / NEAR) ** 4)) for distance in away]
+
+    def ground(self, image: Image, phrase: str) -> list[Box]:
+        """The smallest box around all pixels of the colour that the phrase names."""
+        found = []
+        for colour in _named(phrase):
+            rows, columns = np.nonzero(np.linalg.norm(_pixels(image) - colour, axis=2) < NEAR)
+            if len(rows):
+                edges = (columns.min() / image.width, rows.min() / image.height)
+                ends = ((columns.max() + 1) / image.width, (rows.max() + 1) / image.height)
+                found.append(Box(phrase, *map(float, edges), *map(float, ends)))
+        return found
+
+
+def _pixels(image: Image) -> npt.NDArray[np.float32]:
+    return np.asarray(image.convert("RGB"), np.float32)
+
+
+def _main(image: Image) -> npt.NDArray[np.float32]:
+    """The most frequent colour, to 32 steps a channel, (3,)."""
+    small = _pixels(image.resize((16, 16))).reshape(-1, 3)
+    _, place, counts = np.unique(small // 8, axis=0, return_inverse=True, return_counts=True)
+    main: npt.NDArray[np.float32] = small[place.reshape(-1) == counts.argmax()].mean(axis=0)
+    return main
+
+
+def _named(text: str) -> list[npt.NDArray[np.float32]]:
+    words = [word for word in re.findall("[a-z]+", text.lower()) if word in ImageColor.colormap]
+    return [np.array(ImageColor.getrgb(word)[:3], np.float32) for word in words]
+
+
+def _name(colour: npt.NDArray[np.float32]) -> str:
+    return min(NAMES, key=lambda name: float(np.linalg.norm(_named(name)[0] - colour)))

@@ -1,0 +1,261 @@
+"""Any OpenAI-compatible server (vLLM, llama.cpp, Ollama, SGLang ...) as a `VisionLanguageModel`.
+
+Knows the protocol and its failures; does not know what runs behind it, nor the library.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from ..errors import ModelError, ModelUnavailable, UsageError
+from ..records import Box, Judgement
+from . import Ability, boxes
+from .boxes import Reading
+from .families import ANY, Family, named
+from .messages import ImagePart, Message, TextPart, frames_as_images, user
+from .names import VlmName
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SIDE = 1024  # pixels of a picture's longer side, as it is sent
+GRID = 28  # Qwen's boxes are in pixels of what it sees, a multiple of this: sent so, both agree
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers worth another try
+TOP = 20  # log-probabilities of the first token; vLLM gives no more unless told so
+NO_LOGPROBS = "the server gives no token probabilities: a judgement is its plain yes or no"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server said."""
+
+    text: str
+    first: tuple[tuple[str, float], ...] = ()  # tokens that could have come first, with their log-probabilities
+
+
+@dataclass
+class Endpoint:
+    """A model behind a server. `parallel` requests at a time; each is tried `tries` times, with growing pauses."""
+
+    name: str
+    url: str
+    model: str
+    family: Family = ANY
+    key: str = ""
+    timeout: float = 120.0  # seconds for one answer
+    tries: int = 4
+    parallel: int = 4
+    pause: float = 0.5  # seconds before the second try, doubled for each further one
+    notes: list[str] = field(default_factory=list)  # what the reader should know of its answers
+
+    @classmethod
+    def load(cls, spelling: str, family: str = "", key: str = "", timeout: float = 120.0) -> Endpoint:
+        """The model of `endpoint:URL#MODEL`; nothing is asked yet.
+
+        Raises:
+            ModelError: another spelling, or no such family.
+        """
+        name = VlmName.parse(spelling)
+        return cls(name.spelling, name.url, name.model, named(family) if family else ANY, key, timeout)
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What its family can do."""
+        return self.family.abilities
+
+    def close(self) -> None:
+        """Close the connections to the server; the next question opens them again."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
+
+    # --- the contract --------------------------------------------------------------------------------------
+
+    def chat(self, messages: Sequence[Message], limit: int = 256) -> str:
+        """See `VisionLanguageModel.chat`."""
+        return self._said(list(messages), limit)
+
+    def caption(self, images: Sequence[Image]) -> list[str]:
+        """See `VisionLanguageModel.caption`."""
+        return self._each(images, lambda image: " ".join(self._said([user(image, self.family.caption)], 60).split()))
+
+    def answer(self, images: Sequence[Image], question: str) -> str:
+        """See `VisionLanguageModel.answer`."""
+        return self._said([user(*images, self.family.answer.format(question=question))], 256)
+
+    def judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
+        """See `VisionLanguageModel.judge`."""
+        question = self.family.judge.format(query=query)
+        return self._each(images, lambda image: self._verdict(user(image, question)))
+
+    def ground(self, image: Image, phrase: str) -> list[Box]:
+        """See `VisionLanguageModel.ground`."""
+        if self.family.boxes is None:
+            raise UsageError(f"{self.name} ({self.family.name}) cannot point at things")
+        sent = _shrunk(image, GRID if self.family.boxes is boxes.json_pixels else 1)
+        text = self._said([user(sent, self.family.ground.format(phrase=phrase))], 512, keep=True)
+        return self.family.boxes(Reading(text, phrase, image.size, sent.size))
+
+    def _each(self, images: Sequence[Image], ask: Callable[[Image], Any]) -> list[Any]:
+        with ThreadPoolExecutor(self.parallel) as pool:
+            return list(pool.map(ask, images))
+
+    # --- verdicts ------------------------------------------------------------------------------------------
+
+    def _verdict(self, message: Message) -> Judgement:
+        reply = self._ask([message], 1 if NO_LOGPROBS not in self.notes else 8, probabilities=True)
+        yes, no = (self._share(reply.first, words) for words in self.family.words)
+        if reply.first:
+            return Judgement(yes / (yes + no), min(1.0, yes + no)) if yes + no else Judgement(0.5, 0.0)
+        if NO_LOGPROBS not in self.notes:
+            self.notes.append(NO_LOGPROBS)
+            reply = self._ask([message], 8)
+        said = "".join(c for c in reply.text.lower().lstrip()[:12] if c.isalpha() or c.isspace()).split()
+        yes, no = (float(bool(said) and said[0] in words) for words in self.family.words)
+        return Judgement(yes if yes + no else 0.5, yes + no)
+
+    @staticmethod
+    def _share(first: Sequence[tuple[str, float]], words: Sequence[str]) -> float:
+        return sum(math.exp(value) for token, value in first if token.strip().strip("▁").lower() in words)
+
+    # --- the protocol --------------------------------------------------------------------------------------
+
+    def _said(self, messages: Sequence[Message], limit: int, *, keep: bool = False) -> str:
+        text = self._ask(messages, limit, keep=keep).text.strip()
+        if not text:
+            raise ModelError(f"{self.name} answered with nothing; try it again, or another model")
+        return text
+
+    def _ask(
+        self, messages: Sequence[Message], limit: int, *, probabilities: bool = False, keep: bool = False
+    ) -> Reply:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": self._written(messages),
+            "max_tokens": limit,
+            "temperature": 0,
+        }
+        if keep:  # boxes are special tokens of some models; vLLM and SGLang drop them unless told not to
+            body["skip_special_tokens"] = False
+        asks = probabilities and NO_LOGPROBS not in self.notes
+        try:
+            return self._reply(self._post(body | ({"logprobs": True, "top_logprobs": TOP} if asks else {})))
+        except _Refused:
+            if not asks:
+                raise
+            self.notes.append(NO_LOGPROBS)
+            return self._reply(self._post(body | {"max_tokens": max(8, limit)}))
+
+    def _written(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        """The protocol's messages: a user's content is a list of parts, in order; the others' is a string.
+
+        Raises:
+            UsageError: more pictures than the family takes.
+        """
+        messages = [frames_as_images(message) for message in messages]
+        count = sum(len(message.images) for message in messages)
+        if count > self.family.images:
+            raise UsageError(f"{self.family.name} takes at most {self.family.images} pictures at a time, got {count}")
+        return [
+            {"role": m.role, "content": [_part(p) for p in m.parts] if m.role == "user" else m.text} for m in messages
+        ]
+
+    def _post(self, body: dict[str, Any]) -> Any:
+        """The server's JSON.
+
+        Raises:
+            ModelUnavailable: it cannot be reached, or not in time, or keeps failing.
+            ModelError: it refuses, or answers with something else.
+        """
+        said = ""
+        for attempt in range(self.tries):
+            if attempt:
+                time.sleep(self.pause * 2 ** (attempt - 1))
+            try:
+                answer = self._client.post("/chat/completions", json=body)
+            except httpx.ConnectError as exc:
+                raise ModelUnavailable(
+                    f"no server answers at {self.url} ({exc}); start it, or choose another model with --vlm"
+                ) from exc
+            except httpx.TimeoutException:
+                said = f"no answer within {self.timeout:.0f} s"
+                continue
+            except httpx.HTTPError as exc:
+                said = f"the answer broke off ({exc})"
+                continue
+            if answer.is_success:
+                return self._json(answer)
+            said = f"{answer.status_code} {_reason(answer)}"
+            if answer.status_code not in PASSING:
+                raise _Refused(f"{self.url} refuses {self.model}: {said}")
+            self._wait_as_told(answer)
+        raise ModelUnavailable(f"{self.url} failed {self.tries} times: {said}")
+
+    def _wait_as_told(self, answer: httpx.Response) -> None:
+        told = answer.headers.get("retry-after", "")
+        if told.isdigit():
+            time.sleep(min(float(told), self.timeout))
+
+    @functools.cached_property
+    def _client(self) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        limits = httpx.Limits(max_connections=self.parallel)
+        timeout = httpx.Timeout(self.timeout, connect=5.0)
+        return httpx.Client(base_url=self.url, headers=headers, limits=limits, timeout=timeout)
+
+    def _json(self, answer: httpx.Response) -> Any:
+        try:
+            return answer.json()
+        except ValueError as exc:
+            start = " ".join(answer.text[:80].split())
+            raise ModelError(f"{self.url} answers, but not with JSON ({start!r}); is it the /v1 of a server?") from exc
+
+    def _reply(self, found: Any) -> Reply:
+        try:
+            choice = found["choices"][0]
+            text = choice["message"]["content"] or ""
+            content = (choice.get("logprobs") or {}).get("content") or [{}]
+            first = content[0].get("top_logprobs") or ([content[0]] if "logprob" in content[0] else [])
+            return Reply(str(text), tuple((str(entry["token"]), float(entry["logprob"])) for entry in first))
+        except (KeyError, IndexError, TypeError, ValueError) as exc:
+            raise ModelError(f"{self.url} answers, but not as a chat completion: {str(found)[:120]}") from exc
+
+
+class _Refused(ModelError):
+    """The server will not do what was asked, and would not the next time."""
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        found = answer.json()
+        error = found.get("error", found)
+        return str(error.get("message", error) if isinstance(error, dict) else error)[:200]
+    except (ValueError, AttributeError):
+        return " ".join(answer.text[:120].split()) or answer.reason_phrase
+
+
+def _part(part: Any) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    assert isinstance(part, ImagePart)  # frames are pictures by now
+    file = io.BytesIO()
+    _shrunk(part.image, 1).save(file, "JPEG", quality=92)
+    data = base64.b64encode(file.getvalue()).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
+
+
+def _shrunk(image: Image, grid: int) -> Image:
+    """No side longer than `SIDE`, both a multiple of `grid`."""
+    scale = min(1.0, SIDE / max(image.size))
+    width, height = (max(grid, round(side * scale / grid) * grid) for side in image.size)
+    return image if (width, height) == image.size else image.resize((width, height))

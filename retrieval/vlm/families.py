@@ -1,0 +1,174 @@
+"""What differs between the model families, as data: how each is asked, what it can take, how its boxes are read.
+
+A family is chosen by the checkpoint's own `model_type`, or by name where several families share one. Knows prompts and
+limits; does not load anything.
+
+Prompts: `{image}` is where the picture goes (in front, where it is not written), `{query}`, `{question}`, `{phrase}`
+are the user's words. An empty prompt: the family cannot do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from ..errors import ModelError
+from ..records import Box
+from . import Ability, boxes
+from .boxes import Reading
+
+
+class Scorer(Enum):
+    """How a query is judged."""
+
+    WORDS = "the first token of the answer, yes against no"
+    LIKELIHOOD = "how likely the query is as the picture's caption, against a picture of nothing"
+    HEAD = "a head of the model's own"
+
+
+class Route(Enum):
+    """Where a family runs."""
+
+    IN_PROCESS = "transformers"
+    ENDPOINT = "endpoint"
+
+
+@dataclass(frozen=True)
+class Family:
+    """One row."""
+
+    name: str
+    types: tuple[str, ...]  # transformers' `model_type`; the first family that names one is its default
+    route: Route = Route.IN_PROCESS
+    template: bool = True  # the processor has a chat template; otherwise the prompts below are the whole prompt
+    picture: str = ""  # what stands for a picture in such a prompt, where the processor does not put it in itself
+    images: int = 64  # most pictures in one prompt
+    video: bool = False  # reads frames with their times by itself; otherwise they go in as numbered pictures
+    padding: str = "left"
+    encodes: bool = False  # encoder-decoder: what is generated does not repeat the prompt
+    caption: str = "Describe this picture in one short sentence."
+    answer: str = "{question}"
+    system: str = ""  # of `judge`
+    judge: str = 'Does this picture show "{query}"? Answer with yes or no only.'
+    words: tuple[tuple[str, ...], tuple[str, ...]] = (("yes",), ("no",))
+    scorer: Scorer = Scorer.WORDS
+    ground: str = ""
+    boxes: Callable[[Reading], list[Box]] | None = None
+    special: bool = False  # special tokens of the grounding answer carry the boxes
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can do."""
+        several = self.images > 1
+        can = {
+            Ability.CAPTION: bool(self.caption),
+            Ability.CHAT: self.template and bool(self.answer),
+            Ability.ANSWER: bool(self.answer),
+            Ability.IMAGES: several,
+            Ability.VIDEO: self.template and bool(self.answer) and (self.video or several),
+            Ability.GROUND: bool(self.ground),
+            Ability.JUDGE: bool(self.judge),
+        }
+        return frozenset(ability for ability, there in can.items() if there)
+
+
+QWEN_GROUND = 'Locate "{phrase}" in the image. Answer with JSON only: [{{"bbox_2d": [x0, y0, x1, y1], "label": "..."}}]'
+RERANKER = 'Judge whether the Document meets the requirements based on the Query and the Instruct provided. Note that the answer can only be "yes" or "no".'  # noqa: E501  # the words it was trained with
+
+FAMILIES: tuple[Family, ...] = (
+    Family("LLaVA-1.5", ("llava",)),
+    Family("LLaVA-1.6", ("llava_next",)),
+    Family("Yi-VL", ("yi_vl",)),
+    Family("DeepSeek-VL-chat", ("deepseek_vl", "deepseek_vl_hybrid")),
+    Family(
+        "DeepSeek-VL-base", (), caption="A picture of", answer="", judge="A picture of", scorer=Scorer.LIKELIHOOD
+    ),
+    Family("SmolVLM", ("idefics3",)),
+    Family("SmolVLM2", ("smolvlm",), video=True),
+    Family("Qwen2-VL", ("qwen2_vl",), video=True, ground=QWEN_GROUND, boxes=boxes.json_pixels),
+    Family("Qwen2.5-VL", ("qwen2_5_vl",), video=True, ground=QWEN_GROUND, boxes=boxes.json_pixels),
+    Family("Qwen3-VL", ("qwen3_vl",), video=True, ground=QWEN_GROUND, boxes=boxes.json_thousandths),
+    Family(
+        "Qwen3-VL-Reranker", (), images=1, caption="", answer="", system=RERANKER,
+        judge="<Instruct>: Retrieve images relevant to the query.\n<Query>: {query}\n<Document>: {image}",
+    ),
+    Family(
+        "MonoQwen2-VL", (), images=1, caption="", answer="", words=(("true",), ("false",)),
+        judge="Assert the relevance of the previous image document to the following query, answer True or False. "
+        "The query is: {query}",
+    ),
+    Family(
+        "jina-reranker-m0", (), template=False, picture="<|vision_start|><|image_pad|><|vision_end|>", images=1,
+        caption="", answer="", scorer=Scorer.HEAD, judge="**Document**:\n{image}\n**Query**:\n{query}",
+    ),
+    Family(
+        "Fuyu", ("fuyu",), template=False, images=1, caption="Generate a coco-style caption.\n", answer="{question}\n",
+        judge="Generate a coco-style caption.\n", scorer=Scorer.LIKELIHOOD,
+    ),
+    Family(
+        "KOSMOS-2", ("kosmos-2",), template=False, images=1, caption="An image of",
+        answer="Question: {question} Answer:", judge="An image of", scorer=Scorer.LIKELIHOOD,
+        ground="<grounding><phrase> {phrase}</phrase>", boxes=boxes.kosmos2, special=True,
+    ),
+    Family(
+        "PaliGemma", ("paligemma",), template=False, picture="<image>", caption="caption en",
+        answer="answer en {question}", judge="answer en does the picture show {query}?",
+        ground="detect {phrase}", boxes=boxes.paligemma, special=True,
+    ),
+    Family(
+        "Florence-2", ("florence2",), template=False, images=1, padding="right", encodes=True, caption="<CAPTION>",
+        answer="", judge="<CAPTION>", scorer=Scorer.LIKELIHOOD,
+        ground="<CAPTION_TO_PHRASE_GROUNDING>{phrase}", boxes=boxes.florence2, special=True,
+    ),
+    # Without a class in transformers: through a server that has them (see `endpoint.py`).
+    Family(
+        "moondream2", (), Route.ENDPOINT, images=1, caption="Write a short caption for this image.",
+        judge="Does this image show {query}? Answer yes or no.",
+    ),
+    Family("CogVLM-chat", (), Route.ENDPOINT, images=1),
+    Family(
+        "CogVLM-base", (), Route.ENDPOINT, images=1, answer="Question: {question} Short answer:",
+        judge="Question: Does the picture show {query}? yes or no? Short answer:",
+        ground="Where is {phrase}? answer in [[x0,y0,x1,y1]] format.", boxes=boxes.cogvlm,
+    ),
+    Family(
+        "Qwen-VL-Chat", (), Route.ENDPOINT, ground="Output the bounding box of {phrase} in the image.",
+        boxes=boxes.qwen_vl,
+    ),
+    Family(
+        "Qwen-VL", (), Route.ENDPOINT, caption="Generate the caption in English:",
+        answer="{question} Answer:", judge="Does the picture show {query}? yes or no? Answer:",
+        ground="<ref>{phrase}</ref><box>", boxes=boxes.qwen_vl,
+    ),
+)  # fmt: skip
+
+ANY = Family("any", (), Route.ENDPOINT, ground=QWEN_GROUND, boxes=boxes.json_thousandths)  # a server's own business
+
+
+def named(name: str) -> Family:
+    """The family of a name.
+
+    Raises:
+        ModelError: there is none.
+    """
+    for family in FAMILIES:
+        if family.name.lower() == name.lower():
+            return family
+    raise ModelError(f"no model family {name!r}; known: {', '.join(family.name for family in FAMILIES)}")
+
+
+def of_type(model_type: str) -> Family:
+    """The family of a checkpoint's `model_type`.
+
+    Raises:
+        ModelError: none reads it.
+    """
+    for family in FAMILIES:
+        if model_type in family.types:
+            return family
+    known = ", ".join(kind for family in FAMILIES for kind in family.types)
+    raise ModelError(
+        f"no family reads checkpoints of the type {model_type!r} (known: {known}); name one with --vlm-family, "
+        "or serve the model and use endpoint:URL#MODEL"
+    )

@@ -1,0 +1,130 @@
+"""Checkpoints of transformers on this machine: found, checked and loaded with their processor.
+
+Knows the layouts of folders and the hub's cache; does not know prompts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import hub
+from ..errors import ModelError, ModelUnavailable
+from . import families, listing
+from .families import Family, Scorer
+from .names import Place, VlmName
+
+CONFIG, ADAPTER = "config.json", "adapter_config.json"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+ADAPTER_WEIGHTS = ("adapter_model.safetensors",)
+PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
+REVISION = re.compile("[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint in memory."""
+
+    name: str
+    family: Family
+    model: Any
+    processor: Any
+
+
+def installed(name: VlmName, revision: str | None = None) -> Path | None:
+    """The checkpoint's folder on this machine, without using the network."""
+    if name.place is Place.FOLDER:
+        return name.path
+    return hub.snapshot(name.repository, CONFIG, WEIGHTS, revision) or hub.snapshot(
+        name.repository, ADAPTER, ADAPTER_WEIGHTS, revision
+    )
+
+
+def pull(name: VlmName) -> Path:
+    """Fetch a checkpoint (see `hub.fetch`)."""
+    return installed(name) or hub.fetch(name.spelling, name.repository, lambda: hub.download(name.repository, PATTERNS))
+
+
+def load(spelling: str, family: str, remote_code: str, kind: torch.dtype) -> Loaded:
+    """The model and the processor of a spelling, on the CPU, in precision `kind`.
+
+    Raises:
+        ModelError: unknown, without weights, of an unknown type, or broken.
+        ModelUnavailable: not on this machine.
+    """
+    name = VlmName.parse(spelling)
+    if remote_code and (name.place is not Place.HUB or not REVISION.fullmatch(remote_code)):
+        raise ModelError("code of a repository runs only for hf-hub:ORG/NAME with a revision of 40 hexadecimal digits")
+    folder = installed(name, remote_code or None)
+    if folder is None:
+        raise ModelUnavailable(
+            f"{spelling} is not on this machine; fetch it with `retrieval vlms pull {spelling}` (needs network), "
+            "or use --vlm builtin, which is always here"
+        )
+    chosen = _family(name, folder, family)
+    _quiet()
+    trust = {"trust_remote_code": bool(remote_code)} | ({"code_revision": remote_code} if remote_code else {})
+    try:
+        model = _class(chosen).from_pretrained(folder, dtype=kind, local_files_only=True, **trust)
+        processor = _processor(folder, trust)
+    except ModelError:
+        raise
+    except Exception as exc:
+        # transformers raises OSError, ValueError, KeyError, RuntimeError, safetensors' own ... for broken files.
+        reason = " ".join(str(exc).split())[:300]
+        raise ModelError(f"cannot load {spelling}: {reason}") from exc
+    return Loaded(name.spelling, chosen, model, processor)
+
+
+def _quiet() -> None:
+    """Bars and warnings of transformers say nothing to the people who use this."""
+    from transformers.utils import logging
+
+    settings: Any = logging  # not annotated
+    settings.set_verbosity_error()
+    settings.disable_progress_bar()
+
+
+def _family(name: VlmName, folder: Path, family: str) -> Family:
+    if family:
+        return families.named(family)
+    known = listing.family_of(name.repository)
+    if known is not None:
+        return known
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise ModelError(f"{folder} is an adapter; say what it is with --vlm-family NAME") from exc
+    except (OSError, ValueError) as exc:
+        raise ModelError(f"cannot read {folder / CONFIG}: {exc}") from exc
+    if not any((folder / weights).is_file() for weights in WEIGHTS):
+        raise ModelError(f"{folder} has no weights ({' or '.join(WEIGHTS)})")
+    return families.of_type(str(config.get("model_type")))
+
+
+def _class(family: Family) -> Any:
+    from transformers import AutoModelForImageTextToText
+
+    if family.scorer is Scorer.HEAD:
+        from .jina import JinaReranker
+
+        return JinaReranker
+    if "yi_vl" in family.types:
+        from . import yi  # noqa: F401  # registers its class
+    return AutoModelForImageTextToText
+
+
+def _processor(folder: Path, trust: dict[str, Any]) -> Any:
+    from transformers import AutoProcessor
+
+    reader: Any = AutoProcessor  # not annotated
+    adapter = folder / ADAPTER
+    if adapter.is_file() and not (folder / "preprocessor_config.json").is_file():
+        base = json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"]
+        return reader.from_pretrained(base, local_files_only=True)
+    return reader.from_pretrained(folder, local_files_only=True, **trust)

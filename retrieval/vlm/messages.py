@@ -1,0 +1,120 @@
+"""The chat format: roles, and parts that are text, a picture or a video; read from what people and programs write.
+
+Knows the format; does not know models, files or pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """Words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ImagePart:
+    """An upright RGB picture."""
+
+    image: Image
+
+
+@dataclass(frozen=True)
+class VideoPart:
+    """Frames in order, each with its second."""
+
+    frames: tuple[Image, ...]
+    seconds: tuple[float, ...]
+
+
+Part: TypeAlias = TextPart | ImagePart | VideoPart
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn."""
+
+    role: str
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """Its words, without its pictures."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def images(self) -> list[Image]:
+        """Its pictures, in order."""
+        return [part.image for part in self.parts if isinstance(part, ImagePart)]
+
+
+def user(*parts: str | Image) -> Message:
+    """A user's message of words and pictures, in order."""
+    return Message("user", tuple(TextPart(part) if isinstance(part, str) else ImagePart(part) for part in parts))
+
+
+def read(messages: Sequence[Mapping[str, Any]], opened: Callable[[Any], Image]) -> list[Message]:
+    """Messages as `{"role": ..., "content": ...}`; content is a string or a list of `{"type": ...}` parts.
+
+    A picture stands under `image` (or as OpenAI writes it, `{"type": "image_url", "image_url": {"url": ...}}`);
+    `opened` makes a picture of what stands there.
+
+    Raises:
+        UsageError: anything else than that, with its place.
+    """
+    if not messages:
+        raise UsageError("a conversation needs at least one message")
+    found = []
+    for number, message in enumerate(messages, start=1):
+        role, content = message.get("role"), message.get("content")
+        if role not in ROLES:
+            raise UsageError(f"message {number}: the role is {role!r}, not one of {', '.join(ROLES)}")
+        if isinstance(content, str):
+            content = [{"type": "text", "text": content}]
+        if not isinstance(content, Sequence):
+            raise UsageError(f"message {number}: the content is neither a text nor a list of parts")
+        found.append(Message(role, tuple(_part(part, number, opened) for part in content)))
+    if found[-1].role == "system":
+        raise UsageError("the last message is the system's; a question must follow")
+    return found
+
+
+def _part(part: Any, number: int, opened: Callable[[Any], Image]) -> Part:
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if kind == "text" and isinstance(part.get("text"), str):
+        return TextPart(part["text"])
+    if kind == "image" and part.get("image") is not None:
+        return ImagePart(opened(part["image"]))
+    if kind == "image_url" and isinstance(part.get("image_url"), Mapping) and "url" in part["image_url"]:
+        return ImagePart(opened(part["image_url"]["url"]))
+    raise UsageError(f"message {number}: a part is neither a text nor an image: {str(part)[:60]}")
+
+
+def frames_as_images(message: Message) -> Message:
+    """The same message for a model that reads pictures only: each frame is a picture after its number and time."""
+    parts: list[Part] = []
+    for part in message.parts:
+        if not isinstance(part, VideoPart):
+            parts.append(part)
+            continue
+        for number, (frame, second) in enumerate(zip(part.frames, part.seconds, strict=True), start=1):
+            parts += [TextPart(f"Frame {number} at {clock(second)}: "), ImagePart(frame), TextPart("\n")]
+    return Message(message.role, tuple(parts))
+
+
+def clock(seconds: float) -> str:
+    """83.5 -> 1:23.5."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)}:{rest:04.1f}"

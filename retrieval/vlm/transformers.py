@@ -1,0 +1,293 @@
+"""Any vision-language model that transformers has a class for, as a `VisionLanguageModel`, in this process.
+
+Knows transformers and torch; what differs between the families stands in `families.py`. Does not know the library.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from .. import devices
+from ..errors import UsageError
+from ..records import Box, Judgement
+from . import Ability, loading, scoring
+from .boxes import Reading
+from .families import Family, Scorer
+from .messages import ImagePart, Message, Part, TextPart, VideoPart, frames_as_images, user
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Inputs = dict[str, Any]
+SHORT, LONG = 48, 256  # tokens of a caption, of boxes
+
+
+@dataclass
+class Transformers:
+    """A loaded model with its processor. `batch` pictures are looked at together."""
+
+    name: str
+    family: Family
+    model: Any
+    processor: Any
+    device: torch.device
+    batch: int = 4
+
+    @classmethod
+    def load(
+        cls, spelling: str, device: str = "auto", precision: str = "auto", family: str = "", remote_code: str = ""
+    ) -> Transformers:
+        """Load a checkpoint of the hub's cache or of a folder; nothing is downloaded.
+
+        `family` overrides what the checkpoint's type says; `remote_code` is the revision (40 hexadecimal digits) of a
+        repository whose own Python code may run.
+
+        Raises:
+            ModelError: an unknown spelling, type or family, or a checkpoint that cannot be loaded.
+            ModelUnavailable: the model is not on this machine.
+        """
+        place = devices.choose_device(device)
+        kind = devices.choose_precision(precision, place) or torch.float32
+        found = loading.load(spelling, family, remote_code, kind)
+        model = found.model.to(place).eval().requires_grad_(False)
+        return cls(found.name, found.family, model, found.processor, place)
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What its family can do."""
+        return self.family.abilities
+
+    # --- the contract --------------------------------------------------------------------------------------
+
+    def chat(self, messages: Sequence[Message], limit: int = LONG) -> str:
+        """See `VisionLanguageModel.chat`."""
+        self._must(Ability.CHAT)
+        return self._generate([list(messages)], limit)[0]
+
+    def caption(self, images: Sequence[Image]) -> list[str]:
+        """See `VisionLanguageModel.caption`."""
+        self._must(Ability.CAPTION)
+        asked = [[self._asked(self.family.caption, [image])] for image in images]
+        return [_one_line(text) for text in self._generate(asked, SHORT)]
+
+    def answer(self, images: Sequence[Image], question: str) -> str:
+        """See `VisionLanguageModel.answer`."""
+        self._must(Ability.ANSWER)
+        return self._generate([[self._asked(self.family.answer, images, question=question)]], LONG)[0]
+
+    def judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
+        """See `VisionLanguageModel.judge`."""
+        self._must(Ability.JUDGE)
+        found: list[Judgement] = []
+        for some in _pieces(images, self.batch):
+            found += self._judge(query, some)
+        return found
+
+    def ground(self, image: Image, phrase: str) -> list[Box]:
+        """See `VisionLanguageModel.ground`."""
+        self._must(Ability.GROUND)
+        assert self.family.boxes is not None  # families that can ground have a reader
+        asked = [[self._asked(self.family.ground, [image], phrase=phrase)]]
+        inputs = self._inputs(asked)
+        text = self._run(inputs, LONG, skip_special=not self.family.special, whole=self.family.special)[0]
+        return self.family.boxes(Reading(text, phrase, image.size, self._seen(inputs, image), self.processor))
+
+    def _must(self, ability: Ability) -> None:
+        if ability not in self.abilities:
+            can = ", ".join(sorted(self.abilities))
+            raise UsageError(f"{self.name} ({self.family.name}) cannot do `{ability}`; it can: {can}")
+
+    # --- prompts -------------------------------------------------------------------------------------------
+
+    def _asked(self, prompt: str, images: Sequence[Image], **words: str) -> Message:
+        """A user's message from a family's prompt: the pictures where it says `{image}`, or in front."""
+        if not self.family.template:
+            words = {name: self._harmless(text) for name, text in words.items()}
+        before, mark, after = prompt.partition("{image}")
+        texts = [part.format(**words) if words else part for part in ((before, after) if mark else ("", prompt))]
+        return user(*([texts[0]] if texts[0] else []), *images, *([texts[1]] if texts[1] else []))
+
+    def _inputs(self, conversations: Sequence[Sequence[Message]]) -> Inputs:
+        """A padded batch on the device, as the family's processor makes it."""
+        fitting = [self._fitting(messages) for messages in conversations]
+        made = self._from_template(fitting) if self.family.template else self._from_text(fitting)
+        made.pop("labels", None)
+        kind = self.model.dtype
+        return {
+            name: value.to(self.device, kind if value.is_floating_point() else None)
+            for name, value in made.items()
+            if isinstance(value, Tensor)
+        }
+
+    def _fitting(self, messages: Sequence[Message]) -> list[Message]:
+        """Messages that the family can take: frames as pictures where it reads no video, never too many.
+
+        Raises:
+            UsageError: more pictures than the family takes.
+        """
+        found = [message if self.family.video else frames_as_images(message) for message in messages]
+        count = sum(len(message.images) for message in found)
+        if count > self.family.images:
+            raise UsageError(f"{self.family.name} takes at most {self.family.images} pictures at a time, got {count}")
+        return found
+
+    def _from_template(self, conversations: Sequence[Sequence[Message]]) -> Inputs:
+        videos = [
+            part for messages in conversations for m in messages for part in m.parts if isinstance(part, VideoPart)
+        ]
+        options: dict[str, Any] = {"padding": True, "padding_side": self.family.padding}
+        if videos:
+            options |= {"do_sample_frames": False, "video_metadata": [_metadata(video) for video in videos]}
+        made: Inputs = self.processor.apply_chat_template(
+            [[_as_dict(message) for message in messages] for messages in conversations],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            sanitize_control_tokens=True,  # a placeholder in the user's words stays words
+            processor_kwargs=options,
+        )
+        return made
+
+    def _from_text(self, conversations: Sequence[Sequence[Message]]) -> Inputs:
+        """For processors without a chat template: the words are the prompt."""
+        texts, images = [], []
+        for messages in conversations:
+            parts = [part for message in messages for part in message.parts]
+            texts.append("".join(part.text if isinstance(part, TextPart) else self.family.picture for part in parts))
+            images.append([part.image for part in parts if isinstance(part, ImagePart)])
+        flat = images if self.family.images > 1 else [each[0] for each in images]
+        made: Inputs = self.processor(
+            images=flat, text=texts, return_tensors="pt", padding=True, padding_side=self.family.padding
+        )
+        return made
+
+    # --- answers -------------------------------------------------------------------------------------------
+
+    def _generate(self, conversations: Sequence[Sequence[Message]], limit: int) -> list[str]:
+        found: list[str] = []
+        for some in _pieces(conversations, self.batch):
+            found += self._run(self._inputs(some), limit)
+        return found
+
+    @torch.inference_mode()
+    def _run(self, inputs: Inputs, limit: int, *, skip_special: bool = True, whole: bool = False) -> list[str]:
+        """Generate greedily; `whole` keeps the prompt in front, where the boxes' notation needs it."""
+        rows = self.model.generate(**inputs, max_new_tokens=limit, do_sample=False)
+        if not self.family.encodes and not whole:
+            rows = rows[:, inputs["input_ids"].shape[1] :]
+        texts: list[str] = self.processor.batch_decode(rows, skip_special_tokens=skip_special)
+        return [text.strip() for text in texts]
+
+    def _seen(self, inputs: Inputs, image: Image) -> tuple[int, int]:
+        """Width and height that the model was shown: the grid of patches where the processor tells it."""
+        grid = inputs.get("image_grid_thw")
+        if grid is None:
+            return image.size
+        patch = self.processor.image_processor.patch_size
+        _, rows, columns = grid[0].tolist()
+        return columns * patch, rows * patch
+
+    # --- verdicts ------------------------------------------------------------------------------------------
+
+    def _judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
+        family = self.family
+        if family.scorer is Scorer.LIKELIHOOD:
+            shown, unseen = (self._likelihood(query, some) for some in (images, [_nothing(i) for i in images]))
+            return scoring.by_likelihood(shown, unseen)
+        system = [Message("system", (TextPart(family.system),))] if family.system else []
+        inputs = self._inputs([[*system, self._asked(family.judge, [image], query=query)] for image in images])
+        if family.scorer is Scorer.HEAD:
+            return [Judgement(value) for value in self.model.verdicts(inputs).tolist()]
+        return scoring.by_words(self._first_logits(inputs), *self._yes_and_no)
+
+    @functools.cached_property
+    def _yes_and_no(self) -> tuple[list[int], list[int]]:
+        yes, no = (scoring.tokens_saying(self.processor.tokenizer, words) for words in self.family.words)
+        return yes, no
+
+    @torch.inference_mode()
+    def _first_logits(self, inputs: Inputs) -> Tensor:
+        """Raw logits of the first answered token, (n, vocabulary); `generate` sets positions and decoder starts."""
+        made = self.model.generate(
+            **inputs, max_new_tokens=1, do_sample=False, return_dict_in_generate=True, output_logits=True
+        )
+        found: Tensor = made.logits[0]
+        return found
+
+    @torch.inference_mode()
+    def _likelihood(self, query: str, images: Sequence[Image]) -> Tensor:
+        """Mean log-probability a token of `query` as the answer to the judging prompt, (n,)."""
+        inputs = self._inputs([[self._asked(self.family.judge, [image])] for image in images])
+        words = self.processor.tokenizer(" " + self._harmless(query), add_special_tokens=False).input_ids
+        target = torch.tensor([words] * len(images), device=self.device)
+        if self.family.encodes:
+            return scoring.log_likelihood(self.model(**inputs, labels=target).logits, target)
+        prompt = inputs["input_ids"].shape
+        for name, value in inputs.items():
+            if value.shape[:2] == prompt and name != "input_ids":  # masks and token types that run along the prompt
+                filler = torch.full_like(target, int(name == "attention_mask")).to(value.dtype)
+                inputs[name] = torch.cat([value, filler], dim=1)
+        inputs["input_ids"] = torch.cat([inputs["input_ids"], target], dim=1)
+        logits = self.model(**inputs).logits[:, -target.shape[1] - 1 : -1]
+        return scoring.log_likelihood(logits, target)
+
+    def _harmless(self, text: str) -> str:
+        """The user's words without the model's control tokens."""
+        for token in self.processor.tokenizer.get_added_vocab():
+            text = text.replace(token, " ")
+        return text
+
+
+def _as_dict(message: Message) -> dict[str, Any]:
+    """A message as the processors' templates read it."""
+    return {"role": message.role, "content": [_part_as_dict(part) for part in message.parts]}
+
+
+def _part_as_dict(part: Part) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, ImagePart):
+        return {"type": "image", "image": part.image}
+    return {"type": "video", "video": list(part.frames)}
+
+
+def _metadata(video: VideoPart) -> Any:
+    """Frame times as the processors want them: they would assume 24 frames a second."""
+    from transformers.video_utils import VideoMetadata
+
+    count, length = len(video.frames), (video.seconds[-1] if video.seconds else 0.0)
+    rate = 10.0  # times are told to a tenth of a second
+    places = [round(second * rate) for second in video.seconds]
+    width, height = video.frames[0].size
+    return VideoMetadata(
+        total_num_frames=max(count, places[-1] + 1),
+        fps=rate,
+        frames_indices=places,
+        duration=length,
+        width=width,
+        height=height,
+    )
+
+
+def _nothing(image: Image) -> Image:
+    """A grey picture of the same size."""
+    from PIL import Image as Pictures
+
+    return Pictures.new("RGB", image.size, (128, 128, 128))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _pieces(values: Sequence[Any], size: int) -> list[list[Any]]:
+    rest = iter(values)
+    return list(iter(lambda: list(islice(rest, size)), []))

@@ -1,0 +1,271 @@
+"""Every family that transformers has, loaded by the product's own code from a tiny checkpoint of its real classes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from retrieval.errors import ModelError, ModelUnavailable, UsageError
+from retrieval.records import Judgement
+from retrieval.vlm import Ability, VisionLanguageModel, families, listing
+from retrieval.vlm.colours import Colours
+from retrieval.vlm.families import Route
+from retrieval.vlm.messages import Message, TextPart, VideoPart, user
+from retrieval.vlm.names import VlmName
+from retrieval.vlm.transformers import Transformers
+
+from . import tiny_vlm
+
+NAMES = list(tiny_vlm.FAMILIES)
+SAME = 2e-6  # batch against single: padding and other sums
+
+
+def noise(seed: int, width: int = 64, height: int = 48) -> Image.Image:
+    values = np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(values)
+
+
+PICTURES = [noise(1), noise(2, 80, 60), noise(3, 48, 64)]
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {name: tmp_path_factory.mktemp(name) for name in NAMES}
+
+
+@pytest.fixture(autouse=True)
+def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random weights never stop by themselves."""
+    monkeypatch.setattr("retrieval.vlm.transformers.SHORT", 6)
+    monkeypatch.setattr("retrieval.vlm.transformers.LONG", 6)
+
+
+LOADED: dict[str, Transformers] = {}
+
+
+def load(name: str, folders: dict[str, Path]) -> Transformers:
+    folder, family = folders[name], tiny_vlm.FAMILIES[name][0]
+    if not (folder / "config.json").is_file():
+        tiny_vlm.build(name, folder)
+    if name not in LOADED:
+        named = family if family in tiny_vlm.BY_NAME else ""
+        LOADED[name] = Transformers.load(f"local-dir:{folder}", "cpu", "float32", named)
+    assert LOADED[name].family.name == family
+    return LOADED[name]
+
+
+@pytest.fixture(params=NAMES)
+def model(request: pytest.FixtureRequest, folders: dict[str, Path]) -> Transformers:
+    return load(request.param, folders)
+
+
+def can(model: VisionLanguageModel, ability: Ability) -> None:
+    if ability not in model.abilities:
+        pytest.skip(f"{model.name} cannot {ability}")
+
+
+def near(one: list[Judgement], other: list[Judgement]) -> bool:
+    return bool(np.allclose([j.yes for j in one], [j.yes for j in other], atol=SAME))
+
+
+# --- the contract, family by family -----------------------------------------------------------------------------------
+
+
+def test_a_batch_of_judgements_is_what_its_members_are(model: Transformers) -> None:
+    together = model.judge("a dog on the red sofa", PICTURES)
+    alone = [model.judge("a dog on the red sofa", [picture])[0] for picture in PICTURES]
+    assert near(together, alone)
+    assert all(0 <= j.yes <= 1 and 0 < j.mass <= 1 for j in together)
+
+
+def test_a_judgement_depends_on_the_picture_and_on_the_query(model: Transformers) -> None:
+    dogs, cats = (model.judge(query, PICTURES[:2]) for query in ("a dog on the red sofa", "yes a cat"))
+    assert dogs[0].yes != dogs[1].yes
+    assert dogs[0].yes != cats[0].yes
+
+
+def test_captions_of_a_batch_are_those_of_its_members(model: Transformers) -> None:
+    can(model, Ability.CAPTION)
+    assert model.caption(PICTURES) == [model.caption([picture])[0] for picture in PICTURES]
+
+
+def test_an_answer_depends_on_the_picture(model: Transformers) -> None:
+    can(model, Ability.ANSWER)
+    inputs = [model._inputs([[user(picture, "what is shown?")]]) for picture in PICTURES[:2]]
+    first, second = (model._first_logits(given) for given in inputs)
+    assert not torch.equal(first, second)
+    assert isinstance(model.answer(PICTURES[:1], "what is shown?"), str)
+
+
+CONTROLS = ("<image>", "<|image_pad|>", "<image_placeholder>", "<loc_1>", "<grounding>", "<s>", "{query}", "{image}")
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_placeholders_in_the_users_words_are_harmless(model: Transformers, control: str) -> None:
+    verdict = model.judge(f"a {control} dog", PICTURES[:1])[0]
+    assert 0 <= verdict.yes <= 1
+    if Ability.ANSWER in model.abilities:
+        model.answer(PICTURES[:1], f"is this {control} a dog?")
+    if Ability.GROUND in model.abilities:
+        model.ground(PICTURES[0], f"the {control} dog")
+
+
+def test_several_pictures_are_all_read_or_refused(model: Transformers) -> None:
+    if Ability.ANSWER not in model.abilities:
+        pytest.skip("answers no questions")
+    if Ability.IMAGES not in model.abilities:
+        with pytest.raises(UsageError, match="at most 1 pictures at a time, got 2"):
+            model.answer(PICTURES[:2], "which is red?")
+        return
+    forth, back = (model._inputs([[user(*pictures, "which?")]]) for pictures in (PICTURES[:2], PICTURES[1::-1]))
+    assert not torch.equal(model._first_logits(forth), model._first_logits(back))
+
+
+def test_a_video_is_read_with_its_times_or_refused(model: Transformers) -> None:
+    message = Message("user", (VideoPart((PICTURES[0], noise(5)), (0.0, 63.5)), TextPart("what happens?")))
+    if Ability.VIDEO not in model.abilities:
+        with pytest.raises(UsageError):
+            model.chat([message])
+        return
+    inputs = model._inputs([[message]])
+    assert any("pixel" in name for name in inputs), "the frames must reach the model"
+    other = Message("user", (VideoPart((PICTURES[0], noise(9)), (0.0, 63.5)), TextPart("what happens?")))
+    assert not torch.equal(model._first_logits(inputs), model._first_logits(model._inputs([[other]])))
+    assert isinstance(model.chat([message], limit=2), str)
+
+
+def test_a_conversation_goes_on(model: Transformers) -> None:
+    can(model, Ability.CHAT)
+    start = [Message("system", (TextPart("Be short."),)), user(PICTURES[0], "what is this?")]
+    longer = [*start, Message("assistant", (TextPart("a cat"),)), user("and the other?")]
+    assert isinstance(model.chat(longer, limit=3), str)
+
+
+def test_pointing_gives_boxes_inside_the_picture(model: Transformers) -> None:
+    can(model, Ability.GROUND)
+    for box in model.ground(PICTURES[0], "the dog"):
+        assert 0 <= box.left < box.right <= 1
+        assert 0 <= box.top < box.bottom <= 1
+
+
+def test_what_a_family_cannot_do_is_said(folders: dict[str, Path]) -> None:
+    model = load("llava", folders)
+    with pytest.raises(UsageError, match="cannot do `ground`; it can: answer, caption"):
+        model.ground(PICTURES[0], "the dog")
+
+
+# --- names and loading ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spelling", "says"),
+    [
+        ("nothing", "is no vision-language model"),
+        ("hf-hub:alone", "hf-hub:ORG/NAME"),
+        ("local-dir:/nowhere", "no config.json"),
+        ("endpoint:localhost:8000#m", "endpoint:URL#MODEL"),
+        ("endpoint:http://localhost:8000/v1", "endpoint:URL#MODEL"),
+    ],
+)
+def test_a_wrong_spelling_is_refused_with_what_would_be_right(spelling: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        VlmName.parse(spelling)
+
+
+def test_a_model_that_is_not_here_says_how_to_fetch_it() -> None:
+    with pytest.raises(ModelUnavailable, match="vlms pull hf-hub:Qwen/Qwen3-VL-2B-Instruct"):
+        Transformers.load("hf-hub:Qwen/Qwen3-VL-2B-Instruct")
+
+
+def test_a_folder_without_weights_is_refused_never_random(folders: dict[str, Path], tmp_path: Path) -> None:
+    load("llava", folders)
+    for file in folders["llava"].glob("*.json"):
+        shutil.copy(file, tmp_path)
+    with pytest.raises(ModelError, match="has no weights"):
+        Transformers.load(f"local-dir:{tmp_path}")
+
+
+def test_weights_that_are_cut_off_are_one_line(folders: dict[str, Path], tmp_path: Path) -> None:
+    load("llava", folders)
+    shutil.copytree(folders["llava"], tmp_path, dirs_exist_ok=True)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="cannot load") as caught:
+        Transformers.load(f"local-dir:{tmp_path}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_type_that_no_family_reads_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "moondream1"}))
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    with pytest.raises(ModelError, match="'moondream1'"):
+        Transformers.load(f"local-dir:{tmp_path}")
+
+
+@pytest.mark.parametrize("revision", ["main", "1" * 39])
+def test_a_repositorys_own_code_needs_a_pinned_revision(revision: str) -> None:
+    with pytest.raises(ModelError, match="40 hexadecimal digits"):
+        Transformers.load("hf-hub:vikhyatk/moondream2", remote_code=revision)
+
+
+def test_a_repositorys_own_code_does_not_run_unasked(tmp_path: Path) -> None:
+    config = {
+        "model_type": "llava",
+        "auto_map": {"AutoConfig": "evil.Evil", "AutoModelForImageTextToText": "evil.Evil"},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(ModelError):
+        Transformers.load(f"local-dir:{tmp_path}")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_yis_original_names_are_all_found(folders: dict[str, Path]) -> None:
+    from retrieval.vlm import yi
+
+    model = load("yi-vl", folders).model
+    back = {new: old for old, new in yi.NAMES.items()}
+    original = {}
+    for name, value in model.state_dict().items():
+        start = next((start for start in back if name.startswith(start)), "")
+        original[back.get(start, "") + name.removeprefix(start)] = value
+    assert "model.mm_projector.3.weight" in original
+    assert set(yi.renamed(original)) == set(model.state_dict())
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def test_every_family_of_the_table_is_known_and_every_known_family_is_in_it() -> None:
+    assert {row["family"] for row in listing.rows()} == {family.name for family in families.FAMILIES}
+
+
+def test_every_in_process_family_has_a_tiny_checkpoint_here() -> None:
+    here = {family for family, _ in tiny_vlm.FAMILIES.values()}
+    same_class = {
+        "SmolVLM",
+        "MonoQwen2-VL",
+    }  # idefics3 is SmolVLM2's class under its first name; an adapter of Qwen2-VL
+    for family in families.FAMILIES:
+        assert family.route is Route.ENDPOINT or family.name in here | same_class
+
+
+# --- the fake truly works ---------------------------------------------------------------------------------------------
+
+
+def test_colours_sees_colours() -> None:
+    model, red = Colours(), Image.new("RGB", (40, 30), "red")
+    red.paste((0, 0, 255), (20, 0, 30, 15))
+    assert model.caption([red]) == ["a red picture"]
+    assert [round(j.yes, 1) for j in model.judge("a red one", [red, Image.new("RGB", (9, 9), "blue")])] == [1.0, 0.0]
+    assert model.judge("a dog", [red])[0].mass == 0
+    assert model.answer([red], "is it red?") == "yes"
+    box = model.ground(red, "the blue thing")[0]
+    assert (box.left, box.top, box.right, box.bottom) == (0.5, 0.0, 0.75, 0.5)
