@@ -53,6 +53,7 @@ class Family:
     judge: str = 'Does this picture show "{query}"? Answer with yes or no only.'
     words: tuple[tuple[str, ...], tuple[str, ...]] = (("yes",), ("no",))
     scorer: Scorer = Scorer.WORDS
+    blind: bool = False  # it was trained on texts without a picture, too: those are the prior of `LIKELIHOOD`
     ground: str = ""
     boxes: Callable[[Reading], list[Box]] | None = None
     special: bool = False  # special tokens of the grounding answer carry the boxes
@@ -77,6 +78,10 @@ QWEN_GROUND = 'Locate "{phrase}" in the image. Answer with JSON only: [{{"bbox_2
 RERANKER = 'Judge whether the Document meets the requirements based on the Query and the Instruct provided. Note that the answer can only be "yes" or "no".'  # noqa: E501  # the words it was trained with
 
 FAMILIES: tuple[Family, ...] = (
+    Family(
+        "builtin", (), template=False, picture="<image>", images=1, caption="{image}",
+        answer="{image}question: {question} answer:", judge="{image}", scorer=Scorer.LIKELIHOOD, blind=True,
+    ),
     Family("LLaVA-1.5", ("llava",)),
     Family("LLaVA-1.6", ("llava_next",)),
     Family("Yi-VL", ("yi_vl",)),

@@ -22,6 +22,7 @@ from .names import Place, VlmName
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 ADAPTER_WEIGHTS = ("adapter_model.safetensors",)
+BUILTIN_FAMILY = "builtin"
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 REVISION = re.compile("[0-9a-f]{40}")
 
@@ -91,8 +92,8 @@ def _quiet() -> None:
 
 
 def _family(name: VlmName, folder: Path, family: str) -> Family:
-    if family:
-        return families.named(family)
+    if family or name.spelling == "builtin":
+        return families.named(family or BUILTIN_FAMILY)
     known = listing.family_of(name.repository)
     if known is not None:
         return known
@@ -114,6 +115,8 @@ def _class(family: Family) -> Any:
         from .jina import JinaReranker
 
         return JinaReranker
+    if family.name == BUILTIN_FAMILY:
+        from . import grid  # noqa: F401  # registers its eye
     if "yi_vl" in family.types:
         from . import yi  # noqa: F401  # registers its class
     return AutoModelForImageTextToText

@@ -12,6 +12,7 @@ from urllib.parse import urldefrag, urlsplit
 
 from ..errors import ModelError
 
+BUILTIN = Path(__file__).parent / "builtin"
 SPELLINGS = "builtin, colours, hf-hub:ORG/NAME, local-dir:PATH or endpoint:URL#MODEL"
 
 
@@ -41,6 +42,8 @@ class VlmName:
         Raises:
             ModelError: it is none of them, or names a folder that is not there.
         """
+        if spelling == "builtin":
+            return cls(spelling, Place.FOLDER, path=BUILTIN)
         kind, colon, rest = spelling.partition(":")
         if kind == "local-dir" and colon:
             path = Path(rest).expanduser().absolute()

@@ -163,9 +163,9 @@ class Transformers:
             parts = [part for message in messages for part in message.parts]
             texts.append("".join(part.text if isinstance(part, TextPart) else self.family.picture for part in parts))
             images.append([part.image for part in parts if isinstance(part, ImagePart)])
-        flat = images if self.family.images > 1 else [each[0] for each in images]
+        flat = images if self.family.images > 1 else [image for each in images for image in each]
         made: Inputs = self.processor(
-            images=flat, text=texts, return_tensors="pt", padding=True, padding_side=self.family.padding
+            images=flat or None, text=texts, return_tensors="pt", padding=True, padding_side=self.family.padding
         )
         return made
 
@@ -200,8 +200,8 @@ class Transformers:
     def _judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
         family = self.family
         if family.scorer is Scorer.LIKELIHOOD:
-            shown, unseen = (self._likelihood(query, some) for some in (images, [_nothing(i) for i in images]))
-            return scoring.by_likelihood(shown, unseen)
+            prior = [None] if family.blind else [_nothing(image) for image in images]
+            return scoring.by_likelihood(self._likelihood(query, images), self._likelihood(query, prior))
         system = [Message("system", (TextPart(family.system),))] if family.system else []
         inputs = self._inputs([[*system, self._asked(family.judge, [image], query=query)] for image in images])
         if family.scorer is Scorer.HEAD:
@@ -223,9 +223,10 @@ class Transformers:
         return found
 
     @torch.inference_mode()
-    def _likelihood(self, query: str, images: Sequence[Image]) -> Tensor:
+    def _likelihood(self, query: str, images: Sequence[Image | None]) -> Tensor:
         """Mean log-probability a token of `query` as the answer to the judging prompt, (n,)."""
-        inputs = self._inputs([[self._asked(self.family.judge, [image])] for image in images])
+        shown = [[image] if image is not None else [] for image in images]
+        inputs = self._inputs([[self._asked(self.family.judge, some)] for some in shown])
         words = self.processor.tokenizer(" " + self._harmless(query), add_special_tokens=False).input_ids
         target = torch.tensor([words] * len(images), device=self.device)
         if self.family.encodes:
