@@ -72,6 +72,11 @@ def without_norms(network: nn.Sequential) -> nn.Sequential:
     return network.to(memory_format=torch.channels_last)
 
 
+def lower_half(trunk: Any) -> nn.Sequential:
+    """The frozen part of timm's network, sharing its modules."""
+    return nn.Sequential(trunk.conv_stem, trunk.bn1, *trunk.blocks[:CUT])
+
+
 def upper_half(trunk: Any) -> nn.Sequential:
     """The trainable part of timm's network, sharing its modules."""
     return nn.Sequential(*trunk.blocks[CUT:], trunk.conv_head, trunk.bn2)
@@ -103,7 +108,5 @@ def load(path: Path) -> Backbone:
             module.running_var = torch.full_like(module.weight.data, 1 - module.eps)
             module.bias.data.copy_(bias)
     weight, bias = next(convolutions)
-    lower = nn.Sequential(trunk.conv_stem, trunk.bn1, *trunk.blocks[:CUT])
-    upper = upper_half(trunk)
     weight, bias = weight[1:, :, 0, 0], bias[1:]  # row 0 is "background"
-    return Backbone(without_norms(lower), without_norms(upper), weight, bias, trunk)
+    return Backbone(without_norms(lower_half(trunk)), without_norms(upper_half(trunk)), weight, bias, trunk)

@@ -77,6 +77,26 @@ def cache(views: Views, network: nn.Module, shape: tuple[int, ...], path: Path, 
     return rows
 
 
+def passed_on(
+    rows: np.ndarray, network: nn.Module, shape: tuple[int, ...], path: Path, progress: Progress
+) -> np.ndarray:
+    """What `network` makes of a cache's activations, (pictures, views, *shape) float16, kept beside it."""
+    if path.exists():
+        return np.lib.format.open_memmap(path, "r")
+    flat, temporary = rows.reshape(-1, *rows.shape[2:]), path.with_suffix(".part")
+    found = np.lib.format.open_memmap(temporary, "w+", np.float16, (*rows.shape[:2], *shape))
+    wide = found.reshape(-1, *shape)
+    task = progress.add_task(path.stem, total=len(flat))
+    for start in range(0, len(flat), 256):
+        with torch.inference_mode():
+            some = network(torch.from_numpy(flat[start : start + 256].astype(np.float32)))
+        wide[start : start + 256] = some.half().numpy()
+        progress.advance(task, len(some))
+    found.flush()
+    temporary.rename(path)
+    return found
+
+
 @torch.inference_mode()
 def pooled(rows: np.ndarray, upper: nn.Module) -> Tensor:
     """The mean of the upper half's activations, (pictures, views, 1280), in one pass over a cache of `SHAPE`."""

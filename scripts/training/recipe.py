@@ -17,18 +17,17 @@ import click
 import numpy as np
 import torch
 from open_clip.tokenizer import SimpleTokenizer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 from torch import nn
 
-from . import backbone, captions, drawn, features, loop, model, tokens
+from . import backbone, captions, drawn, features, loop, model, shared, tokens
 from .knowledge import Knowledge
-
-Pair = tuple[Path, Path]
+from .shared import Pair
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `train_builtin.py` was asked for; its help says what each means."""
+    """What `train_builtin.py encoder` was asked for; its help says what each means."""
 
     train: tuple[Pair, ...]
     choose: tuple[Pair, ...]
@@ -68,14 +67,7 @@ def run(options: Options) -> None:
     np.random.seed(options.seed)
     torch.manual_seed(options.seed)
     options.work.mkdir(parents=True, exist_ok=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as progress, (options.work / "log.jsonl").open("a", encoding="utf-8") as log:
+    with Progress(*shared.columns()) as progress, (options.work / "log.jsonl").open("a", encoding="utf-8") as log:
         _train(options, progress, log)
     options.out.mkdir(parents=True, exist_ok=True)
     for name in ("open_clip_config.json", "open_clip_model.safetensors"):
@@ -88,8 +80,8 @@ def run(options: Options) -> None:
 def _train(options: Options, progress: Progress, log: TextIO) -> None:
     network = backbone.load(options.backbone)
     names = captions.class_names(options.labels)
-    read = {f"train{k}-{pair[0].parent.name}": captions.read(*pair) for k, pair in enumerate(options.train)}
-    held_back = {f"dev{k}-{pair[0].parent.name}": captions.read(*pair) for k, pair in enumerate(options.choose)}
+    read = {name: captions.read(*pair) for name, pair in shared.names("train", options.train).items()}
+    held_back = {name: captions.read(*pair) for name, pair in shared.names("dev", options.choose).items()}
     repeats = dict(zip(read, options.repeats, strict=True))
     spoken = [caption for data in read.values() for each in data.captions for caption in each]
     if options.drawn:

@@ -1,0 +1,208 @@
+"""Training the captioner on cached picture tokens: captions, texts without a picture, and yes-or-no questions.
+
+Knows batches, the loss and the moving average; does not know files.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+import numpy as np
+import torch
+from rich.progress import Progress
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from .captioner import PICTURE
+from .questions import Question
+
+LONGEST = 40  # tokens of a caption that are learned
+
+
+@dataclass(frozen=True)
+class Told:
+    """One data set: picture tokens (pictures, views, 17, 1280), captions as token rows, and questions."""
+
+    name: str
+    seen: np.ndarray
+    captions: Sequence[Sequence[list[int]]]
+    questions: Sequence[Sequence[Question]] = ()
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sequence: what is given after the picture, and what is to be said."""
+
+    tokens: Tensor  # (17, 1280) raw
+    given: list[int]
+    said: list[int]
+    blind: bool = False  # without the picture
+
+
+@dataclass
+class Teller:
+    """Trains a captioner; `average` is what is measured and kept."""
+
+    model: Any
+    sets: Sequence[Told]
+    repeats: Sequence[int]
+    start: int  # the token that begins every text
+    end: int
+    log: TextIO
+    device: torch.device
+    blind: float = 0.1  # share of captions learned without their picture: the prior of a text
+    asked: float = 0.15  # share of lines that are questions
+    average: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.model.to(self.device)
+        self.model.model.vision_tower.requires_grad_(False)
+        self.average = copy.deepcopy(self.model)
+
+    # --- batches -------------------------------------------------------------------------------------------
+
+    def _lines(self, count: int, captions: int) -> Iterator[list[Line]]:
+        """Batches of about `count` lines over all sets, with up to `captions` captions of a picture at a time."""
+        places = [
+            (k, row)
+            for k, (told, times) in enumerate(zip(self.sets, self.repeats, strict=True))
+            for row in [*range(len(told))] * times
+        ]
+        random.shuffle(places)
+        batch: list[Line] = []
+        for k, row in places:
+            batch += self._of(self.sets[k], row, captions)
+            if len(batch) >= count:
+                yield batch
+                batch = []
+
+    def _of(self, told: Told, row: int, captions: int) -> Iterator[Line]:
+        view = random.randrange(told.seen.shape[1])
+        tokens = torch.from_numpy(told.seen[row, view].astype(np.float32))
+        chosen = random.sample(range(len(told.captions[row])), min(captions, len(told.captions[row])))
+        for number in chosen:
+            yield Line(tokens, [], [*told.captions[row][number][:LONGEST], self.end], random.random() < self.blind)
+        if told.questions and told.questions[row] and random.random() < self.asked * len(chosen):
+            question = random.choice(told.questions[row])
+            yield Line(tokens, question.words, [question.answer, self.end])
+
+    # --- the loss ------------------------------------------------------------------------------------------
+
+    def loss(self, model: Any, lines: Sequence[Line], smoothing: float = 0.0) -> Tensor:
+        """Mean cross-entropy a token of what is to be said."""
+        words = [torch.tensor([self.start, *line.given, *line.said]) for line in lines]
+        padded = torch.nn.utils.rnn.pad_sequence(words, batch_first=True, padding_value=self.end)
+        told = torch.nn.utils.rnn.pad_sequence([torch.ones(len(row)) for row in words], batch_first=True)
+        target = torch.full_like(padded, -100)
+        for row, line in enumerate(lines):
+            first = 1 + len(line.given)
+            target[row, first : first + len(line.said)] = torch.tensor(line.said)
+        shown = torch.tensor([[0.0 if line.blind else 1.0] for line in lines]).expand(-1, PICTURE)
+        mask = torch.cat([told[:, :1], shown, told[:, 1:]], dim=1).to(self.device)
+        hidden = self._read(model, torch.stack([line.tokens for line in lines]), padded, mask)
+        # The first word follows the picture's last token or, without a picture, the start.
+        blind = torch.tensor([line.blind for line in lines], device=self.device)[:, None]
+        before = torch.where(blind, hidden[:, 0], hidden[:, PICTURE])[:, None]
+        kept = torch.cat([before, hidden[:, PICTURE + 1 : -1]], dim=1)
+        goal = target[:, 1:].to(self.device)
+        there = goal != -100
+        logits = model.lm_head(kept[there])
+        return cross_entropy(logits.float(), goal[there], label_smoothing=smoothing)
+
+    def _read(self, model: Any, tokens: Tensor, words: Tensor, mask: Tensor) -> Tensor:
+        """Hidden states of start, picture, words: (n, 1 + 17 + length, width)."""
+        eye, inner = model.model.vision_tower, model.model
+        tokens = (tokens.to(self.device) - eye.mean) / eye.spread
+        picture = inner.multi_modal_projector(tokens)
+        written = inner.get_input_embeddings()(words.to(self.device))
+        joined = torch.cat([written[:, :1], picture, written[:, 1:]], dim=1)
+        places = (mask.cumsum(1) - 1).clamp(min=0).long()
+        read = inner.language_model(
+            inputs_embeds=joined, attention_mask=mask.long(), position_ids=places, use_cache=False
+        )
+        found: Tensor = read.last_hidden_state
+        return found
+
+    # --- a stage -------------------------------------------------------------------------------------------
+
+    def run(
+        self, name: str, epochs: int, batch: int, rate: float, captions: int, progress: Progress,
+        after: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        """Train for some epochs; `after(epoch)` is called with the moving average up to date."""
+        chosen = [p for p in self.model.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in chosen if p.dim() > 1], "weight_decay": 0.05},
+            {"params": [p for p in chosen if p.dim() < 2], "weight_decay": 0.0},
+        ]
+        optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
+        lines = sum(
+            times * sum(min(captions, len(each)) for each in told.captions)
+            for told, times in zip(self.sets, self.repeats, strict=True)
+        )
+        steps = max(1, round(lines * (1 + self.asked) / batch * epochs))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser,
+            lambda step: min(1.0, (step + 1) / 100) * (0.5 * (1 + math.cos(math.pi * min(1, step / steps))) + 0.01),
+        )
+        task = progress.add_task(name, total=steps)
+        started, done = time.monotonic(), 0
+        for epoch in range(epochs):
+            self.model.train()
+            self.model.model.vision_tower.eval()
+            total, count = 0.0, 0
+            for some in self._lines(batch, captions):
+                loss = self.loss(self.model, some, smoothing=0.05)
+                optimiser.zero_grad()
+                torch.autograd.backward(loss)
+                torch.nn.utils.clip_grad_norm_(chosen, 1.0)
+                optimiser.step()
+                schedule.step()
+                total, count, done = total + loss.item(), count + 1, done + 1
+                self._average(min(0.998, done / (done + 10)))
+                progress.update(task, completed=min(done, steps))
+            self.say(stage=name, epoch=epoch, loss=round(total / count, 4), seconds=round(time.monotonic() - started))
+            after(epoch)
+        self.model.load_state_dict(self.average.state_dict())
+
+    @torch.no_grad()
+    def _average(self, keep: float) -> None:
+        for old, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            if new.requires_grad:
+                old.lerp_(new, 1 - keep)
+
+    @torch.inference_mode()
+    def measure(self, told: Told, limit: int = 1000) -> dict[str, float]:
+        """Cross-entropy a token on held-back captions, with and without the picture, and right answers in percent."""
+        model = self.average.eval()
+        found: dict[str, list[float]] = {"nll": [], "blind": []}
+        for start in range(0, min(limit, len(told)), 50):
+            rows = range(start, min(start + 50, len(told)))
+            for name, blind in (("nll", False), ("blind", True)):
+                lines = [
+                    Line(
+                        torch.from_numpy(told.seen[row, 0].astype(np.float32)),
+                        [],
+                        [*caption[:LONGEST], self.end],
+                        blind,
+                    )
+                    for row in rows
+                    for caption in told.captions[row]
+                ]
+                found[name].append(self.loss(model, lines).item())
+        return {f"{told.name} {name}": round(float(np.mean(values)), 4) for name, values in found.items()}
+
+    def say(self, **line: object) -> None:
+        """A line of the log."""
+        self.log.write(json.dumps(line) + "\n")
+        self.log.flush()
