@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .app import Library, check, evaluate_model
+    from .app import Library, check
     from .config import Settings
     from .errors import (
         LibraryDamaged,
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
         StorageFull,
         UsageError,
     )
+    from .models import evaluate_model
     from .records import Answer, Hit, Item, Problem, Report, Status
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    ".app": ("Library", "check", "evaluate_model"),
+    ".app": ("Library", "check"),
     ".config": ("Settings",),
     ".errors": (
         "LibraryDamaged",
@@ -53,6 +54,7 @@ _HOMES = {
         "StorageFull",
         "UsageError",
     ),
+    ".models": ("evaluate_model",),
     ".records": ("Answer", "Hit", "Item", "Problem", "Report", "Status"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

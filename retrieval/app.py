@@ -9,19 +9,33 @@ from typing import TYPE_CHECKING, Self
 
 from . import config
 from .config import Settings
-from .errors import LibraryNotFound, ModelError, UsageError
+from .errors import LibraryNotFound, ModelError, SourceError, UsageError
 from .records import Answer, ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, silent
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from PIL.Image import Image
+
     from .encoders import Encoder
     from .indexing import Indexer
     from .library import Holdings
-    from .records import Evaluation, Finding, Item, ModelInfo, Plan, Problem, Report, Space, Status, Step, Vectors
+    from .records import (
+        Box,
+        Finding,
+        Item,
+        Plan,
+        Problem,
+        Report,
+        Space,
+        Status,
+        Step,
+        Vectors,
+    )
     from .search import Searcher
     from .sources.folders import Rules
     from .vectors import VectorIndex
+    from .vlm import VisionLanguageModel
 
 
 def encoder(settings: Settings, model: str) -> Encoder:
@@ -37,6 +51,55 @@ def encoder(settings: Settings, model: str) -> Encoder:
     from .encoders.openclip import OpenClip
 
     return OpenClip.load(model, settings.device, settings.precision)
+
+
+def vlm(settings: Settings) -> VisionLanguageModel:
+    """The vision-language model of the settings.
+
+    Raises:
+        UsageError: the settings name none.
+        ModelError: unknown or broken; ModelUnavailable: not on this machine.
+    """
+    if not settings.vlm:
+        raise UsageError("no vision-language model is chosen; name one with --vlm (see `retrieval vlms`)")
+    if settings.vlm == "colours":
+        from .vlm.colours import Colours
+
+        return Colours()
+    if settings.vlm.startswith("endpoint:"):
+        from .vlm.endpoint import Endpoint
+
+        return Endpoint.load(settings.vlm, settings.vlm_family, settings.vlm_key, settings.vlm_timeout)
+    from .vlm.transformers import Transformers
+
+    return Transformers.load(settings.vlm, settings.device, settings.precision, settings.vlm_family, settings.vlm_code)
+
+
+def picture(path: Path, settings: Settings) -> Image:
+    """A picture file, upright and in RGB.
+
+    Raises:
+        PictureError: it cannot be used.
+    """
+    from . import pictures
+
+    return pictures.decode(pictures.read(path)[0], path.name, 0, settings.max_megapixels).image
+
+
+def draw_boxes(image: Image, boxes: Sequence[Box], path: Path) -> None:
+    """Write the picture with the boxes drawn on it.
+
+    Raises:
+        UsageError: the file's ending is no picture format; SourceError: it cannot be written.
+    """
+    from .pictures.drawing import with_boxes
+
+    try:
+        with_boxes(image, boxes).save(path)
+    except ValueError as exc:
+        raise UsageError(f"{path}: {path.suffix or 'no ending'} is no picture format; use .png or .jpg") from exc
+    except OSError as exc:
+        raise SourceError(f"cannot write {path}: {exc.strerror or exc}") from exc
 
 
 def vector_engine() -> type[VectorIndex]:
@@ -303,52 +366,9 @@ def check(path: str | Path | None = None, settings: Settings | None = None, *, r
     return check(place(path, settings or config.load()), vector_engine(), repair=repair)
 
 
-def evaluate_model(
-    captions: str | Path,
-    images: str | Path,
-    settings: Settings | None = None,
-    progress: Callable[[Step], None] = silent,
-) -> Evaluation:
-    """Recall and MRR of `Settings.model` on a caption file, both ways; needs no library.
-
-    Raises:
-        SourceError: the file or all its pictures cannot be read.
-    """
-    from .evaluate import evaluate
-
-    settings = settings or config.load()
-    return evaluate(
-        encoder(settings, settings.model or "builtin"),
-        Path(captions),
-        Path(images),
-        batch_size=settings.batch_size,
-        threads=settings.threads,
-        progress=progress,
-    )
-
-
-def models(*, everything: bool = False) -> list[ModelInfo]:
-    """The table of models; with `everything`, open_clip's whole list too."""
-    from .encoders import listing
-
-    return listing.everything() if everything else listing.known()
-
-
-def pull(model: str) -> Path:
-    """Fetch a model; where its files are.
-
-    Raises:
-        ModelError: unknown; ModelUnavailable: no network.
-    """
-    from .encoders import checkpoints
-    from .encoders.names import ModelName
-
-    return checkpoints.pull(ModelName.parse(model))
-
-
 def configure(**flags: object) -> Settings:
     """Settings from flags, the environment and the TOML file."""
     return config.load(None, **flags)
 
 
-__all__ = ["Library", "check", "configure", "encoder", "evaluate_model", "models", "place", "plan", "pull"]
+__all__ = ["Library", "check", "configure", "draw_boxes", "encoder", "picture", "place", "plan", "vlm"]

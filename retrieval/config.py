@@ -23,6 +23,11 @@ VARIABLES = {
     "batch_size": "RETRIEVAL_BATCH_SIZE",
     "workers": "RETRIEVAL_WORKERS",
     "max_megapixels": "RETRIEVAL_MAX_MEGAPIXELS",
+    "vlm": "RETRIEVAL_VLM",
+    "vlm_family": "RETRIEVAL_VLM_FAMILY",
+    "vlm_key": "RETRIEVAL_VLM_KEY",
+    "vlm_timeout": "RETRIEVAL_VLM_TIMEOUT",
+    "vlm_code": "RETRIEVAL_VLM_CODE",
 }
 
 
@@ -37,6 +42,12 @@ class Settings:
     batch_size: int = 32  # pictures a call of the model
     workers: int = 0  # decoding threads; 0: one a core, at most 8
     max_megapixels: float = 250.0  # larger pictures are refused before they are decoded
+
+    vlm: str = ""  # the vision-language model; "": none is chosen
+    vlm_family: str = ""  # "": as its checkpoint says
+    vlm_key: str = ""  # what an endpoint is shown as a bearer token
+    vlm_timeout: float = 120.0  # seconds an endpoint has for one answer
+    vlm_code: str = ""  # the revision of a hub repository whose own Python code may run; "": none may
 
     @property
     def threads(self) -> int:
@@ -89,7 +100,9 @@ def _from_file(path: Path) -> dict[str, object]:
 
 
 def _typed(name: str, value: object) -> object:
-    kind = {"index": Path, "batch_size": int, "workers": int, "max_megapixels": float}.get(name, str)
+    kind = {"index": Path, "batch_size": int, "workers": int, "max_megapixels": float, "vlm_timeout": float}.get(
+        name, str
+    )
     try:
         return kind(value)
     except (TypeError, ValueError) as exc:

@@ -298,6 +298,22 @@ class ModelInfo:
 
 
 @dataclass(frozen=True)
+class VlmInfo:
+    """A row of the table of vision-language models."""
+
+    family: str
+    route: str  # transformers, or endpoint: through a server
+    repositories: tuple[str, ...]
+    sizes: tuple[float, ...]  # billions of parameters
+    licence: str
+    commercial: str
+    resolution: str
+    abilities: tuple[str, ...]
+    installed: tuple[str, ...] = ()  # of the repositories, those on this machine
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Recall@k and mean reciprocal rank of one direction, in percent."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from retrieval import Library, Settings
+from retrieval.cli import main
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("RETRIEVAL_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -59,3 +62,35 @@ def library(tmp_path: Path) -> Iterator[Library]:
     """An empty library on the colour encoder."""
     with Library.create(tmp_path / "library", COLOURS) as library:
         yield library
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Call the command line in a folder of its own, on the colour encoder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RETRIEVAL_MODEL", "colours")
+    monkeypatch.setenv("RETRIEVAL_INDEX", str(tmp_path / "library"))
+
+    def run(*arguments: object, code: int = 0, input: bytes | None = None) -> Result:
+        runner = CliRunner()
+        monkeypatch.setattr(sys, "argv", ["retrieval", *map(str, arguments)])
+        with runner.isolation(input=input) as (out, err, _):
+            found = 0
+            try:
+                main()
+            except SystemExit as exc:
+                found = int(exc.code or 0)
+            texts = out.getvalue(), err.getvalue()
+        assert found == code, texts
+        return Result(runner, texts[0], texts[1], b"", None, found, None)
+
+    return run
+
+
+@pytest.fixture
+def filled(run: Run, photos: Path) -> Run:
+    run("index", photos)
+    return run

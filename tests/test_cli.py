@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,38 +15,9 @@ from click import Option
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from retrieval.cli import COMMANDS, cli, main
+from retrieval.cli import COMMANDS, cli
 
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Call the command line in a folder of its own, on the colour encoder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RETRIEVAL_MODEL", "colours")
-    monkeypatch.setenv("RETRIEVAL_INDEX", str(tmp_path / "library"))
-
-    def run(*arguments: object, code: int = 0, input: bytes | None = None) -> Result:
-        runner = CliRunner()
-        monkeypatch.setattr(sys, "argv", ["retrieval", *map(str, arguments)])
-        with runner.isolation(input=input) as (out, err, _):
-            found = 0
-            try:
-                main()
-            except SystemExit as exc:
-                found = int(exc.code or 0)
-            texts = out.getvalue(), err.getvalue()
-        assert found == code, texts
-        return Result(runner, texts[0], texts[1], b"", None, found, None)
-
-    return run
-
-
-@pytest.fixture
-def filled(run: Run, photos: Path) -> Run:
-    run("index", photos)
-    return run
+from .conftest import Run
 
 
 def as_json(result: Result) -> dict[str, object]:

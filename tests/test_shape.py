@@ -32,9 +32,10 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "indexing": 5,
     "evaluate": 6,
     "app": 7,
-    "__init__": 8,
-    "cli": 9,
-    "__main__": 10,
+    "models": 8,
+    "__init__": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "torch": ("devices.py", "encoders", "vlm"),
@@ -43,6 +44,7 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "sqlalchemy": ("store",),
     "transformers": ("vlm",),
     "huggingface_hub": ("hub.py", "encoders/checkpoints.py"),
+    "httpx": ("vlm/endpoint.py",),
     "click": ("cli",),
     "rich": ("cli",),
     "rawpy": ("pictures",),

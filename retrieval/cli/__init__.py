@@ -15,9 +15,12 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "index": "Index folders of pictures and caption files.",
     "search": "Find pictures by words or by example.",
     "captions": "Find the library's texts that fit a picture.",
+    "ask": "Ask a vision-language model about pictures.",
+    "ground": "Find where a picture shows something.",
     "status": "Show what the library holds.",
     "remove": "Forget files or folders (the files stay).",
     "models": "List models, or fetch one.",
+    "vlms": "List vision-language models, or fetch one.",
     "eval": "Measure a model on a caption file.",
     "check": "Check that the library agrees with itself, and repair it.",
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .. import app
+from .. import models
 from ..config import Settings
 from ..records import Evaluation, Metrics
 from .options import DEVICE, MODEL, PATH, PRECISION, json_option, settings_options
@@ -29,7 +29,7 @@ def command(captions: Path, images: Path, quiet: bool, settings: Settings, as_js
       retrieval eval dev.csv --images dev/ --model ViT-B-32/openai --json
     """
     with progress(quiet=quiet or as_json) as show:
-        found = app.evaluate_model(captions, images, settings, show)
+        found = models.evaluate_model(captions, images, settings, show)
     print_json(_as_json(found)) if as_json else _show(found)
     for problem in found.problems[:5]:
         note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from .. import app
+from .. import models
 from ..records import ModelInfo
 from .options import json_option
 from .output import note, print_json
@@ -27,7 +27,7 @@ def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
       retrieval index ~/Pictures --model ViT-B-32-256/datacomp_s34b_b86k
     """
     if ctx.invoked_subcommand is None:
-        rows = app.models(everything=everything)
+        rows = models.encoders(everything=everything)
         print_json(rows) if as_json else _show(rows)
 
 
@@ -35,7 +35,7 @@ def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
 @click.argument("name")
 def pull(name: str) -> None:
     """Fetch the model NAME, so that it can be used without network; a broken download goes on where it stopped."""
-    where = app.pull(name)
+    where = models.pull(name)
     note(f"{name} is here: {where}")
 
 

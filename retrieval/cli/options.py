@@ -26,6 +26,13 @@ PRECISION = click.option("--precision", help="auto, float32, bfloat16 or float16
 BATCH_SIZE = click.option("--batch-size", type=int, help="Pictures a call of the model.  [default: 32]")
 WORKERS = click.option("--workers", type=int, help="Threads that decode pictures.  [default: one a core]")
 
+VLM = click.option("--vlm", help="hf-hub:ORG/NAME, local-dir:PATH or endpoint:URL#MODEL (see `retrieval vlms`).")
+VLM_FAMILY = click.option("--vlm-family", help="What kind of model it is, where its files do not say.")
+VLM_CODE = click.option(
+    "--vlm-code", metavar="REVISION", help="Let the repository's own Python code run, at this revision of 40 digits."
+)
+VLM_OPTIONS = (VLM, VLM_FAMILY, VLM_CODE)
+
 
 @dataclass(frozen=True)
 class View:

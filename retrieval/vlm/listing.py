@@ -10,8 +10,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ..records import VlmInfo
 from . import families
+from .checkpoints import installed
 from .families import Family
+from .names import VlmName
 
 TABLE = Path(__file__).parent / "known.toml"
 
@@ -20,6 +23,29 @@ TABLE = Path(__file__).parent / "known.toml"
 def rows() -> tuple[dict[str, Any], ...]:
     """The table as it is written."""
     return tuple(tomllib.loads(TABLE.read_text(encoding="utf-8"))["model"])
+
+
+def known() -> list[VlmInfo]:
+    """Every row, with what its family can do and which of its repositories are on this machine."""
+    found = []
+    for row in rows():
+        family = families.named(row["family"])
+        here = [name for name in row["repositories"] if installed(VlmName.parse(f"hf-hub:{name}"))]
+        found.append(
+            VlmInfo(
+                family=family.name,
+                route=family.route.value,
+                repositories=tuple(row["repositories"]),
+                sizes=tuple(row["sizes"]),
+                licence=row["licence"],
+                commercial=row["commercial"],
+                resolution=row["resolution"],
+                abilities=tuple(sorted(family.abilities)),
+                installed=tuple(here),
+                note=row.get("note", ""),
+            )
+        )
+    return found
 
 
 def family_of(repository: str) -> Family | None:

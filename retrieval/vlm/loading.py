@@ -1,6 +1,6 @@
-"""Checkpoints of transformers on this machine: found, checked and loaded with their processor.
+"""Checkpoints of transformers: checked, and loaded with their processor.
 
-Knows the layouts of folders and the hub's cache; does not know prompts.
+Knows transformers' loading; does not know prompts.
 """
 
 from __future__ import annotations
@@ -13,17 +13,13 @@ from typing import Any
 
 import torch
 
-from .. import hub
 from ..errors import ModelError, ModelUnavailable
 from . import families, listing
+from .checkpoints import ADAPTER, CONFIG, WEIGHTS, installed
 from .families import Family, Scorer
 from .names import Place, VlmName
 
-CONFIG, ADAPTER = "config.json", "adapter_config.json"
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-ADAPTER_WEIGHTS = ("adapter_model.safetensors",)
 BUILTIN_FAMILY = "builtin"
-PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 REVISION = re.compile("[0-9a-f]{40}")
 
 
@@ -35,20 +31,6 @@ class Loaded:
     family: Family
     model: Any
     processor: Any
-
-
-def installed(name: VlmName, revision: str | None = None) -> Path | None:
-    """The checkpoint's folder on this machine, without using the network."""
-    if name.place is Place.FOLDER:
-        return name.path
-    return hub.snapshot(name.repository, CONFIG, WEIGHTS, revision) or hub.snapshot(
-        name.repository, ADAPTER, ADAPTER_WEIGHTS, revision
-    )
-
-
-def pull(name: VlmName) -> Path:
-    """Fetch a checkpoint (see `hub.fetch`)."""
-    return installed(name) or hub.fetch(name.spelling, name.repository, lambda: hub.download(name.repository, PATTERNS))
 
 
 def load(spelling: str, family: str, remote_code: str, kind: torch.dtype) -> Loaded:

@@ -1,0 +1,68 @@
+"""`retrieval ask`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from .. import app
+from ..config import Settings
+from ..errors import PictureError, UsageError
+from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, json_option, settings_options
+from .output import note, print_json, show_path
+
+
+@click.command(name="ask")
+@click.argument("words", nargs=-1, required=True, metavar="[IMAGE]... QUESTION")
+@click.option("--search", metavar="TEXT", help="Ask about the pictures of the library that fit TEXT best.")
+@click.option("-k", "k", type=int, default=5, show_default=True, help="How many pictures of --search are asked about.")
+@click.option("--together", is_flag=True, help="One answer on all pictures, in their order.")
+@settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
+@json_option
+def command(
+    words: tuple[str, ...], search: str | None, k: int, together: bool, settings: Settings, as_json: bool
+) -> None:
+    """Ask a vision-language model a QUESTION about each IMAGE, or about the best hits of a search.
+
+    \b
+    Examples:
+      retrieval ask cat.jpg "what is the cat looking at?" --vlm hf-hub:HuggingFaceTB/SmolVLM2-256M-Video-Instruct
+      retrieval ask before.jpg after.jpg "what has changed?" --together
+      retrieval ask --search "receipts" "what was the total?"
+    """
+    question, paths = words[-1], [Path(word).expanduser() for word in words[:-1]]
+    if search is None and not paths:
+        raise UsageError(
+            'name a picture before the question (`retrieval ask cat.jpg "what is this?"`), or use --search'
+        )
+    if not question.strip():
+        raise UsageError("the question is empty")
+    if search is not None:
+        with app.Library.open(None, settings) as library:
+            note(f"library: {show_path(library.path)}")
+            paths += [hit.path for hit in library.search(search, k).hits if hit.path is not None]
+    model = app.vlm(settings)
+    pictures = []
+    for path in paths:
+        try:
+            pictures.append((path, app.picture(path, settings)))
+        except PictureError as exc:
+            if len(paths) == 1:
+                raise
+            note(f"left out: {show_path(path)}: {exc}")
+    if not pictures:
+        note("no picture to ask about")
+        sys.exit(1)
+    groups = [pictures] if together else [[pair] for pair in pictures]
+    answers = [
+        {"pictures": [path for path, _ in group], "answer": model.answer([image for _, image in group], question)}
+        for group in groups
+    ]
+    if as_json:
+        print_json({"question": question, "model": model.name, "answers": answers})
+        return
+    for group, found in zip(groups, answers, strict=True):
+        names = ", ".join(show_path(path) for path, _ in group)
+        click.echo(found["answer"] if len(pictures) == 1 else f"{names}: {found['answer']}")

@@ -1,0 +1,26 @@
+"""Boxes drawn on a picture, for people. Knows pixels; does not know where boxes come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from ..records import Box
+
+COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
+
+
+def with_boxes(image: Image.Image, boxes: Sequence[Box]) -> Image.Image:
+    """A copy of the picture with each box and its label, in colours that take turns."""
+    drawn = image.copy()
+    pen, unit = ImageDraw.Draw(drawn), max(1, max(image.size) // 300)
+    font = ImageFont.load_default(max(10, 5 * unit))
+    for number, box in enumerate(boxes):
+        colour = COLOURS[number % len(COLOURS)]
+        left, top = box.left * image.width, box.top * image.height
+        pen.rectangle((left, top, box.right * image.width, box.bottom * image.height), outline=colour, width=unit)
+        place = (left + unit, top + unit)
+        pen.rectangle(pen.textbbox(place, box.label, font), fill=colour)
+        pen.text(place, box.label, "white", font)
+    return drawn

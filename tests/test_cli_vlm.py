@@ -1,0 +1,93 @@
+"""The commands that a vision-language model answers, on the one that knows colours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from .conftest import Run
+
+
+@pytest.fixture(autouse=True)
+def _colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRIEVAL_VLM", "colours")
+
+
+def test_ask_prints_the_answer_on_one_picture(run: Run, photos: Path) -> None:
+    assert run("ask", photos / "red.jpg", "what colour?").stdout == "red\n"
+
+
+def test_ask_names_its_sources_on_several(run: Run, photos: Path) -> None:
+    found = run("ask", photos / "red.jpg", photos / "blue.webp", "what colour?").stdout
+    assert found == f"{photos}/red.jpg: red\n{photos}/blue.webp: blue\n"
+    together = json.loads(run("ask", photos / "red.jpg", photos / "blue.webp", "which?", "--together", "--json").stdout)
+    assert [entry["answer"] for entry in together["answers"]] == ["red, blue"]
+
+
+def test_ask_asks_about_the_hits_of_a_search(filled: Run, photos: Path) -> None:
+    found = filled("ask", "--search", "something red", "-k", 2, "is it red?").stdout.splitlines()
+    assert found[0] == f"{photos}/red.jpg: yes"
+    assert len(found) == 2
+
+
+def test_a_broken_picture_among_several_is_left_out_aloud(run: Run, photos: Path) -> None:
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    result = run("ask", photos / "red.jpg", photos / "broken.jpg", "what colour?")
+    assert result.stdout == "red\n"
+    assert "left out" in result.stderr
+    assert "no picture format" in run("ask", photos / "broken.jpg", "what colour?", code=5).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["only a question?"], 2, "name a picture before the question"),
+        (["red.jpg", " "], 2, "the question is empty"),
+        (["nowhere.jpg", "what?"], 5, "no longer there"),
+    ],
+)
+def test_a_wrong_question_is_one_line(run: Run, photos: Path, arguments: list[str], code: int, says: str) -> None:
+    named = [str(photos / each) if each.endswith(".jpg") else each for each in arguments]
+    assert says in run("ask", *named, code=code).stderr
+
+
+def test_without_a_model_the_next_step_is_said(run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RETRIEVAL_VLM")
+    assert "retrieval vlms" in run("ask", photos / "red.jpg", "what?", code=2).stderr
+    assert "vlms pull hf-hub:a/b" in run("ask", photos / "red.jpg", "what?", "--vlm", "hf-hub:a/b", code=4).stderr
+
+
+def test_ground_prints_pixels_and_draws(run: Run, tmp_path: Path) -> None:
+    image = Image.new("RGB", (200, 100), "white")
+    image.paste((255, 0, 0), (50, 20, 150, 80))
+    image.save(tmp_path / "cup.png")
+    drawn = tmp_path / "boxes.png"
+    assert (
+        run("ground", tmp_path / "cup.png", "the red cup", "--draw", drawn).stdout == "50\t20\t150\t80\tthe red cup\n"
+    )
+    assert Image.open(drawn).convert("RGB").getpixel((50, 79)) != (255, 0, 0)
+    found = json.loads(run("ground", tmp_path / "cup.png", "the red cup", "--json").stdout)
+    assert found["boxes"] == [
+        {"label": "the red cup", "left": 0.25, "top": 0.2, "right": 0.75, "bottom": 0.8, "score": None}
+    ]
+
+
+def test_ground_exits_with_one_where_there_is_nothing(run: Run, photos: Path) -> None:
+    result = run("ground", photos / "blue.webp", "the red cup", code=1)
+    assert (result.stdout, "nothing found" in result.stderr) == ("", True)
+
+
+def test_a_drawing_needs_an_ending_that_is_a_format(run: Run, photos: Path, tmp_path: Path) -> None:
+    assert (
+        "no picture format" in run("ground", photos / "red.jpg", "red", "--draw", tmp_path / "boxes.doc", code=2).stderr
+    )
+
+
+def test_vlms_lists_every_family_with_what_it_can_do(run: Run) -> None:
+    rows = {row["family"]: row for row in json.loads(run("vlms", "--json").stdout)}
+    assert rows["Qwen3-VL"]["abilities"] == ["answer", "caption", "chat", "ground", "images", "judge", "video"]
+    assert rows["moondream2"]["route"] == "endpoint"
+    assert len(run("vlms").stdout.splitlines()) == len(rows) + 1
