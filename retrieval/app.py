@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from . import config
 from .config import Settings
-from .errors import LibraryNotFound, ModelError, SourceError, UsageError
+from .errors import LibraryNotFound, ModelError, UsageError
 from .records import Answer, ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, silent
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .indexing import Indexer
     from .library import Holdings
     from .records import (
-        Box,
+        Budget,
         Finding,
         Item,
         Plan,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Vectors,
     )
     from .search import Searcher
+    from .search.rerank import Reranker
     from .sources.folders import Rules
     from .vectors import VectorIndex
     from .vlm import VisionLanguageModel
@@ -86,22 +87,6 @@ def picture(path: Path, settings: Settings) -> Image:
     return pictures.decode(pictures.read(path)[0], path.name, 0, settings.max_megapixels).image
 
 
-def draw_boxes(image: Image, boxes: Sequence[Box], path: Path) -> None:
-    """Write the picture with the boxes drawn on it.
-
-    Raises:
-        UsageError: the file's ending is no picture format; SourceError: it cannot be written.
-    """
-    from .pictures.drawing import with_boxes
-
-    try:
-        with_boxes(image, boxes).save(path)
-    except ValueError as exc:
-        raise UsageError(f"{path}: {path.suffix or 'no ending'} is no picture format; use .png or .jpg") from exc
-    except OSError as exc:
-        raise SourceError(f"cannot write {path}: {exc.strerror or exc}") from exc
-
-
 def vector_engine() -> type[VectorIndex]:
     """The vector index that libraries use."""
     from .vectors.faiss import Faiss
@@ -123,6 +108,7 @@ class Library:
 
     def __post_init__(self) -> None:
         self._encoders: dict[str, Encoder] = {}
+        self._vlm: VisionLanguageModel | None = None
 
     @classmethod
     def open(cls, path: str | Path | None = None, settings: Settings | None = None, *, read_only: bool = False) -> Self:
@@ -248,13 +234,28 @@ class Library:
 
     # --- reading -------------------------------------------------------------------------------------------
 
-    def search(self, text: str, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
+    def search(
+        self,
+        text: str,
+        k: int = 10,
+        *,
+        within: Sequence[str] = (),
+        rerank: Budget | None = None,
+        progress: Callable[[Step], None] = silent,
+    ) -> Answer:
         """The k pictures that fit the words best; `within` keeps those whose path fits one of these globs.
 
+        With `rerank`, the vision-language model of the settings checks the best hits and has its say in their order.
+
         Raises:
-            UsageError: an empty text, or `k` below one.
+            UsageError: an empty text, or `k` below one, or no model to rerank with.
+            ModelError: that model cannot be loaded. Where it fails later, the encoder's order comes with a note.
         """
-        return self.query(ByText(text), k, within=within)
+        if rerank is None:
+            return self.query(ByText(text), k, within=within)
+        reranker = self.reranker(progress)
+        found = self.query(ByText(text), max(k, rerank.depth), within=within)
+        return reranker.rerank(text, found, k, rerank)
 
     def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
         """The k pictures most like a picture file, in the library or not, or the bytes of one.
@@ -317,6 +318,18 @@ class Library:
         )
         return Indexer(self.holdings, self._encoder(self.settings.model or self.model), options, progress)
 
+    def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
+        """The vision-language model's part of the read path, wired."""
+        from .search.rerank import Reranker
+
+        return Reranker(self.holdings, self.vlm(), max_megapixels=self.settings.max_megapixels, progress=progress)
+
+    def vlm(self) -> VisionLanguageModel:
+        """The vision-language model of the settings, loaded once."""
+        if self._vlm is None:
+            self._vlm = vlm(self.settings)
+        return self._vlm
+
     def searcher(self) -> Searcher:
         """The read path, wired."""
         from .search import Searcher
@@ -371,4 +384,4 @@ def configure(**flags: object) -> Settings:
     return config.load(None, **flags)
 
 
-__all__ = ["Library", "check", "configure", "draw_boxes", "encoder", "picture", "place", "plan", "vlm"]
+__all__ = ["Library", "check", "configure", "encoder", "picture", "place", "plan", "vlm"]

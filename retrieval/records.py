@@ -170,6 +170,14 @@ Query: TypeAlias = ByText | ByFile | ByBytes | ByItem | ByVector
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """A vision-language model's verdict on one picture and one query."""
+
+    yes: float  # how probable yes is against no, in [0, 1]
+    mass: float = 1.0  # how much of the model's answer was yes or no at all; near 0 it did not take the question up
+
+
+@dataclass(frozen=True)
 class Hit:
     """One answer: a picture or a text with its score (see the score rule above)."""
 
@@ -181,6 +189,15 @@ class Hit:
     copies: tuple[Path, ...] = ()  # the other files that hold it
     text: str = ""  # of a text hit; of a picture, its first caption
     item: int | None = None
+    verdict: Judgement | None = None  # a vision-language model's, where one was asked
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much a rerank may cost."""
+
+    seconds: float | None = None  # None: as long as it takes
+    depth: int = 50  # of the encoder's hits, how many may be looked at
 
 
 @dataclass(frozen=True)
@@ -331,14 +348,6 @@ class Evaluation:
     captions: int
     model: str
     problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A vision-language model's verdict on one picture and one query."""
-
-    yes: float  # how probable yes is against no, in [0, 1]
-    mass: float = 1.0  # how much of the model's answer was yes or no at all; near 0 it did not take the question up
 
 
 @dataclass(frozen=True)

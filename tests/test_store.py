@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from retrieval.errors import LibraryDamaged, LibraryVersionError
-from retrieval.records import Facts, Found, Kind, Problem, Reason, Space
+from retrieval.records import Facts, Found, Judgement, Kind, Problem, Reason, Space
 from retrieval.store import Catalog, Database
 from retrieval.store.embeddings import Embeddings, VectorFile
 from retrieval.store.migrations import VERSION
+from retrieval.store.said import Said
 
 SPACE = Space("colours", 3, "1")
 
@@ -115,6 +116,60 @@ def test_a_newer_catalog_is_refused_with_its_version(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(LibraryVersionError, match=f"version {VERSION + 1}"):
         Database.open(path)
+
+
+def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Names, types, defaults and keys of every column, and every index."""
+    with sqlite3.connect(path) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: sorted(row[1:] for row in connection.execute(f"PRAGMA table_info({name})"))
+            + sorted(row[1:] for row in connection.execute(f"PRAGMA index_list({name})"))
+            + sorted(row[2:] for row in connection.execute(f"PRAGMA foreign_key_list({name})"))
+            for name in sorted(names)
+        }
+
+
+def test_an_older_catalog_is_migrated_to_what_a_new_one_has(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.sqlite", tmp_path / "new.sqlite"
+    with sqlite3.connect(old) as connection:
+        connection.executescript((Path(__file__).parent / "catalog_v1.sql").read_text(encoding="utf-8"))
+        connection.execute("INSERT INTO contents (kind, hash, text) VALUES ('text', 'h', 'words')")
+        connection.execute("INSERT INTO captions (text_id, source, origin) VALUES (1, 'file', x'61')")
+    Database.open(old).close()
+    Database.create(new).close()
+    assert tables(old) == tables(new)
+    with sqlite3.connect(old) as connection:
+        assert connection.execute("SELECT source, model FROM captions").fetchall() == [("file", "")]
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+
+
+def test_what_a_model_said_is_kept_and_a_humans_words_stay(database: Database) -> None:
+    with database.begin() as connection:
+        catalog, said = Catalog(connection), Said(connection)
+        picture = catalog.add_content(Kind.PICTURE, "p")
+        catalog.put_item(Found(Path("/a.jpg"), 1, 1), picture, Facts())
+        words = {text: catalog.add_content(Kind.TEXT, text, text) for text in ("by hand", "one", "two", "edited")}
+        assert said.without_caption("m", of_any_source=True) == [picture]
+        said.put_caption(picture, words["one"], "m", "say")
+        catalog.put_captions(picture, [words["by hand"]], "file", Path("/t.csv"))
+        said.put_caption(picture, words["two"], "m", "say")
+        assert catalog.captions_of([picture]) == {picture: ["by hand", "two"]}
+        assert said.without_caption("m", of_any_source=False) == []
+        assert said.without_caption("n", of_any_source=False) == [picture]
+        said.put_edited(picture, words["edited"])
+        assert catalog.captions_of([picture]) == {picture: ["edited", "by hand"]}
+        assert said.without_caption("n", of_any_source=False) == []
+
+
+def test_a_judgement_is_kept_by_content_question_and_model(database: Database) -> None:
+    with database.begin() as connection:
+        said = Said(connection)
+        pictures = [Catalog(connection).add_content(Kind.PICTURE, each) for each in "ab"]
+        said.put_judgements("a dog", "m", {pictures[0]: Judgement(0.25, 0.5)})
+        said.put_judgements("a dog", "m", {pictures[0]: Judgement(0.75, 1.0)})
+        assert said.judgements("a dog", "m", pictures) == {pictures[0]: Judgement(0.75, 1.0)}
+        assert said.judgements("a dog", "n", pictures) == said.judgements("a cat", "m", pictures) == {}
 
 
 def test_a_file_that_is_no_database_is_named_as_damaged(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ def command(image: Path, phrase: str, draw: Path | None, settings: Settings, as_
     model = app.vlm(settings)
     boxes = model.ground(picture, phrase)
     if draw:
-        app.draw_boxes(picture, boxes, draw)
+        from ..pictures.drawing import save_with_boxes
+
+        save_with_boxes(picture, boxes, draw)
         note(f"drawn: {show_path(draw)}")
     if as_json:
         size = {"width": picture.width, "height": picture.height}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,20 @@ DEVICE = click.option("--device", help="auto, cpu, cuda, cuda:N or mps.  [defaul
 PRECISION = click.option("--precision", help="auto, float32, bfloat16 or float16.  [default: auto, by measuring]")
 BATCH_SIZE = click.option("--batch-size", type=int, help="Pictures a call of the model.  [default: 32]")
 WORKERS = click.option("--workers", type=int, help="Threads that decode pictures.  [default: one a core]")
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, as `3`, `3s`, `500ms` or `2m`."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """To seconds."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)?", str(value))
+        if not match or not float(match[1]):
+            self.fail(f"{value!r} is no time; write 3s, 500ms or 2m", param, ctx)
+        return float(match[1]) * {"ms": 0.001, "m": 60.0}.get(match[2] or "s", 1.0)
+
 
 VLM = click.option("--vlm", help="hf-hub:ORG/NAME, local-dir:PATH or endpoint:URL#MODEL (see `retrieval vlms`).")
 VLM_FAMILY = click.option("--vlm-family", help="What kind of model it is, where its files do not say.")

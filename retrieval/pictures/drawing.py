@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ..errors import SourceError, UsageError
 from ..records import Box
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
+
+
+def save_with_boxes(image: Image.Image, boxes: Sequence[Box], path: Path) -> None:
+    """Write the picture with the boxes drawn on it.
+
+    Raises:
+        UsageError: the file's ending is no picture format; SourceError: it cannot be written.
+    """
+    try:
+        with_boxes(image, boxes).save(path)
+    except ValueError as exc:
+        raise UsageError(f"{path}: {path.suffix or 'no ending'} is no picture format; use .png or .jpg") from exc
+    except OSError as exc:
+        raise SourceError(f"cannot write {path}: {exc.strerror or exc}") from exc
 
 
 def with_boxes(image: Image.Image, boxes: Sequence[Box]) -> Image.Image:

@@ -224,10 +224,11 @@ class Catalog:
         return self.connection.execute(delete(captions).where(same)).rowcount
 
     def captions_of(self, pictures: Iterable[int]) -> dict[int, list[str]]:
-        """The texts of each picture, in the order they were added."""
+        """The texts of each picture: people's in the order they were added, then what models made."""
         found: dict[int, list[str]] = defaultdict(list)
         joined = captions.join(contents, contents.c.id == captions.c.text_id)
-        chosen = select(captions.c.picture_id, contents.c.text).select_from(joined).order_by(captions.c.id)
+        chosen = select(captions.c.picture_id, contents.c.text).select_from(joined)
+        chosen = chosen.order_by(captions.c.source == "generated", captions.c.source != "edited", captions.c.id)
         for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
             found[row.picture_id].append(row.text)
         return found

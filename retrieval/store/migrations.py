@@ -1,4 +1,7 @@
-"""The schema's history: numbered functions, each run once, in order, in one transaction with its number."""
+"""The schema's history: numbered functions, each run once, in order, in one transaction with its number.
+
+A new file begins with the tables as they are now; an older one is brought there step by step.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,35 @@ from sqlalchemy import Connection, text
 from .schema import metadata
 
 
-def m001_first_tables(connection: Connection) -> None:
-    """Everything of version 0.1."""
-    metadata.create_all(connection)
+def m002_what_models_say(connection: Connection) -> None:
+    """Judgements, and captions that a model made."""
+    for column in ("model", "prompt", "made_at"):
+        connection.execute(text(f"ALTER TABLE captions ADD COLUMN {column} TEXT DEFAULT '' NOT NULL"))
+    connection.execute(
+        text(
+            "CREATE TABLE judgements (content_id INTEGER NOT NULL, question TEXT NOT NULL, model TEXT NOT NULL, "
+            "yes FLOAT NOT NULL, mass FLOAT NOT NULL, made_at TEXT NOT NULL, "
+            "PRIMARY KEY (content_id, question, model), "
+            "FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE)"
+        )
+    )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m001_first_tables,)
-VERSION = len(MIGRATIONS)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m002_what_models_say,)  # from version 1 on
+VERSION = 1 + len(MIGRATIONS)
 
 
 def version_of(connection: Connection) -> int:
-    """How many migrations the database has seen."""
+    """The version of the tables; 0 for an empty file."""
     return int(connection.execute(text("PRAGMA user_version")).scalar_one())
 
 
 def migrate(connection: Connection) -> None:
-    """Run the migrations that are still missing."""
-    for number in range(version_of(connection), VERSION):
-        MIGRATIONS[number](connection)
-        connection.execute(text(f"PRAGMA user_version = {number + 1}"))
+    """Make the tables of an empty file, or run the migrations that an older one lacks."""
+    found = version_of(connection)
+    if not found:
+        metadata.create_all(connection)
+    else:
+        for number in range(found, VERSION):
+            MIGRATIONS[number - 1](connection)
+    connection.execute(text(f"PRAGMA user_version = {VERSION}"))

@@ -96,8 +96,11 @@ captions = Table(  # which texts belong to which pictures
     Column("id", Integer, primary_key=True),
     Column("picture_id", ForeignKey("contents.id", ondelete="CASCADE")),  # none: a text without a picture
     Column("text_id", ForeignKey("contents.id"), nullable=False),
-    Column("source", Text, nullable=False),  # file, sidecar, metadata
-    Column("origin", PathBytes, nullable=False),  # the caption file, or the picture file
+    Column("source", Text, nullable=False),  # file, sidecar, metadata, edited (by hand), generated (by a model)
+    Column("origin", PathBytes, nullable=False),  # the caption file, or the picture file; empty for the last two
+    Column("model", Text, nullable=False, server_default=""),  # of a generated one, with its prompt and time
+    Column("prompt", Text, nullable=False, server_default=""),
+    Column("made_at", Text, nullable=False, server_default=""),  # ISO 8601, UTC
     Index("captions_by_picture", "picture_id"),
     Index("captions_by_text", "text_id"),
 )
@@ -130,6 +133,17 @@ vector_files = Table(  # the caches that are whole, and up to which change they 
     Column("file", Text, nullable=False),
     Column("upto", Integer, nullable=False),
     Column("checksum", Text, nullable=False),
+)
+
+judgements = Table(  # what vision-language models said, never asked twice
+    "judgements",
+    metadata,
+    Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
+    Column("question", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("yes", Float, nullable=False),
+    Column("mass", Float, nullable=False),
+    Column("made_at", Text, nullable=False),
 )
 
 problems = Table(

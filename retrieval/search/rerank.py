@@ -1,0 +1,170 @@
+"""A vision-language model checks the encoder's best hits, the most promising first, until the top is settled.
+
+Knows the rule that joins both opinions and when to stop; does not know how either is formed. Verdicts are kept in the
+catalog and never asked for twice.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import pictures
+from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalError
+from ..library import Holdings
+from ..records import Answer, Budget, Hit, Judgement, Step, silent
+from ..store.said import Said
+from ..vlm import VisionLanguageModel
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+BATCH = 8  # pictures between two looks at the clock
+ENOUGH = 8  # verdicts from which on their spread means something
+SAME = 0.02  # verdicts that spread less (standard deviation of their log-odds) say nothing
+SURE = 6.0  # log-odds beyond which a verdict weighs no more
+USUAL = 2.0  # standard deviation of log-odds to begin with; it weighs as much as four verdicts
+HOPE = 1.5  # standard deviations by which an unchecked picture may yet surprise
+SEEN = 512  # half the pixels of a picture's shorter side that the model is shown, at least
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reranker:
+    """Reorders answers to text queries.
+
+    The joint score is z(cosine) + weight * mass * log-odds, with z over the hits that are looked at; it has this one
+    parameter, fitted by `retrieval eval --rerank`. Stopping is that of top-k by upper bounds: an unchecked picture is
+    given the mean verdict plus `HOPE` standard deviations, and nothing more is asked once none can reach the top k.
+    """
+
+    holdings: Holdings
+    model: VisionLanguageModel
+    weight: float = 1.0
+    max_megapixels: float = 250.0
+    progress: Callable[[Step], None] = silent
+
+    def rerank(self, text: str, answer: Answer, k: int, budget: Budget) -> Answer:
+        """The answer's best k hits in the joint order; the encoder's order, with a note, where the model fails."""
+        started = time.perf_counter()
+        task = _Task(self, text, answer.hits, k, budget, started)
+        try:
+            task.run()
+        except RetrievalError as exc:
+            task.notes.append(f"{self.model.name} did not speak ({exc}); this is the encoder's order")
+        order = task.order()
+        hits = [
+            replace(answer.hits[place], rank=rank, verdict=task.known.get(answer.hits[place].content))
+            for rank, place in enumerate(order[:k], start=1)
+        ]
+        checked = f"checked {len(task.known)} of {len(answer.hits)} with {self.model.name}"
+        seconds = answer.seconds + time.perf_counter() - started
+        return replace(answer, hits=tuple(hits), seconds=seconds, notes=(*answer.notes, checked, *task.notes))
+
+
+@dataclass
+class _Task:
+    """One rerank's memory."""
+
+    reranker: Reranker
+    text: str
+    hits: Sequence[Hit]
+    k: int
+    budget: Budget
+    started: float
+    known: dict[int, Judgement] = field(default_factory=dict)
+    lost: set[int] = field(default_factory=set)  # pictures that can no longer be read
+    notes: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Ask until the top is settled, the budget is spent or everything is known."""
+        holdings, model = self.reranker.holdings, self.reranker.model
+        contents = [hit.content for hit in self.hits]
+        with holdings.reading() as catalog:
+            self.known = Said(catalog.connection).judgements(self.text, model.name, contents)
+        new: dict[int, Judgement] = {}
+        try:
+            while batch := self._next():
+                before = time.perf_counter()
+                new |= self._ask(batch)
+                self.known |= new
+                self.reranker.progress(Step("checked", len(self.known), len(self.hits)))
+                taken = time.perf_counter() - before
+                spent = time.perf_counter() - self.started
+                if self.budget.seconds is not None and spent + taken > self.budget.seconds:
+                    break
+        finally:
+            self._keep(new)
+
+    def _next(self) -> list[Hit]:
+        """The most promising unchecked hits; none when they cannot reach the top k any more."""
+        hopes = self._scores(HOPE)
+        fused = self._scores(0.0)
+        checked = sorted((fused[i] for i, hit in enumerate(self.hits) if hit.content in self.known), reverse=True)
+        bar = checked[self.k - 1] if len(checked) >= self.k else -math.inf
+        left = [i for i, hit in enumerate(self.hits) if hit.content not in self.known | dict.fromkeys(self.lost)]
+        promising = sorted((i for i in left if hopes[i] > bar), key=lambda i: -hopes[i])
+        return [self.hits[i] for i in promising[:BATCH]]
+
+    def _scores(self, hope: float) -> Floats:
+        """The joint score of each hit; the unchecked get the mean verdict and `hope` times its spread."""
+        cosine = np.array([hit.score for hit in self.hits])
+        opinions = self._opinions()
+        said = opinions[~np.isnan(opinions)]
+        mean = float(said.mean()) if len(said) else 0.0
+        spread = math.sqrt((len(said) * float(said.var() if len(said) else 0) + 4 * USUAL**2) / (len(said) + 4))
+        filled = np.where(np.isnan(opinions), mean + hope * spread, opinions)
+        scores: Floats = (cosine - cosine.mean()) / max(float(cosine.std()), 1e-6) + self.reranker.weight * filled
+        return scores
+
+    def _opinions(self) -> Floats:
+        """Log-odds times mass, NaN where nothing is known."""
+        return np.array([_opinion(self.known.get(hit.content)) for hit in self.hits])
+
+    def _ask(self, batch: Sequence[Hit]) -> dict[int, Judgement]:
+        shown: list[tuple[int, Image]] = []
+        for hit in batch:
+            try:
+                assert hit.path is not None  # these are hits of pictures
+                data, _ = pictures.read(hit.path)
+                found = pictures.decode(data, hit.path.name, SEEN, self.reranker.max_megapixels)
+                shown.append((hit.content, found.image))
+            except PictureError as exc:
+                self.lost.add(hit.content)
+                self.notes.append(f"{hit.path} could not be checked: {exc}")
+        verdicts = self.reranker.model.judge(self.text, [image for _, image in shown]) if shown else []
+        return {content: verdict for (content, _), verdict in zip(shown, verdicts, strict=True)}
+
+    def _keep(self, new: dict[int, Judgement]) -> None:
+        if not new:
+            return
+        holdings = self.reranker.holdings
+        try:
+            with holdings.writer("retrieval search --rerank"), holdings.writing() as catalog:
+                Said(catalog.connection).put_judgements(self.text, self.reranker.model.name, new)
+        except (LibraryLocked, LibraryReadOnly) as exc:
+            self.notes.append(f"the verdicts are not kept: {exc}")
+
+    def order(self) -> list[int]:
+        """Places of the hits, best first."""
+        said = [value for value in self._opinions().tolist() if not math.isnan(value)]
+        if not said:
+            return list(range(len(self.hits)))
+        if len(said) >= ENOUGH and float(np.std(said)) < SAME:
+            self.notes.append("its verdicts do not differ from picture to picture; this is the encoder's order")
+            return list(range(len(self.hits)))
+        return [int(i) for i in np.argsort(-self._scores(0.0), kind="stable")]
+
+
+def _opinion(verdict: Judgement | None) -> float:
+    if verdict is None:
+        return math.nan
+    yes = min(max(verdict.yes, 1e-6), 1 - 1e-6)
+    return verdict.mass * min(max(math.log(yes / (1 - yes)), -SURE), SURE)

@@ -1,0 +1,83 @@
+"""What vision-language models said of pictures: generated captions and judgements, inside one transaction.
+
+Knows the tables; does not know models. A human's text is never touched here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, and_, delete, exists, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from ..records import Judgement, Kind
+from .schema import captions, contents, items, judgements
+
+GENERATED, EDITED = "generated", "edited"
+NOWHERE = Path()
+MANY = 5000
+
+
+class Said:
+    """Reads and writes of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def put_caption(self, picture: int, text: int, model: str, prompt: str) -> None:
+        """Link a generated text to a picture, in place of what the same model said before."""
+        same = and_(captions.c.picture_id == picture, captions.c.source == GENERATED, captions.c.model == model)
+        self.connection.execute(delete(captions).where(same))
+        self._link(picture, text, GENERATED, model, prompt)
+
+    def put_edited(self, picture: int, text: int) -> None:
+        """Link what a human wrote to a picture, in place of their earlier words and of all that was generated."""
+        gone = captions.c.source.in_([GENERATED, EDITED])
+        self.connection.execute(delete(captions).where(captions.c.picture_id == picture, gone))
+        self._link(picture, text, EDITED, "", "")
+
+    def _link(self, picture: int, text: int, source: str, model: str, prompt: str) -> None:
+        row = {"picture_id": picture, "text_id": text, "source": source, "origin": NOWHERE}
+        self.connection.execute(insert(captions).values(**row, model=model, prompt=prompt, made_at=_now()))
+
+    def without_caption(self, model: str, *, of_any_source: bool) -> list[int]:
+        """Pictures that this model has not captioned and no human has edited; or that have no text at all."""
+        has = exists().where(captions.c.picture_id == contents.c.id)
+        by_model = and_(captions.c.source == GENERATED, captions.c.model == model)
+        settled = has if of_any_source else has.where(by_model | (captions.c.source == EDITED))
+        held = exists().where(items.c.content_id == contents.c.id)
+        query = select(contents.c.id).where(contents.c.kind == Kind.PICTURE, held, ~settled).order_by(contents.c.id)
+        return list(self.connection.execute(query).scalars())
+
+    def put_judgements(self, question: str, model: str, found: Mapping[int, Judgement]) -> None:
+        """Keep verdicts on pictures, by content."""
+        if not found:
+            return
+        same = {"question": question, "model": model, "made_at": _now()}
+        rows = [{"content_id": content, **same, "yes": j.yes, "mass": j.mass} for content, j in found.items()]
+        statement = upsert(judgements)
+        new = {"yes": statement.excluded.yes, "mass": statement.excluded.mass, "made_at": statement.excluded.made_at}
+        keys = ["content_id", "question", "model"]
+        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+    def judgements(self, question: str, model: str, pictures: Sequence[int]) -> dict[int, Judgement]:
+        """The verdicts that are known."""
+        found: dict[int, Judgement] = {}
+        same = and_(judgements.c.question == question, judgements.c.model == model)
+        for start in range(0, len(pictures), MANY):
+            some = judgements.c.content_id.in_(pictures[start : start + MANY])
+            for row in self.connection.execute(select(judgements).where(same, some)):
+                found[row.content_id] = Judgement(row.yes, row.mass)
+        return found
+
+    def forget(self, model: str) -> int:
+        """Forget every verdict and caption of a model; how many captions it was."""
+        self.connection.execute(delete(judgements).where(judgements.c.model == model))
+        own = and_(captions.c.source == GENERATED, captions.c.model == model)
+        return self.connection.execute(delete(captions).where(own)).rowcount
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

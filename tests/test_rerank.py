@@ -1,0 +1,154 @@
+"""A vision-language model among the encoder's hits: what it changes, when it stops, and what happens when it fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from retrieval import Library
+from retrieval.errors import ModelUnavailable
+from retrieval.records import Answer, Box, Budget, Judgement
+from retrieval.vlm import Ability
+from retrieval.vlm.messages import Message
+
+from .conftest import Paint
+
+SHADES = 20
+
+
+class Judge:
+    """Says yes to pictures by their green; everything else about it is beside the point."""
+
+    name = "judge"
+    abilities = frozenset({Ability.JUDGE})
+
+    def __init__(self, rule: Callable[[int], float], seconds: float = 0.0, fails_after: int = 1000) -> None:
+        self.rule, self.seconds, self.fails_after = rule, seconds, fails_after
+        self.asked = 0
+
+    def judge(self, query: str, images: Sequence[Image.Image]) -> list[Judgement]:  # any query
+        time.sleep(self.seconds)
+        self.asked += len(images)
+        if self.asked > self.fails_after:
+            raise ModelUnavailable("the server has gone")
+        return [Judgement(self.rule(image.convert("RGB").resize((1, 1)).getpixel((0, 0))[1])) for image in images]  # type: ignore[index]  # three numbers
+
+    def chat(self, messages: Sequence[Message], limit: int = 256) -> str:
+        raise NotImplementedError
+
+    def caption(self, images: Sequence[Image.Image]) -> list[str]:
+        raise NotImplementedError
+
+    def answer(self, images: Sequence[Image.Image], question: str) -> str:
+        raise NotImplementedError
+
+    def ground(self, image: Image.Image, phrase: str) -> list[Box]:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def shades(library: Library, paint: Paint) -> Library:
+    """Pictures from red (0.png) towards yellow (19.png): the encoder finds them in this order for "red"."""
+    paths = [paint(f"{n}.png", f"rgb(255,{6 * n},0)") for n in range(SHADES)]
+    library.index([paths[0].parent])
+    return library
+
+
+def search(library: Library, judge: Judge, k: int = 3, **budget: object) -> Answer:
+    library._vlm = judge
+    return library.search("red", k, rerank=Budget(**budget))  # type: ignore[arg-type]  # its two fields
+
+
+def names(answer: Answer) -> list[str]:
+    return [hit.path.stem for hit in answer.hits if hit.path]
+
+
+def test_the_encoder_alone_finds_the_reddest_first(shades: Library) -> None:
+    assert names(shades.search("red", 3)) == ["0", "1", "2"]
+
+
+def test_a_sure_verdict_brings_a_picture_up_and_is_shown(shades: Library) -> None:
+    found = search(shades, Judge(lambda green: 0.99 if green == 60 else 0.02))
+    assert names(found)[0] == "10"
+    assert found.hits[0].verdict is not None
+    assert found.hits[0].verdict.yes == pytest.approx(0.99)
+    assert [hit.rank for hit in found.hits] == [1, 2, 3]
+    assert any(note.startswith("checked ") and note.endswith("of 20 with judge") for note in found.notes)
+
+
+def test_what_was_said_is_kept_and_never_asked_again(shades: Library) -> None:
+    judge = Judge(lambda green: 0.99 if green == 60 else 0.02)
+    first = search(shades, judge)
+    asked = judge.asked
+    assert names(search(shades, judge)) == names(first)
+    assert judge.asked == asked > 0
+    with Library.open(shades.path, shades.settings) as again:
+        search(again, judge)
+    assert judge.asked == asked
+
+
+def test_nothing_more_is_asked_once_the_top_is_settled(shades: Library) -> None:
+    judge = Judge(lambda green: 0.98 if green < 24 else 0.02)
+    assert set(names(search(shades, judge))) <= {"0", "1", "2", "3"}
+    assert judge.asked < SHADES
+
+
+def test_the_depth_bounds_what_is_looked_at(shades: Library) -> None:
+    judge = Judge(lambda _: 0.5)
+    found = search(shades, judge, k=2, depth=4)
+    assert judge.asked <= 4
+    assert len(found.hits) == 2
+
+
+def test_the_budget_is_kept_and_the_rest_is_said(shades: Library) -> None:
+    judge = Judge(lambda green: 0.01 + green / 500, seconds=0.2)
+    started = time.monotonic()
+    found = search(shades, judge, k=20, seconds=0.3)
+    assert time.monotonic() - started < 1.0
+    assert judge.asked == 8
+    assert "checked 8 of 20 with judge" in found.notes
+
+
+def test_where_it_fails_the_encoders_order_is_delivered(shades: Library) -> None:
+    found = search(shades, Judge(lambda _: 0.5, fails_after=0))
+    assert names(found) == ["0", "1", "2"]
+    assert any("judge did not speak (the server has gone); this is the encoder's order" in note for note in found.notes)
+
+
+def test_verdicts_that_do_not_differ_change_nothing_and_that_is_said(shades: Library) -> None:
+    found = search(shades, Judge(lambda _: 0.5))
+    assert names(found) == ["0", "1", "2"]
+    assert any("do not differ" in note for note in found.notes)
+
+
+def test_no_opinion_weighs_nothing(shades: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Judge(lambda green: green / 120)
+    monkeypatch.setattr(judge, "judge", lambda _, images: [Judgement(0.9, 0.0) for _ in images])
+    assert names(search(shades, judge)) == ["0", "1", "2"]
+
+
+def test_a_picture_that_has_gone_is_named_and_the_others_are_checked(shades: Library, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "1.png").unlink()
+    found = search(shades, Judge(lambda green: 0.99 if green == 60 else 0.02))
+    assert names(found)[0] == "10"
+    assert any("1.png could not be checked" in note for note in found.notes)
+
+
+def test_while_another_writes_verdicts_are_used_but_not_kept(shades: Library) -> None:
+    judge = Judge(lambda green: 0.99 if green == 60 else 0.02)
+    with Library.open(shades.path, shades.settings) as other, other.holdings.writer("a test"):
+        found = search(shades, judge)
+    assert names(found)[0] == "10"
+    assert any("not kept" in note for note in found.notes)
+
+
+def test_the_command_line_reranks(shades: Library, monkeypatch: pytest.MonkeyPatch, run: Callable[..., object]) -> None:
+    monkeypatch.setenv("RETRIEVAL_INDEX", str(shades.path))
+    result = run("search", "red", "--rerank", "--vlm", "colours", "--budget", "30s", "-k", 2)
+    assert "of 20 with colours" in result.stderr  # type: ignore[attr-defined]  # a click Result
+    assert "write 3s" in run("search", "red", "--rerank", "--budget", "soon", code=2).stderr  # type: ignore[attr-defined]  # as above
+    assert "give a text" in run("search", "--item", 1, "--rerank", "--vlm", "colours", code=2).stderr  # type: ignore[attr-defined]  # as above
