@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .app import Library, check
+    from .app import check
     from .config import Settings
     from .errors import (
         LibraryDamaged,
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
         StorageFull,
         UsageError,
     )
+    from .library import Library
     from .models import evaluate_model
     from .records import Answer, Hit, Item, Problem, Report, Status
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    ".app": ("Library", "check"),
+    ".app": ("check",),
     ".config": ("Settings",),
     ".errors": (
         "LibraryDamaged",
@@ -54,6 +55,7 @@ _HOMES = {
         "StorageFull",
         "UsageError",
     ),
+    ".library": ("Library",),
     ".models": ("evaluate_model",),
     ".records": ("Answer", "Hit", "Item", "Problem", "Report", "Status"),
 }

@@ -1,40 +1,24 @@
-"""The composition root: settings -> a wired `Library`. The only chooser of concrete classes, each imported lazily."""
+"""The composition root: settings -> encoder, vision-language model, vector engine.
+
+The only chooser of concrete classes; each is imported when it is chosen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from . import config
 from .config import Settings
-from .errors import LibraryNotFound, ModelError, UsageError
-from .records import Answer, ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, silent
+from .errors import UsageError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from PIL.Image import Image
 
     from .encoders import Encoder
-    from .indexing import Indexer
-    from .library import Holdings
     from .records import (
-        Budget,
         Finding,
-        Item,
-        Plan,
-        Problem,
-        Report,
-        Space,
-        Status,
-        Step,
-        Vectors,
     )
-    from .search import Searcher
-    from .search.rerank import Reranker
-    from .sources.folders import Rules
     from .vectors import VectorIndex
     from .vlm import VisionLanguageModel
 
@@ -94,282 +78,9 @@ def vector_engine() -> type[VectorIndex]:
     return Faiss
 
 
-@dataclass
-class Library:
-    """A library with everything that works on it. Use it as a context manager, or call `close`.
-
-    with Library.open("indexes/holidays") as library:
-        for hit in library.search("a dog on the beach", k=3).hits:
-            print(hit.score, hit.path)
-    """
-
-    holdings: Holdings
-    settings: Settings
-
-    def __post_init__(self) -> None:
-        self._encoders: dict[str, Encoder] = {}
-        self._vlm: VisionLanguageModel | None = None
-
-    @classmethod
-    def open(cls, path: str | Path | None = None, settings: Settings | None = None, *, read_only: bool = False) -> Self:
-        """Open a library; without `path`, the default one (see `config.default_index`).
-
-        Raises:
-            LibraryNotFound, LibraryVersionError, LibraryDamaged: it cannot be opened.
-        """
-        from .library import Holdings
-
-        settings = settings or config.load()
-        return cls(Holdings.open(place(path, settings), vector_engine(), read_only=read_only), settings)
-
-    @classmethod
-    def create(cls, path: str | Path | None = None, settings: Settings | None = None) -> Self:
-        """Open a library, making an empty one where there is none.
-
-        Raises:
-            LibraryError: the place holds something else or cannot be written.
-            ModelError: the settings name a model that is unknown or not on this machine; nothing is made then.
-        """
-        from .library import Holdings
-
-        settings = settings or config.load()
-        if settings.model not in ("", "colours", "builtin"):
-            from .encoders import checkpoints, names
-
-            checkpoints.required(names.ModelName.parse(settings.model))
-        return cls(Holdings.create(place(path, settings), vector_engine()), settings)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the library's files."""
-        self.holdings.close()
-
-    @property
-    def path(self) -> Path:
-        """The library's folder."""
-        return self.holdings.path
-
-    @property
-    def model(self) -> str:
-        """The model whose embeddings answer; the built-in one in a new library."""
-        try:
-            return self.holdings.serving()[1].model
-        except LibraryNotFound:
-            return "builtin"
-
-    # --- writing -------------------------------------------------------------------------------------------
-
-    def index(
-        self,
-        folders: Sequence[str | Path],
-        captions: Sequence[str | Path | tuple[str | Path, str | Path]] = (),
-        *,
-        rules: Rules | None = None,
-        retry: bool = False,
-        progress: Callable[[Step], None] = silent,
-    ) -> Report:
-        """Bring the library up to date with folders (or single pictures) and caption files.
-
-        A caption file may come with the folder that its picture names are relative to. With another model than
-        before (`Settings.model`) everything is encoded anew; the old embeddings answer until the new ones are whole.
-
-        Raises:
-            SourceError: a folder or caption file cannot be read. One bad picture is a problem in the report instead.
-            LibraryLocked: another process writes.
-            StorageFull: the disk is full; what was committed is kept.
-        """
-        pairs = [(entry, None) if isinstance(entry, str | Path) else entry for entry in captions]
-        tables = [(Path(table), Path(images) if images else None) for table, images in pairs]
-        return self.indexer(rules, retry, progress).run([Path(folder) for folder in folders], tables)
-
-    def plan(self, folders: Sequence[str | Path], *, rules: Rules | None = None, retry: bool = False) -> Plan:
-        """What `index` would do to these folders; nothing is changed."""
-        return self.indexer(rules, retry, silent).plan([Path(folder) for folder in folders])
-
-    def remove(self, paths: Sequence[str | Path]) -> int:
-        """Forget pictures, folders and caption files (never touching them); how many pictures there were.
-
-        Raises:
-            UsageError: the library has nothing at one of the paths.
-        """
-        with self.holdings.writer("retrieval remove"):
-            with self.holdings.writing() as catalog:
-                removed = 0
-                for path in (Path(each).absolute() for each in paths):
-                    below, troubled = catalog.below(path), catalog.problems_below(path)
-                    roots = [root for root in catalog.roots() if path in (root, *root.parents)]
-                    words = catalog.drop_captions(("file",), path)
-                    if not (below or troubled or roots or words):
-                        raise UsageError(f"the library has nothing at {path}; nothing was removed")
-                    removed += catalog.remove_items(below)
-                    catalog.clear_problems(troubled)
-                    catalog.drop_roots(roots)
-                catalog.drop_orphans()
-            self.holdings.save_vectors()
-        return removed
-
-    def forget_model(self, model: str) -> int:
-        """Forget the embeddings of a model that no longer answers; how many there were.
-
-        Raises:
-            UsageError: the library has none of that model but those that answer.
-        """
-        with self.holdings.writer("retrieval remove"):
-            with self.holdings.reading() as catalog:
-                serving, spaces = catalog.serving(), catalog.spaces()
-            old = [number for number, space in spaces if space.model == model and (number, space) != serving]
-            if not old:
-                known = ", ".join(space.model for number, space in spaces if (number, space) != serving) or "none"
-                raise UsageError(
-                    f"the library has no embeddings of {model!r} to spare; models that do not answer: {known}"
-                )
-            return sum(self.holdings.drop_space(number) for number in old)
-
-    # --- reading -------------------------------------------------------------------------------------------
-
-    def search(
-        self,
-        text: str,
-        k: int = 10,
-        *,
-        within: Sequence[str] = (),
-        rerank: Budget | None = None,
-        progress: Callable[[Step], None] = silent,
-    ) -> Answer:
-        """The k pictures that fit the words best; `within` keeps those whose path fits one of these globs.
-
-        With `rerank`, the vision-language model of the settings checks the best hits and has its say in their order.
-
-        Raises:
-            UsageError: an empty text, or `k` below one, or no model to rerank with.
-            ModelError: that model cannot be loaded. Where it fails later, the encoder's order comes with a note.
-        """
-        if rerank is None:
-            return self.query(ByText(text), k, within=within)
-        reranker = self.reranker(progress)
-        found = self.query(ByText(text), max(k, rerank.depth), within=within)
-        return reranker.rerank(text, found, k, rerank)
-
-    def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
-        """The k pictures most like a picture file, in the library or not, or the bytes of one.
-
-        Raises:
-            PictureError: it cannot be used.
-        """
-        return self.query(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image)), k, within=within)
-
-    def similar(self, item: int, k: int = 10) -> Answer:
-        """The k pictures most like one of the library's own, without itself."""
-        return self.query(ByItem(item), k)
-
-    def search_vector(self, vector: Vectors, k: int = 10) -> Answer:
-        """The k pictures nearest to an embedding of the library's model, (dimensions,)."""
-        return self.query(ByVector(vector), k)
-
-    def captions(self, image: str | Path | bytes, k: int = 10) -> Answer:
-        """The k texts of the library that fit a picture best."""
-        return self.query(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image)), k, Kind.TEXT)
-
-    def query(self, query: Query, k: int = 10, kind: Kind = Kind.PICTURE, *, within: Sequence[str] = ()) -> Answer:
-        """Any query (see `records.Query`) for pictures or texts."""
-        return self.searcher().search(query, k, kind, tuple(within))
-
-    def __iter__(self) -> Iterator[Item]:
-        with self.holdings.reading() as catalog:
-            yield from catalog.items()
-
-    def __len__(self) -> int:
-        return self.status().items
-
-    def status(self) -> Status:
-        """What the library holds."""
-        return self.holdings.status()
-
-    def problems(self) -> list[Problem]:
-        """The files that could not be used, with their reasons."""
-        with self.holdings.reading() as catalog:
-            return [problem for problem, _, _ in catalog.problems().values()]
-
-    def thumbnails(self, contents: Sequence[int]) -> dict[int, bytes]:
-        """Small WebP pictures of these contents (`Hit.content`)."""
-        with self.holdings.reading() as catalog:
-            return catalog.thumbnails(contents)
-
-    # --- the parts -----------------------------------------------------------------------------------------
-
-    def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Step], None]) -> Indexer:
-        """The write path, wired."""
-        from .indexing import Indexer, Options
-        from .sources.folders import Rules
-
-        options = Options(
-            rules=rules or Rules(),
-            retry=retry,
-            batch_size=self.settings.batch_size,
-            threads=self.settings.threads,
-            max_megapixels=self.settings.max_megapixels,
-        )
-        return Indexer(self.holdings, self._encoder(self.settings.model or self.model), options, progress)
-
-    def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
-        """The vision-language model's part of the read path, wired."""
-        from .search.rerank import Reranker
-
-        return Reranker(self.holdings, self.vlm(), max_megapixels=self.settings.max_megapixels, progress=progress)
-
-    def vlm(self) -> VisionLanguageModel:
-        """The vision-language model of the settings, loaded once."""
-        if self._vlm is None:
-            self._vlm = vlm(self.settings)
-        return self._vlm
-
-    def searcher(self) -> Searcher:
-        """The read path, wired."""
-        from .search import Searcher
-
-        return Searcher(self.holdings, self._encoder_of, self.settings.max_megapixels)
-
-    def _encoder(self, model: str) -> Encoder:
-        if model not in self._encoders:
-            self._encoders[model] = encoder(self.settings, model)
-        return self._encoders[model]
-
-    def _encoder_of(self, space: Space) -> Encoder:
-        found = self._encoder(space.model)
-        if found.space != space:
-            raise ModelError(
-                f"the weights of {space.model} have changed since {self.path} was indexed; "
-                "run `retrieval index` on its folders to encode them anew"
-            )
-        return found
-
-
 def place(path: str | Path | None, settings: Settings) -> Path:
     """Where the library is: the path, else the settings', else the default."""
     return Path(path) if path else settings.index or config.default_index()
-
-
-def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:
-    """What `Library.index` would do to these folders; where there is no library yet, none is made.
-
-    Raises:
-        SourceError: a folder does not exist.
-    """
-    from tempfile import TemporaryDirectory
-
-    try:
-        with Library.open(None, settings, read_only=True) as library:
-            return library.plan(folders, rules=rules, retry=retry)
-    except LibraryNotFound:
-        with TemporaryDirectory() as nowhere, Library.create(Path(nowhere) / "library", settings) as library:
-            return library.plan(folders, rules=rules)
 
 
 def check(path: str | Path | None = None, settings: Settings | None = None, *, repair: bool = False) -> list[Finding]:
@@ -382,6 +93,3 @@ def check(path: str | Path | None = None, settings: Settings | None = None, *, r
 def configure(**flags: object) -> Settings:
     """Settings from flags, the environment and the TOML file."""
     return config.load(None, **flags)
-
-
-__all__ = ["Library", "check", "configure", "encoder", "picture", "place", "plan", "vlm"]

@@ -1,305 +1,352 @@
-"""One library: a folder with a manifest, the catalog (the truth) and vector files (a cache), opened and kept in step.
+"""One library with everything that works on it: index, search, caption, rerank, iterate, remove.
 
-Knows its parts and how they agree; does not know how a query is written, what a model is or where pictures come from.
+The public object of the Python API, and what every face calls. Knows who does what; does nothing itself.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
-import filelock
-import numpy as np
-import numpy.typing as npt
+from . import app, config
+from .config import Settings
+from .errors import LibraryNotFound, ModelError, UsageError
+from .records import Answer, ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, silent
 
-from .errors import (
-    LibraryDamaged,
-    LibraryError,
-    LibraryLocked,
-    LibraryNotFound,
-    LibraryReadOnly,
-    LibraryVersionError,
-    StorageFull,
-)
-from .records import Ids, Kind, Space, Status, Vectors
-from .store import Catalog, Database
-from .store.embeddings import Embeddings
-from .vectorfiles import VectorCache
-from .vectors import VectorIndex
+if TYPE_CHECKING:
+    from types import TracebackType
 
-FORMAT = 1
-MANIFEST, CATALOG, VECTORS, LOCK, HOLDER = "library.json", "catalog.sqlite", "vectors", "writer.lock", "writer.json"
-FEW = 2000  # a filter that leaves at most this many is answered from the stored vectors, exactly
-MARGIN = 32  # more candidates than asked for, so that re-scoring can change the order
+    from .encoders import Encoder
+    from .holdings import Holdings
+    from .indexing import Indexer
+    from .indexing.describer import Describer
+    from .records import (
+        Budget,
+        Described,
+        Item,
+        Plan,
+        Problem,
+        Report,
+        Space,
+        Status,
+        Step,
+        Vectors,
+    )
+    from .search import Searcher
+    from .search.rerank import Reranker
+    from .sources.folders import Rules
+    from .vlm import VisionLanguageModel
 
 
 @dataclass
-class Holdings:
-    """An opened library. Reading needs no lock; `writer()` is held by one process at a time."""
+class Library:
+    """A library with everything that works on it. Use it as a context manager, or call `close`.
 
-    path: Path
-    database: Database
-    engine: type[VectorIndex]
-    writable: bool
+    with Library.open("indexes/holidays") as library:
+        for hit in library.search("a dog on the beach", k=3).hits:
+            print(hit.score, hit.path)
+    """
+
+    holdings: Holdings
+    settings: Settings
 
     def __post_init__(self) -> None:
-        self._caches: dict[tuple[int, Kind], VectorCache] = {}
+        self._encoders: dict[str, Encoder] = {}
+        self._vlm: VisionLanguageModel | None = None
 
     @classmethod
-    def open(cls, path: Path, engine: type[VectorIndex], *, read_only: bool = False) -> Holdings:
-        """Open the library at `path`.
+    def open(cls, path: str | Path | None = None, settings: Settings | None = None, *, read_only: bool = False) -> Self:
+        """Open a library; without `path`, the default one (see `config.default_index`).
 
         Raises:
-            LibraryNotFound: there is none.
-            LibraryVersionError: it is of another version.
-            LibraryDamaged: its manifest or catalog is broken.
+            LibraryNotFound, LibraryVersionError, LibraryDamaged: it cannot be opened.
         """
-        try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            form = int(manifest["format"])
-        except (FileNotFoundError, NotADirectoryError) as exc:
-            raise LibraryNotFound(
-                f"there is no library at {path}; make one with `retrieval index FOLDER --index {path}`"
-            ) from exc
-        except OSError as exc:
-            raise LibraryError(f"cannot open the library at {path}: {exc.strerror}") from exc
-        except (ValueError, KeyError, TypeError) as exc:
-            raise LibraryDamaged(f"{path / MANIFEST} is damaged; `retrieval check --repair` writes it anew") from exc
-        if form != FORMAT:
-            raise LibraryVersionError(
-                f"the library at {path} has format {form}, this program reads {FORMAT}; "
-                "use the version of `retrieval` that made it, or index again in another place"
-            )
-        if not (path / CATALOG).is_file():
-            raise LibraryDamaged(f"{path / CATALOG} is missing; delete {path} and index again")
-        writable = not read_only and os.access(path, os.W_OK)
-        return cls(path, Database.open(path / CATALOG, read_only=read_only), engine, writable)
+        from .holdings import Holdings
+
+        settings = settings or config.load()
+        return cls(Holdings.open(app.place(path, settings), app.vector_engine(), read_only=read_only), settings)
 
     @classmethod
-    def create(cls, path: Path, engine: type[VectorIndex]) -> Holdings:
-        """Make an empty library at `path`, or open the one that is there.
+    def create(cls, path: str | Path | None = None, settings: Settings | None = None) -> Self:
+        """Open a library, making an empty one where there is none.
 
         Raises:
-            LibraryError: the place is taken by something else or cannot be written.
+            LibraryError: the place holds something else or cannot be written.
+            ModelError: the settings name a model that is unknown or not on this machine; nothing is made then.
         """
-        if (path / MANIFEST).exists():
-            return cls.open(path, engine)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            if any(entry.name not in {CATALOG, VECTORS, LOCK, HOLDER} for entry in path.iterdir() if _ours(entry)):
-                raise LibraryError(f"{path} holds other files; give an empty or new folder with --index")
-            (path / VECTORS).mkdir(exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as exc:
-            raise LibraryError(f"{path} is a file; give a folder with --index") from exc
-        except PermissionError as exc:
-            raise LibraryReadOnly(f"cannot write to {path}; give another place with --index") from exc
-        except OSError as exc:
-            raise _full_or(exc, path) from exc
-        database = Database.create(path / CATALOG)
-        write_manifest(path)
-        return cls(path, database, engine, writable=True)
+        from .holdings import Holdings
+
+        settings = settings or config.load()
+        if settings.model not in ("", "colours", "builtin"):
+            from .encoders import checkpoints, names
+
+            checkpoints.required(names.ModelName.parse(settings.model))
+        return cls(Holdings.create(app.place(path, settings), app.vector_engine()), settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
-        """Close the catalog."""
-        self.database.close()
-        self._caches.clear()
+        """Close the library's files."""
+        self.holdings.close()
 
-    # --- transactions and the lock -------------------------------------------------------------------------
+    @property
+    def path(self) -> Path:
+        """The library's folder."""
+        return self.holdings.path
 
-    @contextmanager
-    def reading(self) -> Iterator[Catalog]:
-        """The catalog as it is at this moment."""
-        with self.database.connect() as connection:
-            yield Catalog(connection)
+    @property
+    def model(self) -> str:
+        """The model whose embeddings answer; the built-in one in a new library."""
+        try:
+            return self.holdings.serving()[1].model
+        except LibraryNotFound:
+            return "builtin"
 
-    @contextmanager
-    def writing(self) -> Iterator[Catalog]:
-        """One transaction: rolled back unless the block ends well."""
-        with self.database.begin() as connection:
-            yield Catalog(connection)
+    # --- writing -------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def writer(self, task: str) -> Iterator[None]:
-        """Hold the library for writing; `task` tells others what is going on.
+    def index(
+        self,
+        folders: Sequence[str | Path],
+        captions: Sequence[str | Path | tuple[str | Path, str | Path]] = (),
+        *,
+        rules: Rules | None = None,
+        retry: bool = False,
+        progress: Callable[[Step], None] = silent,
+    ) -> Report:
+        """Bring the library up to date with folders (or single pictures) and caption files.
+
+        A caption file may come with the folder that its picture names are relative to. With another model than
+        before (`Settings.model`) everything is encoded anew; the old embeddings answer until the new ones are whole.
 
         Raises:
-            LibraryLocked: another process holds it; the message names it.
-            LibraryReadOnly: the folder cannot be written.
+            SourceError: a folder or caption file cannot be read. One bad picture is a problem in the report instead.
+            LibraryLocked: another process writes.
+            StorageFull: the disk is full; what was committed is kept.
         """
-        if not self.writable:
-            raise LibraryReadOnly(f"the library at {self.path} cannot be written; check the folder's permissions")
-        lock = filelock.FileLock(self.path / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as exc:
-            raise LibraryLocked(
-                f"{self.holder() or 'another process'} is writing to {self.path}; wait until it is done"
-            ) from exc
-        except OSError as exc:
-            raise _full_or(exc, self.path) from exc
-        try:
-            self._sign(task)
-            yield
-        finally:
-            (self.path / HOLDER).unlink(missing_ok=True)
-            lock.release()
+        pairs = [(entry, None) if isinstance(entry, str | Path) else entry for entry in captions]
+        tables = [(Path(table), Path(images) if images else None) for table, images in pairs]
+        return self.indexer(rules, retry, progress).run([Path(folder) for folder in folders], tables)
 
-    def _sign(self, task: str) -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        note = {"task": task, "pid": os.getpid(), "host": socket.gethostname(), "since": now}
-        try:
-            (self.path / HOLDER).write_text(json.dumps(note), encoding="utf-8")
-        except OSError as exc:
-            raise _full_or(exc, self.path) from exc
+    def plan(self, folders: Sequence[str | Path], *, rules: Rules | None = None, retry: bool = False) -> Plan:
+        """What `index` would do to these folders; nothing is changed."""
+        return self.indexer(rules, retry, silent).plan([Path(folder) for folder in folders])
 
-    def holder(self) -> str:
-        """Who holds the library for writing, in words; empty when no one does."""
-        try:
-            note = json.loads((self.path / HOLDER).read_text(encoding="utf-8"))
-            return f"`{note['task']}` (process {note['pid']} on {note['host']}, since {note['since']})"
-        except (OSError, ValueError, KeyError):
-            return ""
+    def caption(
+        self,
+        places: Sequence[str | Path] | None = None,
+        *,
+        missing: bool = False,
+        progress: Callable[[Step], None] = silent,
+    ) -> Described:
+        """Caption pictures with the vision-language model of the settings; their texts are searchable from then on.
 
-    # --- vectors -------------------------------------------------------------------------------------------
-
-    def embeddings(self, catalog: Catalog, space_id: int, space: Space, kind: Kind) -> Embeddings:
-        """The stored embeddings of one space and kind, in the transaction of `catalog`."""
-        return Embeddings(catalog.connection, space_id, kind, space.dimensions)
-
-    def serving(self) -> tuple[int, Space]:
-        """The space that answers queries.
+        `places` are folders or files of the library (None: all of it); `missing`: only pictures without any text.
 
         Raises:
-            LibraryNotFound: nothing has been indexed yet.
+            UsageError: the settings name no model; LibraryLocked: another process writes.
         """
-        with self.reading() as catalog:
-            found = catalog.serving()
-        if found is None:
-            raise LibraryNotFound(f"the library at {self.path} is empty; fill it with `retrieval index FOLDER`")
-        return found
+        inside = None if places is None else [Path(place).absolute() for place in places]
+        return self.describer(progress).run(inside, missing=missing)
 
-    def nearest(
-        self, kind: Kind, queries: Vectors, k: int, allowed: Ids | None = None
-    ) -> tuple[npt.NDArray[np.float32], Ids]:
-        """The k best contents of each query, (q, k') scores and ids with k' <= k, scored with the stored vectors.
+    def set_caption(self, path: str | Path, text: str) -> None:
+        """Keep a human's caption of a picture, in place of what models said of it.
 
-        Short rows end in -inf and -1. With `allowed`, only these contents are compared.
+        Raises:
+            UsageError: the library has no such picture, or the text is empty.
         """
-        space_id, space = self.serving()
-        with self.reading() as catalog:
-            stored = self.embeddings(catalog, space_id, space, kind)
-            if allowed is not None and len(allowed) <= FEW:
-                ids, vectors = stored.get(allowed.tolist())
-                return _best(queries @ vectors.T, np.broadcast_to(ids, (len(queries), len(ids))), k)
-            index = self.cache(space_id, space, kind).index(stored)
-            _, candidates = index.search(queries, min(k + MARGIN, len(index)), allowed)
-            ids, vectors = stored.get(np.unique(candidates[candidates >= 0]).tolist())
-        row_of = {int(number): row for row, number in enumerate(ids)}
-        scores = np.full(candidates.shape, -np.inf, np.float32)
-        for q, row in enumerate(candidates):
-            there = [(slot, row_of[i]) for slot, i in enumerate(row.tolist()) if i in row_of]
-            if there:
-                slots, rows = zip(*there, strict=True)
-                scores[q, list(slots)] = vectors[list(rows)] @ queries[q]
-        return _best(scores, np.where(np.isinf(scores), -1, candidates), k)
+        from .indexing.describer import write_caption
 
-    def count(self, kind: Kind) -> int:
-        """How many contents of a kind can be found."""
-        space_id, space = self.serving()
-        with self.reading() as catalog:
-            return len(self.cache(space_id, space, kind).index(self.embeddings(catalog, space_id, space, kind)))
+        place = Path(path).absolute()
+        with self.holdings.reading() as catalog:
+            content = catalog.contents_at([place]).get(place)
+        if content is None or not text.strip():
+            raise UsageError(f"the library has no picture {path}" if content is None else "the caption is empty")
+        write_caption(self.holdings, self._encoder(self.model), content, " ".join(text.split()))
 
-    def vectors_of(self, kind: Kind, contents: Sequence[int]) -> tuple[Ids, Vectors]:
-        """The stored vectors of contents."""
-        space_id, space = self.serving()
-        with self.reading() as catalog:
-            return self.embeddings(catalog, space_id, space, kind).get(contents)
+    def remove(self, paths: Sequence[str | Path]) -> int:
+        """Forget pictures, folders and caption files (never touching them); how many pictures there were.
 
-    def save_vectors(self) -> None:
-        """Write the vector files anew where the catalog has changed since; call it while holding `writer()`."""
-        with self.reading() as catalog:
-            spaces = catalog.spaces()
-        for space_id, space in spaces:
-            for kind in Kind:
-                cache = self.cache(space_id, space, kind)
-                try:
-                    with self.writing() as catalog:
-                        cache.save(self.embeddings(catalog, space_id, space, kind))
-                except OSError as exc:
-                    raise _full_or(exc, self.path) from exc
-                with self.reading() as catalog:
-                    cache.tidy(self.embeddings(catalog, space_id, space, kind))
+        Raises:
+            UsageError: the library has nothing at one of the paths.
+        """
+        with self.holdings.writer("retrieval remove"):
+            with self.holdings.writing() as catalog:
+                removed = 0
+                for path in (Path(each).absolute() for each in paths):
+                    below, troubled = catalog.below(path), catalog.problems_below(path)
+                    roots = [root for root in catalog.roots() if path in (root, *root.parents)]
+                    words = catalog.drop_captions(("file",), path)
+                    if not (below or troubled or roots or words):
+                        raise UsageError(f"the library has nothing at {path}; nothing was removed")
+                    removed += catalog.remove_items(below)
+                    catalog.clear_problems(troubled)
+                    catalog.drop_roots(roots)
+                catalog.drop_orphans()
+            self.holdings.save_vectors()
+        return removed
 
-    def drop_space(self, space_id: int) -> int:
-        """Forget a space, its embeddings and its vector files; call it while holding `writer()`."""
-        with self.writing() as catalog:
-            count = catalog.drop_space(space_id)
-        for kind in Kind:
-            self._caches.pop((space_id, kind), None)
-            for file in (self.path / VECTORS).glob(f"{space_id}-{kind}-*"):
-                file.unlink(missing_ok=True)
-        return count
+    def forget_model(self, model: str) -> int:
+        """Forget the embeddings of a model that no longer answers; how many there were.
 
-    def cache(self, space_id: int, space: Space, kind: Kind) -> VectorCache:
-        """The vector file of one space and kind."""
-        key = (space_id, kind)
-        if key not in self._caches:
-            self._caches[key] = VectorCache(self.path / VECTORS, f"{space_id}-{kind}", self.engine, space.dimensions)
-        return self._caches[key]
+        Raises:
+            UsageError: the library has none of that model but those that answer.
+        """
+        with self.holdings.writer("retrieval remove"):
+            with self.holdings.reading() as catalog:
+                serving, spaces = catalog.serving(), catalog.spaces()
+            old = [number for number, space in spaces if space.model == model and (number, space) != serving]
+            if not old:
+                known = ", ".join(space.model for number, space in spaces if (number, space) != serving) or "none"
+                raise UsageError(
+                    f"the library has no embeddings of {model!r} to spare; models that do not answer: {known}"
+                )
+            return sum(self.holdings.drop_space(number) for number in old)
+
+    # --- reading -------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        text: str,
+        k: int = 10,
+        *,
+        within: Sequence[str] = (),
+        rerank: Budget | None = None,
+        progress: Callable[[Step], None] = silent,
+    ) -> Answer:
+        """The k pictures that fit the words best; `within` keeps those whose path fits one of these globs.
+
+        With `rerank`, the vision-language model of the settings checks the best hits and has its say in their order.
+
+        Raises:
+            UsageError: an empty text, or `k` below one, or no model to rerank with.
+            ModelError: that model cannot be loaded. Where it fails later, the encoder's order comes with a note.
+        """
+        if rerank is None:
+            return self.query(ByText(text), k, within=within)
+        reranker = self.reranker(progress)
+        found = self.query(ByText(text), max(k, rerank.depth), within=within)
+        return reranker.rerank(text, found, k, rerank)
+
+    def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
+        """The k pictures most like a picture file, in the library or not, or the bytes of one.
+
+        Raises:
+            PictureError: it cannot be used.
+        """
+        return self.query(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image)), k, within=within)
+
+    def similar(self, item: int, k: int = 10) -> Answer:
+        """The k pictures most like one of the library's own, without itself."""
+        return self.query(ByItem(item), k)
+
+    def search_vector(self, vector: Vectors, k: int = 10) -> Answer:
+        """The k pictures nearest to an embedding of the library's model, (dimensions,)."""
+        return self.query(ByVector(vector), k)
+
+    def captions(self, image: str | Path | bytes, k: int = 10) -> Answer:
+        """The k texts of the library that fit a picture best."""
+        return self.query(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image)), k, Kind.TEXT)
+
+    def query(self, query: Query, k: int = 10, kind: Kind = Kind.PICTURE, *, within: Sequence[str] = ()) -> Answer:
+        """Any query (see `records.Query`) for pictures or texts."""
+        return self.searcher().search(query, k, kind, tuple(within))
+
+    def __iter__(self) -> Iterator[Item]:
+        with self.holdings.reading() as catalog:
+            yield from catalog.items()
+
+    def __len__(self) -> int:
+        return self.status().items
 
     def status(self) -> Status:
         """What the library holds."""
-        with self.reading() as catalog:
-            counts, serving, spaces = catalog.counts(), catalog.serving(), catalog.spaces()
-            roots = catalog.roots()
-        return Status(
-            path=self.path,
-            items=counts["items"],
-            pictures=counts[Kind.PICTURE],
-            texts=counts[Kind.TEXT],
-            captions=counts["captions"],
-            problems=counts["problems"],
-            spaces=tuple(space for _, space in spaces),
-            serving=serving[1] if serving else None,
-            bytes=sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file()),
-            writer=self.holder(),
-            roots=tuple(roots),
+        return self.holdings.status()
+
+    def problems(self) -> list[Problem]:
+        """The files that could not be used, with their reasons."""
+        with self.holdings.reading() as catalog:
+            return [problem for problem, _, _ in catalog.problems().values()]
+
+    def thumbnails(self, contents: Sequence[int]) -> dict[int, bytes]:
+        """Small WebP pictures of these contents (`Hit.content`)."""
+        with self.holdings.reading() as catalog:
+            return catalog.thumbnails(contents)
+
+    # --- the parts -----------------------------------------------------------------------------------------
+
+    def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Step], None]) -> Indexer:
+        """The write path, wired."""
+        from .indexing import Indexer, Options
+        from .sources.folders import Rules
+
+        options = Options(
+            rules=rules or Rules(),
+            retry=retry,
+            batch_size=self.settings.batch_size,
+            threads=self.settings.threads,
+            max_megapixels=self.settings.max_megapixels,
         )
+        return Indexer(self.holdings, self._encoder(self.settings.model or self.model), options, progress)
+
+    def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
+        """The vision-language model's part of the read path, wired."""
+        from .search.rerank import Reranker
+
+        return Reranker(self.holdings, self.vlm(), max_megapixels=self.settings.max_megapixels, progress=progress)
+
+    def vlm(self) -> VisionLanguageModel:
+        """The vision-language model of the settings, loaded once."""
+        if self._vlm is None:
+            self._vlm = app.vlm(self.settings)
+        return self._vlm
+
+    def describer(self, progress: Callable[[Step], None] = silent) -> Describer:
+        """What captions pictures, wired."""
+        from .indexing.describer import Describer
+
+        model = self._encoder(self.model)
+        return Describer(self.holdings, model, self.vlm(), self.settings.max_megapixels, progress)
+
+    def searcher(self) -> Searcher:
+        """The read path, wired."""
+        from .search import Searcher
+
+        return Searcher(self.holdings, self._encoder_of, self.settings.max_megapixels)
+
+    def _encoder(self, model: str) -> Encoder:
+        if model not in self._encoders:
+            self._encoders[model] = app.encoder(self.settings, model)
+        return self._encoders[model]
+
+    def _encoder_of(self, space: Space) -> Encoder:
+        found = self._encoder(space.model)
+        if found.space != space:
+            raise ModelError(
+                f"the weights of {space.model} have changed since {self.path} was indexed; "
+                "run `retrieval index` on its folders to encode them anew"
+            )
+        return found
 
 
-def write_manifest(path: Path) -> None:
-    """Write the manifest, atomically."""
-    note = {"format": FORMAT, "what": "a library of `retrieval`", "truth": CATALOG, "cache": VECTORS}
-    temporary = path / (MANIFEST + ".new")
+def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:
+    """What `Library.index` would do to these folders; where there is no library yet, none is made.
+
+    Raises:
+        SourceError: a folder does not exist.
+    """
+    from tempfile import TemporaryDirectory
+
     try:
-        temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path / MANIFEST)
-    except OSError as exc:
-        raise _full_or(exc, path) from exc
-
-
-def _ours(entry: Path) -> bool:
-    return not entry.name.startswith((".", CATALOG, MANIFEST))
-
-
-def _full_or(exc: OSError, path: Path) -> LibraryError | StorageFull:
-    import errno
-
-    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        free = shutil.disk_usage(path).free >> 10 if path.exists() else 0
-        return StorageFull(f"no room on the disk that holds {path} ({free} KiB left); free some and run it again")
-    if exc.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return LibraryReadOnly(f"cannot write to {path}: {exc.strerror}")
-    return LibraryError(f"{path}: {exc.strerror or exc}")
-
-
-def _best(scores: npt.NDArray[np.float32], ids: Ids, k: int) -> tuple[npt.NDArray[np.float32], Ids]:
-    order = np.lexsort((ids, -scores), axis=1)[:, :k]
-    return np.take_along_axis(scores, order, 1), np.take_along_axis(ids, order, 1)
+        with Library.open(None, settings, read_only=True) as library:
+            return library.plan(folders, rules=rules, retry=retry)
+    except LibraryNotFound:
+        with TemporaryDirectory() as nowhere, Library.create(Path(nowhere) / "library", settings) as library:
+            return library.plan(folders, rules=rules)

@@ -210,6 +210,7 @@ class Answer:
     model: str
     seconds: float = 0.0
     notes: tuple[str, ...] = ()  # what the reader should know, one line each
+    generated: str = ""  # of a captions query that asked for it: a vision-language model's own words
 
 
 @dataclass(frozen=True)
@@ -259,6 +260,18 @@ class Report:
     def rate(self) -> float:
         """Pictures encoded a second."""
         return self.encoded / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a captioning run did."""
+
+    captioned: int = 0
+    settled: int = 0  # pictures that were captioned or edited before
+    problems: tuple[Problem, ...] = ()
+    seconds: float = 0.0
+    interrupted: bool = False
+    model: str = ""
 
 
 @dataclass(frozen=True)

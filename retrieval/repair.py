@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from .errors import LibraryDamaged, LibraryNotFound
-from .library import CATALOG, FORMAT, MANIFEST, Holdings, write_manifest
+from .holdings import CATALOG, FORMAT, MANIFEST, Holdings, write_manifest
 from .records import Finding, Kind
 from .store import Database
 from .store.salvage import salvage

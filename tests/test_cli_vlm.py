@@ -91,3 +91,53 @@ def test_vlms_lists_every_family_with_what_it_can_do(run: Run) -> None:
     assert rows["Qwen3-VL"]["abilities"] == ["answer", "caption", "chat", "ground", "images", "judge", "video"]
     assert rows["moondream2"]["route"] == "endpoint"
     assert len(run("vlms").stdout.splitlines()) == len(rows) + 1
+
+
+def test_caption_keeps_captions_that_are_found_by_search(filled: Run, photos: Path) -> None:
+    assert filled("caption", photos / "red.jpg", "-q").stdout.startswith("1 pictures captioned by colours")
+    assert "a red picture" in filled("search", "red", "-k", 1).stdout
+    assert filled("captions", photos / "red.jpg", "-k", 1).stdout.split("\t")[1] == "a red picture"
+    found = json.loads(filled("caption", "--all", "--json").stdout)
+    assert (found["captioned"], found["settled"]) == (3, 1)
+    assert json.loads(filled("caption", "--all", "--json").stdout)["captioned"] == 0
+    assert filled("check").stdout == "all is well\n"
+
+
+def test_caption_never_touches_what_people_wrote(filled: Run, photos: Path) -> None:
+    filled("caption", photos / "red.jpg", "-q")
+    filled("caption", photos / "red.jpg", "--set", "the barn door")
+    assert json.loads(filled("caption", "--all", "--json").stdout)["captioned"] == 3
+    assert "the barn door" in filled("search", "red", "-k", 1).stdout
+    assert "a red picture" not in filled("captions", photos / "red.jpg").stdout
+
+
+def test_caption_missing_leaves_pictures_with_any_text_alone(run: Run, photos: Path) -> None:
+    (photos / "red.txt").write_text("the barn door")
+    run("index", photos)
+    assert json.loads(run("caption", "--all", "--missing", "--json").stdout)["captioned"] == 3
+
+
+def test_a_picture_that_has_gone_is_a_problem_and_the_others_are_captioned(filled: Run, photos: Path) -> None:
+    (photos / "red.jpg").unlink()
+    found = json.loads(filled("caption", "--all", "--json").stdout)
+    assert found["captioned"] == 3
+    assert [problem["reason"] for problem in found["problems"]] == ["vanished"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "--all"),
+        (["--all", "--set", "x"], "one picture"),
+        (["nowhere.jpg", "--set", "x"], "no picture nowhere.jpg"),
+    ],
+)
+def test_caption_wants_to_know_which(filled: Run, arguments: list[str], says: str) -> None:
+    assert says in filled("caption", *arguments, code=2).stderr
+
+
+def test_captions_generates_with_and_without_a_library(run: Run, photos: Path) -> None:
+    assert run("captions", photos / "red.jpg", "--generate").stdout == "generated: a red picture\n"
+    assert (
+        json.loads(run("captions", photos / "red.jpg", "--generate", "--json").stdout)["generated"] == "a red picture"
+    )

@@ -39,8 +39,8 @@ def test_every_command_and_option_is_documented() -> None:
     for name in COMMANDS:
         command = cli.get_command(None, name)  # type: ignore[arg-type]  # it needs no context
         assert command is not None
-        assert f"## {name}" in page
-        section = page.split(f"## {name}")[1].split("\n## ")[0]
+        assert f"\n## {name}\n" in page
+        section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
         parts = [command, *(command.commands.values() if isinstance(command, Group) else ())]
         for option in (each for part in parts for each in part.params if isinstance(each, Option)):
             assert f"`{max(option.opts, key=len)}" in section, f"{name}: {option.opts}"

@@ -26,12 +26,13 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "vectors": 2,
     "store": 2,
     "vectorfiles": 3,
-    "library": 4,
+    "holdings": 4,
     "repair": 5,
     "search": 5,
     "indexing": 5,
     "evaluate": 6,
     "app": 7,
+    "library": 8,
     "models": 8,
     "__init__": 9,
     "cli": 10,
@@ -48,7 +49,7 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "click": ("cli",),
     "rich": ("cli",),
     "rawpy": ("pictures",),
-    "filelock": ("library.py",),
+    "filelock": ("holdings.py",),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -15,6 +15,7 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "index": "Index folders of pictures and caption files.",
     "search": "Find pictures by words or by example.",
     "captions": "Find the library's texts that fit a picture.",
+    "caption": "Caption pictures with a vision-language model.",
     "ask": "Ask a vision-language model about pictures.",
     "ground": "Find where a picture shows something.",
     "status": "Show what the library holds.",

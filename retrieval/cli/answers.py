@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from .. import app
+from ..library import Library
 from ..records import Answer
 from .options import View
 from .output import note, print_answer, print_json, print_paths, show_path
 
 
-def show(library: app.Library, answer: Answer, view: View) -> None:
+def show(library: Library, answer: Answer, view: View) -> None:
     """Print an answer, write its contact sheet; exit code 1 when there is no hit."""
     if view.as_json:
         print_json(answer)

@@ -10,6 +10,7 @@ import click
 from .. import app
 from ..config import Settings
 from ..errors import PictureError, UsageError
+from ..library import Library
 from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json, show_path
 
@@ -40,7 +41,7 @@ def command(
     if not question.strip():
         raise UsageError("the question is empty")
     if search is not None:
-        with app.Library.open(None, settings) as library:
+        with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
             paths += [hit.path for hit in library.search(search, k).hits if hit.path is not None]
     model = app.vlm(settings)

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from .. import app
 from ..config import Settings
+from ..errors import LibraryNotFound
+from ..library import Library
+from ..records import Answer
 from .answers import show
-from .options import DEVICE, INDEX, PATH, PRECISION, View, settings_options, view_options
-from .output import note, show_path
+from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, View, settings_options, view_options
+from .output import note, print_json, show_path
 
 
 @click.command(name="captions")
 @click.argument("image", type=PATH)
-@settings_options(INDEX, DEVICE, PRECISION)
+@click.option("--generate", is_flag=True, help="A caption by a vision-language model, too (--vlm).")
+@settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
-def command(image: Path, settings: Settings, view: View) -> None:
+def command(image: Path, generate: bool, settings: Settings, view: View) -> None:
     """Find the library's texts that fit the picture IMAGE best.
 
-    Texts come from caption files (`retrieval index --captions`), `.txt` files beside pictures, and the titles and
-    descriptions that pictures carry.
+    Texts come from caption files (`retrieval index --captions`), `.txt` files beside pictures, the titles and
+    descriptions that pictures carry, and `retrieval caption`.
 
     \b
     Examples:
       retrieval captions dog.jpg
       retrieval captions dog.jpg -k 3 --json
+      retrieval captions dog.jpg --generate
     """
-    with app.Library.open(None, settings) as library:
-        note(f"library: {show_path(library.path)}")
-        show(library, library.captions(image.expanduser(), view.k), view)
+    path = image.expanduser()
+    said = app.vlm(settings).caption([app.picture(path, settings)])[0] if generate else ""
+    if said and not view.as_json:
+        click.echo(f"generated: {said}")
+    try:
+        with Library.open(None, settings) as library:
+            note(f"library: {show_path(library.path)}")
+            show(library, replace(library.captions(path, view.k), generated=said), view)
+    except LibraryNotFound:
+        if not generate:
+            raise
+        if view.as_json:
+            print_json(Answer(str(path), (), 0, "", generated=said))

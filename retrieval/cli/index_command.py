@@ -11,6 +11,7 @@ import click
 from .. import app
 from ..config import Settings
 from ..errors import SourceError, UsageError
+from ..library import Library, plan
 from ..records import Plan, Report
 from ..sources.folders import Rules
 from ..sources.lists import read_paths
@@ -105,10 +106,10 @@ def command(
     places = given.places()
     note(f"library: {show_path(app.place(None, settings))}")
     if dry_run:
-        plan = app.plan(places, settings, rules, retry=retry)
-        print_json(plan) if as_json else _show_plan(plan)
+        found = plan(places, settings, rules, retry=retry)
+        print_json(found) if as_json else _show_plan(found)
         return
-    with app.Library.create(None, settings) as library:
+    with Library.create(None, settings) as library:
         with progress(quiet=quiet or as_json) as show:
             report = library.index(places, given.tables(), rules=rules, retry=retry, progress=show)
         print_json(report) if as_json else _show_report(report)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from .. import app
 from ..config import Settings
 from ..errors import UsageError
+from ..library import Library
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, print_json, show_path
 
@@ -31,7 +31,7 @@ def command(paths: tuple[Path, ...], model: str | None, settings: Settings, as_j
     """
     if not paths and not model:
         raise UsageError("name the files or folders to forget, or a model with --model")
-    with app.Library.open(None, settings) as library:
+    with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         removed = library.remove([path.expanduser() for path in paths]) if paths else 0
         embeddings = library.forget_model(model) if model else 0

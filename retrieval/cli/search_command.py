@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from .. import app
 from ..config import Settings
 from ..errors import UsageError
+from ..library import Library
 from ..records import Budget, ByFile, ByItem, ByText, Query
 from .answers import show
 from .options import (
@@ -79,7 +79,7 @@ def command(
         queries.append(ByItem(item))
     if len(queries) != 1:
         raise UsageError('give one query: words ("a dog on the beach"), --image FILE or --item NUMBER')
-    with app.Library.open(None, settings) as library:
+    with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         if not rerank.wanted:
             show(library, library.query(queries[0], view.k, within=within), view)

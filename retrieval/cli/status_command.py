@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from .. import app
 from ..config import Settings
+from ..library import Library
 from ..records import Status
 from .options import INDEX, json_option, settings_options
 from .output import print_json, show_path, size
@@ -23,7 +23,7 @@ def command(settings: Settings, problems: bool, as_json: bool) -> None:
       retrieval status
       retrieval status --problems
     """
-    with app.Library.open(None, settings) as library:
+    with Library.open(None, settings) as library:
         if problems:
             found = library.problems()
             if as_json:

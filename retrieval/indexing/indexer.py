@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..encoders import Encoder
-from ..library import Holdings
+from ..holdings import Holdings
 from ..records import Found, Kind, Plan, Problem, Report, Step, silent
 from ..sources.folders import Rules
 from . import plan as plans
@@ -194,17 +194,7 @@ class _Run:
                 count, bad = texts.read_file(catalog, table, images)
             linked += count
             problems += bad
-        encoded = 0
-        with holdings.reading() as catalog:
-            todo = catalog.lacking(self.space_id, Kind.TEXT)
-        for start in range(0, len(todo), texts.BATCH):
-            some = todo[start : start + texts.BATCH]
-            with holdings.writing() as catalog:
-                words = catalog.texts(some)
-                stored = holdings.embeddings(catalog, self.space_id, self.indexer.encoder.space, Kind.TEXT)
-                stored.put(list(words), self.indexer.encoder.texts(list(words.values())))
-            encoded += len(words)
-            self.indexer.progress(Step("texts", encoded, len(todo)))
+        encoded = texts.embed(holdings, self.indexer.encoder, self.indexer.progress)
         self.report = replace(
             self.report, texts=encoded, captions=linked, problems=self.report.problems + tuple(problems)
         )

@@ -1,16 +1,18 @@
 """Texts into the catalog: a picture's own words, its sidecar, and caption files.
 
-Knows where texts come from and what they are linked to; the model sees them later, in `indexer.py`.
+Knows where texts come from, what they are linked to, and which the encoder has not seen.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from ..records import Caption, Facts, Kind, Problem, Reason
+from ..encoders import Encoder
+from ..holdings import Holdings
+from ..records import Caption, Facts, Kind, Problem, Reason, Step
 from ..sources.captions import read_captions
 from ..store import Catalog
 from ..store.catalog import OWN_WORDS
@@ -32,6 +34,23 @@ def link(catalog: Catalog, content: int, facts: Facts, sidecar: str, path: Path)
     catalog.put_captions(content, add(catalog, facts.texts), "metadata", path)
     if sidecar:
         catalog.put_captions(content, add(catalog, [sidecar]), "sidecar", path)
+
+
+def embed(holdings: Holdings, encoder: Encoder, progress: Callable[[Step], None]) -> int:
+    """Embed every text that has no embedding in the encoder's space yet; how many there were."""
+    encoded = 0
+    with holdings.writing() as catalog:
+        space_id = catalog.add_space(encoder.space)
+        todo = catalog.lacking(space_id, Kind.TEXT)
+    for start in range(0, len(todo), BATCH):
+        some = todo[start : start + BATCH]
+        with holdings.writing() as catalog:
+            words = catalog.texts(some)
+            stored = holdings.embeddings(catalog, space_id, encoder.space, Kind.TEXT)
+            stored.put(list(words), encoder.texts(list(words.values())))
+        encoded += len(words)
+        progress(Step("texts", encoded, len(todo)))
+    return encoded
 
 
 def read_file(catalog: Catalog, table: Path, images: Path | None) -> tuple[int, list[Problem]]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from .. import pictures
 from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalError
-from ..library import Holdings
+from ..holdings import Holdings
 from ..records import Answer, Budget, Hit, Judgement, Step, silent
 from ..store.said import Said
 from ..vlm import VisionLanguageModel

@@ -15,7 +15,7 @@ import numpy as np
 from .. import pictures
 from ..encoders import Encoder
 from ..errors import UsageError
-from ..library import Holdings
+from ..holdings import Holdings
 from ..records import Answer, ByBytes, ByFile, ByItem, ByText, ByVector, Hit, Ids, Item, Kind, Query, Space, Vectors
 from ..sources.folders import matches
 

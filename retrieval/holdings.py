@@ -1,0 +1,305 @@
+"""One library: a folder with a manifest, the catalog (the truth) and vector files (a cache), opened and kept in step.
+
+Knows its parts and how they agree; does not know how a query is written, what a model is or where pictures come from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+import numpy as np
+import numpy.typing as npt
+
+from .errors import (
+    LibraryDamaged,
+    LibraryError,
+    LibraryLocked,
+    LibraryNotFound,
+    LibraryReadOnly,
+    LibraryVersionError,
+    StorageFull,
+)
+from .records import Ids, Kind, Space, Status, Vectors
+from .store import Catalog, Database
+from .store.embeddings import Embeddings
+from .vectorfiles import VectorCache
+from .vectors import VectorIndex
+
+FORMAT = 1
+MANIFEST, CATALOG, VECTORS, LOCK, HOLDER = "library.json", "catalog.sqlite", "vectors", "writer.lock", "writer.json"
+FEW = 2000  # a filter that leaves at most this many is answered from the stored vectors, exactly
+MARGIN = 32  # more candidates than asked for, so that re-scoring can change the order
+
+
+@dataclass
+class Holdings:
+    """An opened library. Reading needs no lock; `writer()` is held by one process at a time."""
+
+    path: Path
+    database: Database
+    engine: type[VectorIndex]
+    writable: bool
+
+    def __post_init__(self) -> None:
+        self._caches: dict[tuple[int, Kind], VectorCache] = {}
+
+    @classmethod
+    def open(cls, path: Path, engine: type[VectorIndex], *, read_only: bool = False) -> Holdings:
+        """Open the library at `path`.
+
+        Raises:
+            LibraryNotFound: there is none.
+            LibraryVersionError: it is of another version.
+            LibraryDamaged: its manifest or catalog is broken.
+        """
+        try:
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            form = int(manifest["format"])
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            raise LibraryNotFound(
+                f"there is no library at {path}; make one with `retrieval index FOLDER --index {path}`"
+            ) from exc
+        except OSError as exc:
+            raise LibraryError(f"cannot open the library at {path}: {exc.strerror}") from exc
+        except (ValueError, KeyError, TypeError) as exc:
+            raise LibraryDamaged(f"{path / MANIFEST} is damaged; `retrieval check --repair` writes it anew") from exc
+        if form != FORMAT:
+            raise LibraryVersionError(
+                f"the library at {path} has format {form}, this program reads {FORMAT}; "
+                "use the version of `retrieval` that made it, or index again in another place"
+            )
+        if not (path / CATALOG).is_file():
+            raise LibraryDamaged(f"{path / CATALOG} is missing; delete {path} and index again")
+        writable = not read_only and os.access(path, os.W_OK)
+        return cls(path, Database.open(path / CATALOG, read_only=read_only), engine, writable)
+
+    @classmethod
+    def create(cls, path: Path, engine: type[VectorIndex]) -> Holdings:
+        """Make an empty library at `path`, or open the one that is there.
+
+        Raises:
+            LibraryError: the place is taken by something else or cannot be written.
+        """
+        if (path / MANIFEST).exists():
+            return cls.open(path, engine)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(entry.name not in {CATALOG, VECTORS, LOCK, HOLDER} for entry in path.iterdir() if _ours(entry)):
+                raise LibraryError(f"{path} holds other files; give an empty or new folder with --index")
+            (path / VECTORS).mkdir(exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as exc:
+            raise LibraryError(f"{path} is a file; give a folder with --index") from exc
+        except PermissionError as exc:
+            raise LibraryReadOnly(f"cannot write to {path}; give another place with --index") from exc
+        except OSError as exc:
+            raise _full_or(exc, path) from exc
+        database = Database.create(path / CATALOG)
+        write_manifest(path)
+        return cls(path, database, engine, writable=True)
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self.database.close()
+        self._caches.clear()
+
+    # --- transactions and the lock -------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[Catalog]:
+        """The catalog as it is at this moment."""
+        with self.database.connect() as connection:
+            yield Catalog(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Catalog]:
+        """One transaction: rolled back unless the block ends well."""
+        with self.database.begin() as connection:
+            yield Catalog(connection)
+
+    @contextmanager
+    def writer(self, task: str) -> Iterator[None]:
+        """Hold the library for writing; `task` tells others what is going on.
+
+        Raises:
+            LibraryLocked: another process holds it; the message names it.
+            LibraryReadOnly: the folder cannot be written.
+        """
+        if not self.writable:
+            raise LibraryReadOnly(f"the library at {self.path} cannot be written; check the folder's permissions")
+        lock = filelock.FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout as exc:
+            raise LibraryLocked(
+                f"{self.holder() or 'another process'} is writing to {self.path}; wait until it is done"
+            ) from exc
+        except OSError as exc:
+            raise _full_or(exc, self.path) from exc
+        try:
+            self._sign(task)
+            yield
+        finally:
+            (self.path / HOLDER).unlink(missing_ok=True)
+            lock.release()
+
+    def _sign(self, task: str) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        note = {"task": task, "pid": os.getpid(), "host": socket.gethostname(), "since": now}
+        try:
+            (self.path / HOLDER).write_text(json.dumps(note), encoding="utf-8")
+        except OSError as exc:
+            raise _full_or(exc, self.path) from exc
+
+    def holder(self) -> str:
+        """Who holds the library for writing, in words; empty when no one does."""
+        try:
+            note = json.loads((self.path / HOLDER).read_text(encoding="utf-8"))
+            return f"`{note['task']}` (process {note['pid']} on {note['host']}, since {note['since']})"
+        except (OSError, ValueError, KeyError):
+            return ""
+
+    # --- vectors -------------------------------------------------------------------------------------------
+
+    def embeddings(self, catalog: Catalog, space_id: int, space: Space, kind: Kind) -> Embeddings:
+        """The stored embeddings of one space and kind, in the transaction of `catalog`."""
+        return Embeddings(catalog.connection, space_id, kind, space.dimensions)
+
+    def serving(self) -> tuple[int, Space]:
+        """The space that answers queries.
+
+        Raises:
+            LibraryNotFound: nothing has been indexed yet.
+        """
+        with self.reading() as catalog:
+            found = catalog.serving()
+        if found is None:
+            raise LibraryNotFound(f"the library at {self.path} is empty; fill it with `retrieval index FOLDER`")
+        return found
+
+    def nearest(
+        self, kind: Kind, queries: Vectors, k: int, allowed: Ids | None = None
+    ) -> tuple[npt.NDArray[np.float32], Ids]:
+        """The k best contents of each query, (q, k') scores and ids with k' <= k, scored with the stored vectors.
+
+        Short rows end in -inf and -1. With `allowed`, only these contents are compared.
+        """
+        space_id, space = self.serving()
+        with self.reading() as catalog:
+            stored = self.embeddings(catalog, space_id, space, kind)
+            if allowed is not None and len(allowed) <= FEW:
+                ids, vectors = stored.get(allowed.tolist())
+                return _best(queries @ vectors.T, np.broadcast_to(ids, (len(queries), len(ids))), k)
+            index = self.cache(space_id, space, kind).index(stored)
+            _, candidates = index.search(queries, min(k + MARGIN, len(index)), allowed)
+            ids, vectors = stored.get(np.unique(candidates[candidates >= 0]).tolist())
+        row_of = {int(number): row for row, number in enumerate(ids)}
+        scores = np.full(candidates.shape, -np.inf, np.float32)
+        for q, row in enumerate(candidates):
+            there = [(slot, row_of[i]) for slot, i in enumerate(row.tolist()) if i in row_of]
+            if there:
+                slots, rows = zip(*there, strict=True)
+                scores[q, list(slots)] = vectors[list(rows)] @ queries[q]
+        return _best(scores, np.where(np.isinf(scores), -1, candidates), k)
+
+    def count(self, kind: Kind) -> int:
+        """How many contents of a kind can be found."""
+        space_id, space = self.serving()
+        with self.reading() as catalog:
+            return len(self.cache(space_id, space, kind).index(self.embeddings(catalog, space_id, space, kind)))
+
+    def vectors_of(self, kind: Kind, contents: Sequence[int]) -> tuple[Ids, Vectors]:
+        """The stored vectors of contents."""
+        space_id, space = self.serving()
+        with self.reading() as catalog:
+            return self.embeddings(catalog, space_id, space, kind).get(contents)
+
+    def save_vectors(self) -> None:
+        """Write the vector files anew where the catalog has changed since; call it while holding `writer()`."""
+        with self.reading() as catalog:
+            spaces = catalog.spaces()
+        for space_id, space in spaces:
+            for kind in Kind:
+                cache = self.cache(space_id, space, kind)
+                try:
+                    with self.writing() as catalog:
+                        cache.save(self.embeddings(catalog, space_id, space, kind))
+                except OSError as exc:
+                    raise _full_or(exc, self.path) from exc
+                with self.reading() as catalog:
+                    cache.tidy(self.embeddings(catalog, space_id, space, kind))
+
+    def drop_space(self, space_id: int) -> int:
+        """Forget a space, its embeddings and its vector files; call it while holding `writer()`."""
+        with self.writing() as catalog:
+            count = catalog.drop_space(space_id)
+        for kind in Kind:
+            self._caches.pop((space_id, kind), None)
+            for file in (self.path / VECTORS).glob(f"{space_id}-{kind}-*"):
+                file.unlink(missing_ok=True)
+        return count
+
+    def cache(self, space_id: int, space: Space, kind: Kind) -> VectorCache:
+        """The vector file of one space and kind."""
+        key = (space_id, kind)
+        if key not in self._caches:
+            self._caches[key] = VectorCache(self.path / VECTORS, f"{space_id}-{kind}", self.engine, space.dimensions)
+        return self._caches[key]
+
+    def status(self) -> Status:
+        """What the library holds."""
+        with self.reading() as catalog:
+            counts, serving, spaces = catalog.counts(), catalog.serving(), catalog.spaces()
+            roots = catalog.roots()
+        return Status(
+            path=self.path,
+            items=counts["items"],
+            pictures=counts[Kind.PICTURE],
+            texts=counts[Kind.TEXT],
+            captions=counts["captions"],
+            problems=counts["problems"],
+            spaces=tuple(space for _, space in spaces),
+            serving=serving[1] if serving else None,
+            bytes=sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file()),
+            writer=self.holder(),
+            roots=tuple(roots),
+        )
+
+
+def write_manifest(path: Path) -> None:
+    """Write the manifest, atomically."""
+    note = {"format": FORMAT, "what": "a library of `retrieval`", "truth": CATALOG, "cache": VECTORS}
+    temporary = path / (MANIFEST + ".new")
+    try:
+        temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path / MANIFEST)
+    except OSError as exc:
+        raise _full_or(exc, path) from exc
+
+
+def _ours(entry: Path) -> bool:
+    return not entry.name.startswith((".", CATALOG, MANIFEST))
+
+
+def _full_or(exc: OSError, path: Path) -> LibraryError | StorageFull:
+    import errno
+
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = shutil.disk_usage(path).free >> 10 if path.exists() else 0
+        return StorageFull(f"no room on the disk that holds {path} ({free} KiB left); free some and run it again")
+    if exc.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return LibraryReadOnly(f"cannot write to {path}: {exc.strerror}")
+    return LibraryError(f"{path}: {exc.strerror or exc}")
+
+
+def _best(scores: npt.NDArray[np.float32], ids: Ids, k: int) -> tuple[npt.NDArray[np.float32], Ids]:
+    order = np.lexsort((ids, -scores), axis=1)[:, :k]
+    return np.take_along_axis(scores, order, 1), np.take_along_axis(ids, order, 1)

@@ -1,0 +1,107 @@
+"""Captions made by a vision-language model, kept with the pictures and searchable from then on.
+
+Knows the order of things; does not know which model speaks. A human's text is never touched.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .. import pictures
+from ..encoders import Encoder
+from ..errors import PictureError
+from ..holdings import Holdings
+from ..records import Described, Picture, Problem, Step, silent
+from ..store.said import Said
+from ..vlm import VisionLanguageModel
+from . import texts
+
+BATCH = 8  # captions that a kill can lose
+SEEN = 512  # half the pixels of a picture's shorter side that the model is shown, at least
+PROMPT = "caption"  # what was asked, as it is kept beside the words
+
+
+@dataclass(frozen=True)
+class Describer:
+    """Captions pictures of a library that this model has not captioned yet."""
+
+    holdings: Holdings
+    encoder: Encoder
+    model: VisionLanguageModel
+    max_megapixels: float = 250.0
+    progress: Callable[[Step], None] = silent
+
+    def run(self, places: Sequence[Path] | None, *, missing: bool = False) -> Described:
+        """Caption the pictures in `places` (None: all); with `missing`, only those without any text.
+
+        On Ctrl-C what was committed stays, and the answer says `interrupted`.
+
+        Raises:
+            LibraryLocked: another process writes.
+            ModelError: the model failed; what was committed stays.
+        """
+        started = time.monotonic()
+        found = Described(model=self.model.name)
+        with self.holdings.writer("retrieval caption"):
+            todo, settled = self._todo(places, missing)
+            found = replace(found, settled=settled)
+            try:
+                for start in range(0, len(todo), BATCH):
+                    found = self._batch(todo[start : start + BATCH], found)
+                    self.progress(Step("captions", min(start + BATCH, len(todo)), len(todo)))
+            except KeyboardInterrupt:
+                found = replace(found, interrupted=True)
+            finally:
+                self.holdings.save_vectors()
+        return replace(found, seconds=time.monotonic() - started)
+
+    def _todo(self, places: Sequence[Path] | None, missing: bool) -> tuple[list[tuple[int, Path]], int]:
+        """Contents to caption, each with a file that holds it; and how many of the places need none."""
+        with self.holdings.reading() as catalog:
+            open_ones = Said(catalog.connection).without_caption(self.model.name, of_any_source=missing)
+            files = catalog.items_holding(open_ones)
+            everything = {item.content for item in catalog.items() if _inside(item.path, places)}
+        todo = []
+        for content in open_ones:
+            path = next((item.path for item in files.get(content, []) if _inside(item.path, places)), None)
+            if path is not None:
+                todo.append((content, path))
+        return todo, len(everything) - len(todo)
+
+    def _batch(self, todo: Sequence[tuple[int, Path]], found: Described) -> Described:
+        opened: list[tuple[int, Picture]] = []
+        problems = list(found.problems)
+        for content, path in todo:
+            try:
+                picture = pictures.decode(pictures.read(path)[0], path.name, SEEN, self.max_megapixels)
+                opened.append((content, picture))
+            except PictureError as exc:
+                problems.append(Problem(path, exc.reason, str(exc)))
+        captions = self.model.caption([picture.image for _, picture in opened]) if opened else []
+        with self.holdings.writing() as catalog:
+            said = Said(catalog.connection)
+            for (content, _), caption in zip(opened, captions, strict=True):
+                said.put_caption(content, texts.add(catalog, [caption])[0], self.model.name, PROMPT)
+        texts.embed(self.holdings, self.encoder, silent)
+        return replace(found, captioned=found.captioned + len(captions), problems=tuple(problems))
+
+
+def _inside(path: Path, places: Sequence[Path] | None) -> bool:
+    return places is None or any(place == path or place in path.parents for place in places)
+
+
+def write_caption(holdings: Holdings, encoder: Encoder, picture: int, text: str) -> None:
+    """Keep what a human wrote on a picture, in place of what models said of it.
+
+    Raises:
+        LibraryLocked: another process writes.
+    """
+    with holdings.writer("retrieval caption"):
+        with holdings.writing() as catalog:
+            Said(catalog.connection).put_edited(picture, texts.add(catalog, [text])[0])
+            catalog.drop_orphans()
+        texts.embed(holdings, encoder, silent)
+        holdings.save_vectors()
