@@ -55,6 +55,10 @@ def vlm(settings: Settings) -> VisionLanguageModel:
         from .vlm.endpoint import Endpoint
 
         return Endpoint.load(settings.vlm, settings.vlm_family, settings.vlm_key, settings.vlm_timeout)
+    if settings.vlm == "builtin":
+        from .vlm.onlooker import KeepsLooks
+
+        return KeepsLooks.load("builtin", settings.device, settings.precision)
     from .vlm.transformers import Transformers
 
     return Transformers.load(settings.vlm, settings.device, settings.precision, settings.vlm_family, settings.vlm_code)

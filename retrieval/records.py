@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Vectors: TypeAlias = npt.NDArray[np.float32]  # (n, dimensions), unit rows
 Ids: TypeAlias = npt.NDArray[np.int64]  # (n,)
 Pixels: TypeAlias = npt.NDArray[Any]  # one picture as its encoder wants it
+Look: TypeAlias = npt.NDArray[np.float16]  # (tokens, width): what a vision-language model sees of one picture
 
 
 RAW_SUFFIXES = frozenset(  # files that are opened as camera RAW

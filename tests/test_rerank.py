@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from retrieval import Library
 from retrieval.errors import ModelUnavailable
-from retrieval.records import Answer, Box, Budget, Judgement
+from retrieval.records import Answer, Box, Budget, Judgement, Look
 from retrieval.vlm import Ability
 from retrieval.vlm.messages import Message
 
@@ -111,6 +112,34 @@ def test_the_budget_is_kept_and_the_rest_is_said(shades: Library) -> None:
     assert time.monotonic() - started < 1.0
     assert judge.asked == 8
     assert "checked 8 of 20 with judge" in found.notes
+
+
+class Keeper(Judge):
+    """Looks once at each picture, and judges from that."""
+
+    looked = 0
+
+    def look(self, images: Sequence[Image.Image]) -> list[Look]:
+        self.looked += len(images)
+        return [np.array([[image.convert("RGB").resize((1, 1)).getpixel((0, 0))[1]]], np.float16) for image in images]  # type: ignore[index]  # three numbers
+
+    def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:  # any query
+        self.asked += len(looks)
+        return [Judgement(self.rule(int(look[0, 0]))) for look in looks]
+
+
+def test_a_look_is_kept_so_that_another_query_needs_no_picture(shades: Library, tmp_path: Path) -> None:
+    keeper = Keeper(lambda green: 0.99 if green == 60 else 0.02)
+    assert names(search(shades, keeper))[0] == "10"
+    looked = keeper.looked
+    assert looked == keeper.asked
+    for path in (tmp_path / "photos").iterdir():
+        path.unlink()
+    found = shades.search("a red one", 3, rerank=Budget(depth=20))
+    assert names(found)[0] == "10"
+    assert keeper.asked == 2 * looked
+    assert keeper.looked == looked
+    assert not any("could not be checked" in note for note in found.notes)
 
 
 def test_where_it_fails_the_encoders_order_is_delivered(shades: Library) -> None:

@@ -18,6 +18,7 @@ from retrieval.vlm.colours import Colours
 from retrieval.vlm.families import Route
 from retrieval.vlm.messages import Message, TextPart, VideoPart, user
 from retrieval.vlm.names import VlmName
+from retrieval.vlm.onlooker import KeepsLooks
 from retrieval.vlm.transformers import Transformers
 
 from . import tiny_vlm
@@ -152,6 +153,16 @@ def test_pointing_gives_boxes_inside_the_picture(model: Transformers) -> None:
     for box in model.ground(PICTURES[0], "the dog"):
         assert 0 <= box.left < box.right <= 1
         assert 0 <= box.top < box.bottom <= 1
+
+
+def test_a_kept_look_is_judged_as_its_picture_is(folders: dict[str, Path]) -> None:
+    load("builtin", folders)
+    model = KeepsLooks.load(f"local-dir:{folders['builtin']}", "cpu", "float32", "builtin")
+    looks = model.look(PICTURES)
+    assert [(str(look.dtype), look.shape) for look in looks] == [("float16", (5, 64))] * 3
+    kept, seen = model.judge_looks("a dog", looks), model.judge("a dog", PICTURES)
+    assert np.allclose([j.yes for j in kept], [j.yes for j in seen], atol=1e-4)
+    assert kept[0].yes != kept[1].yes
 
 
 def test_what_a_family_cannot_do_is_said(folders: dict[str, Path]) -> None:

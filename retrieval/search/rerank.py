@@ -18,9 +18,9 @@ import numpy.typing as npt
 from .. import pictures
 from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalError
 from ..holdings import Holdings
-from ..records import Answer, Budget, Hit, Judgement, Step, silent
+from ..records import Answer, Budget, Hit, Judgement, Look, Step, silent
 from ..store.said import Said
-from ..vlm import VisionLanguageModel
+from ..vlm import Onlooker, VisionLanguageModel
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,6 +80,7 @@ class _Task:
     budget: Budget
     started: float
     known: dict[int, Judgement] = field(default_factory=dict)
+    looks: dict[int, Look] = field(default_factory=dict)  # new ones, to be kept
     lost: set[int] = field(default_factory=set)  # pictures that can no longer be read
     notes: list[str] = field(default_factory=list)
 
@@ -129,6 +130,26 @@ class _Task:
         return np.array([_opinion(self.known.get(hit.content)) for hit in self.hits])
 
     def _ask(self, batch: Sequence[Hit]) -> dict[int, Judgement]:
+        model = self.reranker.model
+        if isinstance(model, Onlooker):
+            seen = self._looks(model, batch)
+            return dict(zip(seen, model.judge_looks(self.text, list(seen.values())), strict=True)) if seen else {}
+        shown = self._open(batch)
+        verdicts = model.judge(self.text, [image for _, image in shown]) if shown else []
+        return {content: verdict for (content, _), verdict in zip(shown, verdicts, strict=True)}
+
+    def _looks(self, model: Onlooker, batch: Sequence[Hit]) -> dict[int, Look]:
+        """What the model sees of each picture, taken from the catalog where it looked before."""
+        name = self.reranker.model.name
+        with self.reranker.holdings.reading() as catalog:
+            known = Said(catalog.connection).looks(name, [hit.content for hit in batch])
+        shown = self._open([hit for hit in batch if hit.content not in known])
+        new = zip(shown, model.look([image for _, image in shown]), strict=True)
+        self.looks |= (fresh := {content: look for (content, _), look in new})
+        return known | fresh
+
+    def _open(self, batch: Sequence[Hit]) -> list[tuple[int, Image]]:
+        """The pictures that can still be read, by content."""
         shown: list[tuple[int, Image]] = []
         for hit in batch:
             try:
@@ -139,16 +160,17 @@ class _Task:
             except PictureError as exc:
                 self.lost.add(hit.content)
                 self.notes.append(f"{hit.path} could not be checked: {exc}")
-        verdicts = self.reranker.model.judge(self.text, [image for _, image in shown]) if shown else []
-        return {content: verdict for (content, _), verdict in zip(shown, verdicts, strict=True)}
+        return shown
 
     def _keep(self, new: dict[int, Judgement]) -> None:
-        if not new:
+        if not new and not self.looks:
             return
         holdings = self.reranker.holdings
         try:
             with holdings.writer("retrieval search --rerank"), holdings.writing() as catalog:
-                Said(catalog.connection).put_judgements(self.text, self.reranker.model.name, new)
+                said, name = Said(catalog.connection), self.reranker.model.name
+                said.put_judgements(self.text, name, new)
+                said.put_looks(name, self.looks)
         except (LibraryLocked, LibraryReadOnly) as exc:
             self.notes.append(f"the verdicts are not kept: {exc}")
 

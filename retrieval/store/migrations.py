@@ -13,7 +13,7 @@ from .schema import metadata
 
 
 def m002_what_models_say(connection: Connection) -> None:
-    """Judgements, and captions that a model made."""
+    """Judgements, looks, and captions that a model made."""
     for column in ("model", "prompt", "made_at"):
         connection.execute(text(f"ALTER TABLE captions ADD COLUMN {column} TEXT DEFAULT '' NOT NULL"))
     connection.execute(
@@ -21,6 +21,13 @@ def m002_what_models_say(connection: Connection) -> None:
             "CREATE TABLE judgements (content_id INTEGER NOT NULL, question TEXT NOT NULL, model TEXT NOT NULL, "
             "yes FLOAT NOT NULL, mass FLOAT NOT NULL, made_at TEXT NOT NULL, "
             "PRIMARY KEY (content_id, question, model), "
+            "FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE)"
+        )
+    )
+    connection.execute(
+        text(
+            "CREATE TABLE looks (content_id INTEGER NOT NULL, model TEXT NOT NULL, tokens INTEGER NOT NULL, "
+            "look BLOB NOT NULL, PRIMARY KEY (content_id, model), "
             "FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE)"
         )
     )

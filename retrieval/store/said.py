@@ -9,15 +9,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import Connection, and_, delete, exists, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from ..records import Judgement, Kind
-from .schema import captions, contents, items, judgements
+from ..records import Judgement, Kind, Look
+from .schema import captions, contents, items, judgements, looks
 
 GENERATED, EDITED = "generated", "edited"
 NOWHERE = Path()
 MANY = 5000
+STORED = np.dtype("<f2")
 
 
 class Said:
@@ -72,9 +74,28 @@ class Said:
                 found[row.content_id] = Judgement(row.yes, row.mass)
         return found
 
+    def put_looks(self, model: str, found: Mapping[int, Look]) -> None:
+        """Keep what a model saw of pictures, by content."""
+        rows = [
+            {"content_id": content, "model": model, "tokens": len(look), "look": np.asarray(look, STORED).tobytes()}
+            for content, look in found.items()
+        ]
+        if rows:
+            self.connection.execute(upsert(looks).on_conflict_do_nothing(), rows)
+
+    def looks(self, model: str, pictures: Sequence[int]) -> dict[int, Look]:
+        """What the model saw of those of the pictures that it has looked at."""
+        found: dict[int, Look] = {}
+        for start in range(0, len(pictures), MANY):
+            some = looks.c.content_id.in_(pictures[start : start + MANY])
+            for row in self.connection.execute(select(looks).where(looks.c.model == model, some)):
+                found[row.content_id] = np.frombuffer(row.look, STORED).reshape(row.tokens, -1).astype(np.float16)
+        return found
+
     def forget(self, model: str) -> int:
-        """Forget every verdict and caption of a model; how many captions it was."""
-        self.connection.execute(delete(judgements).where(judgements.c.model == model))
+        """Forget every verdict, look and caption of a model; how many captions it was."""
+        for table in (judgements, looks):
+            self.connection.execute(delete(table).where(table.c.model == model))
         own = and_(captions.c.source == GENERATED, captions.c.model == model)
         return self.connection.execute(delete(captions).where(own)).rowcount
 

@@ -146,6 +146,15 @@ judgements = Table(  # what vision-language models said, never asked twice
     Column("made_at", Text, nullable=False),
 )
 
+looks = Table(  # what a vision-language model saw of a picture, where that is small enough to keep
+    "looks",
+    metadata,
+    Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("tokens", Integer, nullable=False),
+    Column("look", LargeBinary, nullable=False),  # float16, little-endian, (tokens, width)
+)
+
 problems = Table(
     "problems",
     metadata,

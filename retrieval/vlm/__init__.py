@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..records import Box, Judgement
+    from ..records import Box, Judgement, Look
     from .messages import Message
 
 
@@ -27,6 +27,19 @@ class Ability(StrEnum):
     VIDEO = "video"  # frames with their times
     GROUND = "ground"
     JUDGE = "judge"
+
+
+@runtime_checkable
+class Onlooker(Protocol):
+    """A model whose look at a picture can be kept: the dear half of a judgement, done once."""
+
+    def look(self, images: Sequence[Image]) -> list[Look]:
+        """What it sees of each picture."""
+        ...
+
+    def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:
+        """As `VisionLanguageModel.judge`, on pictures that were looked at before."""
+        ...
 
 
 class VisionLanguageModel(Protocol):

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -43,7 +43,7 @@ class Transformers:
     @classmethod
     def load(
         cls, spelling: str, device: str = "auto", precision: str = "auto", family: str = "", remote_code: str = ""
-    ) -> Transformers:
+    ) -> Self:
         """Load a checkpoint of the hub's cache or of a folder; nothing is downloaded.
 
         `family` overrides what the checkpoint's type says; `remote_code` is the revision (40 hexadecimal digits) of a
@@ -222,13 +222,16 @@ class Transformers:
         found: Tensor = made.logits[0]
         return found
 
-    @torch.inference_mode()
     def _likelihood(self, query: str, images: Sequence[Image | None]) -> Tensor:
-        """Mean log-probability a token of `query` as the answer to the judging prompt, (n,)."""
+        """How likely `query` is as the answer to the judging prompt, for pictures or for none at all, (n,)."""
         shown = [[image] if image is not None else [] for image in images]
-        inputs = self._inputs([[self._asked(self.family.judge, some)] for some in shown])
+        return self._said_likelihood(query, self._inputs([[self._asked(self.family.judge, some)] for some in shown]))
+
+    @torch.inference_mode()
+    def _said_likelihood(self, query: str, inputs: Inputs, **seen: Any) -> Tensor:
+        """Mean log-probability a token of `query` after a batch of prompts, (n,)."""
         words = self.processor.tokenizer(" " + self._harmless(query), add_special_tokens=False).input_ids
-        target = torch.tensor([words] * len(images), device=self.device)
+        target = torch.tensor([words] * len(inputs["input_ids"]), device=self.device)
         if self.family.encodes:
             return scoring.log_likelihood(self.model(**inputs, labels=target).logits, target)
         prompt = inputs["input_ids"].shape
@@ -237,7 +240,7 @@ class Transformers:
                 filler = torch.full_like(target, int(name == "attention_mask")).to(value.dtype)
                 inputs[name] = torch.cat([value, filler], dim=1)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], target], dim=1)
-        logits = self.model(**inputs).logits[:, -target.shape[1] - 1 : -1]
+        logits = self.model(**inputs, **seen, logits_to_keep=target.shape[1] + 1).logits[:, :-1]
         return scoring.log_likelihood(logits, target)
 
     def _harmless(self, text: str) -> str:

@@ -1,0 +1,52 @@
+"""A transformers model whose look at a picture is kept: the eye and the projector run once, the words any time.
+
+For families whose projected pictures are small enough to keep. Knows how LLaVA takes what it saw before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..records import Judgement, Look
+from . import scoring
+from .transformers import Transformers
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+AT_ONCE = 64  # looks in one batch
+
+
+class KeepsLooks(Transformers):
+    """LLaVA with `Onlooker`; its family judges by likelihood against texts without a picture."""
+
+    @torch.inference_mode()
+    def look(self, images: Sequence[Image]) -> list[Look]:
+        """See `Onlooker.look`."""
+        found: list[Look] = []
+        for start in range(0, len(images), self.batch):
+            asked = [[self._asked(self.family.judge, [image])] for image in images[start : start + self.batch]]
+            seen = self.model.get_image_features(self._inputs(asked)["pixel_values"], return_dict=True)
+            found += [row.cpu().numpy().astype(np.float16) for row in seen.pooler_output]
+        return found
+
+    def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:
+        """See `Onlooker.judge_looks`."""
+        from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+        unseen = self._likelihood(query, [None])
+        found: list[Judgement] = []
+        for start in range(0, len(looks), AT_ONCE):
+            some = looks[start : start + AT_ONCE]
+            rows = [torch.from_numpy(np.asarray(look, np.float32)).to(self.device, self.model.dtype) for look in some]
+            # transformers' annotation asks for a tensor; LLaVA gives and takes a list, one for each picture
+            seen = BaseModelOutputWithPooling(pooler_output=rows)  # type: ignore[arg-type]
+            words = self.processor.tokenizer([self.family.picture * len(some[0])] * len(some), return_tensors="pt")
+            inputs = {name: words[name].to(self.device) for name in ("input_ids", "attention_mask")}
+            shown = self._said_likelihood(query, inputs, mm_encoder_outputs={"image": seen})
+            found += scoring.by_likelihood(shown, unseen)
+        return found
