@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Budget,
         Described,
         Item,
+        Labelled,
         Plan,
         Problem,
         Report,
@@ -254,6 +255,29 @@ class Library:
     def captions(self, image: str | Path | bytes, k: int = 10) -> Answer:
         """The k texts of the library that fit a picture best."""
         return self.query(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image)), k, Kind.TEXT)
+
+    def classify(
+        self,
+        labels: Sequence[str],
+        places: Sequence[str | Path] | None = None,
+        *,
+        judge: bool = False,
+        progress: Callable[[Step], None] = silent,
+    ) -> tuple[list[Labelled], list[str]]:
+        """Which label fits each picture in `places` (None: all) best, and notes on what was left out.
+
+        By the encoder, or with `judge` by the vision-language model of the settings.
+
+        Raises:
+            UsageError: fewer than two labels, no picture there, or no model to judge with.
+        """
+        from .search.classify import Classifier
+
+        inside = None if places is None else [Path(place).absolute() for place in places]
+        classifier = Classifier(self.holdings, self.settings.max_megapixels, progress)
+        if judge:
+            return classifier.by_model(self.vlm(), labels, inside)
+        return classifier.by_encoder(self._encoder_of(self.holdings.serving()[1]), labels, inside), []
 
     def query(self, query: Query, k: int = 10, kind: Kind = Kind.PICTURE, *, within: Sequence[str] = ()) -> Answer:
         """Any query (see `records.Query`) for pictures or texts."""

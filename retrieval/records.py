@@ -264,6 +264,17 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """Which label fits one picture best."""
+
+    path: Path
+    item: int
+    label: str
+    margin: float  # between the best label's score and the second's
+    scores: dict[str, float]  # of every label, best first: cosines, or a model's P(yes)
+
+
+@dataclass(frozen=True)
 class Described:
     """What a captioning run did."""
 

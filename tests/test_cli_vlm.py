@@ -141,3 +141,28 @@ def test_captions_generates_with_and_without_a_library(run: Run, photos: Path) -
     assert (
         json.loads(run("captions", photos / "red.jpg", "--generate", "--json").stdout)["generated"] == "a red picture"
     )
+
+
+@pytest.mark.parametrize("judge", [[], ["--judge"]], ids=["encoder", "model"])
+def test_classify_names_the_label_that_fits_best(filled: Run, photos: Path, judge: list[str]) -> None:
+    found = json.loads(filled("classify", photos, "--labels", "red,lime,blue,yellow", "--json", *judge).stdout)
+    assert {Path(each["path"]).stem: each["label"] for each in found} == {
+        name: name for name in ("red", "lime", "blue", "yellow")
+    }
+    assert all(each["margin"] > 0 and next(iter(each["scores"])) == each["label"] for each in found)
+    line = filled("classify", photos / "red.jpg", "--labels", "red,blue", *judge).stdout
+    assert line.startswith("red\t")
+    assert line.endswith(f"\t{photos}/red.jpg\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--labels", "a,b"], "--all"),
+        (["--all", "--labels", "a"], "two different labels"),
+        (["--all", "--labels", "a,,b"], "two different labels"),
+        (["nowhere", "--labels", "a,b"], "no picture there"),
+    ],
+)
+def test_classify_says_what_is_missing(filled: Run, arguments: list[str], says: str) -> None:
+    assert says in filled("classify", *arguments, code=2).stderr

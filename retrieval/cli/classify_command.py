@@ -1,0 +1,51 @@
+"""`retrieval classify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..config import Settings
+from ..errors import UsageError
+from ..library import Library
+from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
+from .output import note, print_json, show_path
+from .progress import progress
+
+
+@click.command(name="classify")
+@click.argument("places", nargs=-1, type=PATH)
+@click.option("--labels", required=True, metavar="A,B,C", help="The labels, divided by commas.")
+@click.option("--all", "everything", is_flag=True, help="Every picture of the library.")
+@click.option("--judge", is_flag=True, help="Let a vision-language model decide (--vlm), not the encoder.")
+@settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
+@json_option
+def command(
+    places: tuple[Path, ...], labels: str, everything: bool, judge: bool, settings: Settings, as_json: bool
+) -> None:
+    """Say which label fits each picture in PLACES best (folders or files of the library).
+
+    The labels can be any words. The margin is how far the best is from the second.
+
+    \b
+    Examples:
+      retrieval classify ~/Pictures --labels dog,cat,bird
+      retrieval classify --all --labels "a screenshot,a photo,a document" --json
+      retrieval classify --all --labels day,night --judge --vlm hf-hub:Qwen/Qwen3-VL-2B-Instruct
+    """
+    if not places and not everything:
+        raise UsageError("name folders or pictures of the library, or all of it with --all")
+    chosen = [label.strip() for label in labels.split(",")]
+    named = None if everything else [place.expanduser() for place in places]
+    with Library.open(None, settings) as library:
+        note(f"library: {show_path(library.path)}")
+        with progress(quiet=as_json) as show:
+            found, notes = library.classify(chosen, named, judge=judge, progress=show)
+    for line in notes:
+        note(f"note: {line}")
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        click.echo(f"{each.label}\t{each.margin:.3f}\t{show_path(each.path)}")

@@ -1,0 +1,96 @@
+"""Zero-shot classification: which of some labels fits each picture best, by the encoder or by a vision-language model.
+
+Knows prompts and how labels are compared; does not know who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import pictures
+from ..encoders import Encoder
+from ..errors import PictureError, UsageError
+from ..holdings import Holdings
+from ..records import Item, Kind, Labelled, Step, Vectors, silent
+from ..vlm import VisionLanguageModel
+
+# A label's embedding is the mean over several sentences (Radford et al. 2021, "Learning Transferable Visual Models",
+# section 3.1.4): single words are read unlike the captions that encoders are trained on.
+TEMPLATES = ("{}", "a {}", "a photo of a {}.", "a photo of the {}.", "a picture of a {}.", "a close-up of a {}.")
+SEEN = 512  # half the pixels of a picture's shorter side that a vision-language model is shown, at least
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Labels pictures of a library."""
+
+    holdings: Holdings
+    max_megapixels: float = 250.0
+    progress: Callable[[Step], None] = silent
+
+    def by_encoder(self, encoder: Encoder, labels: Sequence[str], places: Sequence[Path] | None) -> list[Labelled]:
+        """By the cosine of the stored embeddings with each label's.
+
+        Raises:
+            UsageError: fewer than two labels, or no indexed picture in the places.
+        """
+        items = self._items(labels, places)
+        words = self._words(encoder, labels)
+        ids, vectors = self.holdings.vectors_of(Kind.PICTURE, sorted({item.content for item in items}))
+        scores = dict(zip(ids.tolist(), vectors @ words.T, strict=True))
+        return [_labelled(item, labels, scores[item.content].tolist()) for item in items if item.content in scores]
+
+    def by_model(
+        self, model: VisionLanguageModel, labels: Sequence[str], places: Sequence[Path] | None
+    ) -> tuple[list[Labelled], list[str]]:
+        """By the model's verdict on each label; and what could not be shown to it, in words."""
+        items = self._items(labels, places)
+        found: list[Labelled] = []
+        notes: list[str] = []
+        for start in range(0, len(items), BATCH):
+            shown = []
+            for item in items[start : start + BATCH]:
+                try:
+                    data = pictures.read(item.path)[0]
+                    shown.append((item, pictures.decode(data, item.path.name, SEEN, self.max_megapixels).image))
+                except PictureError as exc:
+                    notes.append(f"{item.path} left out: {exc}")
+            images = [image for _, image in shown]
+            verdicts = [model.judge(label, images) for label in labels] if images else []
+            found += [
+                _labelled(item, labels, [each[row].yes for each in verdicts]) for row, (item, _) in enumerate(shown)
+            ]
+            self.progress(Step("classified", min(start + BATCH, len(items)), len(items)))
+        return found, notes
+
+    def _items(self, labels: Sequence[str], places: Sequence[Path] | None) -> list[Item]:
+        if len(set(labels)) < 2 or not all(label.strip() for label in labels):
+            raise UsageError("give at least two different labels: --labels dog,cat,bird")
+        with self.holdings.reading() as catalog:
+            items = [
+                item
+                for item in catalog.items()
+                if places is None or any(place == item.path or place in item.path.parents for place in places)
+            ]
+        if not items:
+            raise UsageError("the library has no picture there; index it first with `retrieval index`")
+        return items
+
+    @staticmethod
+    def _words(encoder: Encoder, labels: Sequence[str]) -> Vectors:
+        """Mean of each label's sentences, (labels, dimensions) unit rows."""
+        rows = encoder.texts([template.format(label) for label in labels for template in TEMPLATES])
+        means = rows.reshape(len(labels), len(TEMPLATES), -1).mean(axis=1)
+        found: Vectors = (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+        return found
+
+
+def _labelled(item: Item, labels: Sequence[str], scores: Sequence[float]) -> Labelled:
+    order = sorted(range(len(labels)), key=lambda place: -scores[place])
+    named = {labels[place]: float(scores[place]) for place in order}
+    return Labelled(item.path, item.id, labels[order[0]], float(scores[order[0]] - scores[order[1]]), named)
