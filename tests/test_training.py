@@ -1,0 +1,100 @@
+"""The code that trains the built-in models: what can be checked without training them."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+from open_clip.tokenizer import SimpleTokenizer
+from training import backbone, captions, drawn, questions, tokens
+
+WORDS = ["quick", "brown", "fox", "jumps"]
+
+
+def test_drawn_pictures_are_the_same_each_time_and_say_what_they_show(tmp_path: Path) -> None:
+    first = drawn.draw(tmp_path / "a", 21, WORDS, seed=1)
+    second = drawn.draw(tmp_path / "b", 21, WORDS, seed=1)
+    assert first.captions == second.captions
+    for one, other in zip(first.pictures, second.pictures, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    said = {caption for each in first.captions for caption in each}
+    assert {"a document", "an abstract drawing"} <= said
+    assert all(len(set(each)) == len(each) > 1 for each in first.captions)
+
+
+def test_without_norms_answers_the_same_and_is_written_back_whole() -> None:
+    torch.manual_seed(0)
+    trunk: Any = timm.create_model("mobilenetv2_100", pretrained=False, num_classes=0).eval()
+    for module in trunk.modules():  # as `backbone.load` leaves them: only a bias
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_var = torch.full_like(module.weight.data, 1 - module.eps)
+            torch.nn.init.normal_(module.bias, std=0.1)
+    lower, upper = (backbone.without_norms(half(trunk)) for half in (backbone.lower_half, backbone.upper_half))
+    pixels = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(upper(lower(pixels)), trunk.forward_features(pixels), atol=1e-3)
+    with torch.no_grad():
+        for parameter in upper.parameters():
+            parameter.mul_(1.1)
+    backbone.write_back(upper, trunk)
+    with torch.inference_mode():
+        assert torch.allclose(upper(lower(pixels)), trunk.forward_features(pixels), atol=1e-3)
+
+
+def test_a_paraphrase_gives_the_first_person_an_occupation() -> None:
+    said = captions.paraphrased("a woman and a man smile", random.Random(3))
+    assert said.split()[1] in captions.OCCUPATIONS or said.split()[2] in captions.OCCUPATIONS
+    assert captions.paraphrased("two dogs run", random.Random(3)) == "two dogs run"
+
+
+def test_questions_ask_as_often_for_what_is_there_as_for_what_is_not() -> None:
+    described = [["a dog on a beach", "the dog runs"], ["a cat on a sofa"], ["a red car"], ["a dog and a car"]]
+    asked = questions.nouns(described)
+    assert {"dog", "cat", "car", "sofa", "beach"} <= set(asked)
+    likeness = np.random.default_rng(0).normal(size=(4, len(asked)))
+    likeness[:, asked.index("dog")] = [1, 0, 0, 1]
+    likeness[:, asked.index("cat")] = [0, 1, 0, 0]
+
+    def encode(text: str) -> list[int]:
+        return [1] if text == "yes" else [0] if text == "no" else [len(text)]
+
+    for row, each in enumerate(questions.make(described, asked, likeness, encode)):
+        answers = [question.answer for question in each]
+        assert abs(sum(answers) - len(answers) / 2) <= len(answers) / 2
+        assert 1 in answers, described[row]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> SimpleTokenizer:
+    path = tmp_path_factory.mktemp("words") / "bpe.txt.gz"
+    tokens.train(["a dog on the beach", "a red car", "don't stop, ünïcode"] * 5, 60, path)
+    return tokens.load(path, 32)
+
+
+def test_the_captioners_tokenizer_reads_and_writes_as_the_encoders(tokenizer: SimpleTokenizer) -> None:
+    from training import captioner
+
+    words = captioner.tokenizer(tokenizer)
+    for text in ("a dog on the beach", "don't stop, ünïcode", "xyz 写"):
+        numbers = words(text).input_ids
+        assert numbers[0] == words.bos_token_id
+        assert numbers[1:] == tokenizer.encode(text)
+        said = words.decode(numbers, skip_special_tokens=True)
+        assert "".join(said.split()) == "".join(text.split())
+    assert words.convert_tokens_to_ids("<image>") == len(words) - 1
+
+
+def test_dropped_words_leave_no_gap_and_the_ends_stay() -> None:
+    row = torch.tensor([[90, 1, 2, 3, 4, 91, 0, 0]])
+    torch.manual_seed(0)
+    found = tokens.drop_words(row, 0.5, 90)
+    kept = found[found > 0].tolist()
+    assert kept[0] == 90
+    assert kept[-1] == 91
+    assert 0 < len(kept) < 6
+    assert found[0, len(kept) :].sum() == 0
