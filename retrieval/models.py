@@ -11,7 +11,10 @@ from .config import Settings
 from .records import silent
 
 if TYPE_CHECKING:
-    from .records import Evaluation, ModelInfo, Step, VlmInfo
+    from .encoders import Encoder
+    from .evaluate.pairs import Pairs
+    from .records import Step
+    from .results import Evaluation, ModelInfo, Reranking, VlmInfo
 
 
 def evaluate_model(
@@ -25,11 +28,44 @@ def evaluate_model(
     Raises:
         SourceError: the file or all its pictures cannot be read.
     """
-    from .evaluate import evaluate
+    from .evaluate import pairs
 
     settings = settings or config.load()
-    return evaluate(
-        app.encoder(settings, settings.model or "builtin"),
+    encoder = app.encoder(settings, settings.model or "builtin")
+    return pairs.evaluate(encoder, _encoded(encoder, captions, images, settings, progress))
+
+
+def evaluate_rerank(
+    captions: str | Path,
+    images: str | Path,
+    settings: Settings | None = None,
+    *,
+    depth: int = 20,
+    weight: float = 1.0,
+    progress: Callable[[Step], None] = silent,
+) -> Reranking:
+    """Text to image on a caption file, by `Settings.model` alone and with `Settings.vlm`; needs no library.
+
+    Raises:
+        SourceError: the file or all its pictures cannot be read.
+        UsageError: the settings name no vision-language model.
+    """
+    from .evaluate import reranking
+
+    settings = settings or config.load()
+    model = app.vlm(settings)
+    encoder = app.encoder(settings, settings.model or "builtin")
+    pairs = _encoded(encoder, captions, images, settings, progress)
+    return reranking.evaluate(pairs, model, depth=depth, weight=weight, progress=progress)
+
+
+def _encoded(
+    encoder: Encoder, captions: str | Path, images: str | Path, settings: Settings, progress: Callable[[Step], None]
+) -> Pairs:
+    from .evaluate import pairs
+
+    return pairs.encode(
+        encoder,
         Path(captions),
         Path(images),
         batch_size=settings.batch_size,

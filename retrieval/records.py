@@ -8,7 +8,7 @@ The score rule: a score is the cosine of two unit embeddings, in [-1, 1], higher
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -322,57 +322,6 @@ class Finding:
 
     what: str
     mended: bool = False
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """A row of the table of models."""
-
-    name: str
-    parameters: float | None = None  # millions
-    dimensions: int | None = None
-    image_size: int | None = None  # pixels
-    languages: str = ""
-    licence: str = ""
-    download: float | None = None  # megabytes
-    installed: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class VlmInfo:
-    """A row of the table of vision-language models."""
-
-    family: str
-    route: str  # transformers, or endpoint: through a server
-    repositories: tuple[str, ...]
-    sizes: tuple[float, ...]  # billions of parameters
-    licence: str
-    commercial: str
-    resolution: str
-    abilities: tuple[str, ...]
-    installed: tuple[str, ...] = ()  # of the repositories, those on this machine
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """Recall@k and mean reciprocal rank of one direction, in percent."""
-
-    recall: dict[int, float] = field(default_factory=dict)
-    mrr: float = 0.0
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Both directions on one set of pictures and captions."""
-
-    text_to_image: Metrics
-    image_to_text: Metrics
-    images: int
-    captions: int
-    model: str
-    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from retrieval import Settings, SourceError, evaluate_model
 from retrieval.evaluate.recall import best_ranks, metrics
+from retrieval.models import evaluate_rerank
 
-from .conftest import COLOURS
+from .conftest import COLOURS, Paint
 
 
 def test_ranks_are_of_the_best_right_answer_and_ties_count_against_it() -> None:
@@ -43,3 +45,23 @@ def test_pictures_that_cannot_be_read_are_reported_and_left_out(photos: Path, tm
     table.write_text("image,caption\ngone.jpg,blue\n")
     with pytest.raises(SourceError, match="none of the 1 pictures"):
         evaluate_model(table, photos, Settings(model="colours"))
+
+
+def test_reranking_is_measured_with_its_interval(tmp_path: Path, paint: Paint) -> None:
+    """The encoder sees mean colours: a red door before a cyan sea is grey to it. The model sees the door."""
+    for name in ("yellow", "blue", "lime"):
+        paint(f"{name}.png", name)
+    sea = Image.linear_gradient("L").rotate(90).resize((64, 48)).point(lambda value: 128 + value // 2)
+    door = Image.merge("RGB", (Image.new("L", sea.size), sea, sea))
+    door.paste((255, 0, 0), (0, 0, 26, 48))
+    door.save(tmp_path / "photos" / "red.png")
+    table = tmp_path / "captions.csv"
+    table.write_text("image,caption\n" + "".join(f"{n}.png,something {n}\n" for n in ("yellow", "blue", "lime", "red")))
+    settings = Settings(model="colours", vlm="colours")
+    found = evaluate_rerank(table, tmp_path / "photos", settings, depth=4)
+    assert found.before == evaluate_model(table, tmp_path / "photos", settings).text_to_image
+    assert (found.before.recall[1], found.after.recall[1]) == (75.0, 100.0)
+    gain = found.gains["R@1"]
+    assert gain.points == 25.0
+    assert 0 <= gain.low <= gain.points <= gain.high <= 100
+    assert evaluate_rerank(table, tmp_path / "photos", settings, depth=4, weight=0.0).after == found.before

@@ -16,6 +16,7 @@ PACKAGE = Path(retrieval.__file__).parent
 LEVELS = {  # a room imports rooms of lower levels only; files of one room import each other
     "errors": 0,
     "records": 1,
+    "results": 1.5,  # of records
     "config": 1,
     "devices": 1,
     "hub": 1,

@@ -8,8 +8,8 @@ import click
 
 from .. import models
 from ..config import Settings
-from ..records import Evaluation, Metrics
-from .options import DEVICE, MODEL, PATH, PRECISION, json_option, settings_options
+from ..results import Evaluation, Metrics, Reranking
+from .options import DEVICE, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json, show_path
 from .progress import progress
 
@@ -18,16 +18,34 @@ from .progress import progress
 @click.argument("captions", type=PATH)
 @click.option("--images", type=PATH, required=True, help="The folder of the pictures.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-@settings_options(MODEL, DEVICE, PRECISION)
+@click.option("--rerank", is_flag=True, help="What a vision-language model (--vlm) adds to text to image.")
+@click.option("--depth", type=int, default=20, show_default=True, help="With --rerank: hits that are judged.")
+@click.option("--weight", type=float, default=1.0, show_default=True, help="With --rerank: how much verdicts count.")
+@settings_options(MODEL, DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
-def command(captions: Path, images: Path, quiet: bool, settings: Settings, as_json: bool) -> None:
+def command(
+    captions: Path,
+    images: Path,
+    quiet: bool,
+    rerank: bool,
+    depth: int,
+    weight: float,
+    settings: Settings,
+    as_json: bool,
+) -> None:
     """Measure a model on the caption file CAPTIONS: recall@k and MRR in percent, both ways.
 
     \b
     Examples:
       retrieval eval dev.csv --images dev/
       retrieval eval dev.csv --images dev/ --model ViT-B-32/openai --json
+      retrieval eval dev.csv --images dev/ --rerank --vlm hf-hub:Qwen/Qwen3-VL-2B-Instruct
     """
+    if rerank:
+        with progress(quiet=quiet or as_json) as show:
+            gained = models.evaluate_rerank(captions, images, settings, depth=depth, weight=weight, progress=show)
+        print_json(_gain_as_json(gained)) if as_json else _show_gain(gained)
+        return
     with progress(quiet=quiet or as_json) as show:
         found = models.evaluate_model(captions, images, settings, show)
     print_json(_as_json(found)) if as_json else _show(found)
@@ -49,6 +67,31 @@ def _as_json(found: Evaluation) -> dict[str, object]:
         "captions": found.captions,
         "model": found.model,
     }
+
+
+def _gain_as_json(found: Reranking) -> dict[str, object]:
+    gains = {name: {"points": g.points, "low": g.low, "high": g.high} for name, g in found.gains.items()}
+    return {
+        "text_to_image": {"before": _row(found.before), "after": _row(found.after), "gain": gains},
+        "images": found.images,
+        "captions": found.captions,
+        "depth": found.depth,
+        "weight": found.weight,
+        "best_weight": found.best_weight,
+        "vlm": found.model,
+    }
+
+
+def _show_gain(found: Reranking) -> None:
+    before, after = _row(found.before), _row(found.after)
+    click.echo(f"{found.images} images, {found.captions} captions, the first {found.depth} judged by {found.model}")
+    click.echo(f"{'':<8}{'encoder':>9}{'reranked':>10}{'gain':>8}   95% of a paired bootstrap")
+    for name, value in before.items():
+        gain = found.gains[name]
+        click.echo(f"{name:<8}{value:9.1f}{after[name]:10.1f}{gain.points:8.2f}   {gain.low:.2f} to {gain.high:.2f}")
+    note(f"weight {found.weight:g}; on this set {found.best_weight:g} would have been best")
+    if found.gains["MRR"].low <= 0:
+        note(f"{found.model} is not shown to help here: leave --rerank off")
 
 
 def _show(found: Evaluation) -> None:

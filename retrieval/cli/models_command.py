@@ -7,7 +7,7 @@ import sys
 import click
 
 from .. import models
-from ..records import ModelInfo
+from ..results import ModelInfo
 from .options import json_option
 from .output import note, print_json
 

@@ -6,21 +6,42 @@ Knows files and an encoder; needs no library.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..encoders import Encoder
 from ..errors import SourceError
 from ..indexing.pipeline import Reader, Ready, read_ahead
-from ..records import Caption, Evaluation, Found, Problem, Reason, Step, Vectors, silent
+from ..records import Caption, Found, Problem, Reason, Step, Vectors, silent
+from ..results import Evaluation
 from ..sources.captions import read_captions
 from .recall import best_ranks, metrics
 
 BLOCK = 1000  # queries compared at a time
 
 
-def evaluate(
+@dataclass(frozen=True)
+class Pairs:
+    """A caption file with its pictures, encoded."""
+
+    pictures: list[Path]
+    images: Vectors  # (pictures, dimensions)
+    captions: list[str]
+    texts: Vectors  # (captions, dimensions)
+    owner: npt.NDArray[np.int64]  # (captions,) the row of each caption's picture
+    problems: tuple[Problem, ...]
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Which picture is whose, (captions, pictures)."""
+        found: npt.NDArray[np.bool_] = self.owner[:, None] == np.arange(len(self.pictures))[None]
+        return found
+
+
+def encode(
     encoder: Encoder,
     table: Path,
     images: Path,
@@ -28,8 +49,8 @@ def evaluate(
     batch_size: int = 32,
     threads: int = 4,
     progress: Callable[[Step], None] = silent,
-) -> Evaluation:
-    """Recall and MRR in both directions on all pictures of `table` that can be read.
+) -> Pairs:
+    """Every picture of `table` that can be read, and its captions.
 
     Raises:
         SourceError: the file cannot be read, or no caption has a picture that can.
@@ -48,16 +69,18 @@ def evaluate(
         raise SourceError(f"none of the {len(texts)} pictures that {table} names can be read in {images}")
     spoken = [text for path in pictures for text in texts[path]]
     owner = np.repeat(np.arange(len(pictures)), [len(texts[path]) for path in pictures])
-    said = _texts(encoder, spoken, progress)
-    to_image = _ranks(said, rows, owner[:, None] == np.arange(len(pictures))[None])
-    to_text = _ranks(rows, said, np.arange(len(pictures))[:, None] == owner[None])
+    return Pairs(pictures, rows, spoken, _texts(encoder, spoken, progress), owner, (*problems, *bad))
+
+
+def evaluate(encoder: Encoder, pairs: Pairs) -> Evaluation:
+    """Recall and MRR in both directions."""
     return Evaluation(
-        text_to_image=metrics(to_image),
-        image_to_text=metrics(to_text),
-        images=len(pictures),
-        captions=len(spoken),
+        text_to_image=metrics(_ranks(pairs.texts, pairs.images, pairs.right)),
+        image_to_text=metrics(_ranks(pairs.images, pairs.texts, pairs.right.T)),
+        images=len(pairs.pictures),
+        captions=len(pairs.captions),
         model=encoder.space.model,
-        problems=(*problems, *bad),
+        problems=pairs.problems,
     )
 
 

@@ -116,18 +116,16 @@ class _Task:
 
     def _scores(self, hope: float) -> Floats:
         """The joint score of each hit; the unchecked get the mean verdict and `hope` times its spread."""
-        cosine = np.array([hit.score for hit in self.hits])
         opinions = self._opinions()
         said = opinions[~np.isnan(opinions)]
         mean = float(said.mean()) if len(said) else 0.0
         spread = math.sqrt((len(said) * float(said.var() if len(said) else 0) + 4 * USUAL**2) / (len(said) + 4))
         filled = np.where(np.isnan(opinions), mean + hope * spread, opinions)
-        scores: Floats = (cosine - cosine.mean()) / max(float(cosine.std()), 1e-6) + self.reranker.weight * filled
-        return scores
+        return fused(np.array([hit.score for hit in self.hits]), filled, self.reranker.weight)
 
     def _opinions(self) -> Floats:
         """Log-odds times mass, NaN where nothing is known."""
-        return np.array([_opinion(self.known.get(hit.content)) for hit in self.hits])
+        return np.array([opinion(self.known.get(hit.content)) for hit in self.hits])
 
     def _ask(self, batch: Sequence[Hit]) -> dict[int, Judgement]:
         model = self.reranker.model
@@ -185,7 +183,15 @@ class _Task:
         return [int(i) for i in np.argsort(-self._scores(0.0), kind="stable")]
 
 
-def _opinion(verdict: Judgement | None) -> float:
+def fused(cosines: Floats, opinions: Floats, weight: float) -> Floats:
+    """The joint score of each query's candidates, (..., candidates); see `Reranker`."""
+    spread = np.maximum(cosines.std(axis=-1, keepdims=True), 1e-6)
+    scores: Floats = (cosines - cosines.mean(axis=-1, keepdims=True)) / spread + weight * opinions
+    return scores
+
+
+def opinion(verdict: Judgement | None) -> float:
+    """Log-odds times mass; NaN where nothing is known."""
     if verdict is None:
         return math.nan
     yes = min(max(verdict.yes, 1e-6), 1 - 1e-6)
