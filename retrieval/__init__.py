@@ -32,8 +32,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .library import Library
-    from .models import evaluate_model
-    from .records import Answer, Hit, Item, Problem, Report, Status
+    from .models import evaluate_model, evaluate_rerank
+    from .records import Answer, Budget, Hit, Item, Problem, Report, Status
 
 __version__ = "0.1.0"
 
@@ -56,13 +56,14 @@ _HOMES = {
         "UsageError",
     ),
     ".library": ("Library",),
-    ".models": ("evaluate_model",),
-    ".records": ("Answer", "Hit", "Item", "Problem", "Report", "Status"),
+    ".models": ("evaluate_model", "evaluate_rerank"),
+    ".records": ("Answer", "Budget", "Hit", "Item", "Problem", "Report", "Status"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Answer",
+    "Budget",
     "Hit",
     "Item",
     "Library",
@@ -85,6 +86,7 @@ __all__ = [
     "UsageError",
     "check",
     "evaluate_model",
+    "evaluate_rerank",
 ]
 
 

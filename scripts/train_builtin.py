@@ -39,7 +39,7 @@ DATA = (
         help="Where caches, checkpoints and the log go; the captioner reuses the encoder's caches.",
     ),
     click.option("--out", type=ANYWHERE, required=True, help="Where the finished model is written."),
-    click.option("--image-size", default=256, show_default=True, help="Side in pixels that the finished model reads."),
+    click.option("--image-size", default=288, show_default=True, help="Side in pixels that the finished model reads."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
     click.option("--seed", default=0, show_default=True),
 )  # fmt: skip
@@ -53,7 +53,7 @@ ENCODER = (
     ),
     click.option("--epochs", default=10, show_default=True, help="Epochs with the upper half of the backbone."),
     click.option(
-        "--text-epochs", default=4, show_default=True,
+        "--text-epochs", default=5, show_default=True,
         help="Epochs of the text side in large batches, at the end.",
     ),
     click.option("--batch", default=256, show_default=True, help="Pictures a batch of the second stage."),

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval import Settings, SourceError, evaluate_model
+from retrieval import Settings, SourceError, evaluate_model, evaluate_rerank
 from retrieval.evaluate.recall import best_ranks, metrics
-from retrieval.models import evaluate_rerank
 
 from .conftest import COLOURS, Paint
 

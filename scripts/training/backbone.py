@@ -15,15 +15,15 @@ import timm
 import torch
 from torch import Tensor, nn
 
-CUT = 4  # blocks[:CUT] stay frozen and are cached; blocks[CUT:] and conv_head are fine-tuned
+CUT = 5  # blocks[:CUT] stay frozen and are cached; blocks[CUT:] and conv_head are fine-tuned
 
 
 @dataclass(frozen=True)
 class Backbone:
     """The frozen lower half, the trainable upper half and the ImageNet classifier of one network."""
 
-    lower: nn.Sequential  # (n, 3, 224, 224) -> (n, 64, 14, 14), without normalisations
-    upper: nn.Sequential  # (n, 64, 14, 14) -> (n, 1280, 7, 7), without normalisations
+    lower: nn.Sequential  # (n, 3, 224, 224) -> (n, 96, 14, 14), without normalisations
+    upper: nn.Sequential  # (n, 96, 14, 14) -> (n, 1280, 7, 7), without normalisations
     classifier_weight: Tensor  # (1000, 1280)
     classifier_bias: Tensor  # (1000,)
     trunk: nn.Module  # timm's whole network, as it is exported

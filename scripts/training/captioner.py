@@ -97,7 +97,7 @@ def encoder_of(folder: Path) -> tuple[Any, SimpleTokenizer]:
 
 
 class Eye(nn.Module):
-    """(n, 64, 14, 14) activations of the lower half, or (n, 3, size, size) pixels -> (n, 17, 1280) raw tokens."""
+    """(n, 96, 14, 14) activations of the lower half, or (n, 3, size, size) pixels -> (n, 17, 1280) raw tokens."""
 
     def __init__(self, lower: nn.Module | None, upper: nn.Module, grid: int) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 PIECE = 8  # pictures that go through a network together: what is in flight stays in a CPU's cache
-SIZE, SHAPE = 224, (64, 14, 14)  # what the trainable half of the backbone reads, of pictures of that size
+SIZE, SHAPE = 224, (96, 14, 14)  # what the trainable half of the backbone reads, of pictures of that size
 
 
 @dataclass(frozen=True)

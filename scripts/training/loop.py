@@ -32,7 +32,7 @@ from .tokens import drop_words, trim, with_unknown_words
 class Part:
     """One data set: what the frozen network says of its pictures, and token rows with their owners.
 
-    The views of a picture are (64, 14, 14) activations, or (1280,) pooled features for stages that leave the
+    The views of a picture are (96, 14, 14) activations, or (1280,) pooled features for stages that leave the
     backbone alone.
     """
 

@@ -82,7 +82,7 @@ class DualEncoder(nn.Module):
         nn.init.normal_(self.clip.token_embedding.weight, std=0.02)
 
     def image_features(self, activations: Tensor) -> Tensor:
-        """(n, 64, 14, 14) -> (n, 1280): what the trainable half makes of the cached activations."""
+        """(n, 96, 14, 14) -> (n, 1280): what the trainable half makes of the cached activations."""
         pieces = torch.split(activations.contiguous(memory_format=torch.channels_last), PIECE)
         return torch.cat([self.upper(piece).mean((2, 3)) for piece in pieces])
 
