@@ -53,7 +53,7 @@ ENCODER = (
     ),
     click.option("--epochs", default=10, show_default=True, help="Epochs with the upper half of the backbone."),
     click.option(
-        "--text-epochs", default=5, show_default=True,
+        "--text-epochs", default=3, show_default=True,
         help="Epochs of the text side in large batches, at the end.",
     ),
     click.option("--batch", default=256, show_default=True, help="Pictures a batch of the second stage."),
