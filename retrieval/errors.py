@@ -9,7 +9,8 @@ RetrievalError                      exit code of the command line
 │   ├── LibraryLocked                  another process writes
 │   └── LibraryReadOnly
 ├── ModelError                      4  the model cannot be had or does not fit
-│   └── ModelUnavailable               it must be downloaded and cannot be
+│   ├── ModelUnavailable               it must be downloaded, or served, and is not
+│   └── ModelRefused                   its server will not do what was asked
 ├── SourceError                     5  an input that was named cannot be read at all
 │   └── PictureError                   one picture, with its reason
 └── StorageFull                     6  the disk has no room
@@ -63,7 +64,11 @@ class ModelError(RetrievalError):
 
 
 class ModelUnavailable(ModelError):
-    """The model is not on this machine and cannot be fetched now."""
+    """The model is not on this machine and cannot be fetched now, or its server does not answer."""
+
+
+class ModelRefused(ModelError):
+    """A server will not do what was asked of its model, and would not the next time."""
 
 
 class SourceError(RetrievalError):

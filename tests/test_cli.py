@@ -80,10 +80,10 @@ def test_a_strange_name_survives_to_the_pipe(run: Run, photos: Path) -> None:
 
 def test_json_has_the_documented_shape(filled: Run) -> None:
     found = as_json(filled("search", "red", "-k", 1, "--json"))
-    assert set(found) == {"query", "hits", "searched", "model", "seconds", "notes"}
+    assert set(found) == {"query", "hits", "searched", "model", "seconds", "notes", "generated"}
     hits = found["hits"]
     assert isinstance(hits, list)
-    assert set(hits[0]) == {"rank", "score", "kind", "content", "path", "copies", "text", "item"}
+    assert set(hits[0]) == {"rank", "score", "kind", "content", "path", "copies", "text", "item", "verdict"}
 
 
 def test_search_by_picture_and_by_item(filled: Run, photos: Path) -> None:

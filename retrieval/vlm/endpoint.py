@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from ..errors import ModelError, ModelUnavailable, UsageError
+from ..errors import ModelError, ModelRefused, ModelUnavailable, UsageError
 from ..records import Box, Judgement
 from . import Ability, boxes
 from .boxes import Reading
@@ -150,7 +150,7 @@ class Endpoint:
         asks = probabilities and NO_LOGPROBS not in self.notes
         try:
             return self._reply(self._post(body | ({"logprobs": True, "top_logprobs": TOP} if asks else {})))
-        except _Refused:
+        except ModelRefused:
             if not asks:
                 raise
             self.notes.append(NO_LOGPROBS)
@@ -197,7 +197,7 @@ class Endpoint:
                 return self._json(answer)
             said = f"{answer.status_code} {_reason(answer)}"
             if answer.status_code not in PASSING:
-                raise _Refused(f"{self.url} refuses {self.model}: {said}")
+                raise ModelRefused(f"{self.url} refuses {self.model}: {said}")
             self._wait_as_told(answer)
         raise ModelUnavailable(f"{self.url} failed {self.tries} times: {said}")
 
@@ -229,10 +229,6 @@ class Endpoint:
             return Reply(str(text), tuple((str(entry["token"]), float(entry["logprob"])) for entry in first))
         except (KeyError, IndexError, TypeError, ValueError) as exc:
             raise ModelError(f"{self.url} answers, but not as a chat completion: {str(found)[:120]}") from exc
-
-
-class _Refused(ModelError):
-    """The server will not do what was asked, and would not the next time."""
 
 
 def _reason(answer: httpx.Response) -> str:
