@@ -28,7 +28,7 @@ DATA = (
     ),
     click.option(
         "--choose", type=(FILE, FOLDER), multiple=True, required=True,
-        help="The same, held back: to choose and to measure. Never trained on.",
+        help="The same, held back: the first chooses the epoch, all are measured. Never trained on.",
     ),
     click.option(
         "--repeat", type=int, multiple=True,
