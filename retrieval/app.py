@@ -72,7 +72,7 @@ def picture(path: Path, settings: Settings) -> Image:
     """
     from . import pictures
 
-    return pictures.decode(pictures.read(path)[0], path.name, 0, settings.max_megapixels).image
+    return pictures.load(path, max_megapixels=settings.max_megapixels).image
 
 
 def vector_engine() -> type[VectorIndex]:

@@ -154,8 +154,7 @@ class Library:
         Raises:
             UsageError: the settings name no model; LibraryLocked: another process writes.
         """
-        inside = None if places is None else [Path(place).absolute() for place in places]
-        return self.describer(progress).run(inside, missing=missing)
+        return self.describer(progress).run(_absolute(places), missing=missing)
 
     def set_caption(self, path: str | Path, text: str) -> None:
         """Keep a human's caption of a picture, in place of what models said of it.
@@ -183,7 +182,7 @@ class Library:
                 removed = 0
                 for path in (Path(each).absolute() for each in paths):
                     below, troubled = catalog.below(path), catalog.problems_below(path)
-                    roots = [root for root in catalog.roots() if path in (root, *root.parents)]
+                    roots = [root for root in catalog.roots() if root.is_relative_to(path)]
                     words = catalog.drop_captions(("file",), path)
                     if not (below or troubled or roots or words):
                         raise UsageError(f"the library has nothing at {path}; nothing was removed")
@@ -273,7 +272,7 @@ class Library:
         """
         from .search.classify import Classifier
 
-        inside = None if places is None else [Path(place).absolute() for place in places]
+        inside = _absolute(places)
         classifier = Classifier(self.holdings, self.settings.max_megapixels, progress)
         if judge:
             return classifier.by_model(self.vlm(), labels, inside)
@@ -358,6 +357,10 @@ class Library:
                 "run `retrieval index` on its folders to encode them anew"
             )
         return found
+
+
+def _absolute(places: Sequence[str | Path] | None) -> list[Path] | None:
+    return None if places is None else [Path(place).absolute() for place in places]
 
 
 def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:

@@ -59,6 +59,10 @@ ENCODER = (
     click.option("--batch", default=256, show_default=True, help="Pictures a batch of the second stage."),
     click.option("--layers", default=1, show_default=True, help="Layers of the text transformer."),
     click.option("--merges", default=5000, show_default=True, help="Byte-pair merges of the vocabulary."),
+    click.option(
+        "--start", type=FOLDER,
+        help="A finished encoder to go on from: only the last stage, on these captions, is trained.",
+    ),
     click.option("--drawn", default=1400, show_default=True, help="Pictures of pages, charts and patterns to add."),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ import pytest
 import timm
 import torch
 from open_clip.tokenizer import SimpleTokenizer
-from training import backbone, captions, drawn, questions, tokens
+from training import backbone, captions, drawn, model, questions, tokens
 
 WORDS = ["quick", "brown", "fox", "jumps"]
 
@@ -44,6 +44,33 @@ def test_without_norms_answers_the_same_and_is_written_back_whole() -> None:
     backbone.write_back(upper, trunk)
     with torch.inference_mode():
         assert torch.allclose(upper(lower(pixels)), trunk.forward_features(pixels), atol=1e-3)
+
+
+def test_a_finished_encoder_is_where_another_training_starts(tmp_path: Path) -> None:
+    config = model.configuration(vocabulary=80, layers=1, image_size=64)
+    pixels, words = torch.randn(2, 3, 64, 64), torch.tensor([[78, 5, 6, 79, 0], [78, 7, 79, 0, 0]])
+
+    def fresh(seed: int) -> tuple[torch.nn.Module, model.DualEncoder]:
+        torch.manual_seed(seed)
+        trunk: Any = timm.create_model("mobilenetv2_100", pretrained=False, num_classes=0).eval()
+        for module in trunk.modules():  # as `backbone.load` leaves them: only a bias
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_var = torch.full_like(module.weight.data, 1 - module.eps)
+        lower, upper = (backbone.without_norms(half(trunk)) for half in (backbone.lower_half, backbone.upper_half))
+        halves = backbone.Backbone(lower, upper, torch.empty(0), torch.empty(0), trunk)
+        return lower, model.DualEncoder(config, halves, dropout=(0.0, 0.0)).eval()
+
+    (lower, first), (_, second) = fresh(1), fresh(2)
+    model.export(first, config, tmp_path)
+    with torch.inference_mode():
+        seen = lower(pixels)
+        wanted = first.image_embedding(first.image_features(seen)), first.text_embedding(words)
+        before = second.image_embedding(second.image_features(seen)), second.text_embedding(words)
+        model.restore(second, tmp_path)
+        after = second.image_embedding(second.image_features(seen)), second.text_embedding(words)
+    for want, old, new in zip(wanted, before, after, strict=True):
+        assert not torch.allclose(want, old, atol=1e-2)
+        assert torch.allclose(want, new, atol=1e-2)  # it was kept in float16
 
 
 def test_a_paraphrase_gives_the_first_person_an_occupation() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from .. import models
 from ..results import ModelInfo
 from .options import json_option
-from .output import note, print_json
+from .output import note, print_json, print_rows
 
 
 @click.group(name="models", invoke_without_command=True)
@@ -41,18 +39,7 @@ def pull(name: str) -> None:
 
 def _show(rows: list[ModelInfo]) -> None:
     columns = ("model", "params", "dim", "px", "languages", "licence", "download", "here", "note")
-    lines = [_line(row) for row in rows]
-    if not sys.stdout.isatty():
-        for line in (columns, *lines):
-            click.echo("\t".join(line))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for line in lines:
-        table.add_row(*line)
-    Console().print(table)
+    print_rows(columns, [_line(row) for row in rows])
 
 
 def _line(row: ModelInfo) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -91,6 +92,21 @@ def _table(answer: Answer) -> None:
         path = _nearby(hit.path) + more if hit.path else ""
         columns = (hit.text, path) if texts else (path, hit.text[:120])
         table.add_row(str(hit.rank), f"{hit.score:.3f}", *(Text(column) for column in columns))
+    Console().print(table)
+
+
+def print_rows(columns: Sequence[str], lines: Sequence[Sequence[str]], shown: int | None = None) -> None:
+    """Rows as a table of the first `shown` columns on a terminal, all of them tab-separated elsewhere."""
+    if not sys.stdout.isatty():
+        for line in (columns, *lines):
+            click.echo("\t".join(line))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns[:shown], box=None, pad_edge=False, header_style="bold")
+    for line in lines:
+        table.add_row(*line[:shown])
     Console().print(table)
 
 

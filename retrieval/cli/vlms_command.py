@@ -9,7 +9,7 @@ import click
 from .. import models
 from ..results import VlmInfo
 from .options import json_option
-from .output import note, print_json
+from .output import note, print_json, print_rows
 
 
 @click.group(name="vlms", invoke_without_command=True)
@@ -42,19 +42,9 @@ def pull(name: str) -> None:
 
 def _show(rows: list[VlmInfo]) -> None:
     columns = ("family", "route", "billions", "px", "can", "licence", "commercial", "here", "repositories", "note")
-    lines = [_line(row) for row in rows]
-    if not sys.stdout.isatty():
-        for line in (columns, *lines):
-            click.echo("\t".join(line))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns[:-2], box=None, pad_edge=False, header_style="bold")
-    for line in lines:
-        table.add_row(*line[:-2])
-    Console().print(table)
-    note("the names of their repositories: `retrieval vlms --json`")
+    print_rows(columns, [_line(row) for row in rows], shown=-2)
+    if sys.stdout.isatty():
+        note("the names of their repositories: `retrieval vlms --json`")
 
 
 def _line(row: VlmInfo) -> tuple[str, ...]:

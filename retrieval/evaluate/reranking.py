@@ -16,8 +16,8 @@ import numpy.typing as npt
 from .. import pictures
 from ..records import Judgement, Step, silent
 from ..results import Gain, Reranking
-from ..search.rerank import SEEN, fused, opinion
-from ..vlm import Onlooker, VisionLanguageModel
+from ..search.rerank import fused, opinion
+from ..vlm import SEEN, Onlooker, VisionLanguageModel
 from .pairs import Pairs
 from .recall import AT, best_ranks, metrics
 
@@ -88,7 +88,7 @@ def _judging(pairs: Pairs, model: VisionLanguageModel) -> Callable[[str, Sequenc
 
 
 def _open(path: Path) -> Image:
-    return pictures.decode(pictures.read(path)[0], path.name, SEEN).image
+    return pictures.load(path, SEEN).image
 
 
 def _ranks(pairs: Pairs, top: Ranks, scores: Floats, said: Floats, weight: float, before: Ranks) -> Ranks:

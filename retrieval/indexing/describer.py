@@ -16,11 +16,10 @@ from ..errors import PictureError
 from ..holdings import Holdings
 from ..records import Described, Picture, Problem, Step, silent
 from ..store.said import Said
-from ..vlm import VisionLanguageModel
+from ..vlm import SEEN, VisionLanguageModel
 from . import texts
 
 BATCH = 8  # captions that a kill can lose
-SEEN = 512  # half the pixels of a picture's shorter side that the model is shown, at least
 PROMPT = "caption"  # what was asked, as it is kept beside the words
 
 
@@ -62,22 +61,18 @@ class Describer:
         """Contents to caption, each with a file that holds it; and how many of the places need none."""
         with self.holdings.reading() as catalog:
             open_ones = Said(catalog.connection).without_caption(self.model.name, of_any_source=missing)
-            files = catalog.items_holding(open_ones)
-            everything = {item.content for item in catalog.items() if _inside(item.path, places)}
-        todo = []
-        for content in open_ones:
-            path = next((item.path for item in files.get(content, []) if _inside(item.path, places)), None)
-            if path is not None:
-                todo.append((content, path))
-        return todo, len(everything) - len(todo)
+            first: dict[int, Path] = {}
+            for item in catalog.items_within(places):
+                first.setdefault(item.content, item.path)
+        todo = [(content, first[content]) for content in open_ones if content in first]
+        return todo, len(first) - len(todo)
 
     def _batch(self, todo: Sequence[tuple[int, Path]], found: Described) -> Described:
         opened: list[tuple[int, Picture]] = []
         problems = list(found.problems)
         for content, path in todo:
             try:
-                picture = pictures.decode(pictures.read(path)[0], path.name, SEEN, self.max_megapixels)
-                opened.append((content, picture))
+                opened.append((content, pictures.load(path, SEEN, self.max_megapixels)))
             except PictureError as exc:
                 problems.append(Problem(path, exc.reason, str(exc)))
         captions = self.model.caption([picture.image for _, picture in opened]) if opened else []
@@ -87,10 +82,6 @@ class Describer:
                 said.put_caption(content, texts.add(catalog, [caption])[0], self.model.name, PROMPT)
         texts.embed(self.holdings, self.encoder, silent)
         return replace(found, captioned=found.captioned + len(captions), problems=tuple(problems))
-
-
-def _inside(path: Path, places: Sequence[Path] | None) -> bool:
-    return places is None or any(place == path or place in path.parents for place in places)
 
 
 def write_caption(holdings: Holdings, encoder: Encoder, picture: int, text: str) -> None:

@@ -76,9 +76,9 @@ def _gone(
     gone: list[Path] = []
     empty: list[Problem] = []
     for root in {folder.absolute() for folder in roots}:
-        below = [path for path in known if path == root or root in path.parents]
+        below = [path for path in known if path.is_relative_to(root)]
         missing = [path for path in below if path not in found and not hidden & {path, *path.parents}]
-        if missing and not any(path == root or root in path.parents for path in found):
+        if missing and not any(path.is_relative_to(root) for path in found):
             message = f"no picture is left where {len(missing)} were; if that is meant, use `retrieval remove {root}`"
             empty.append(Problem(root, Reason.VANISHED, message))
         else:

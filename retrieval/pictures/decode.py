@@ -67,6 +67,15 @@ def decode(data: bytes, name: str = "", least: int = 0, max_megapixels: float = 
         raise PictureError(Reason.TRUNCATED if truncated else Reason.UNREADABLE, f"broken picture: {exc}") from exc
 
 
+def load(path: Path, least: int = 0, max_megapixels: float = 250.0) -> Picture:
+    """Read and decode one file; see `decode`.
+
+    Raises:
+        PictureError: with the reason as its `reason`.
+    """
+    return decode(read(path)[0], path.name, least, max_megapixels)
+
+
 def facts(data: bytes) -> Facts:
     """What the bytes of a picture say of it, without decoding its pixels; nothing where they say nothing."""
     _register_heif()

@@ -16,12 +16,11 @@ from ..encoders import Encoder
 from ..errors import PictureError, UsageError
 from ..holdings import Holdings
 from ..records import Item, Kind, Labelled, Step, Vectors, silent
-from ..vlm import VisionLanguageModel
+from ..vlm import SEEN, VisionLanguageModel, judging
 
 # A label's embedding is the mean over several sentences (Radford et al. 2021, "Learning Transferable Visual Models",
 # section 3.1.4): single words are read unlike the captions that encoders are trained on.
 TEMPLATES = ("{}", "a {}", "a photo of a {}.", "a photo of the {}.", "a picture of a {}.", "a close-up of a {}.")
-SEEN = 512  # half the pixels of a picture's shorter side that a vision-language model is shown, at least
 BATCH = 16
 
 
@@ -56,12 +55,12 @@ class Classifier:
             shown = []
             for item in items[start : start + BATCH]:
                 try:
-                    data = pictures.read(item.path)[0]
-                    shown.append((item, pictures.decode(data, item.path.name, SEEN, self.max_megapixels).image))
+                    shown.append((item, pictures.load(item.path, SEEN, self.max_megapixels).image))
                 except PictureError as exc:
                     notes.append(f"{item.path} left out: {exc}")
             images = [image for _, image in shown]
-            verdicts = [model.judge(label, images) for label in labels] if images else []
+            judge = judging(model, images)
+            verdicts = [judge(label) for label in labels] if images else []
             found += [
                 _labelled(item, labels, [each[row].yes for each in verdicts]) for row, (item, _) in enumerate(shown)
             ]
@@ -72,11 +71,7 @@ class Classifier:
         if len(set(labels)) < 2 or not all(label.strip() for label in labels):
             raise UsageError("give at least two different labels: --labels dog,cat,bird")
         with self.holdings.reading() as catalog:
-            items = [
-                item
-                for item in catalog.items()
-                if places is None or any(place == item.path or place in item.path.parents for place in places)
-            ]
+            items = catalog.items_within(places)
         if not items:
             raise UsageError("the library has no picture there; index it first with `retrieval index`")
         return items

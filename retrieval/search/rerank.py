@@ -20,7 +20,7 @@ from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalErro
 from ..holdings import Holdings
 from ..records import Answer, Budget, Hit, Judgement, Look, Step, silent
 from ..store.said import Said
-from ..vlm import Onlooker, VisionLanguageModel
+from ..vlm import SEEN, Onlooker, VisionLanguageModel
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,7 +31,6 @@ SAME = 0.02  # verdicts that spread less (standard deviation of their log-odds) 
 SURE = 6.0  # log-odds beyond which a verdict weighs no more
 USUAL = 2.0  # standard deviation of log-odds to begin with; it weighs as much as four verdicts
 HOPE = 1.5  # standard deviations by which an unchecked picture may yet surprise
-SEEN = 512  # half the pixels of a picture's shorter side that the model is shown, at least
 
 Floats = npt.NDArray[np.float64]
 
@@ -152,8 +151,7 @@ class _Task:
         for hit in batch:
             try:
                 assert hit.path is not None  # these are hits of pictures
-                data, _ = pictures.read(hit.path)
-                found = pictures.decode(data, hit.path.name, SEEN, self.reranker.max_megapixels)
+                found = pictures.load(hit.path, SEEN, self.reranker.max_megapixels)
                 shown.append((hit.content, found.image))
             except PictureError as exc:
                 self.lost.add(hit.content)

@@ -23,6 +23,7 @@ from .schema import captions, changes, contents, embeddings, items, problems, ro
 
 T = TypeVar("T")
 OWN_WORDS = ("metadata", "sidecar")  # captions whose origin is the picture file itself
+GENERATED, EDITED = "generated", "edited"  # captions by a model, and by hand
 MANY = 5000  # values in one IN list
 
 
@@ -153,7 +154,7 @@ class Catalog:
     def remove_items(self, paths: Iterable[Path]) -> int:
         """Remove files with the words that came with them; how many files there were."""
         removed = 0
-        for some in _chunks(paths):
+        for some in chunks(paths):
             own = and_(captions.c.source.in_(OWN_WORDS), captions.c.origin.in_(some))
             self.connection.execute(delete(captions).where(own))
             removed += self.connection.execute(delete(items).where(items.c.path.in_(some))).rowcount
@@ -161,8 +162,7 @@ class Catalog:
 
     def below(self, folder: Path) -> list[Path]:
         """The files of the library that are `folder` or lie in it."""
-        rows = self.connection.execute(select(items.c.path)).scalars()
-        return [path for path in rows if path == folder or folder in path.parents]
+        return [path for path in self.connection.execute(select(items.c.path)).scalars() if path.is_relative_to(folder)]
 
     def drop_orphans(self) -> None:
         """Remove contents that nothing points to, telling the vector files."""
@@ -183,7 +183,7 @@ class Catalog:
         ]
         if rows:
             self.connection.execute(insert(changes), rows)
-        for some in _chunks(ids):
+        for some in chunks(ids):
             self.connection.execute(delete(contents).where(contents.c.id.in_(some)))
 
     def items(self, ids: Iterable[int] | None = None) -> Iterator[Item]:
@@ -193,6 +193,11 @@ class Catalog:
         else:
             rows = self._each(ids, lambda some: select(items).where(items.c.id.in_(some)))
         return (_item(row) for row in rows)
+
+    def items_within(self, places: Sequence[Path] | None) -> list[Item]:
+        """The files that are one of these places or lie in one (None: all), in order of their path."""
+        every = self.items()
+        return [item for item in every if places is None or any(item.path.is_relative_to(place) for place in places)]
 
     def items_holding(self, ids: Iterable[int]) -> dict[int, list[Item]]:
         """The files that hold each of these contents, in order of their path."""
@@ -205,7 +210,7 @@ class Catalog:
     def contents_at(self, paths: Iterable[Path]) -> dict[Path, int]:
         """The picture that each of these files holds; files the library does not have are left out."""
         found: dict[Path, int] = {}
-        for some in _chunks(paths):
+        for some in chunks(paths):
             rows = self.connection.execute(select(items.c.path, items.c.content_id).where(items.c.path.in_(some)))
             found |= {row[0]: row[1] for row in rows}
         return found
@@ -228,7 +233,7 @@ class Catalog:
         found: dict[int, list[str]] = defaultdict(list)
         joined = captions.join(contents, contents.c.id == captions.c.text_id)
         chosen = select(captions.c.picture_id, contents.c.text).select_from(joined)
-        chosen = chosen.order_by(captions.c.source == "generated", captions.c.source != "edited", captions.c.id)
+        chosen = chosen.order_by(captions.c.source == GENERATED, captions.c.source != EDITED, captions.c.id)
         for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
             found[row.picture_id].append(row.text)
         return found
@@ -257,7 +262,7 @@ class Catalog:
 
     def clear_problems(self, paths: Iterable[Path]) -> None:
         """Forget problems that are solved or whose files are gone."""
-        for some in _chunks(paths):
+        for some in chunks(paths):
             self.connection.execute(delete(problems).where(problems.c.path.in_(some)))
 
     def problems(self) -> dict[Path, tuple[Problem, int, int]]:
@@ -268,7 +273,7 @@ class Catalog:
     def problems_below(self, folder: Path) -> list[Path]:
         """The problems of `folder` and of what lies in it."""
         rows = self.connection.execute(select(problems.c.path)).scalars()
-        return [path for path in rows if path == folder or folder in path.parents]
+        return [path for path in rows if path.is_relative_to(folder)]
 
     def add_roots(self, folders: Iterable[Path]) -> None:
         """Remember which folders were indexed."""
@@ -295,11 +300,12 @@ class Catalog:
         return int(self.connection.execute(query).scalar_one())
 
     def _each(self, ids: Iterable[int], query: Any) -> Iterator[Row[Any]]:
-        for some in _chunks(int(number) for number in ids):
+        for some in chunks(int(number) for number in ids):
             yield from self.connection.execute(query(some))
 
 
-def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """The values in lists that fit one statement."""
     rest = iter(values)
     while some := list(islice(rest, MANY)):
         yield some

@@ -14,11 +14,10 @@ from sqlalchemy import Connection, and_, delete, exists, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ..records import Judgement, Kind, Look
+from .catalog import EDITED, GENERATED, chunks
 from .schema import captions, contents, items, judgements, looks
 
-GENERATED, EDITED = "generated", "edited"
 NOWHERE = Path()
-MANY = 5000
 STORED = np.dtype("<f2")
 
 
@@ -68,9 +67,8 @@ class Said:
         """The verdicts that are known."""
         found: dict[int, Judgement] = {}
         same = and_(judgements.c.question == question, judgements.c.model == model)
-        for start in range(0, len(pictures), MANY):
-            some = judgements.c.content_id.in_(pictures[start : start + MANY])
-            for row in self.connection.execute(select(judgements).where(same, some)):
+        for some in chunks(pictures):
+            for row in self.connection.execute(select(judgements).where(same, judgements.c.content_id.in_(some))):
                 found[row.content_id] = Judgement(row.yes, row.mass)
         return found
 
@@ -86,18 +84,11 @@ class Said:
     def looks(self, model: str, pictures: Sequence[int]) -> dict[int, Look]:
         """What the model saw of those of the pictures that it has looked at."""
         found: dict[int, Look] = {}
-        for start in range(0, len(pictures), MANY):
-            some = looks.c.content_id.in_(pictures[start : start + MANY])
-            for row in self.connection.execute(select(looks).where(looks.c.model == model, some)):
+        for some in chunks(pictures):
+            same = and_(looks.c.model == model, looks.c.content_id.in_(some))
+            for row in self.connection.execute(select(looks).where(same)):
                 found[row.content_id] = np.frombuffer(row.look, STORED).reshape(row.tokens, -1).astype(np.float16)
         return found
-
-    def forget(self, model: str) -> int:
-        """Forget every verdict, look and caption of a model; how many captions it was."""
-        for table in (judgements, looks):
-            self.connection.execute(delete(table).where(table.c.model == model))
-        own = and_(captions.c.source == GENERATED, captions.c.model == model)
-        return self.connection.execute(delete(captions).where(own)).rowcount
 
 
 def _now() -> str:

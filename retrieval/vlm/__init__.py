@@ -6,7 +6,7 @@ transformers has is one row in `families.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from ..records import Box, Judgement, Look
     from .messages import Message
+
+
+SEEN = 512  # half the pixels of a picture's shorter side that a model is shown, at least
 
 
 class Ability(StrEnum):
@@ -74,3 +77,11 @@ class VisionLanguageModel(Protocol):
     def ground(self, image: Image, phrase: str) -> list[Box]:
         """Where the picture shows what the phrase says; empty when nowhere."""
         ...
+
+
+def judging(model: VisionLanguageModel, images: Sequence[Image]) -> Callable[[str], list[Judgement]]:
+    """How any number of queries are judged on the same pictures: a model that can keep its look looks once."""
+    if isinstance(model, Onlooker):
+        onlooker, looks = model, model.look(images)
+        return lambda query: onlooker.judge_looks(query, looks)
+    return lambda query: model.judge(query, images)

@@ -22,7 +22,7 @@ from ..records import Box, Judgement
 from . import Ability, boxes
 from .boxes import Reading
 from .families import ANY, Family, named
-from .messages import ImagePart, Message, TextPart, frames_as_images, user
+from .messages import ImagePart, Message, TextPart
 from .names import VlmName
 
 if TYPE_CHECKING:
@@ -87,23 +87,23 @@ class Endpoint:
 
     def caption(self, images: Sequence[Image]) -> list[str]:
         """See `VisionLanguageModel.caption`."""
-        return self._each(images, lambda image: " ".join(self._said([user(image, self.family.caption)], 60).split()))
+        asked = self.family.asked
+        return self._each(images, lambda image: " ".join(self._said([asked(self.family.caption, [image])], 60).split()))
 
     def answer(self, images: Sequence[Image], question: str) -> str:
         """See `VisionLanguageModel.answer`."""
-        return self._said([user(*images, self.family.answer.format(question=question))], 256)
+        return self._said([self.family.asked(self.family.answer, images, question=question)], 256)
 
     def judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
         """See `VisionLanguageModel.judge`."""
-        question = self.family.judge.format(query=query)
-        return self._each(images, lambda image: self._verdict(user(image, question)))
+        return self._each(images, lambda image: self._verdict(self.family.judging(image, query)))
 
     def ground(self, image: Image, phrase: str) -> list[Box]:
         """See `VisionLanguageModel.ground`."""
         if self.family.boxes is None:
             raise UsageError(f"{self.name} ({self.family.name}) cannot point at things")
         sent = _shrunk(image, GRID if self.family.boxes is boxes.json_pixels else 1)
-        text = self._said([user(sent, self.family.ground.format(phrase=phrase))], 512, keep=True)
+        text = self._said([self.family.asked(self.family.ground, [sent], phrase=phrase)], 512, keep=True)
         return self.family.boxes(Reading(text, phrase, image.size, sent.size))
 
     def _each(self, images: Sequence[Image], ask: Callable[[Image], Any]) -> list[Any]:
@@ -112,14 +112,14 @@ class Endpoint:
 
     # --- verdicts ------------------------------------------------------------------------------------------
 
-    def _verdict(self, message: Message) -> Judgement:
-        reply = self._ask([message], 1 if NO_LOGPROBS not in self.notes else 8, probabilities=True)
+    def _verdict(self, messages: Sequence[Message]) -> Judgement:
+        reply = self._ask(messages, 1 if NO_LOGPROBS not in self.notes else 8, probabilities=True)
         yes, no = (self._share(reply.first, words) for words in self.family.words)
         if reply.first:
             return Judgement(yes / (yes + no), min(1.0, yes + no)) if yes + no else Judgement(0.5, 0.0)
         if NO_LOGPROBS not in self.notes:
             self.notes.append(NO_LOGPROBS)
-            reply = self._ask([message], 8)
+            reply = self._ask(messages, 8)
         said = "".join(c for c in reply.text.lower().lstrip()[:12] if c.isalpha() or c.isspace()).split()
         yes, no = (float(bool(said) and said[0] in words) for words in self.family.words)
         return Judgement(yes if yes + no else 0.5, yes + no)
@@ -162,12 +162,9 @@ class Endpoint:
         Raises:
             UsageError: more pictures than the family takes.
         """
-        messages = [frames_as_images(message) for message in messages]
-        count = sum(len(message.images) for message in messages)
-        if count > self.family.images:
-            raise UsageError(f"{self.family.name} takes at most {self.family.images} pictures at a time, got {count}")
+        fitting = self.family.fitting(messages, video=False)
         return [
-            {"role": m.role, "content": [_part(p) for p in m.parts] if m.role == "user" else m.text} for m in messages
+            {"role": m.role, "content": [_part(p) for p in m.parts] if m.role == "user" else m.text} for m in fitting
         ]
 
     def _post(self, body: dict[str, Any]) -> Any:

@@ -9,14 +9,19 @@ are the user's words. An empty prompt: the family cannot do it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from ..errors import ModelError
+from ..errors import ModelError, UsageError
 from ..records import Box
 from . import Ability, boxes
 from .boxes import Reading
+from .messages import Message, TextPart, frames_as_images, user
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class Scorer(Enum):
@@ -72,6 +77,29 @@ class Family:
             Ability.JUDGE: bool(self.judge),
         }
         return frozenset(ability for ability, there in can.items() if there)
+
+    def asked(self, prompt: str, images: Sequence[Image], **words: str) -> Message:
+        """A user's message from one of the prompts: the pictures where it says `{image}`, or in front."""
+        before, mark, after = prompt.partition("{image}")
+        texts = [part.format(**words) if words else part for part in ((before, after) if mark else ("", prompt))]
+        return user(*([texts[0]] if texts[0] else []), *images, *([texts[1]] if texts[1] else []))
+
+    def judging(self, image: Image, query: str) -> list[Message]:
+        """The messages that ask for a verdict."""
+        system = [Message("system", (TextPart(self.system),))] if self.system else []
+        return [*system, self.asked(self.judge, [image], query=query)]
+
+    def fitting(self, messages: Sequence[Message], *, video: bool) -> list[Message]:
+        """Messages that can be taken: frames as pictures where no `video` is read, never too many.
+
+        Raises:
+            UsageError: more pictures than the family takes.
+        """
+        found = [message if video else frames_as_images(message) for message in messages]
+        count = sum(len(message.images) for message in found)
+        if count > self.images:
+            raise UsageError(f"{self.name} takes at most {self.images} pictures at a time, got {count}")
+        return found
 
 
 QWEN_GROUND = 'Locate "{phrase}" in the image. Answer with JSON only: [{{"bbox_2d": [x0, y0, x1, y1], "label": "..."}}]'

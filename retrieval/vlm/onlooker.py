@@ -29,7 +29,7 @@ class KeepsLooks(Transformers):
         """See `Onlooker.look`."""
         found: list[Look] = []
         for start in range(0, len(images), self.batch):
-            asked = [[self._asked(self.family.judge, [image])] for image in images[start : start + self.batch]]
+            asked = [[self.family.asked(self.family.judge, [image])] for image in images[start : start + self.batch]]
             seen = self.model.get_image_features(self._inputs(asked)["pixel_values"], return_dict=True)
             found += [row.cpu().numpy().astype(np.float16) for row in seen.pooler_output]
         return found

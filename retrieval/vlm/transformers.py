@@ -20,7 +20,7 @@ from ..records import Box, Judgement
 from . import Ability, loading, scoring
 from .boxes import Reading
 from .families import Family, Scorer
-from .messages import ImagePart, Message, Part, TextPart, VideoPart, frames_as_images, user
+from .messages import ImagePart, Message, Part, TextPart, VideoPart
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -74,13 +74,15 @@ class Transformers:
     def caption(self, images: Sequence[Image]) -> list[str]:
         """See `VisionLanguageModel.caption`."""
         self._must(Ability.CAPTION)
-        asked = [[self._asked(self.family.caption, [image])] for image in images]
+        asked = [[self.family.asked(self.family.caption, [image])] for image in images]
         return [_one_line(text) for text in self._generate(asked, SHORT)]
 
     def answer(self, images: Sequence[Image], question: str) -> str:
         """See `VisionLanguageModel.answer`."""
         self._must(Ability.ANSWER)
-        return self._generate([[self._asked(self.family.answer, images, question=question)]], LONG)[0]
+        return self._generate([[self.family.asked(self.family.answer, images, question=self._words(question))]], LONG)[
+            0
+        ]
 
     def judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
         """See `VisionLanguageModel.judge`."""
@@ -94,7 +96,7 @@ class Transformers:
         """See `VisionLanguageModel.ground`."""
         self._must(Ability.GROUND)
         assert self.family.boxes is not None  # families that can ground have a reader
-        asked = [[self._asked(self.family.ground, [image], phrase=phrase)]]
+        asked = [[self.family.asked(self.family.ground, [image], phrase=self._words(phrase))]]
         inputs = self._inputs(asked)
         text = self._run(inputs, LONG, skip_special=not self.family.special, whole=self.family.special)[0]
         return self.family.boxes(Reading(text, phrase, image.size, self._seen(inputs, image), self.processor))
@@ -106,17 +108,9 @@ class Transformers:
 
     # --- prompts -------------------------------------------------------------------------------------------
 
-    def _asked(self, prompt: str, images: Sequence[Image], **words: str) -> Message:
-        """A user's message from a family's prompt: the pictures where it says `{image}`, or in front."""
-        if not self.family.template:
-            words = {name: self._harmless(text) for name, text in words.items()}
-        before, mark, after = prompt.partition("{image}")
-        texts = [part.format(**words) if words else part for part in ((before, after) if mark else ("", prompt))]
-        return user(*([texts[0]] if texts[0] else []), *images, *([texts[1]] if texts[1] else []))
-
     def _inputs(self, conversations: Sequence[Sequence[Message]]) -> Inputs:
         """A padded batch on the device, as the family's processor makes it."""
-        fitting = [self._fitting(messages) for messages in conversations]
+        fitting = [self.family.fitting(messages, video=self.family.video) for messages in conversations]
         made = self._from_template(fitting) if self.family.template else self._from_text(fitting)
         made.pop("labels", None)
         kind = self.model.dtype
@@ -125,18 +119,6 @@ class Transformers:
             for name, value in made.items()
             if isinstance(value, Tensor)
         }
-
-    def _fitting(self, messages: Sequence[Message]) -> list[Message]:
-        """Messages that the family can take: frames as pictures where it reads no video, never too many.
-
-        Raises:
-            UsageError: more pictures than the family takes.
-        """
-        found = [message if self.family.video else frames_as_images(message) for message in messages]
-        count = sum(len(message.images) for message in found)
-        if count > self.family.images:
-            raise UsageError(f"{self.family.name} takes at most {self.family.images} pictures at a time, got {count}")
-        return found
 
     def _from_template(self, conversations: Sequence[Sequence[Message]]) -> Inputs:
         videos = [
@@ -202,8 +184,7 @@ class Transformers:
         if family.scorer is Scorer.LIKELIHOOD:
             prior = [None] if family.blind else [_nothing(image) for image in images]
             return scoring.by_likelihood(self._likelihood(query, images), self._likelihood(query, prior))
-        system = [Message("system", (TextPart(family.system),))] if family.system else []
-        inputs = self._inputs([[*system, self._asked(family.judge, [image], query=query)] for image in images])
+        inputs = self._inputs([family.judging(image, self._words(query)) for image in images])
         if family.scorer is Scorer.HEAD:
             return [Judgement(value) for value in self.model.verdicts(inputs).tolist()]
         return scoring.by_words(self._first_logits(inputs), *self._yes_and_no)
@@ -225,7 +206,9 @@ class Transformers:
     def _likelihood(self, query: str, images: Sequence[Image | None]) -> Tensor:
         """How likely `query` is as the answer to the judging prompt, for pictures or for none at all, (n,)."""
         shown = [[image] if image is not None else [] for image in images]
-        return self._said_likelihood(query, self._inputs([[self._asked(self.family.judge, some)] for some in shown]))
+        return self._said_likelihood(
+            query, self._inputs([[self.family.asked(self.family.judge, some)] for some in shown])
+        )
 
     @torch.inference_mode()
     def _said_likelihood(self, query: str, inputs: Inputs, **seen: Any) -> Tensor:
@@ -242,6 +225,10 @@ class Transformers:
         inputs["input_ids"] = torch.cat([inputs["input_ids"], target], dim=1)
         logits = self.model(**inputs, **seen, logits_to_keep=target.shape[1] + 1).logits[:, :-1]
         return scoring.log_likelihood(logits, target)
+
+    def _words(self, text: str) -> str:
+        """The user's words as they go into a prompt: where a chat template is used, it makes them harmless itself."""
+        return text if self.family.template else self._harmless(text)
 
     def _harmless(self, text: str) -> str:
         """The user's words without the model's control tokens."""

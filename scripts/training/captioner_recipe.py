@@ -5,7 +5,6 @@ Knows files and the order; the steps know how. Reads the caches that the encoder
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,43 +15,25 @@ import numpy as np
 import torch
 from rich.progress import Progress
 
-from . import backbone, captioner, captions, features, questions, telling
-from .shared import Pair, columns, names
+from . import backbone, captioner, captions, features, questions, shared, telling
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(shared.Common):
     """What `train_builtin.py captioner` was asked for; its help says what each means."""
 
-    train: tuple[Pair, ...]
-    choose: tuple[Pair, ...]
-    repeat: tuple[int, ...]
     encoder: Path
-    work: Path
-    out: Path
     epochs: int
     batch: int
     captions: int
     layers: int
     rate: float
-    image_size: int
-    device: str
-    seed: int
-
-    @property
-    def place(self) -> torch.device:
-        """Where the training runs."""
-        wanted = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        return torch.device(wanted)
 
 
 def run(options: Options) -> None:
     """Everything, from files to files."""
-    random.seed(options.seed)
-    np.random.seed(options.seed)
-    torch.manual_seed(options.seed)
-    options.work.mkdir(parents=True, exist_ok=True)
-    with Progress(*columns()) as progress, (options.work / "captioner.jsonl").open("a", encoding="utf-8") as log:
+    options.begin()
+    with Progress(*shared.columns()) as progress, (options.work / "captioner.jsonl").open("a", encoding="utf-8") as log:
         _train(options, progress, log)
     click.echo(f"written: {options.out}")
 
@@ -60,9 +41,9 @@ def run(options: Options) -> None:
 def _train(options: Options, progress: Progress, log: TextIO) -> None:
     encoder, words = captioner.encoder_of(options.encoder)
     tokens = captioner.tokenizer(words)
-    repeats = options.repeat or (1,) * len(options.train)
-    read = {name: captions.read(*pair) for name, pair in names("train", options.train).items()}
-    held_back = {name: captions.read(*pair) for name, pair in names("dev", options.choose).items()}
+    repeats = options.repeats
+    read = {name: captions.read(*pair) for name, pair in shared.names("train", options.train).items()}
+    held_back = {name: captions.read(*pair) for name, pair in shared.names("dev", options.choose).items()}
     asked = questions.nouns([each for data in read.values() for each in data.captions])
 
     def told(name: str, data: captions.Captioned, seen: np.ndarray, *, ask: bool) -> telling.Told:
@@ -90,7 +71,7 @@ def _train(options: Options, progress: Progress, log: TextIO) -> None:
         found: dict[str, float] = {}
         for each in dev:
             found |= teller.measure(each)
-        teller.say(epoch=epoch, **found)
+        shared.say(log, epoch=epoch, **found)
         captioner.export(teller.average, tokens, options.image_size, options.out)
 
     teller.run("captions", options.epochs, options.batch, options.rate, options.captions, progress, after)

@@ -6,8 +6,6 @@ Knows batches and the schedule; does not know files but its checkpoint.
 from __future__ import annotations
 
 import copy
-import json
-import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +18,7 @@ from open_clip.tokenizer import SimpleTokenizer
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from . import losses
+from . import losses, shared
 from .captions import Captioned, paraphrased
 from .features import SHAPE
 from .knowledge import Knowledge, say
@@ -191,8 +189,7 @@ class Trainer:
                 parameter.requires_grad_(rate > 0)
             if rate:
                 decay = 0.02 if is_upper else stage.decay
-                groups.append({"params": [p for p in chosen if p.dim() > 1], "lr": rate, "weight_decay": decay})
-                groups.append({"params": [p for p in chosen if p.dim() < 2], "lr": rate, "weight_decay": 0.0})
+                groups += shared.groups(chosen, rate, decay)
         return torch.optim.AdamW(groups, betas=(0.9, 0.98))
 
     def run(self, stage: Stage, progress: Progress, after: Callable[[int, bool], None]) -> None:
@@ -202,9 +199,7 @@ class Trainer:
         optimiser = self._optimiser(stage)
         pictures = sum(len(part) * times for part, times in zip(self.parts, self.repeats, strict=True))
         steps = pictures // stage.batch * stage.epochs
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser, lambda step: min(1.0, (step + 1) / 60) * (0.5 * (1 + math.cos(math.pi * step / steps)) + 0.01)
-        )
+        schedule = shared.schedule(optimiser, steps, warm_up=60)
         task = progress.add_task(stage.name, total=steps)
         started, done = time.monotonic(), 0
         for epoch in range(stage.epochs):
@@ -217,28 +212,18 @@ class Trainer:
                 optimiser.step()
                 schedule.step()
                 total, count, done = total + loss.item(), count + 1, done + 1
-                self._average(min(0.998, done / (done + 10)))
+                shared.follow(self.average, self.model, done)
                 progress.advance(task)
-            line = {"stage": stage.name, "epoch": epoch, "loss": round(total / count, 4)}
-            self.say(
-                {
-                    **line,
-                    "scale": round(float(self.model.clip.logit_scale.exp()), 1),
-                    "seconds": round(time.monotonic() - started),
-                }
+            shared.say(
+                self.log,
+                stage=stage.name,
+                epoch=epoch,
+                loss=round(total / count, 4),
+                scale=round(float(self.model.clip.logit_scale.exp()), 1),
+                seconds=round(time.monotonic() - started),
             )
             after(epoch, epoch + 1 == stage.epochs)
         self.model.load_state_dict(self.average.state_dict())
-
-    @torch.no_grad()
-    def _average(self, keep: float) -> None:
-        for old, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            if new.requires_grad:
-                old.lerp_(new, 1 - keep)
-
-    def say(self, line: dict[str, object]) -> None:
-        self.log.write(json.dumps(line) + "\n")
-        self.log.flush()
 
 
 @torch.inference_mode()

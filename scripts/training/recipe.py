@@ -6,7 +6,6 @@ Knows files and the order; the steps know how.
 from __future__ import annotations
 
 import json
-import random
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,20 +21,14 @@ from torch import nn
 
 from . import backbone, captions, drawn, features, loop, model, shared, tokens
 from .knowledge import Knowledge
-from .shared import Pair
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(shared.Common):
     """What `train_builtin.py encoder` was asked for; its help says what each means."""
 
-    train: tuple[Pair, ...]
-    choose: tuple[Pair, ...]
-    repeat: tuple[int, ...]
     backbone: Path
     labels: Path
-    work: Path
-    out: Path
     head_epochs: int
     epochs: int
     text_epochs: int
@@ -43,30 +36,12 @@ class Options:
     layers: int
     merges: int
     drawn: int
-    image_size: int
-    device: str
-    seed: int
-
-    @property
-    def repeats(self) -> tuple[int, ...]:
-        """One number for each training set."""
-        if self.repeat and len(self.repeat) != len(self.train):
-            raise click.UsageError(f"{len(self.train)} --train sets need as many --repeat, got {len(self.repeat)}")
-        return self.repeat or (1,) * len(self.train)
-
-    @property
-    def place(self) -> torch.device:
-        """Where the training runs."""
-        wanted = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
-        return torch.device(wanted)
+    start: Path | None
 
 
 def run(options: Options) -> None:
     """Everything, from files to files."""
-    random.seed(options.seed)
-    np.random.seed(options.seed)
-    torch.manual_seed(options.seed)
-    options.work.mkdir(parents=True, exist_ok=True)
+    options.begin()
     with Progress(*shared.columns()) as progress, (options.work / "log.jsonl").open("a", encoding="utf-8") as log:
         _train(options, progress, log)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -114,7 +89,10 @@ def _train(options: Options, progress: Progress, log: TextIO) -> None:
     )
     keep = _Keeper(trainer, fixed[len(read) :], config, options.work)
 
-    if not keep.resume("head"):
+    if options.start and not (options.work / "backbone.pt").exists():
+        model.restore(encoder, options.start)
+        keep.save("backbone")
+    elif not options.start and not keep.resume("head"):
         trainer.run(loop.Stage("head", options.head_epochs, 512, rate=1e-3, captions=2), progress, keep.at_the_end)
         keep.save("head")
     encoder.bag_of_words = trainer.average.bag_of_words = False
@@ -139,6 +117,8 @@ def _train(options: Options, progress: Progress, log: TextIO) -> None:
 
 def _vocabulary(options: Options, spoken: Sequence[str], names: Sequence[Sequence[str]]) -> SimpleTokenizer:
     path = options.work / "bpe.txt.gz"
+    if options.start:
+        shutil.copy(options.start / path.name, path)
     if not path.exists():
         rare = [name for each in names for name in each] * 2 + list(captions.OCCUPATIONS) * 50
         tokens.train([*spoken, *rare], options.merges, path)
@@ -171,7 +151,7 @@ class _Keeper:
         found: dict[str, float] = {}
         for part in self.dev:
             found |= loop.recalls(self.trainer.average, part)
-        self.trainer.say({"epoch": epoch, **found})
+        shared.say(self.trainer.log, epoch=epoch, **found)
         total = sum(value for name, value in found.items() if name.startswith(self.dev[0].name))
         if total > self.best:  # the first set decides, the others are told
             self.best = total
@@ -194,4 +174,4 @@ class _Keeper:
 
     def save(self, stage: str) -> None:
         """Remember that a stage is finished."""
-        torch.save({"average": self.trainer.average.state_dict()}, self.work / f"{stage}.pt")
+        torch.save({"average": self.trainer.model.state_dict()}, self.work / f"{stage}.pt")

@@ -6,8 +6,6 @@ Knows batches, the loss and the moving average; does not know files.
 from __future__ import annotations
 
 import copy
-import json
-import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +18,7 @@ from rich.progress import Progress
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from . import shared
 from .captioner import PICTURE
 from .questions import Question
 
@@ -141,20 +140,13 @@ class Teller:
     ) -> None:  # fmt: skip
         """Train for some epochs; `after(epoch)` is called with the moving average up to date."""
         chosen = [p for p in self.model.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in chosen if p.dim() > 1], "weight_decay": 0.05},
-            {"params": [p for p in chosen if p.dim() < 2], "weight_decay": 0.0},
-        ]
-        optimiser = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
+        optimiser = torch.optim.AdamW(shared.groups(chosen, rate, 0.05), betas=(0.9, 0.98))
         lines = sum(
             times * sum(min(captions, len(each)) for each in told.captions)
             for told, times in zip(self.sets, self.repeats, strict=True)
         )
         steps = max(1, round(lines * (1 + self.asked) / batch * epochs))
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser,
-            lambda step: min(1.0, (step + 1) / 100) * (0.5 * (1 + math.cos(math.pi * min(1, step / steps))) + 0.01),
-        )
+        schedule = shared.schedule(optimiser, steps, warm_up=100)
         task = progress.add_task(name, total=steps)
         started, done = time.monotonic(), 0
         for epoch in range(epochs):
@@ -169,21 +161,16 @@ class Teller:
                 optimiser.step()
                 schedule.step()
                 total, count, done = total + loss.item(), count + 1, done + 1
-                self._average(min(0.998, done / (done + 10)))
+                shared.follow(self.average, self.model, done)
                 progress.update(task, completed=min(done, steps))
-            self.say(stage=name, epoch=epoch, loss=round(total / count, 4), seconds=round(time.monotonic() - started))
+            seconds = round(time.monotonic() - started)
+            shared.say(self.log, stage=name, epoch=epoch, loss=round(total / count, 4), seconds=seconds)
             after(epoch)
         self.model.load_state_dict(self.average.state_dict())
 
-    @torch.no_grad()
-    def _average(self, keep: float) -> None:
-        for old, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            if new.requires_grad:
-                old.lerp_(new, 1 - keep)
-
     @torch.inference_mode()
     def measure(self, told: Told, limit: int = 1000) -> dict[str, float]:
-        """Cross-entropy a token on held-back captions, with and without the picture, and right answers in percent."""
+        """Cross-entropy a token on held-back captions, with and without the picture."""
         model = self.average.eval()
         found: dict[str, list[float]] = {"nll": [], "blind": []}
         for start in range(0, min(limit, len(told)), 50):
@@ -201,8 +188,3 @@ class Teller:
                 ]
                 found[name].append(self.loss(model, lines).item())
         return {f"{told.name} {name}": round(float(np.mean(values)), 4) for name, values in found.items()}
-
-    def say(self, **line: object) -> None:
-        """A line of the log."""
-        self.log.write(json.dumps(line) + "\n")
-        self.log.flush()
