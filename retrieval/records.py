@@ -25,6 +25,7 @@ Ids: TypeAlias = npt.NDArray[np.int64]  # (n,)
 Pixels: TypeAlias = npt.NDArray[Any]  # one picture as its encoder wants it
 Look: TypeAlias = npt.NDArray[np.float16]  # (tokens, width): what a vision-language model sees of one picture
 
+Mask: TypeAlias = npt.NDArray[np.float32]  # (height, width): how sure it is that a pixel belongs to something, 0 to 1
 
 RAW_SUFFIXES = frozenset(  # files that are opened as camera RAW
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl "

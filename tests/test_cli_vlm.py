@@ -166,3 +166,45 @@ def test_classify_names_the_label_that_fits_best(filled: Run, photos: Path, judg
 )
 def test_classify_says_what_is_missing(filled: Run, arguments: list[str], says: str) -> None:
     assert says in filled("classify", *arguments, code=2).stderr
+
+
+def test_a_mask_is_written_and_laid_on_the_drawing(run: Run, tmp_path: Path) -> None:
+    image = Image.new("RGB", (200, 100), "white")
+    image.paste((255, 0, 0), (50, 20, 150, 80))
+    image.save(tmp_path / "cup.png")
+    mask, drawn = tmp_path / "mask.png", tmp_path / "drawn.png"
+    run("ground", tmp_path / "cup.png", "the blue cup", "--mask", mask, code=1)
+    assert Image.open(mask).getextrema() == (0, 0)
+    run("ground", tmp_path / "cup.png", "the red cup", "--mask", mask, "--draw", drawn)
+    found = Image.open(mask)
+    assert (found.mode, found.size, found.getpixel((100, 50)), found.getpixel((10, 10))) == ("L", (200, 100), 255, 0)
+    assert Image.open(drawn).convert("RGB").getpixel((120, 60)) != (255, 0, 0)
+
+
+def test_a_model_without_masks_is_refused_before_it_works(run: Run, photos: Path, tmp_path: Path) -> None:
+    refused = run(
+        "ground",
+        photos / "red.jpg",
+        "red",
+        "--mask",
+        tmp_path / "m.png",
+        "--vlm",
+        "endpoint:http://[::1]:9/v1#m",
+        code=2,
+    )
+    assert "draws no masks; CLIPSeg and Florence-2 do" in refused.stderr
+
+
+def test_a_chat_in_a_pipe_asks_line_by_line(run: Run, photos: Path) -> None:
+    asked = b"what colour is it?\n\nis it blue?\n"
+    assert run("chat", photos / "red.jpg", photos / "blue.webp", input=asked).stdout == "red, blue\nyes\n"
+    lines = run("chat", photos / "red.jpg", "--json", input=asked).stdout.splitlines()
+    assert [json.loads(line)["answer"] for line in lines] == ["red", "no"]
+
+
+def test_a_model_that_does_not_chat_is_refused(run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from retrieval.vlm import Ability
+    from retrieval.vlm.colours import Colours
+
+    monkeypatch.setattr(Colours, "abilities", frozenset({Ability.ANSWER}))
+    assert "does not hold conversations" in run("chat", photos / "red.jpg", input=b"what?\n", code=2).stderr

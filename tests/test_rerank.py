@@ -12,16 +12,16 @@ from PIL import Image
 
 from retrieval import Library
 from retrieval.errors import ModelUnavailable
-from retrieval.records import Answer, Box, Budget, Judgement, Look
+from retrieval.records import Answer, Budget, Judgement, Look
 from retrieval.vlm import Ability
-from retrieval.vlm.messages import Message
+from retrieval.vlm.colours import Colours
 
 from .conftest import Paint
 
 SHADES = 20
 
 
-class Judge:
+class Judge(Colours):
     """Says yes to pictures by their green; everything else about it is beside the point."""
 
     name = "judge"
@@ -37,18 +37,6 @@ class Judge:
         if self.asked > self.fails_after:
             raise ModelUnavailable("the server has gone")
         return [Judgement(self.rule(image.convert("RGB").resize((1, 1)).getpixel((0, 0))[1])) for image in images]  # type: ignore[index]  # three numbers
-
-    def chat(self, messages: Sequence[Message], limit: int = 256) -> str:
-        raise NotImplementedError
-
-    def caption(self, images: Sequence[Image.Image]) -> list[str]:
-        raise NotImplementedError
-
-    def answer(self, images: Sequence[Image.Image], question: str) -> str:
-        raise NotImplementedError
-
-    def ground(self, image: Image.Image, phrase: str) -> list[Box]:
-        raise NotImplementedError
 
 
 @pytest.fixture

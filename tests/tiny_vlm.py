@@ -378,6 +378,22 @@ def florence2() -> Pair:
     return tf.Florence2ForConditionalGeneration(config), processor
 
 
+def clipseg() -> Pair:
+    end = "<|endoftext|>"
+    tokens = tokenizer(bos_token="<|startoftext|>", eos_token=end, pad_token=end, unk_token=end)
+    marks = {"bos_token_id": tokens.bos_token_id, "eos_token_id": tokens.eos_token_id}
+    size = {"height": 64, "width": 64}
+    processor = tf.CLIPSegProcessor(tf.ViTImageProcessor(size=size), tokens)
+    small = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 2}
+    config = tf.CLIPSegConfig(
+        text_config={"vocab_size": len(tokens), "max_position_embeddings": 77, **marks, **small},
+        vision_config={"image_size": 64, "patch_size": 16, **small},
+        projection_dim=32, extract_layers=[1, 2], reduce_dim=16, decoder_num_attention_heads=2,
+        decoder_intermediate_size=32, conditional_layer=0,
+    )  # fmt: skip
+    return tf.CLIPSegForImageSegmentation(config), processor
+
+
 # --- the table: a name for the test, the family that the product must choose, and how to build it ---------------------
 
 FAMILIES: dict[str, tuple[str, Callable[[], Pair]]] = {
@@ -398,6 +414,7 @@ FAMILIES: dict[str, tuple[str, Callable[[], Pair]]] = {
     "jina": ("jina-reranker-m0", jina),
     "paligemma": ("PaliGemma", paligemma),
     "florence2": ("Florence-2", florence2),
+    "clipseg": ("CLIPSeg", clipseg),
 }
 BY_NAME = {"builtin", "DeepSeek-VL-base", "Qwen3-VL-Reranker", "jina-reranker-m0"}  # their type is another family's
 

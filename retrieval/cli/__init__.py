@@ -18,6 +18,7 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "caption": "Caption pictures with a vision-language model.",
     "classify": "Say which of some labels fits each picture.",
     "ask": "Ask a vision-language model about pictures.",
+    "chat": "Talk with a vision-language model about pictures.",
     "ground": "Find where a picture shows something.",
     "status": "Show what the library holds.",
     "remove": "Forget files or folders (the files stay).",

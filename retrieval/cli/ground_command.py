@@ -9,6 +9,7 @@ import click
 
 from .. import app
 from ..config import Settings
+from ..errors import UsageError
 from ..records import Box
 from .options import DEVICE, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json, show_path
@@ -18,23 +19,34 @@ from .output import note, print_json, show_path
 @click.argument("image", type=PATH)
 @click.argument("phrase")
 @click.option("--draw", type=PATH, metavar="FILE", help="Write the picture with the boxes drawn on it.")
+@click.option("--mask", type=PATH, metavar="FILE", help="Write which pixels show it: white is sure, black is sure not.")
 @settings_options(DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
-def command(image: Path, phrase: str, draw: Path | None, settings: Settings, as_json: bool) -> None:
+def command(image: Path, phrase: str, draw: Path | None, mask: Path | None, settings: Settings, as_json: bool) -> None:
     """Find where IMAGE shows what PHRASE says: boxes in parts of the picture's width and height.
 
     \b
     Examples:
       retrieval ground kitchen.jpg "the red cup" --vlm hf-hub:Qwen/Qwen3-VL-2B-Instruct
       retrieval ground kitchen.jpg "the red cup" --draw boxes.jpg --json
+      retrieval ground kitchen.jpg "the red cup" --mask cup.png --vlm hf-hub:CIDAS/clipseg-rd64-refined
     """
+    from ..pictures import drawing
+    from ..vlm import Ability
+
     picture = app.picture(image.expanduser(), settings)
     model = app.vlm(settings)
+    if mask and Ability.SEGMENT not in model.abilities:
+        raise UsageError(f"{model.name} draws no masks; CLIPSeg and Florence-2 do (see `retrieval vlms`)")
     boxes = model.ground(picture, phrase)
+    drawn = picture
+    if mask:
+        found = model.segment(picture, phrase)
+        drawing.save(drawing.as_picture(found), mask)
+        note(f"mask: {show_path(mask)}")
+        drawn = drawing.with_mask(picture, found)
     if draw:
-        from ..pictures.drawing import save_with_boxes
-
-        save_with_boxes(picture, boxes, draw)
+        drawing.save(drawing.with_boxes(drawn, boxes), draw)
         note(f"drawn: {show_path(draw)}")
     if as_json:
         size = {"width": picture.width, "height": picture.height}

@@ -5,26 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import SourceError, UsageError
-from ..records import Box
+from ..records import Box, Mask
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
 
 
-def save_with_boxes(image: Image.Image, boxes: Sequence[Box], path: Path) -> None:
-    """Write the picture with the boxes drawn on it.
+def save(image: Image.Image, path: Path) -> None:
+    """Write a picture.
 
     Raises:
         UsageError: the file's ending is no picture format; SourceError: it cannot be written.
     """
     try:
-        with_boxes(image, boxes).save(path)
+        image.save(path)
     except ValueError as exc:
         raise UsageError(f"{path}: {path.suffix or 'no ending'} is no picture format; use .png or .jpg") from exc
     except OSError as exc:
         raise SourceError(f"cannot write {path}: {exc.strerror or exc}") from exc
+
+
+def as_picture(mask: Mask) -> Image.Image:
+    """A mask in greys: white is sure, black is sure not."""
+    return Image.fromarray((mask * 255).round().astype(np.uint8))
+
+
+def with_mask(image: Image.Image, mask: Mask) -> Image.Image:
+    """The picture with the mask laid on it in colour, half of it to be seen through."""
+    return Image.composite(Image.blend(image, Image.new("RGB", image.size, COLOURS[0]), 0.5), image, as_picture(mask))
 
 
 def with_boxes(image: Image.Image, boxes: Sequence[Box]) -> Image.Image:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..records import Box, Judgement, Look
+    from ..records import Box, Judgement, Look, Mask
     from .messages import Message
 
 
@@ -29,6 +29,7 @@ class Ability(StrEnum):
     IMAGES = "images"  # several pictures in one prompt
     VIDEO = "video"  # frames with their times
     GROUND = "ground"
+    SEGMENT = "segment"  # pixels, not boxes
     JUDGE = "judge"
 
 
@@ -76,6 +77,10 @@ class VisionLanguageModel(Protocol):
 
     def ground(self, image: Image, phrase: str) -> list[Box]:
         """Where the picture shows what the phrase says; empty when nowhere."""
+        ...
+
+    def segment(self, image: Image, phrase: str) -> Mask:
+        """Which pixels show what the phrase says; all zero when none."""
         ...
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ImageColor
 
-from ..records import Box, Judgement
-from . import Ability
+from ..records import Box, Judgement, Mask
+from . import Ability, masks
 from .messages import Message, frames_as_images
 
 if TYPE_CHECKING:
@@ -55,18 +56,22 @@ class Colours:
 
     def ground(self, image: Image, phrase: str) -> list[Box]:
         """The smallest box around all pixels of the colour that the phrase names."""
-        found = []
-        for colour in _named(phrase):
-            rows, columns = np.nonzero(np.linalg.norm(_pixels(image) - colour, axis=2) < NEAR)
-            if len(rows):
-                edges = (columns.min() / image.width, rows.min() / image.height)
-                ends = ((columns.max() + 1) / image.width, (rows.max() + 1) / image.height)
-                found.append(Box(phrase, *map(float, edges), *map(float, ends)))
-        return found
+        boxes = [box for colour in _named(phrase) for box in masks.around(_near(image, colour), phrase)]
+        return [replace(box, score=None) for box in boxes]
+
+    def segment(self, image: Image, phrase: str) -> Mask:
+        """All pixels of the colours that the phrase names."""
+        found = [_near(image, colour) for colour in _named(phrase)]
+        return np.maximum.reduce(found) if found else np.zeros((image.height, image.width), np.float32)
 
 
 def _pixels(image: Image) -> npt.NDArray[np.float32]:
     return np.asarray(image.convert("RGB"), np.float32)
+
+
+def _near(image: Image, colour: npt.NDArray[np.float32]) -> Mask:
+    away = np.linalg.norm(_pixels(image) - colour, axis=2)
+    return np.where(away < NEAR, np.float32(1), np.float32(0))
 
 
 def _main(image: Image) -> npt.NDArray[np.float32]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ..errors import ModelError, ModelRefused, ModelUnavailable, UsageError
-from ..records import Box, Judgement
+from ..records import Box, Judgement, Mask
 from . import Ability, boxes
 from .boxes import Reading
 from .families import ANY, Family, named
@@ -105,6 +105,14 @@ class Endpoint:
         sent = _shrunk(image, GRID if self.family.boxes is boxes.json_pixels else 1)
         text = self._said([self.family.asked(self.family.ground, [sent], phrase=phrase)], 512, keep=True)
         return self.family.boxes(Reading(text, phrase, image.size, sent.size))
+
+    def segment(self, image: Image, phrase: str) -> Mask:  # noqa: ARG002  # the contract's
+        """No server's protocol has masks.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{self.name} draws no masks: use a model in this process (see `retrieval vlms`)")
 
     def _each(self, images: Sequence[Image], ask: Callable[[Image], Any]) -> list[Any]:
         with ThreadPoolExecutor(self.parallel) as pool:

@@ -60,8 +60,10 @@ class Family:
     scorer: Scorer = Scorer.WORDS
     blind: bool = False  # it was trained on texts without a picture, too: those are the prior of `LIKELIHOOD`
     ground: str = ""
-    boxes: Callable[[Reading], list[Box]] | None = None
+    boxes: Callable[[Reading], list[Box]] | None = None  # none: the box around the mask
     special: bool = False  # special tokens of the grounding answer carry the boxes
+    segment: str = ""
+    heat: bool = False  # segments by a map of log-odds; otherwise by polygons in words
 
     @property
     def abilities(self) -> frozenset[Ability]:
@@ -74,6 +76,7 @@ class Family:
             Ability.IMAGES: several,
             Ability.VIDEO: self.template and bool(self.answer) and (self.video or several),
             Ability.GROUND: bool(self.ground),
+            Ability.SEGMENT: bool(self.segment),
             Ability.JUDGE: bool(self.judge),
         }
         return frozenset(ability for ability, there in can.items() if there)
@@ -153,6 +156,11 @@ FAMILIES: tuple[Family, ...] = (
         "Florence-2", ("florence2",), template=False, images=1, padding="right", encodes=True, caption="<CAPTION>",
         answer="", judge="<CAPTION>", scorer=Scorer.LIKELIHOOD,
         ground="<CAPTION_TO_PHRASE_GROUNDING>{phrase}", boxes=boxes.florence2, special=True,
+        segment="<REFERRING_EXPRESSION_SEGMENTATION>{phrase}",
+    ),
+    Family(
+        "CLIPSeg", ("clipseg",), template=False, images=1, padding="right", caption="", answer="", judge="",
+        ground="{phrase}", segment="{phrase}", heat=True,
     ),
     # Without a class in transformers: through a server that has them (see `endpoint.py`).
     Family(

@@ -97,6 +97,10 @@ def _class(family: Family) -> Any:
         from .jina import JinaReranker
 
         return JinaReranker
+    if family.heat:
+        from transformers import CLIPSegForImageSegmentation
+
+        return CLIPSegForImageSegmentation
     if family.name == BUILTIN_FAMILY:
         from . import grid  # noqa: F401  # registers its eye
     if "yi_vl" in family.types:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from .. import devices
 from ..errors import UsageError
-from ..records import Box, Judgement
-from . import Ability, loading, scoring
+from ..records import Box, Judgement, Mask
+from . import Ability, loading, masks, scoring
 from .boxes import Reading
 from .families import Family, Scorer
 from .messages import ImagePart, Message, Part, TextPart, VideoPart
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Inputs = dict[str, Any]
-SHORT, LONG = 48, 256  # tokens of a caption, of boxes
+SHORT, LONG, OUTLINE = 48, 256, 1024  # tokens of a caption, of boxes, of polygons
 
 
 @dataclass
@@ -95,11 +95,22 @@ class Transformers:
     def ground(self, image: Image, phrase: str) -> list[Box]:
         """See `VisionLanguageModel.ground`."""
         self._must(Ability.GROUND)
-        assert self.family.boxes is not None  # families that can ground have a reader
+        if self.family.boxes is None:
+            return masks.around(self.segment(image, phrase), phrase)
         asked = [[self.family.asked(self.family.ground, [image], phrase=self._words(phrase))]]
         inputs = self._inputs(asked)
         text = self._run(inputs, LONG, skip_special=not self.family.special, whole=self.family.special)[0]
         return self.family.boxes(Reading(text, phrase, image.size, self._seen(inputs, image), self.processor))
+
+    def segment(self, image: Image, phrase: str) -> Mask:
+        """See `VisionLanguageModel.segment`."""
+        self._must(Ability.SEGMENT)
+        inputs = self._inputs([[self.family.asked(self.family.segment, [image], phrase=self._words(phrase))]])
+        if not self.family.heat:
+            return masks.from_polygons(self._run(inputs, OUTLINE, skip_special=False)[0], image.size)
+        with torch.inference_mode():
+            logits = self.model(**inputs).logits
+        return masks.from_logits(logits.squeeze(0).float().cpu().numpy(), image.size)
 
     def _must(self, ability: Ability) -> None:
         if ability not in self.abilities:
