@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Plan,
         Problem,
         Report,
+        Sidecars,
         Space,
         Status,
         Step,
@@ -155,6 +156,25 @@ class Library:
             UsageError: the settings name no model; LibraryLocked: another process writes.
         """
         return self.describer(progress).run(_absolute(places), missing=missing)
+
+    def write_sidecars(
+        self,
+        places: Sequence[str | Path] | None = None,
+        *,
+        undo: bool = False,
+        progress: Callable[[Step], None] = silent,
+    ) -> Sidecars:
+        """Write captions made here into XMP files beside the pictures; with `undo`, make those what they were.
+
+        A picture with a description of its own keeps it. `places` as for `caption`.
+
+        Raises:
+            LibraryLocked: another process writes.
+        """
+        from .indexing.sidecars import SidecarWriter
+
+        writer = SidecarWriter(self.holdings, progress)
+        return (writer.undo if undo else writer.write)(_absolute(places))
 
     def set_caption(self, path: str | Path, text: str) -> None:
         """Keep a human's caption of a picture, in place of what models said of it.

@@ -288,6 +288,17 @@ class Described:
 
 
 @dataclass(frozen=True)
+class Sidecars:
+    """What a run did to XMP sidecars."""
+
+    written: int = 0
+    undone: int = 0
+    unchanged: int = 0
+    kept: int = 0  # pictures with a description of their own, which stays
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
 class Step:
     """How far a long task is; sent to whoever shows progress."""
 

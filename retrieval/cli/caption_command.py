@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -10,10 +11,18 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..records import Described
-from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
-from .output import note, print_json, show_path
+from ..records import Described, Sidecars
+from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, packed, settings_options
+from .output import note, plain, print_json, show_path
 from .progress import progress
+
+
+@dataclass(frozen=True)
+class Xmp:
+    """What is done to the sidecars."""
+
+    write: bool
+    undo: bool
 
 
 @click.command(name="caption")
@@ -21,6 +30,14 @@ from .progress import progress
 @click.option("--all", "everything", is_flag=True, help="Every picture of the library.")
 @click.option("--missing", is_flag=True, help="Only pictures that have no text at all.")
 @click.option("--set", "text", metavar="TEXT", help="Write TEXT as the caption of one picture, in place of a model's.")
+@packed(
+    "xmp",
+    Xmp,
+    click.option(
+        "--write-xmp", "write", is_flag=True, help="Then write the captions into XMP files beside the pictures."
+    ),
+    click.option("--undo-xmp", "undo", is_flag=True, help="Make those XMP files what they were; caption nothing."),
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
@@ -29,6 +46,7 @@ def command(
     everything: bool,
     missing: bool,
     text: str | None,
+    xmp: Xmp,
     quiet: bool,
     settings: Settings,
     as_json: bool,
@@ -36,16 +54,18 @@ def command(
     """Caption the pictures in PLACES (folders or files of the library) with a vision-language model.
 
     The captions are kept with the pictures and found by search from then on. What people wrote is never touched.
+    --write-xmp never touches a picture, nor a sidecar with a description of its own; --undo-xmp takes it all back.
     Ctrl-C is safe at any moment: the next run goes on where this one stopped.
 
     \b
     Examples:
       retrieval caption --all --missing
       retrieval caption ~/Pictures/2024
+      retrieval caption --all --write-xmp
       retrieval caption photo.jpg --set "Grandma's kitchen, before the fire"
     """
     named = [place.expanduser() for place in places]
-    if text is not None and (len(named) != 1 or everything or missing):
+    if text is not None and (len(named) != 1 or everything or missing or xmp.undo):
         raise UsageError('--set writes the caption of one picture: retrieval caption photo.jpg --set "..."')
     if not named and not everything:
         raise UsageError("name folders or pictures of the library, or all of it with --all")
@@ -54,13 +74,33 @@ def command(
         if text is not None:
             library.set_caption(named[0], text)
             note(f"{show_path(named[0])}: {text}")
-            return
+        chosen = None if everything else named
         with progress(quiet=quiet or as_json) as show:
-            found = library.caption(None if everything else named, missing=missing, progress=show)
-    print_json(found) if as_json else _show(found)
+            made = text is not None or xmp.undo
+            found = Described() if made else library.caption(chosen, missing=missing, progress=show)
+            if (xmp.write or xmp.undo) and not found.interrupted:
+                sidecars = library.write_sidecars(chosen, undo=xmp.undo, progress=show)
+            else:
+                sidecars = None
+    if as_json:
+        print_json(plain(found) | ({"sidecars": plain(sidecars)} if sidecars else {}))
+    else:
+        if not made:
+            _show(found)
+        if sidecars:
+            _show_sidecars(sidecars)
     if found.interrupted:
         note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
         sys.exit(130)
+
+
+def _show_sidecars(found: Sidecars) -> None:
+    counts = [(found.written, "written"), (found.undone, "undone"), (found.unchanged, "unchanged")]
+    done = ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing to do"
+    kept = f"; {found.kept} pictures keep the description they have" if found.kept else ""
+    click.echo(f"sidecars: {done}{kept}")
+    for problem in found.problems:
+        note(f"  {show_path(problem.path)}: {problem.message}")
 
 
 def _show(found: Described) -> None:

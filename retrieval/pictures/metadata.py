@@ -26,6 +26,7 @@ NAMESPACES = {
     "xmp": "http://ns.adobe.com/xap/1.0/",
     "exif": "http://ns.adobe.com/exif/1.0/",
     "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+    "retrieval": "urn:x-retrieval:xmp:1.0/",
 }
 
 
@@ -37,14 +38,14 @@ def facts_of(image: Image.Image, known: Facts) -> Facts:
     facts = _with(facts, exif)
     facts = _with(facts, _iptc(image))
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    return _with(facts, _xmp(packet)) if packet else facts
+    return _with(facts, xmp_fields(packet)) if packet else facts
 
 
 def sidecar_facts(path: Path, facts: Facts) -> Facts:
     """`facts` with what the `.xmp` beside the picture says."""
     for place in (path.with_name(path.name + ".xmp"), path.with_suffix(".xmp")):
         try:
-            return _with(facts, _xmp(place.read_bytes()))
+            return _with(facts, xmp_fields(place.read_bytes()))
         except OSError:
             continue
     return facts
@@ -157,19 +158,32 @@ def _iptc(image: Image.Image) -> dict[str, Any]:
     return {"title": " ".join(texts(5)), "description": " ".join(texts(120)), "keywords": texts(25)}
 
 
-def _xmp(packet: bytes | str) -> dict[str, Any]:
+def xmp_root(packet: bytes | str) -> Element | None:
+    """The packet's outermost element; None where it is no XML."""
     from defusedxml import ElementTree
     from defusedxml.common import DefusedXmlException
 
     try:
-        root = ElementTree.fromstring(packet.strip(b"\0 \n") if isinstance(packet, bytes) else packet)
+        root: Element = ElementTree.fromstring(packet.strip(b"\0 \n") if isinstance(packet, bytes) else packet)
     except (ParseError, ValueError, DefusedXmlException):
+        return None
+    return root
+
+
+def xmp_fields(packet: bytes | str) -> dict[str, Any]:
+    """What a packet says, by the names of `Facts`; nothing where it is broken.
+
+    A description that a library put there itself (see `sidecars.py`) is left aside, until someone changes it.
+    """
+    root = xmp_root(packet)
+    if root is None:
         return {}
     latitude, longitude = (_xmp_degrees(_value(root, f"exif:GPS{name}")) for name in ("Latitude", "Longitude"))
     taken = _value(root, "exif:DateTimeOriginal") or _value(root, "photoshop:DateCreated")
+    description = " ".join(_list(root, "dc:description"))
     return {
         "title": " ".join(_list(root, "dc:title")),
-        "description": " ".join(_list(root, "dc:description")),
+        "description": "" if description == _value(root, "retrieval:Caption") else description,
         "keywords": tuple(_list(root, "dc:subject")),
         "rating": _whole(_value(root, "xmp:Rating"), -1, 5),
         "taken_at": _iso(taken),

@@ -151,6 +151,10 @@ class Catalog:
         row = _item_row(found, content, facts)
         self.connection.execute(upsert(items).values(row).on_conflict_do_update(index_elements=["path"], set_=row))
 
+    def saw_sidecar(self, item: int, mtime_ns: int) -> None:
+        """Remember the time of an item's sidecar, which is known without reading it."""
+        self.connection.execute(update(items).where(items.c.id == item).values(sidecar_mtime_ns=mtime_ns))
+
     def remove_items(self, paths: Iterable[Path]) -> int:
         """Remove files with the words that came with them; how many files there were."""
         removed = 0

@@ -33,7 +33,17 @@ def m002_what_models_say(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m002_what_models_say,)  # from version 1 on
+def m003_sidecars(connection: Connection) -> None:
+    """What sidecars were before captions were written into them."""
+    connection.execute(
+        text(
+            "CREATE TABLE sidecars (path BLOB NOT NULL, before BLOB, after TEXT NOT NULL, made_at TEXT NOT NULL, "
+            "PRIMARY KEY (path))"
+        )
+    )
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m002_what_models_say, m003_sidecars)  # from version 1 on
 VERSION = 1 + len(MIGRATIONS)
 
 

@@ -5,7 +5,8 @@ Knows the tables; does not know models. A human's text is never touched here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,10 +16,26 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ..records import Judgement, Kind, Look
 from .catalog import EDITED, GENERATED, chunks
-from .schema import captions, contents, items, judgements, looks
+from .schema import captions, contents, items, judgements, looks, sidecars
 
 NOWHERE = Path()
 STORED = np.dtype("<f2")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What was written of a picture here: by a model, or by hand (no model)."""
+
+    text: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A sidecar that was written: what it was (None: not there) and the digest of what it became."""
+
+    before: bytes | None
+    after: str
 
 
 class Said:
@@ -42,6 +59,18 @@ class Said:
     def _link(self, picture: int, text: int, source: str, model: str, prompt: str) -> None:
         row = {"picture_id": picture, "text_id": text, "source": source, "origin": NOWHERE}
         self.connection.execute(insert(captions).values(**row, model=model, prompt=prompt, made_at=_now()))
+
+    def own_words(self, pictures: Iterable[int]) -> dict[int, Words]:
+        """The text of each picture that was made here: by hand before a model's, a later one before an earlier."""
+        found: dict[int, Words] = {}
+        chosen = select(captions.c.picture_id, captions.c.model, contents.c.text)
+        chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
+        chosen = chosen.where(captions.c.source.in_([GENERATED, EDITED]))
+        for some in chunks(pictures):
+            rows = chosen.where(captions.c.picture_id.in_(some)).order_by(captions.c.source == EDITED, captions.c.id)
+            for row in self.connection.execute(rows):
+                found[row.picture_id] = Words(row.text, row.model)
+        return found
 
     def without_caption(self, model: str, *, of_any_source: bool) -> list[int]:
         """Pictures that this model has not captioned and no human has edited; or that have no text at all."""
@@ -89,6 +118,22 @@ class Said:
             for row in self.connection.execute(select(looks).where(same)):
                 found[row.content_id] = np.frombuffer(row.look, STORED).reshape(row.tokens, -1).astype(np.float16)
         return found
+
+    # --- sidecars ------------------------------------------------------------------------------------------
+
+    def sidecar(self, path: Path) -> Sidecar | None:
+        """What is known of a sidecar that was written."""
+        row = self.connection.execute(select(sidecars).where(sidecars.c.path == path)).first()
+        return Sidecar(row.before, row.after) if row else None
+
+    def put_sidecar(self, path: Path, before: bytes | None, after: str) -> None:
+        """Remember what a sidecar was before it is written."""
+        row = {"path": path, "before": before, "after": after, "made_at": _now()}
+        self.connection.execute(upsert(sidecars).values(row).on_conflict_do_update(index_elements=["path"], set_=row))
+
+    def drop_sidecar(self, path: Path) -> None:
+        """Forget a sidecar that is as it was."""
+        self.connection.execute(delete(sidecars).where(sidecars.c.path == path))
 
 
 def _now() -> str:

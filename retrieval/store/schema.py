@@ -155,6 +155,15 @@ looks = Table(  # what a vision-language model saw of a picture, where that is s
     Column("look", LargeBinary, nullable=False),  # float16, little-endian, (tokens, width)
 )
 
+sidecars = Table(  # XMP files that captions were written into, and what they were before
+    "sidecars",
+    metadata,
+    Column("path", PathBytes, primary_key=True),
+    Column("before", LargeBinary),  # none: there was no file
+    Column("after", Text, nullable=False),  # BLAKE2b of what was written
+    Column("made_at", Text, nullable=False),
+)
+
 problems = Table(
     "problems",
     metadata,

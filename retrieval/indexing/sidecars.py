@@ -1,0 +1,117 @@
+"""Captions of a library into XMP sidecars beside the pictures, and out again.
+
+Knows the order that loses nothing: what a sidecar was is kept in the catalog before the file changes. Never touches a
+picture, nor a sidecar that says something of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import SourceError
+from ..holdings import Holdings
+from ..pictures import sidecars
+from ..records import Item, Problem, Reason, Sidecars, Step, silent
+from ..store.said import Said, Words
+
+
+@dataclass(frozen=True)
+class SidecarWriter:
+    """Writes sidecars for the pictures of a library, and takes them back."""
+
+    holdings: Holdings
+    progress: Callable[[Step], None] = silent
+
+    def write(self, places: Sequence[Path] | None) -> Sidecars:
+        """Write the caption of every picture in `places` (None: all) that has one by hand or by a model.
+
+        Raises:
+            LibraryLocked: another process writes.
+        """
+        found = Sidecars()
+        with self.holdings.writer("retrieval caption --write-xmp"):
+            with self.holdings.reading() as catalog:
+                items = catalog.items_within(places)
+                words = Said(catalog.connection).own_words(item.content for item in items)
+            for number, item in enumerate(items, start=1):
+                if item.content in words:
+                    found = self._tried(item, found, lambda item: self._write(item, words[item.content]))
+                self.progress(Step("sidecars", number, len(items)))
+        return found
+
+    def undo(self, places: Sequence[Path] | None) -> Sidecars:
+        """Bring every sidecar that was written for pictures in `places` back to what it was.
+
+        Raises:
+            LibraryLocked: another process writes.
+        """
+        found = Sidecars()
+        with self.holdings.writer("retrieval caption --undo-xmp"):
+            with self.holdings.reading() as catalog:
+                items = catalog.items_within(places)
+            for number, item in enumerate(items, start=1):
+                found = self._tried(item, found, self._undo)
+                self.progress(Step("sidecars", number, len(items)))
+        return found
+
+    def _tried(self, item: Item, found: Sidecars, step: Callable[[Item], str]) -> Sidecars:
+        try:
+            outcome = step(item)
+        except (SourceError, OSError) as exc:
+            place = sidecars.place_of(item.path)
+            message = (exc.strerror or str(exc)) if isinstance(exc, OSError) else str(exc)
+            return replace(found, problems=(*found.problems, Problem(place, Reason.UNREADABLE, message)))
+        return replace(found, **{outcome: getattr(found, outcome) + 1}) if outcome else found
+
+    def _write(self, item: Item, words: Words) -> str:
+        place = sidecars.place_of(item.path)
+        now = place.read_bytes() if place.is_file() else None
+        if not item.path.is_file():
+            raise SourceError("the picture is no longer there")
+        with self.holdings.reading() as catalog:
+            known = Said(catalog.connection).sidecar(place)
+        before = known.before if known and now is not None and _digest(now) == known.after else now
+        if item.facts.description:
+            return "kept"
+        after = sidecars.with_caption(before, words.text, words.model)
+        if after is None:
+            return "kept"
+        if after == now:
+            return "unchanged"
+        with self.holdings.writing() as catalog:  # before the file: what is undone must be known
+            Said(catalog.connection).put_sidecar(place, before, _digest(after))
+        self._put(item, place, after)
+        return "written"
+
+    def _undo(self, item: Item) -> str:
+        place = sidecars.place_of(item.path)
+        with self.holdings.reading() as catalog:
+            known = Said(catalog.connection).sidecar(place)
+        if known is None:
+            return ""
+        now = place.read_bytes() if place.is_file() else None
+        if now is not None and now != known.before:
+            if _digest(now) != known.after:
+                raise SourceError("it was changed since; it stays as it is")
+            self._put(item, place, known.before)
+        with self.holdings.writing() as catalog:
+            Said(catalog.connection).drop_sidecar(place)
+        return "undone"
+
+    def _put(self, item: Item, place: Path, data: bytes | None) -> None:
+        """The file whole or not at all; the next index run need not read the picture again for it."""
+        if data is None:
+            place.unlink()
+        else:
+            part = place.with_name(place.name + ".part")
+            part.write_bytes(data)
+            part.replace(place)
+        with self.holdings.writing() as catalog:
+            catalog.saw_sidecar(item.id, place.stat().st_mtime_ns if data is not None else 0)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

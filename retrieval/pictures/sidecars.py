@@ -1,0 +1,66 @@
+"""A caption into an XMP sidecar and out again, without touching a byte of what others wrote into it.
+
+Knows the packet's text; does not know libraries. Read by `metadata.py`, which leaves aside what was written here.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from ..errors import SourceError
+from .metadata import NAMESPACES, xmp_root
+
+EMPTY = """<?xml version="1.0" encoding="UTF-8"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+ </rdf:RDF>
+</x:xmpmeta>
+"""
+BLOCK = """  <rdf:Description rdf:about={about} xmlns:rdf="{rdf}" xmlns:dc="{dc}"
+    xmlns:retrieval="{retrieval}" retrieval:Caption={quoted} retrieval:Model={model}>
+   <dc:description>
+    <rdf:Alt><rdf:li xml:lang="x-default">{text}</rdf:li></rdf:Alt>
+   </dc:description>
+  </rdf:Description>
+"""
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML 1.0 cannot hold
+
+
+def place_of(picture: Path) -> Path:
+    """The sidecar that is there (`a.jpg.xmp` or `a.xmp`), else `a.jpg.xmp`."""
+    beside = picture.with_name(picture.name + ".xmp")
+    other = picture.with_suffix(".xmp")
+    return other if other.is_file() and not beside.is_file() else beside
+
+
+def with_caption(packet: bytes | None, caption: str, model: str) -> bytes | None:
+    """The sidecar with a caption by a model, or by hand (no model); None where it has a description of its own.
+
+    `packet` is the sidecar as it is, None where there is none.
+
+    Raises:
+        SourceError: the packet is no XMP in UTF-8, or says already what was written here.
+    """
+    text = EMPTY.encode() if packet is None else packet
+    root, end = xmp_root(text), re.search(rb"[ \t]*</[A-Za-z_][\w.-]*:RDF\s*>", text)
+    if root is None or end is None:
+        raise SourceError("it is no XMP packet in UTF-8")
+    if b"retrieval:Caption" in text:
+        raise SourceError("another library has written a caption into it")
+    if root.find(".//dc:description", NAMESPACES) is not None:
+        return None
+    about = re.search(rb"""about=("[^"]*"|'[^']*')""", text)
+    caption = UNPRINTABLE.sub(" ", caption)
+    block = BLOCK.format(
+        **NAMESPACES,
+        about=about[1].decode("utf-8", "replace") if about else '""',
+        quoted=quoteattr(caption),
+        model=quoteattr(model or "by hand"),
+        text=escape(caption),
+    )
+    found = text[: end.start()] + block.encode() + text[end.start() :]
+    if xmp_root(found) is None:
+        raise SourceError("a caption cannot be put into it without breaking it")
+    return found
