@@ -96,6 +96,22 @@ def test_questions_ask_as_often_for_what_is_there_as_for_what_is_not() -> None:
         assert 1 in answers, described[row]
 
 
+@pytest.mark.parametrize(
+    ("described", "number"),
+    [
+        (["Two dogs run.", "two brown dogs", "a black dog"], {"dog": 2}),
+        (["A black dog chases a white dog.", "two dogs"], {"dog": 2}),
+        (["a couple of dogs", "dogs"], {}),
+        (["a couple of dogs"], {"dog": 2}),
+        (["a dog", "the dog", "a brown dog", "a dog sits"], {}),
+        (["a dog", "a dog sits", "one dog"], {"dog": 1}),
+        (["three ladies", "three young ladies and a dog"], {"lady": 3}),
+    ],
+)
+def test_a_number_counts_where_the_captions_agree(described: list[str], number: dict[str, int]) -> None:
+    assert questions.counted(described, {"dog", "lady"}) == number
+
+
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> SimpleTokenizer:
     path = tmp_path_factory.mktemp("words") / "bpe.txt.gz"
