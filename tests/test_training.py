@@ -130,6 +130,10 @@ def test_the_captioners_tokenizer_reads_and_writes_as_the_encoders(tokenizer: Si
         said = words.decode(numbers, skip_special_tokens=True)
         assert "".join(said.split()) == "".join(text.split())
     assert words.convert_tokens_to_ids("<image>") == len(words) - 1
+    (yes,) = words("Yes", add_special_tokens=False).input_ids
+    assert words.decode([yes]) == "yes"
+    assert yes in words("question: is it a yes answer:").input_ids
+    assert yes not in words("a yesterday").input_ids
 
 
 def test_dropped_words_leave_no_gap_and_the_ends_stay() -> None:

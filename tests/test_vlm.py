@@ -107,6 +107,14 @@ def test_an_answer_depends_on_the_picture(model: Transformers) -> None:
     assert isinstance(model.answer(PICTURES[:1], "what is shown?"), str)
 
 
+def test_a_question_is_verified_picture_by_picture(model: Transformers) -> None:
+    can(model, Ability.ANSWER)
+    together = model.verify("is there a dog?", PICTURES)
+    assert near(together, [model.verify("is there a dog?", [picture])[0] for picture in PICTURES])
+    assert together[0].yes != together[1].yes
+    assert together[0].yes != model.verify("yes a cat?", PICTURES[:1])[0].yes
+
+
 CONTROLS = ("<image>", "<|image_pad|>", "<image_placeholder>", "<loc_1>", "<grounding>", "<s>", "{query}", "{image}")
 
 
@@ -176,6 +184,9 @@ def test_a_kept_look_is_judged_as_its_picture_is(folders: dict[str, Path]) -> No
     kept, seen = model.judge_looks("a dog", looks), model.judge("a dog", PICTURES)
     assert np.allclose([j.yes for j in kept], [j.yes for j in seen], atol=1e-4)
     assert kept[0].yes != kept[1].yes
+    kept, seen = model.verify_looks("is there a dog?", looks), model.verify("is there a dog?", PICTURES)
+    assert np.allclose([j.yes for j in kept], [j.yes for j in seen], atol=1e-4)
+    assert np.allclose([j.mass for j in kept], [j.mass for j in seen], atol=1e-4)
 
 
 def test_what_a_family_cannot_do_is_said(folders: dict[str, Path]) -> None:

@@ -45,6 +45,10 @@ class Onlooker(Protocol):
         """As `VisionLanguageModel.judge`, on pictures that were looked at before."""
         ...
 
+    def verify_looks(self, question: str, looks: Sequence[Look]) -> list[Judgement]:
+        """As `VisionLanguageModel.verify`, on pictures that were looked at before."""
+        ...
+
 
 class VisionLanguageModel(Protocol):
     """A vision-language model. Contract: a batch gives what its members give one by one."""
@@ -73,6 +77,10 @@ class VisionLanguageModel(Protocol):
 
     def judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
         """Whether each picture shows what the query says."""
+        ...
+
+    def verify(self, question: str, images: Sequence[Image]) -> list[Judgement]:
+        """Whether the answer to a yes-or-no question is yes, on each picture; models that `ANSWER` can."""
         ...
 
     def ground(self, image: Image, phrase: str) -> list[Box]:

@@ -54,6 +54,10 @@ class Colours:
         away = [min(float(np.linalg.norm(_main(image) - colour)) for colour in wanted) for image in images]
         return [Judgement(1 / (1 + (distance / NEAR) ** 4)) for distance in away]
 
+    def verify(self, question: str, images: Sequence[Image]) -> list[Judgement]:
+        """As `judge`."""
+        return self.judge(question, images)
+
     def ground(self, image: Image, phrase: str) -> list[Box]:
         """The smallest box around all pixels of the colour that the phrase names."""
         boxes = [box for colour in _named(phrase) for box in masks.around(_near(image, colour), phrase)]

@@ -98,6 +98,10 @@ class Endpoint:
         """See `VisionLanguageModel.judge`."""
         return self._each(images, lambda image: self._verdict(self.family.judging(image, query)))
 
+    def verify(self, question: str, images: Sequence[Image]) -> list[Judgement]:
+        """See `VisionLanguageModel.verify`."""
+        return self._each(images, lambda image: self._verdict(self.family.verifying(image, question)))
+
     def ground(self, image: Image, phrase: str) -> list[Box]:
         """See `VisionLanguageModel.ground`."""
         if self.family.boxes is None:

@@ -56,6 +56,7 @@ class Family:
     answer: str = "{question}"
     system: str = ""  # of `judge`
     judge: str = 'Does this picture show "{query}"? Answer with yes or no only.'
+    verify: str = "{question} Answer with yes or no only."
     words: tuple[tuple[str, ...], tuple[str, ...]] = (("yes",), ("no",))
     scorer: Scorer = Scorer.WORDS
     blind: bool = False  # it was trained on texts without a picture, too: those are the prior of `LIKELIHOOD`
@@ -92,6 +93,10 @@ class Family:
         system = [Message("system", (TextPart(self.system),))] if self.system else []
         return [*system, self.asked(self.judge, [image], query=query)]
 
+    def verifying(self, image: Image, question: str) -> list[Message]:
+        """The messages that ask a question whose answer is yes or no."""
+        return [self.asked(self.verify, [image], question=question)]
+
     def fitting(self, messages: Sequence[Message], *, video: bool) -> list[Message]:
         """Messages that can be taken: frames as pictures where no `video` is read, never too many.
 
@@ -111,7 +116,8 @@ RERANKER = 'Judge whether the Document meets the requirements based on the Query
 FAMILIES: tuple[Family, ...] = (
     Family(
         "builtin", (), template=False, picture="<image>", images=1, caption="{image}",
-        answer="{image}question: {question} answer:", judge="{image}", scorer=Scorer.LIKELIHOOD, blind=True,
+        answer="{image}question: {question} answer:", verify="{image}question: {question} answer:",
+        judge="{image}", scorer=Scorer.LIKELIHOOD, blind=True,
     ),
     Family("LLaVA-1.5", ("llava",)),
     Family("LLaVA-1.6", ("llava_next",)),
@@ -139,17 +145,18 @@ FAMILIES: tuple[Family, ...] = (
         caption="", answer="", scorer=Scorer.HEAD, judge="**Document**:\n{image}\n**Query**:\n{query}",
     ),
     Family(
-        "Fuyu", ("fuyu",), template=False, images=1, caption="Generate a coco-style caption.\n", answer="{question}\n",
-        judge="Generate a coco-style caption.\n", scorer=Scorer.LIKELIHOOD,
+        "Fuyu", ("fuyu",), template=False, images=1, caption="Generate a coco-style caption.\n",
+        answer="{question}\n", verify="{question}\n", judge="Generate a coco-style caption.\n", scorer=Scorer.LIKELIHOOD,
     ),
     Family(
         "KOSMOS-2", ("kosmos-2",), template=False, images=1, caption="An image of",
-        answer="Question: {question} Answer:", judge="An image of", scorer=Scorer.LIKELIHOOD,
+        answer="Question: {question} Answer:", verify="Question: {question} Answer:",
+        judge="An image of", scorer=Scorer.LIKELIHOOD,
         ground="<grounding><phrase> {phrase}</phrase>", boxes=boxes.kosmos2, special=True,
     ),
     Family(
         "PaliGemma", ("paligemma",), template=False, picture="<image>", caption="caption en",
-        answer="answer en {question}", judge="answer en does the picture show {query}?",
+        answer="answer en {question}", verify="answer en {question}", judge="answer en does the picture show {query}?",
         ground="detect {phrase}", boxes=boxes.paligemma, special=True,
     ),
     Family(

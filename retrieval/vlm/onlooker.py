@@ -5,15 +5,15 @@ For families whose projected pictures are small enough to keep. Knows how LLaVA 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ..records import Judgement, Look
 from . import scoring
-from .transformers import Transformers
+from .transformers import Inputs, Transformers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,17 +36,30 @@ class KeepsLooks(Transformers):
 
     def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:
         """See `Onlooker.judge_looks`."""
-        from transformers.modeling_outputs import BaseModelOutputWithPooling
-
         unseen = self._likelihood(query, [None])
         found: list[Judgement] = []
+        for inputs, seen in self._shown(self.family.judge, looks):
+            found += scoring.by_likelihood(self._said_likelihood(query, inputs, mm_encoder_outputs=seen), unseen)
+        return found
+
+    @torch.inference_mode()
+    def verify_looks(self, question: str, looks: Sequence[Look]) -> list[Judgement]:
+        """See `Onlooker.verify_looks`."""
+        found: list[Judgement] = []
+        for inputs, seen in self._shown(self.family.verify.replace("{question}", self._words(question)), looks):
+            logits = self.model(**inputs, mm_encoder_outputs=seen, logits_to_keep=1).logits[:, -1]
+            found += scoring.by_words(logits, *self._yes_and_no)
+        return found
+
+    def _shown(self, prompt: str, looks: Sequence[Look]) -> Iterator[tuple[Inputs, dict[str, Any]]]:
+        """Batches of the prompt with a kept look where it says `{image}`."""
+        from transformers.modeling_outputs import BaseModelOutputWithPooling
+
         for start in range(0, len(looks), AT_ONCE):
             some = looks[start : start + AT_ONCE]
             rows = [torch.from_numpy(np.asarray(look, np.float32)).to(self.device, self.model.dtype) for look in some]
             # transformers' annotation asks for a tensor; LLaVA gives and takes a list, one for each picture
             seen = BaseModelOutputWithPooling(pooler_output=rows)  # type: ignore[arg-type]
-            words = self.processor.tokenizer([self.family.picture * len(some[0])] * len(some), return_tensors="pt")
-            inputs = {name: words[name].to(self.device) for name in ("input_ids", "attention_mask")}
-            shown = self._said_likelihood(query, inputs, mm_encoder_outputs={"image": seen})
-            found += scoring.by_likelihood(shown, unseen)
-        return found
+            text = prompt.replace("{image}", self.family.picture * len(some[0]))
+            words = self.processor.tokenizer([text] * len(some), return_tensors="pt")
+            yield {name: words[name].to(self.device) for name in ("input_ids", "attention_mask")}, {"image": seen}

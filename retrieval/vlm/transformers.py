@@ -92,6 +92,15 @@ class Transformers:
             found += self._judge(query, some)
         return found
 
+    def verify(self, question: str, images: Sequence[Image]) -> list[Judgement]:
+        """See `VisionLanguageModel.verify`."""
+        self._must(Ability.ANSWER)
+        found: list[Judgement] = []
+        for some in _pieces(images, self.batch):
+            inputs = self._inputs([self.family.verifying(image, self._words(question)) for image in some])
+            found += scoring.by_words(self._first_logits(inputs), *self._yes_and_no)
+        return found
+
     def ground(self, image: Image, phrase: str) -> list[Box]:
         """See `VisionLanguageModel.ground`."""
         self._must(Ability.GROUND)

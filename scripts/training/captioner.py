@@ -21,7 +21,10 @@ IMAGE, START, END = "<image>", "<start_of_text>", "<end_of_text>"
 
 
 def tokenizer(words: SimpleTokenizer) -> Any:
-    """The encoder's vocabulary as a tokenizer of transformers, with a token for pictures; every text gets a start."""
+    """The encoder's vocabulary as a tokenizer of transformers, with a token for pictures and one for "yes".
+
+    Every text gets a start.
+    """
     from tokenizers import AddedToken, decoders, processors
     from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
@@ -33,6 +36,8 @@ def tokenizer(words: SimpleTokenizer) -> Any:
     inner.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Replace("</w>", " ")])
     inner.post_processor = processors.TemplateProcessing(single=f"{START} $A", special_tokens=[start])
     found = fast(tokenizer_object=inner, bos_token=START, eos_token=END, pad_token=END, padding_side="left")
+    if len(inner.encode("yes").ids) > 2:  # captions never say it, questions want it as one token
+        found.add_tokens([AddedToken("yes", single_word=True)])
     found.add_tokens([AddedToken(IMAGE, special=True, normalized=False)])
     return found
 
