@@ -251,9 +251,7 @@ class Library:
         """
         if rerank is None:
             return self.query(ByText(text), k, within=within)
-        reranker = self.reranker(progress)
-        found = self.query(ByText(text), max(k, rerank.depth), within=within)
-        return reranker.rerank(text, found, k, rerank)
+        return self.reranker(progress).search(self.searcher(), text, k, tuple(within), rerank)
 
     def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
         """The k pictures most like a picture file, in the library or not, or the bytes of one.

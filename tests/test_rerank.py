@@ -13,12 +13,17 @@ from PIL import Image
 from retrieval import Library
 from retrieval.errors import ModelUnavailable
 from retrieval.records import Answer, Budget, Judgement, Look
+from retrieval.search.rerank import joined
 from retrieval.vlm import Ability
 from retrieval.vlm.colours import Colours
 
 from .conftest import Paint
 
 SHADES = 20
+
+
+def _green(image: Image.Image) -> int:
+    return image.convert("RGB").resize((1, 1)).getpixel((0, 0))[1]  # type: ignore[index]  # three numbers
 
 
 class Judge(Colours):
@@ -36,7 +41,7 @@ class Judge(Colours):
         self.asked += len(images)
         if self.asked > self.fails_after:
             raise ModelUnavailable("the server has gone")
-        return [Judgement(self.rule(image.convert("RGB").resize((1, 1)).getpixel((0, 0))[1])) for image in images]  # type: ignore[index]  # three numbers
+        return [Judgement(self.rule(_green(image))) for image in images]
 
 
 @pytest.fixture
@@ -47,9 +52,9 @@ def shades(library: Library, paint: Paint) -> Library:
     return library
 
 
-def search(library: Library, judge: Judge, k: int = 3, **budget: object) -> Answer:
+def search(library: Library, judge: Judge, k: int = 3, text: str = "red", **budget: object) -> Answer:
     library._vlm = judge
-    return library.search("red", k, rerank=Budget(**budget))  # type: ignore[arg-type]  # its two fields
+    return library.search(text, k, rerank=Budget(**budget))  # type: ignore[arg-type]  # its two fields
 
 
 def names(answer: Answer) -> list[str]:
@@ -109,11 +114,14 @@ class Keeper(Judge):
 
     def look(self, images: Sequence[Image.Image]) -> list[Look]:
         self.looked += len(images)
-        return [np.array([[image.convert("RGB").resize((1, 1)).getpixel((0, 0))[1]]], np.float16) for image in images]  # type: ignore[index]  # three numbers
+        return [np.array([[_green(image)]], np.float16) for image in images]
 
     def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:  # any query
         self.asked += len(looks)
         return [Judgement(self.rule(int(look[0, 0]))) for look in looks]
+
+    def verify_looks(self, question: str, looks: Sequence[Look]) -> list[Judgement]:
+        return self.judge_looks(question, looks)
 
 
 def test_a_look_is_kept_so_that_another_query_needs_no_picture(shades: Library, tmp_path: Path) -> None:
@@ -169,3 +177,47 @@ def test_the_command_line_reranks(shades: Library, monkeypatch: pytest.MonkeyPat
     assert "of 20 with colours" in result.stderr  # type: ignore[attr-defined]  # a click Result
     assert "write 3s" in run("search", "red", "--rerank", "--budget", "soon", code=2).stderr  # type: ignore[attr-defined]  # as above
     assert "give a text" in run("search", "--item", 1, "--rerank", "--vlm", "colours", code=2).stderr  # type: ignore[attr-defined]  # as above
+
+
+class Verifier(Judge):
+    """Has no opinion on queries, and says of the reddest half that a lime can be seen."""
+
+    abilities = frozenset({Ability.JUDGE, Ability.ANSWER})
+
+    def __init__(self) -> None:
+        super().__init__(lambda _green: 0.5)
+        self.questions: set[str] = set()
+
+    def verify(self, question: str, images: Sequence[Image.Image]) -> list[Judgement]:
+        self.questions.add(question)
+        return [Judgement(0.99 if _green(image) < 60 else 0.01) for image in images]
+
+
+def test_counts_and_absences_are_asked_each_by_itself(shades: Library) -> None:
+    verifier = Verifier()
+    found = search(shades, verifier, k=5, depth=SHADES, text="red without any lime")
+    assert verifier.questions == {"can you see a lime?"}
+    assert [hit.path.stem for hit in found.hits if hit.path] == ["10", "11", "12", "13", "14"]
+    assert found.query == "red without any lime"
+    assert any("understood: red; does not show a lime" in note for note in found.notes)
+
+
+def test_a_part_that_was_answered_for_another_query_is_not_asked_again(shades: Library) -> None:
+    search(shades, Verifier(), k=SHADES, depth=SHADES, text="red without any lime")
+    later = Verifier()
+    search(shades, later, k=5, depth=SHADES, text="two cars without any lime")
+    assert later.questions == {"can you see two cars?"}
+
+
+def test_a_model_that_answers_no_questions_judges_the_query_without_them(shades: Library) -> None:
+    found = search(shades, Judge(lambda green: green / 255), k=3, depth=SHADES, text="red without any lime")
+    assert not any("understood" in note for note in found.notes)
+    assert len(found.hits) == 3
+
+
+def test_parts_of_a_query_add_up() -> None:
+    yes, no, unknown = Judgement(0.9), Judgement(0.1), Judgement(0.5, 0.0)
+    assert joined([yes, no], [True, False]).yes > 0.98
+    assert joined([yes, yes], [True, False]).yes == pytest.approx(0.5)
+    assert joined([yes, unknown], [True, True]).yes == pytest.approx(0.9)
+    assert joined([unknown], [True]) is unknown

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,11 @@ import numpy.typing as npt
 from .. import pictures
 from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalError
 from ..holdings import Holdings
-from ..records import Answer, Budget, Hit, Judgement, Look, Step, silent
+from ..records import Answer, Budget, ByText, Hit, Judgement, Look, Step, silent
 from ..store.said import Said
-from ..vlm import SEEN, Onlooker, VisionLanguageModel
+from ..vlm import SEEN, Ability, Onlooker, VisionLanguageModel
+from .facts import Asked, Fact, split
+from .searcher import Searcher
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,6 +36,8 @@ USUAL = 2.0  # standard deviation of log-odds to begin with; it weighs as much a
 HOPE = 1.5  # standard deviations by which an unchecked picture may yet surprise
 
 Floats = npt.NDArray[np.float64]
+Seen = TypeVar("Seen")  # a picture, or a look at one
+Asking: TypeAlias = Callable[[str, Sequence[Seen]], list[Judgement]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,9 @@ class Reranker:
     The joint score is z(cosine) + weight * mass * log-odds, with z over the hits that are looked at; it has this one
     parameter, fitted by `retrieval eval --rerank`. Stopping is that of top-k by upper bounds: an unchecked picture is
     given the mean verdict plus `HOPE` standard deviations, and nothing more is asked once none can reach the top k.
+
+    Counts and absences are asked one by one, where the model answers questions; the log-odds of all parts add up. Every
+    part is kept by its own words, so that another query with the same part finds it answered.
     """
 
     holdings: Holdings
@@ -50,10 +58,19 @@ class Reranker:
     max_megapixels: float = 250.0
     progress: Callable[[Step], None] = silent
 
-    def rerank(self, text: str, answer: Answer, k: int, budget: Budget) -> Answer:
+    def search(self, searcher: Searcher, text: str, k: int, within: tuple[str, ...], budget: Budget) -> Answer:
+        """The encoder's hits for what it can look for, reordered by the whole query."""
+        asked = split(text)
+        found = searcher.search(ByText(asked.text), max(k, budget.depth), within=within)
+        return replace(self.rerank(asked, found, k, budget), query=text)
+
+    def rerank(self, asked: Asked, answer: Answer, k: int, budget: Budget) -> Answer:
         """The answer's best k hits in the joint order; the encoder's order, with a note, where the model fails."""
         started = time.perf_counter()
-        task = _Task(self, text, answer.hits, k, budget, started)
+        facts = asked.facts if Ability.ANSWER in self.model.abilities else ()
+        task = _Task(self, asked.text, facts, answer.hits, k, budget, started)
+        if facts:
+            task.notes.append(f"understood: {asked.text}; {'; '.join(map(str, facts))}")
         try:
             task.run()
         except RetrievalError as exc:
@@ -74,11 +91,14 @@ class _Task:
 
     reranker: Reranker
     text: str
+    facts: Sequence[Fact]
     hits: Sequence[Hit]
     k: int
     budget: Budget
     started: float
-    known: dict[int, Judgement] = field(default_factory=dict)
+    known: dict[int, Judgement] = field(default_factory=dict)  # on the whole query
+    parts: dict[str, dict[int, Judgement]] = field(default_factory=dict)
+    new: dict[str, dict[int, Judgement]] = field(default_factory=lambda: defaultdict(dict))
     looks: dict[int, Look] = field(default_factory=dict)  # new ones, to be kept
     lost: set[int] = field(default_factory=set)  # pictures that can no longer be read
     notes: list[str] = field(default_factory=list)
@@ -88,20 +108,35 @@ class _Task:
         holdings, model = self.reranker.holdings, self.reranker.model
         contents = [hit.content for hit in self.hits]
         with holdings.reading() as catalog:
-            self.known = Said(catalog.connection).judgements(self.text, model.name, contents)
-        new: dict[int, Judgement] = {}
+            said = Said(catalog.connection)
+            self.parts = {part: said.judgements(part, model.name, contents) for part in self.questions}
+        self._join(contents)
         try:
             while batch := self._next():
                 before = time.perf_counter()
-                new |= self._ask(batch)
-                self.known |= new
+                self._ask(batch)
+                self._join([hit.content for hit in batch])
                 self.reranker.progress(Step("checked", len(self.known), len(self.hits)))
                 taken = time.perf_counter() - before
                 spent = time.perf_counter() - self.started
                 if self.budget.seconds is not None and spent + taken > self.budget.seconds:
                     break
         finally:
-            self._keep(new)
+            self._keep()
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The query's own words, then its facts, as they are asked and kept."""
+        return (self.text, *(fact.question for fact in self.facts))
+
+    def _join(self, contents: Iterable[int]) -> None:
+        """The verdict on every content of which all parts are known."""
+        wanted = (True, *(fact.wanted for fact in self.facts))
+        for content in contents:
+            found = [self.parts[part].get(content) for part in self.questions]
+            whole = [verdict for verdict in found if verdict is not None]
+            if len(whole) == len(found):
+                self.known[content] = joined(whole, wanted)
 
     def _next(self) -> list[Hit]:
         """The most promising unchecked hits; none when they cannot reach the top k any more."""
@@ -126,14 +161,22 @@ class _Task:
         """Log-odds times mass, NaN where nothing is known."""
         return np.array([opinion(self.known.get(hit.content)) for hit in self.hits])
 
-    def _ask(self, batch: Sequence[Hit]) -> dict[int, Judgement]:
+    def _ask(self, batch: Sequence[Hit]) -> None:
+        """Ask for each part what is not known of it yet."""
         model = self.reranker.model
         if isinstance(model, Onlooker):
-            seen = self._looks(model, batch)
-            return dict(zip(seen, model.judge_looks(self.text, list(seen.values())), strict=True)) if seen else {}
-        shown = self._open(batch)
-        verdicts = model.judge(self.text, [image for _, image in shown]) if shown else []
-        return {content: verdict for (content, _), verdict in zip(shown, verdicts, strict=True)}
+            self._fill(self._looks(model, batch), model.judge_looks, model.verify_looks)
+        else:
+            self._fill(dict(self._open(batch)), model.judge, model.verify)
+
+    def _fill(self, shown: Mapping[int, Seen], judge: Asking[Seen], verify: Asking[Seen]) -> None:
+        for part in self.questions:
+            lacking = [content for content in shown if content not in self.parts[part]]
+            if lacking:
+                ask = judge if part == self.text else verify
+                found = dict(zip(lacking, ask(part, [shown[content] for content in lacking]), strict=True))
+                self.parts[part] |= found
+                self.new[part] |= found
 
     def _looks(self, model: Onlooker, batch: Sequence[Hit]) -> dict[int, Look]:
         """What the model sees of each picture, taken from the catalog where it looked before."""
@@ -158,14 +201,15 @@ class _Task:
                 self.notes.append(f"{hit.path} could not be checked: {exc}")
         return shown
 
-    def _keep(self, new: dict[int, Judgement]) -> None:
-        if not new and not self.looks:
+    def _keep(self) -> None:
+        if not any(self.new.values()) and not self.looks:
             return
         holdings = self.reranker.holdings
         try:
             with holdings.writer("retrieval search --rerank"), holdings.writing() as catalog:
                 said, name = Said(catalog.connection), self.reranker.model.name
-                said.put_judgements(self.text, name, new)
+                for part, found in self.new.items():
+                    said.put_judgements(part, name, found)
                 said.put_looks(name, self.looks)
         except (LibraryLocked, LibraryReadOnly) as exc:
             self.notes.append(f"the verdicts are not kept: {exc}")
@@ -186,6 +230,14 @@ def fused(cosines: Floats, opinions: Floats, weight: float) -> Floats:
     spread = np.maximum(cosines.std(axis=-1, keepdims=True), 1e-6)
     scores: Floats = (cosines - cosines.mean(axis=-1, keepdims=True)) / spread + weight * opinions
     return scores
+
+
+def joined(verdicts: Sequence[Judgement], wanted: Sequence[bool]) -> Judgement:
+    """One verdict from those on a query's parts: their opinions add up, those on what is not wanted turned round."""
+    if len(verdicts) == 1:
+        return verdicts[0]
+    total = sum(opinion(verdict) * (1 if want else -1) for verdict, want in zip(verdicts, wanted, strict=True))
+    return Judgement(1 / (1 + math.exp(-total)))
 
 
 def opinion(verdict: Judgement | None) -> float:

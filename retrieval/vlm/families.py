@@ -146,7 +146,8 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "Fuyu", ("fuyu",), template=False, images=1, caption="Generate a coco-style caption.\n",
-        answer="{question}\n", verify="{question}\n", judge="Generate a coco-style caption.\n", scorer=Scorer.LIKELIHOOD,
+        answer="{question}\n", verify="{question}\n", judge="Generate a coco-style caption.\n",
+        scorer=Scorer.LIKELIHOOD,
     ),
     Family(
         "KOSMOS-2", ("kosmos-2",), template=False, images=1, caption="An image of",
