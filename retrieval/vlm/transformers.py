@@ -218,7 +218,7 @@ class Transformers:
     def _first_logits(self, inputs: Inputs) -> Tensor:
         """Raw logits of the first answered token, (n, vocabulary); `generate` sets positions and decoder starts."""
         made = self.model.generate(
-            **inputs, max_new_tokens=1, do_sample=False, return_dict_in_generate=True, output_logits=True
+            **inputs, max_new_tokens=1, do_sample=False, num_beams=1, return_dict_in_generate=True, output_logits=True
         )
         found: Tensor = made.logits[0]
         return found

@@ -17,6 +17,7 @@ from retrieval.vlm.grid import GridConfig
 
 WIDTH, HEADS, SIDE, FEATURES = 256, 4, 4, 1280
 PICTURE = SIDE * SIDE + 1  # tokens that stand for a picture
+BEAMS = 3  # captions that are followed at a time while one is written
 IMAGE, START, END = "<image>", "<start_of_text>", "<end_of_text>"
 
 
@@ -88,6 +89,7 @@ def export(model: Any, words: Any, image_size: int, folder: Path) -> None:
     import copy
 
     half = copy.deepcopy(model).half()
+    half.generation_config.num_beams, half.generation_config.no_repeat_ngram_size = BEAMS, 3
     half.save_pretrained(folder)
     processor(words, image_size).save_pretrained(folder)
     for file in folder.iterdir():

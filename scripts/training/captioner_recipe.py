@@ -88,7 +88,8 @@ def _tokens(
     upper = backbone.without_norms(backbone.upper_half(trunk))
     eye = captioner.Eye(None, upper, options.image_size // 16).eval()
     shape = (captioner.PICTURE, captioner.FEATURES)
-    return features.passed_on(seen, eye, shape, options.work / f"{name}-tokens.npy", progress)
+    path = options.work / f"{name}-tokens-{features.fingerprint(upper)}.npy"
+    return features.passed_on(seen, eye, shape, path, progress)
 
 
 def _whole(options: Options, name: str, data: captions.Captioned, encoder: Any, progress: Progress) -> np.ndarray:
@@ -98,7 +99,8 @@ def _whole(options: Options, name: str, data: captions.Captioned, encoder: Any, 
     eye = captioner.Eye(lower, upper, options.image_size // 16).eval()
     views = features.Views(data.pictures, 1, options.image_size, seed=options.seed)
     shape = (captioner.PICTURE, captioner.FEATURES)
-    return features.cache(views, eye, shape, options.work / f"{name}-eye.npy", progress)
+    path = options.work / f"{name}-eye-{features.fingerprint(upper)}.npy"
+    return features.cache(views, eye, shape, path, progress)
 
 
 def _standardise(eye: Any, sets: Sequence[telling.Told]) -> None:

@@ -5,6 +5,7 @@ Knows files and a network; not captions.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,14 @@ def cache(views: Views, network: nn.Module, shape: tuple[int, ...], path: Path, 
                 rows.flush()
                 done.write_text(str(start))
     return rows
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Eight digits that tell networks apart, so that a cache is never taken for another network's."""
+    digest = hashlib.blake2b(digest_size=4)
+    for value in network.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def passed_on(

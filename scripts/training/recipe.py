@@ -89,15 +89,15 @@ def _train(options: Options, progress: Progress, log: TextIO) -> None:
     )
     keep = _Keeper(trainer, fixed[len(read) :], config, options.work)
 
-    if options.start and not (options.work / "backbone.pt").exists():
+    if options.start:
         model.restore(encoder, options.start)
-        keep.save("backbone")
-    elif not options.start and not keep.resume("head"):
+        trainer.average.load_state_dict(encoder.state_dict())
+    elif not keep.resume("head"):
         trainer.run(loop.Stage("head", options.head_epochs, 512, rate=1e-3, captions=2), progress, keep.at_the_end)
         keep.save("head")
     encoder.bag_of_words = trainer.average.bag_of_words = False
     trainer.parts = fixed[: len(read)]
-    if not keep.resume("backbone"):
+    if not options.start and not keep.resume("backbone"):
         stage = loop.Stage(
             "backbone", options.epochs, options.batch,
             rate=4e-4, upper_rate=4e-4, soft=0.4, memory=0.2, made_up=0.15, paraphrase=0.15,
@@ -106,7 +106,8 @@ def _train(options: Options, progress: Progress, log: TextIO) -> None:
         keep.save("backbone")
     # Last, the text side and the projection on pictures of the size and the cut that the finished model reads.
     whole = nn.Sequential(network.lower, encoder.upper.eval(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    final = parts(whole, (1280,), "-final", times=1, size=options.image_size, crops=False)
+    suffix = f"-final-{features.fingerprint(whole)}"
+    final = parts(whole, (1280,), suffix, times=1, size=options.image_size, crops=False)
     trainer.parts, keep.dev, keep.best = final[: len(read)], final[len(read) :], 0.0
     stage = loop.Stage(
         "text", options.text_epochs, 1024, rate=3e-4, captions=5, made_up=0.25, paraphrase=0.15, soft=0.4
