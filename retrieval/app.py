@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from .encoders import Encoder
-    from .records import (
-        Finding,
-    )
+    from .records import Finding
     from .vectors import VectorIndex
     from .vlm import VisionLanguageModel
+    from .vlm.messages import Part
+
+
+FRAMES = 8  # of a video that is asked about
 
 
 def encoder(settings: Settings, model: str) -> Encoder:
@@ -64,15 +66,31 @@ def vlm(settings: Settings) -> VisionLanguageModel:
     return Transformers.load(settings.vlm, settings.device, settings.precision, settings.vlm_family, settings.vlm_code)
 
 
-def picture(path: Path, settings: Settings) -> Image:
-    """A picture file, upright and in RGB.
+def picture(path: Path, settings: Settings, second: float | None = None) -> Image:
+    """A picture file, or the frame of a video at a second; upright and in RGB.
 
     Raises:
         PictureError: it cannot be used.
     """
     from . import pictures
 
-    return pictures.load(path, max_megapixels=settings.max_megapixels).image
+    return pictures.load(path, max_megapixels=settings.max_megapixels, second=second).image
+
+
+def part(path: Path, settings: Settings) -> Part:
+    """A file as a part of a message: a picture, or a video as `FRAMES` frames at even distances, with their times.
+
+    Raises:
+        PictureError: it cannot be used.
+    """
+    from .pictures import video
+    from .vlm import SEEN
+    from .vlm.messages import ImagePart, VideoPart
+
+    if not video.is_video(path):
+        return ImagePart(picture(path, settings))
+    frames = video.evenly(path, FRAMES, SEEN)
+    return VideoPart(tuple(frame.image for frame in frames), tuple(frame.second for frame in frames))
 
 
 def vector_engine() -> type[VectorIndex]:

@@ -33,6 +33,11 @@ RAW_SUFFIXES = frozenset(  # files that are opened as camera RAW
 )
 
 
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .mts .m2ts .3gp .wmv .ogv".split()
+)  # files that are opened as videos
+
+
 class Kind(StrEnum):
     """What a content is."""
 
@@ -125,12 +130,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Item:
-    """One picture file of the library."""
+    """One picture file of the library, or one frame of a video file."""
 
     id: int
     path: Path
     content: int
     facts: Facts
+    second: float | None = None  # of a frame
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,7 @@ class Hit:
     text: str = ""  # of a text hit; of a picture, its first caption
     item: int | None = None
     verdict: Judgement | None = None  # a vision-language model's, where one was asked
+    second: float | None = None  # of a video, where it is shown
 
 
 @dataclass(frozen=True)

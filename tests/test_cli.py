@@ -83,7 +83,7 @@ def test_json_has_the_documented_shape(filled: Run) -> None:
     assert set(found) == {"query", "hits", "searched", "model", "seconds", "notes", "generated"}
     hits = found["hits"]
     assert isinstance(hits, list)
-    assert set(hits[0]) == {"rank", "score", "kind", "content", "path", "copies", "text", "item", "verdict"}
+    assert set(hits[0]) == {"rank", "score", "kind", "content", "path", "copies", "text", "item", "verdict", "second"}
 
 
 def test_search_by_picture_and_by_item(filled: Run, photos: Path) -> None:

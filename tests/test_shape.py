@@ -50,6 +50,7 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "click": ("cli",),
     "rich": ("cli",),
     "rawpy": ("pictures",),
+    "av": ("pictures",),
     "filelock": ("holdings.py",),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -56,7 +56,7 @@ def test_a_name_that_is_not_utf8_comes_back_unchanged(database: Database) -> Non
     with database.begin() as connection:
         catalog = Catalog(connection)
         content = catalog.add_content(Kind.PICTURE, "h")
-        catalog.put_item(Found(path, 1, 2), content, Facts(keywords=("a", "ü")))
+        catalog.put_item(Found(path, 1, 2), [(content, None)], Facts(keywords=("a", "ü")))
     with database.connect() as connection:
         item = next(Catalog(connection).items())
     assert (item.path, item.facts.keywords) == (path, ("a", "ü"))
@@ -78,7 +78,7 @@ def test_contents_no_file_holds_are_dropped_and_the_vector_files_are_told(databa
         catalog = Catalog(connection)
         space = catalog.add_space(SPACE)
         content = catalog.add_content(Kind.PICTURE, "h")
-        catalog.put_item(Found(Path("/a.jpg"), 1, 1), content, Facts())
+        catalog.put_item(Found(Path("/a.jpg"), 1, 1), [(content, None)], Facts())
         stored = Embeddings(connection, space, Kind.PICTURE, 3)
         stored.put([content], np.array([[1, 0, 0]], np.float32))
         before = stored.last_change()
@@ -148,7 +148,7 @@ def test_what_a_model_said_is_kept_and_a_humans_words_stay(database: Database) -
     with database.begin() as connection:
         catalog, said = Catalog(connection), Said(connection)
         picture = catalog.add_content(Kind.PICTURE, "p")
-        catalog.put_item(Found(Path("/a.jpg"), 1, 1), picture, Facts())
+        catalog.put_item(Found(Path("/a.jpg"), 1, 1), [(picture, None)], Facts())
         words = {text: catalog.add_content(Kind.TEXT, text, text) for text in ("by hand", "one", "two", "edited")}
         assert said.without_caption("m", of_any_source=True) == [picture]
         said.put_caption(picture, words["one"], "m", "say")

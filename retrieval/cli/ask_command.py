@@ -25,7 +25,7 @@ from .output import note, print_json, show_path
 def command(
     words: tuple[str, ...], search: str | None, k: int, together: bool, settings: Settings, as_json: bool
 ) -> None:
-    """Ask a vision-language model a QUESTION about each IMAGE, or about the best hits of a search.
+    """Ask a vision-language model a QUESTION about each IMAGE or video, or about the best hits of a search.
 
     \b
     Examples:
@@ -33,8 +33,12 @@ def command(
       retrieval ask before.jpg after.jpg "what has changed?" --together
       retrieval ask --search "receipts" "what was the total?"
     """
-    question, paths = words[-1], [Path(word).expanduser() for word in words[:-1]]
-    if search is None and not paths:
+    from ..vlm import messages
+    from ..vlm.messages import ImagePart
+
+    question = words[-1]
+    asked: list[tuple[Path, float | None]] = [(Path(word).expanduser(), None) for word in words[:-1]]
+    if search is None and not asked:
         raise UsageError(
             'name a picture before the question (`retrieval ask cat.jpg "what is this?"`), or use --search'
         )
@@ -43,14 +47,15 @@ def command(
     if search is not None:
         with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
-            paths += [hit.path for hit in library.search(search, k).hits if hit.path is not None]
+            asked += [(hit.path, hit.second) for hit in library.search(search, k).hits if hit.path is not None]
     model = app.vlm(settings)
     pictures = []
-    for path in paths:
+    for path, second in asked:
         try:
-            pictures.append((path, app.picture(path, settings)))
+            frame = None if second is None else ImagePart(app.picture(path, settings, second))
+            pictures.append((path, frame or app.part(path, settings)))
         except PictureError as exc:
-            if len(paths) == 1:
+            if len(asked) == 1:
                 raise
             note(f"left out: {show_path(path)}: {exc}")
     if not pictures:
@@ -58,7 +63,7 @@ def command(
         sys.exit(1)
     groups = [pictures] if together else [[pair] for pair in pictures]
     answers = [
-        {"pictures": [path for path, _ in group], "answer": model.answer([image for _, image in group], question)}
+        {"pictures": [path for path, _ in group], "answer": messages.answer(model, [p for _, p in group], question)}
         for group in groups
     ]
     if as_json:

@@ -22,7 +22,7 @@ from .output import note, plain
 @settings_options(DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
 def command(images: tuple[Path, ...], system: str, settings: Settings, as_json: bool) -> None:
-    """Talk with a vision-language model about one or more pictures.
+    """Talk with a vision-language model about one or more pictures or videos.
 
     Every line is a question, with all that was said before. Ctrl-D ends the conversation. In a pipe, the lines of
     standard input are asked one after the other; --json prints an object a line.
@@ -34,14 +34,17 @@ def command(images: tuple[Path, ...], system: str, settings: Settings, as_json: 
     """
     from ..vlm import Ability
     from ..vlm.conversation import Conversation
+    from ..vlm.messages import VideoPart
 
-    pictures = [app.picture(path.expanduser(), settings) for path in images]
+    shown = [app.part(path.expanduser(), settings) for path in images]
     model = app.vlm(settings)
     if Ability.CHAT not in model.abilities:
         raise UsageError(
             f"{model.name} does not hold conversations; ask it with `retrieval ask`, or name another --vlm"
         )
-    conversation = Conversation(model, pictures, system)
+    if any(isinstance(part, VideoPart) for part in shown) and Ability.VIDEO not in model.abilities:
+        raise UsageError(f"{model.name} reads no videos; name another --vlm (see `retrieval vlms`)")
+    conversation = Conversation(model, shown, system)
     for question in _questions():
         try:
             answer = conversation.ask(question)

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from ..records import Answer, Kind
+from ..records import Answer, Hit, Kind
 
 
 def plain(value: Any) -> Any:
@@ -49,6 +49,11 @@ def show_path(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def fragment(hit: Hit) -> str:
+    """Where in a video a hit is, as W3C media fragments have it; nothing for pictures."""
+    return "" if hit.second is None else f"#t={hit.second:.1f}"
+
+
 def note(text: str) -> None:
     """A line for people, beside the answer."""
     click.echo(text, err=True)
@@ -65,7 +70,7 @@ def print_answer(answer: Answer) -> None:
     """The hits: a table on a terminal, `score<TAB>path<TAB>text` lines elsewhere."""
     if not sys.stdout.isatty():
         for hit in answer.hits:
-            path = show_path(hit.path) if hit.path else ""
+            path = show_path(hit.path) + fragment(hit) if hit.path else ""
             columns = (path, hit.text) if hit.kind is Kind.PICTURE else (hit.text, path)
             click.echo("\t".join((f"{hit.score:.4f}", *(" ".join(column.split()) for column in columns))))
     elif answer.hits:
@@ -89,7 +94,7 @@ def _table(answer: Answer) -> None:
     table.add_column("picture" if texts else "caption", overflow="fold", style="dim")
     for hit in answer.hits:
         more = f"  (+{len(hit.copies)} more)" if hit.copies else ""
-        path = _nearby(hit.path) + more if hit.path else ""
+        path = _nearby(hit.path) + fragment(hit) + more if hit.path else ""
         columns = (hit.text, path) if texts else (path, hit.text[:120])
         table.add_row(str(hit.rank), f"{hit.score:.3f}", *(Text(column) for column in columns))
     Console().print(table)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import SourceError, UsageError
 from ..records import Answer, Hit
-from .output import show_path
+from .output import fragment, show_path
 
 STYLE = """
 body{font:15px/1.4 system-ui,sans-serif;margin:2rem;background:Canvas;color:CanvasText;color-scheme:light dark}
@@ -55,7 +55,7 @@ def _html(answer: Answer, thumbnails: dict[int, bytes]) -> bytes:
 
 
 def _figure(hit: Hit, thumbnail: bytes | None) -> str:
-    name = html.escape(show_path(hit.path)) if hit.path else ""
+    name = html.escape(show_path(hit.path) + fragment(hit)) if hit.path else ""
     words = html.escape(hit.text)
     picture = ""
     if thumbnail:

@@ -95,7 +95,7 @@ def _pictures(
 
     def flush() -> None:
         if batch:
-            rows.append(encoder.images([ready.pixels for ready in batch if ready.pixels is not None]))
+            rows.append(encoder.images([ready.shots[0].pixels for ready in batch if ready.shots[0].pixels is not None]))
             good.extend(ready.found.path for ready in batch)
             batch.clear()
 

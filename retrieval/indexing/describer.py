@@ -14,7 +14,7 @@ from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError
 from ..holdings import Holdings
-from ..records import Described, Picture, Problem, Step, silent
+from ..records import Described, Item, Picture, Problem, Step, silent
 from ..store.said import Said
 from ..vlm import SEEN, VisionLanguageModel
 from . import texts
@@ -57,24 +57,24 @@ class Describer:
                 self.holdings.save_vectors()
         return replace(found, seconds=time.monotonic() - started)
 
-    def _todo(self, places: Sequence[Path] | None, missing: bool) -> tuple[list[tuple[int, Path]], int]:
+    def _todo(self, places: Sequence[Path] | None, missing: bool) -> tuple[list[tuple[int, Item]], int]:
         """Contents to caption, each with a file that holds it; and how many of the places need none."""
         with self.holdings.reading() as catalog:
             open_ones = Said(catalog.connection).without_caption(self.model.name, of_any_source=missing)
-            first: dict[int, Path] = {}
+            first: dict[int, Item] = {}
             for item in catalog.items_within(places):
-                first.setdefault(item.content, item.path)
+                first.setdefault(item.content, item)
         todo = [(content, first[content]) for content in open_ones if content in first]
         return todo, len(first) - len(todo)
 
-    def _batch(self, todo: Sequence[tuple[int, Path]], found: Described) -> Described:
+    def _batch(self, todo: Sequence[tuple[int, Item]], found: Described) -> Described:
         opened: list[tuple[int, Picture]] = []
         problems = list(found.problems)
-        for content, path in todo:
+        for content, item in todo:
             try:
-                opened.append((content, pictures.load(path, SEEN, self.max_megapixels)))
+                opened.append((content, pictures.load(item.path, SEEN, self.max_megapixels, item.second)))
             except PictureError as exc:
-                problems.append(Problem(path, exc.reason, str(exc)))
+                problems.append(Problem(item.path, exc.reason, str(exc)))
         captions = self.model.caption([picture.image for _, picture in opened]) if opened else []
         with self.holdings.writing() as catalog:
             said = Said(catalog.connection)

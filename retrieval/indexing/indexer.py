@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from ..encoders import Encoder
 from ..holdings import Holdings
-from ..records import Found, Kind, Plan, Problem, Report, Step, silent
+from ..pictures.video import is_video
+from ..records import Found, Kind, Pixels, Plan, Problem, Report, Step, Vectors, silent
 from ..sources.folders import Rules
 from . import plan as plans
 from . import texts
@@ -129,10 +132,13 @@ class _Run:
         reader = Reader(encoder.prepare, encoder.least, options.max_megapixels, self.embedded)
         window = 2 * options.batch_size + options.threads
         added, todo, done = {found.path for found in plan.added}, plan.todo, 0
-        for batch in _batches(read_ahead(todo, reader, options.threads, window), options.batch_size):
-            done += len(batch)
-            self._store(batch, added, leaving)
-            self.indexer.progress(Step("pictures", done, len(todo)))
+        photos = [found for found in todo if not is_video(found.path)]
+        videos = [found for found in todo if is_video(found.path)]
+        for files, ahead in ((photos, window), (videos, 2)):  # a video may have as many frames as a window
+            for batch in _batches(read_ahead(files, reader, options.threads, ahead), options.batch_size):
+                done += len(batch)
+                self._store(batch, added, leaving)
+                self.indexer.progress(Step("pictures", done, len(todo)))
         with holdings.writing() as catalog:
             removed = catalog.remove_items(plan.gone)
             catalog.clear_problems(plan.gone)
@@ -148,13 +154,14 @@ class _Run:
 
     def _store(self, batch: Sequence[tuple[Found, Ready | Problem]], added: set[Path], leaving: list[int]) -> None:
         """Encode what is new in the batch and commit all of it."""
-        fresh = {ready.digest: ready for _, ready in batch if isinstance(ready, Ready) and ready.pixels is not None}
-        vectors = self.indexer.encoder.images([ready.pixels for ready in fresh.values() if ready.pixels is not None])
+        shots = [shot for _, ready in batch if isinstance(ready, Ready) for shot in ready.shots]
+        fresh = {shot.digest: shot for shot in shots if shot.pixels is not None}
+        vectors = self._encode([shot.pixels for shot in fresh.values() if shot.pixels is not None])
         report, problems = self.report, []
         with self.indexer.holdings.writing() as catalog:
             numbers = {
-                digest: catalog.add_content(Kind.PICTURE, digest, thumbnail=ready.thumbnail)
-                for digest, ready in fresh.items()
+                digest: catalog.add_content(Kind.PICTURE, digest, thumbnail=shot.thumbnail)
+                for digest, shot in fresh.items()
             }
             space = self.indexer.encoder.space
             stored = self.indexer.holdings.embeddings(catalog, self.space_id, space, Kind.PICTURE)
@@ -165,12 +172,13 @@ class _Run:
                     catalog.put_problem(ready, found)
                     problems.append(ready)
                     continue
-                content = numbers[ready.digest] if ready.content is None else ready.content
-                catalog.put_item(found, content, ready.facts)
+                held = [(numbers[s.digest] if s.content is None else s.content, s.second) for s in ready.shots]
+                catalog.put_item(found, held, ready.facts)
+                content, digest = held[0][0], ready.shots[0].digest
                 texts.link(catalog, content, ready.facts, ready.sidecar, found.path)
                 new = found.path in added
-                known = ready.digest not in first
-                first.discard(ready.digest)
+                known = digest not in first
+                first -= {shot.digest for shot in ready.shots}
                 moved = new and known and content in leaving
                 if moved:
                     leaving.remove(content)
@@ -184,6 +192,12 @@ class _Run:
             catalog.clear_problems(found.path for found, ready in batch if isinstance(ready, Ready))
         self.embedded |= numbers  # a copy that comes later in this run is not decoded again
         self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))
+
+    def _encode(self, pixels: Sequence[Pixels]) -> Vectors:
+        """In batches: a video may have more frames than one."""
+        size, encoder = self.indexer.options.batch_size, self.indexer.encoder
+        parts = [encoder.images(pixels[k : k + size]) for k in range(0, len(pixels), size)]
+        return np.concatenate(parts) if parts else encoder.images([])
 
     def texts(self, captions: Sequence[tuple[Path, Path | None]]) -> None:
         """Link caption files, then embed every text that has no embedding yet."""
@@ -208,7 +222,7 @@ def _batches(
     waiting = 0
     for found, ready in results:
         batch.append((found, ready))
-        waiting += isinstance(ready, Ready) and ready.pixels is not None
+        waiting += ready.waiting if isinstance(ready, Ready) else 0
         if waiting >= size or len(batch) >= 16 * size:
             yield batch
             batch, waiting = [], 0

@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import pictures
 from ..errors import PictureError
-from ..records import Facts, Found, Problem, Reason
+from ..pictures import video
+from ..records import Facts, Found, Picture, Problem, Reason
 from ..sources.captions import sidecar_text
 
 if TYPE_CHECKING:
@@ -23,16 +25,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ready:
-    """A file that was read: known already (`content`), or decoded and waiting for the model (`pixels`)."""
+class Shot:
+    """One picture: known already (`content`), or decoded and waiting for the model (`pixels`)."""
 
-    found: Found
     digest: str
-    facts: Facts
-    sidecar: str = ""  # what its `.txt` says
     content: int | None = None
     pixels: Pixels | None = None
     thumbnail: bytes = b""
+    second: float | None = None  # of a frame
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A file that was read: one picture, or the frames of a video."""
+
+    found: Found
+    shots: tuple[Shot, ...]
+    facts: Facts
+    sidecar: str = ""  # what its `.txt` says
+
+    @property
+    def waiting(self) -> int:
+        """How many of its pictures need the model."""
+        return sum(shot.pixels is not None for shot in self.shots)
 
 
 @dataclass(frozen=True)
@@ -47,25 +62,36 @@ class Reader:
     def read(self, found: Found) -> Ready | Problem:
         """One file; whatever is wrong with it comes back as a problem."""
         try:
-            data, digest = pictures.read(found.path)
-            content = self.embedded.get(digest)
-            if content is not None:
-                facts = pictures.sidecar_facts(found.path, pictures.facts(data))
-                return Ready(found, digest, facts, sidecar_text(found.path), content=content)
-            least = max(self.least, pictures.THUMBNAIL_SIDE // 2)
-            picture = pictures.decode(data, found.path.name, least, self.max_megapixels)
-            return Ready(
-                found,
-                digest,
-                pictures.sidecar_facts(found.path, picture.facts),
-                sidecar_text(found.path),
-                pixels=self.prepare(picture.image),
-                thumbnail=pictures.thumbnail(picture),
-            )
+            shots, facts = (self._frames if video.is_video(found.path) else self._picture)(found.path)
+            return Ready(found, shots, pictures.sidecar_facts(found.path, facts), sidecar_text(found.path))
         except PictureError as exc:
             return Problem(found.path, exc.reason, str(exc))
         except OSError as exc:  # a sidecar that vanished or cannot be read
             return Problem(found.path, Reason.UNREADABLE, f"cannot read what lies beside it: {exc.strerror}")
+
+    def _picture(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
+        data, digest = pictures.read(path)
+        content = self.embedded.get(digest)
+        if content is not None:
+            return (Shot(digest, content),), pictures.facts(data)
+        picture = pictures.decode(data, path.name, self._least, self.max_megapixels)
+        return (Shot(digest, None, self.prepare(picture.image), pictures.thumbnail(picture)),), picture.facts
+
+    def _frames(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
+        start = f"{video.digest(path)}@"
+        known = sorted((float(d.removeprefix(start)), d) for d in list(self.embedded) if d.startswith(start))
+        if known:
+            return tuple(Shot(d, self.embedded[d], second=second) for second, d in known), video.facts(path)
+        shots = []
+        for frame in video.scenes(path, self._least):
+            picture = Picture(frame.image, Facts())
+            pixels, small = self.prepare(frame.image), pictures.thumbnail(picture)
+            shots.append(Shot(f"{start}{frame.second:.3f}", None, pixels, small, round(frame.second, 3)))
+        return tuple(shots), video.facts(path)
+
+    @property
+    def _least(self) -> int:
+        return max(self.least, pictures.THUMBNAIL_SIDE // 2)
 
 
 def read_ahead(

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..errors import PictureError
 from ..records import Facts, Picture, Reason
-from . import raw
+from . import raw, video
 from .metadata import facts_of
 
 Image.MAX_IMAGE_PIXELS = None  # `_check` looks at the size itself, after the header and before any pixel
@@ -67,12 +67,14 @@ def decode(data: bytes, name: str = "", least: int = 0, max_megapixels: float = 
         raise PictureError(Reason.TRUNCATED if truncated else Reason.UNREADABLE, f"broken picture: {exc}") from exc
 
 
-def load(path: Path, least: int = 0, max_megapixels: float = 250.0) -> Picture:
-    """Read and decode one file; see `decode`.
+def load(path: Path, least: int = 0, max_megapixels: float = 250.0, second: float | None = None) -> Picture:
+    """Read and decode one file, or the frame of a video at a second; see `decode`.
 
     Raises:
         PictureError: with the reason as its `reason`.
     """
+    if second is not None:
+        return Picture(video.frame_at(path, second, least), Facts())
     return decode(read(path)[0], path.name, least, max_megapixels)
 
 

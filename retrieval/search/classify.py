@@ -55,7 +55,7 @@ class Classifier:
             shown = []
             for item in items[start : start + BATCH]:
                 try:
-                    shown.append((item, pictures.load(item.path, SEEN, self.max_megapixels).image))
+                    shown.append((item, pictures.load(item.path, SEEN, self.max_megapixels, item.second).image))
                 except PictureError as exc:
                     notes.append(f"{item.path} left out: {exc}")
             images = [image for _, image in shown]

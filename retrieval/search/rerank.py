@@ -194,7 +194,7 @@ class _Task:
         for hit in batch:
             try:
                 assert hit.path is not None  # these are hits of pictures
-                found = pictures.load(hit.path, SEEN, self.reranker.max_megapixels)
+                found = pictures.load(hit.path, SEEN, self.reranker.max_megapixels, hit.second)
                 shown.append((hit.content, found.image))
             except PictureError as exc:
                 self.lost.add(hit.content)

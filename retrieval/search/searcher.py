@@ -45,10 +45,14 @@ class Searcher:
         vector, notes, itself = self._vector(query, space)
         allowed = self._allowed(within) if within else None
         total = self.holdings.count(kind) if allowed is None else len(allowed)
-        wanted = min(k + (itself is not None), max(total, 1))
-        scores, ids = self.holdings.nearest(kind, vector, wanted, allowed)
-        found = [(float(s), int(i)) for s, i in zip(scores[0], ids[0], strict=True) if i >= 0 and i != itself][:k]
-        hits = self._pictures(found) if kind is Kind.PICTURE else self._texts(found)
+        wanted = k + (itself is not None)
+        while True:  # once, but where several of the nearest are frames of one video
+            scores, ids = self.holdings.nearest(kind, vector, min(wanted, max(total, 1)), allowed)
+            found = [(float(s), int(i)) for s, i in zip(scores[0], ids[0], strict=True) if i >= 0 and i != itself]
+            hits = self._pictures(found)[:k] if kind is Kind.PICTURE else self._texts(found)[:k]
+            if len(hits) >= k or wanted >= total:
+                break
+            wanted *= 4
         if not total:
             notes = (*notes, _nothing(kind, bool(within)))
         return Answer(_words(query), hits, total, space.model, time.perf_counter() - started, notes)
@@ -96,13 +100,17 @@ class Searcher:
         with self.holdings.reading() as catalog:
             files, captions = catalog.items_holding(numbers), catalog.captions_of(numbers)
         hits: list[Hit] = []
+        videos: set[Path] = set()  # each is one hit: its best frame
         for score, content in found:
             here: list[Item] = files.get(content, [])
-            if here:  # else it was removed a moment ago
+            if here and here[0].path not in videos:  # none here: it was removed a moment ago
                 text = next(iter(captions.get(content, [])), "")
                 copies = tuple(item.path for item in here[1:])
-                hit = Hit(len(hits) + 1, score, Kind.PICTURE, content, here[0].path, copies, text, here[0].id)
+                item, rank = here[0], len(hits) + 1
+                hit = Hit(rank, score, Kind.PICTURE, content, item.path, copies, text, item.id, second=item.second)
                 hits.append(hit)
+                if item.second is not None:
+                    videos.add(item.path)
         return tuple(hits)
 
     def _texts(self, found: list[tuple[float, int]]) -> tuple[Hit, ...]:

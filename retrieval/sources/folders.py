@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SourceError
-from ..records import RAW_SUFFIXES, Found, Problem, Reason
+from ..records import RAW_SUFFIXES, VIDEO_SUFFIXES, Found, Problem, Reason
 
 PROCESSED = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .gif .tif .tiff .bmp .dib .avif .heic .heif .hif .jp2 .j2k .jpx .jpf "
     ".ppm .pgm .pbm .pnm".split()
 )
-EXTENSIONS = PROCESSED | RAW_SUFFIXES
+EXTENSIONS = PROCESSED | RAW_SUFFIXES | VIDEO_SUFFIXES
+BESIDE = RAW_SUFFIXES | {".mov"}  # beside a processed picture of the same name: its RAW, its live photo
 SKIPPED_FOLDERS = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "node_modules", "__MACOSX"})
 SIDECARS = (".xmp", ".txt")
 
@@ -61,8 +62,8 @@ def _matches(name: str, below: str, globs: Sequence[str]) -> bool:
 def scan(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Found | Problem]:
     """Every picture file under `roots`, each once, in a stable order; unreadable places come as problems.
 
-    A root may be a single file, which counts whatever the rules say. A RAW file beside a processed picture of the
-    same name is that picture, not a second one.
+    A root may be a single file, which counts whatever the rules say. A RAW file or a live photo's film beside a
+    processed picture of the same name is that picture, not a second one.
 
     Raises:
         SourceError: a root does not exist.
@@ -97,7 +98,7 @@ def _walk(root: Path, folder: Path, rules: Rules, seen: set[tuple[int, int]]) ->
             if rules.enters(entry.name, below):
                 yield from _walk(root, path, rules, seen)
         elif rules.takes(entry.name, below):
-            if path.suffix.lower() in RAW_SUFFIXES and path.stem.lower() in stems:
+            if path.suffix.lower() in BESIDE and path.stem.lower() in stems:
                 continue
             yield _look(path, names)
 

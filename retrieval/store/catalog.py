@@ -24,6 +24,7 @@ from .schema import captions, changes, contents, embeddings, items, problems, ro
 T = TypeVar("T")
 OWN_WORDS = ("metadata", "sidecar")  # captions whose origin is the picture file itself
 GENERATED, EDITED = "generated", "edited"  # captions by a model, and by hand
+PICTURE = -1.0  # the second of what is no frame
 MANY = 5000  # values in one IN list
 
 
@@ -140,16 +141,24 @@ class Catalog:
     # --- items ---------------------------------------------------------------------------------------------
 
     def known(self, space_id: int) -> dict[Path, Known]:
-        """Every file of the library as it was when it was indexed."""
+        """Every file of the library as it was when it was indexed; a video is embedded when all its frames are."""
         has = exists().where(embeddings.c.content_id == items.c.content_id, embeddings.c.space_id == space_id)
         columns = (items.c.path, items.c.content_id, items.c.size, items.c.mtime_ns, items.c.sidecar_mtime_ns)
-        rows = self.connection.execute(select(*columns, has))
-        return {row[0]: Known(row[1], row[2], row[3], row[4], bool(row[5])) for row in rows}
+        rows = self.connection.execute(select(*columns, has).order_by(items.c.second.desc()))
+        found: dict[Path, Known] = {}
+        for row in rows:
+            whole = bool(row[5]) and (row[0] not in found or found[row[0]].embedded)
+            found[row[0]] = Known(row[1], row[2], row[3], row[4], whole)
+        return found
 
-    def put_item(self, found: Found, content: int, facts: Facts) -> None:
-        """Add or replace a file."""
-        row = _item_row(found, content, facts)
-        self.connection.execute(upsert(items).values(row).on_conflict_do_update(index_elements=["path"], set_=row))
+    def put_item(self, found: Found, held: Sequence[tuple[int, float | None]], facts: Facts) -> None:
+        """Add or replace a file: the picture it holds, or a video's frames, each with its second."""
+        rows = [_item_row(found, content, facts, PICTURE if second is None else second) for content, second in held]
+        others = and_(items.c.path == found.path, items.c.second.not_in([row["second"] for row in rows]))
+        self.connection.execute(delete(items).where(others))
+        for row in rows:
+            same = ["path", "second"]
+            self.connection.execute(upsert(items).values(row).on_conflict_do_update(index_elements=same, set_=row))
 
     def saw_sidecar(self, item: int, mtime_ns: int) -> None:
         """Remember the time of an item's sidecar, which is known without reading it."""
@@ -161,12 +170,14 @@ class Catalog:
         for some in chunks(paths):
             own = and_(captions.c.source.in_(OWN_WORDS), captions.c.origin.in_(some))
             self.connection.execute(delete(captions).where(own))
-            removed += self.connection.execute(delete(items).where(items.c.path.in_(some))).rowcount
+            removed += self._count(select(func.count(items.c.path.distinct())).where(items.c.path.in_(some)))
+            self.connection.execute(delete(items).where(items.c.path.in_(some)))
         return removed
 
     def below(self, folder: Path) -> list[Path]:
         """The files of the library that are `folder` or lie in it."""
-        return [path for path in self.connection.execute(select(items.c.path)).scalars() if path.is_relative_to(folder)]
+        every = self.connection.execute(select(items.c.path).distinct()).scalars()
+        return [path for path in every if path.is_relative_to(folder)]
 
     def drop_orphans(self) -> None:
         """Remove contents that nothing points to, telling the vector files."""
@@ -212,10 +223,11 @@ class Catalog:
         return found
 
     def contents_at(self, paths: Iterable[Path]) -> dict[Path, int]:
-        """The picture that each of these files holds; files the library does not have are left out."""
+        """The picture (of a video, the first) that each of these files holds; files it does not have are left out."""
         found: dict[Path, int] = {}
         for some in chunks(paths):
-            rows = self.connection.execute(select(items.c.path, items.c.content_id).where(items.c.path.in_(some)))
+            chosen = select(items.c.path, items.c.content_id).where(items.c.path.in_(some))
+            rows = self.connection.execute(chosen.order_by(items.c.second.desc()))
             found |= {row[0]: row[1] for row in rows}
         return found
 
@@ -294,8 +306,9 @@ class Catalog:
 
     def counts(self) -> dict[str, int]:
         """How many rows there are of everything people ask about."""
-        tables = {"items": items, "captions": captions, "problems": problems}
+        tables = {"captions": captions, "problems": problems}
         found = {name: self._count(select(func.count()).select_from(table)) for name, table in tables.items()}
+        found["items"] = self._count(select(func.count(items.c.path.distinct())))
         for kind in Kind:
             found[kind] = self._count(select(func.count()).where(contents.c.kind == kind))
         return found
@@ -315,9 +328,10 @@ def chunks(values: Iterable[T]) -> Iterator[list[T]]:
         yield some
 
 
-def _item_row(found: Found, content: int, facts: Facts) -> dict[str, Any]:
+def _item_row(found: Found, content: int, facts: Facts, second: float) -> dict[str, Any]:
     return {
         "path": found.path,
+        "second": second,
         "content_id": content,
         "size": found.size,
         "mtime_ns": found.mtime_ns,
@@ -354,4 +368,4 @@ def _item(row: Row[Any]) -> Item:
         keywords=tuple(json.loads(row.keywords)),
         rating=row.rating,
     )
-    return Item(row.id, row.path, row.content_id, facts)
+    return Item(row.id, row.path, row.content_id, facts, None if row.second == PICTURE else row.second)

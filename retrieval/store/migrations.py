@@ -43,7 +43,35 @@ def m003_sidecars(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m002_what_models_say, m003_sidecars)  # from version 1 on
+def m004_frames(connection: Connection) -> None:
+    """Several items of one path: the frames of a video."""
+    columns = (
+        "id, path, content_id, size, mtime_ns, sidecar_mtime_ns, width, height, format, taken_at, camera, lens, "
+        "latitude, longitude, orientation, title, description, keywords, rating"
+    )
+    for statement in (
+        "ALTER TABLE items RENAME TO old_items",
+        "DROP INDEX items_by_content",
+        "DROP INDEX items_by_time",
+        "CREATE TABLE items (id INTEGER NOT NULL, path BLOB NOT NULL, second FLOAT DEFAULT '-1' NOT NULL, "
+        "content_id INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
+        "sidecar_mtime_ns INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, format TEXT NOT NULL, "
+        "taken_at TEXT, camera TEXT NOT NULL, lens TEXT NOT NULL, latitude FLOAT, longitude FLOAT, "
+        "orientation INTEGER NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL, keywords TEXT NOT NULL, "
+        "rating INTEGER, PRIMARY KEY (id), UNIQUE (path, second), FOREIGN KEY(content_id) REFERENCES contents (id))",
+        f"INSERT INTO items ({columns}) SELECT {columns} FROM old_items",
+        "DROP TABLE old_items",
+        "CREATE INDEX items_by_content ON items (content_id)",
+        "CREATE INDEX items_by_time ON items (taken_at)",
+    ):
+        connection.execute(text(statement))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
+    m002_what_models_say,
+    m003_sidecars,
+    m004_frames,
+)
 VERSION = 1 + len(MIGRATIONS)
 
 

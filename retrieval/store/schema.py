@@ -64,11 +64,12 @@ contents = Table(  # what is computed from pixels or from a text, once
     sqlite_autoincrement=True,  # a number is never given twice: vectors are kept by it
 )
 
-items = Table(  # picture files
+items = Table(  # picture files, and the frames of video files
     "items",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("path", PathBytes, nullable=False, unique=True),
+    Column("path", PathBytes, nullable=False),
+    Column("second", Float, nullable=False, server_default="-1"),  # of a video's frame; -1: a picture
     Column("content_id", ForeignKey("contents.id"), nullable=False),
     Column("size", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
@@ -86,6 +87,7 @@ items = Table(  # picture files
     Column("description", Text, nullable=False, default=""),
     Column("keywords", Text, nullable=False, default="[]"),  # JSON list
     Column("rating", Integer),
+    UniqueConstraint("path", "second"),
     Index("items_by_content", "content_id"),
     Index("items_by_time", "taken_at"),
 )

@@ -1,4 +1,4 @@
-"""A conversation about some pictures: every question is asked with all that was said before.
+"""A conversation about some pictures or videos: every question is asked with all that was said before.
 
 Knows turns; does not know which model speaks, or who asks.
 """
@@ -6,20 +6,16 @@ Knows turns; does not know which model speaks, or who asks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from . import VisionLanguageModel
-from .messages import Message, TextPart, user
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .messages import Message, Part, TextPart
 
 
 class Conversation:
     """The turns so far stand in `messages`; the pictures go with the first question."""
 
-    def __init__(self, model: VisionLanguageModel, images: Sequence[Image] = (), system: str = "") -> None:
-        self.model, self.images = model, list(images)
+    def __init__(self, model: VisionLanguageModel, shown: Sequence[Part] = (), system: str = "") -> None:
+        self.model, self.shown = model, tuple(shown)
         self.messages = [Message("system", (TextPart(system),))] if system else []
 
     def ask(self, question: str) -> str:
@@ -30,7 +26,7 @@ class Conversation:
             ModelError: it failed.
         """
         first = not any(message.role == "user" for message in self.messages)
-        asked = user(*(self.images if first else ()), question)
+        asked = Message("user", (*(self.shown if first else ()), TextPart(question)))
         answer = self.model.chat([*self.messages, asked])
         self.messages += [asked, Message("assistant", (TextPart(answer),))]
         return answer

@@ -14,6 +14,8 @@ from ..errors import UsageError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from . import VisionLanguageModel
+
 ROLES = ("system", "user", "assistant")
 
 
@@ -58,6 +60,20 @@ class Message:
     def images(self) -> list[Image]:
         """Its pictures, in order."""
         return [part.image for part in self.parts if isinstance(part, ImagePart)]
+
+
+def answer(model: VisionLanguageModel, shown: Sequence[Part], question: str) -> str:
+    """The model's answer on pictures, or, where there are videos among them, as in a conversation.
+
+    Raises:
+        UsageError: the model cannot read that.
+    """
+    images = [part.image for part in shown if isinstance(part, ImagePart)]
+    if len(images) == len(shown):
+        return model.answer(images, question)
+    if "video" not in model.abilities:
+        raise UsageError(f"{model.name} reads no videos; name another --vlm (see `retrieval vlms`)")
+    return model.chat([Message("user", (*shown, TextPart(question)))])
 
 
 def user(*parts: str | Image) -> Message:

@@ -1,0 +1,240 @@
+"""A video file -> one frame of each scene, with its second; and a frame at a second.
+
+Knows containers and when a picture has become another; does not know models. A frame that cannot be had is a
+`PictureError` with its reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ..errors import PictureError
+from ..records import VIDEO_SUFFIXES, Facts, Reason
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+STEP = 0.5  # seconds between two frames that are looked at, at least
+CUT = 22.0  # mean difference of two small frames, in 255ths, from which on they are two scenes
+LONGEST = 20.0  # seconds of a scene that one frame stands for
+MOST = 300  # frames of one video
+OFTEN = 5.0  # seconds between key frames, up to which they are enough
+SMALL = (24, 24)
+
+Small = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One upright frame."""
+
+    second: float
+    image: Image.Image
+
+
+def is_video(path: Path) -> bool:
+    """By its name, as RAW files are told."""
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def digest(path: Path) -> str:
+    """The content hash of a file that is too large for memory (BLAKE2b, 128 bits, hexadecimal).
+
+    Raises:
+        PictureError: the file has vanished, cannot be read or is empty.
+    """
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+            if not file.tell():
+                raise PictureError(Reason.EMPTY, "the file is empty")
+    except FileNotFoundError as exc:
+        raise PictureError(Reason.VANISHED, "the file is no longer there") from exc
+    except OSError as exc:
+        raise PictureError(Reason.UNREADABLE, f"cannot read the file: {exc.strerror}") from exc
+    return found.hexdigest()
+
+
+def scenes(path: Path, least: int = 0) -> Iterator[Frame]:
+    """The sharpest frame of each scene, at most `MOST`, reduced to no less than twice `least` on its shorter side.
+
+    Only key frames are decoded where there are enough of them. A scene that goes on is told every `LONGEST` seconds.
+
+    Raises:
+        PictureError: the file is broken, or has no picture.
+    """
+    with _opened(path) as (container, stream):
+        length = _length(container, stream)
+        keys = sum(packet.is_keyframe for packet in container.demux(stream))
+    with _opened(path) as (container, stream):
+        stream.thread_type = "AUTO"
+        if keys * OFTEN >= length:
+            stream.codec_context.skip_frame = "NONKEY"
+        count = 0
+        for frame in _scenes(_looked_at(container, stream, length), least, length):
+            count += 1
+            yield frame
+    if not count:
+        raise PictureError(Reason.TRUNCATED, "the video has no frame that can be decoded")
+
+
+def frame_at(path: Path, second: float, least: int = 0) -> Image.Image:
+    """The frame that is shown at a second.
+
+    Raises:
+        PictureError: the file is broken, or ends before.
+    """
+    return _frame_from(path, second, least).image
+
+
+def _frame_from(path: Path, second: float, least: int) -> Frame:
+    with _opened(path) as (container, stream):
+        stream.thread_type = "AUTO"
+        assert stream.time_base is not None
+        container.seek(int(second / stream.time_base), stream=stream)
+        for frame in container.decode(stream):
+            if frame.time is not None and frame.time >= second - 1e-3:
+                return Frame(round(frame.time, 3), _image(frame, least))
+    raise PictureError(Reason.TRUNCATED, f"the video has no frame at {second:.1f} seconds")
+
+
+def evenly(path: Path, count: int, least: int = 0) -> list[Frame]:
+    """`count` frames at even distances, fewer of a short video.
+
+    Raises:
+        PictureError: the file is broken, or has no picture.
+    """
+    with _opened(path) as (container, stream):
+        length = _length(container, stream)
+    found: dict[float, Frame] = {}
+    for number in range(count):
+        try:
+            frame = _frame_from(path, length * number / count, least)
+        except PictureError:
+            if not found:
+                raise
+            break  # the container told a length that is not there
+        found.setdefault(frame.second, frame)
+    return list(found.values())
+
+
+def facts(path: Path) -> Facts:
+    """What the container says.
+
+    Raises:
+        PictureError: it cannot be opened.
+    """
+    with _opened(path) as (container, stream):
+        width, height = stream.codec_context.width, stream.codec_context.height
+        frame = next(container.decode(stream), None)
+        if frame is not None and frame.rotation % 180:
+            width, height = height, width
+        said = {**container.metadata, **stream.metadata}
+        title = said.get("title", "")
+        return Facts(
+            width=width,
+            height=height,
+            format=path.suffix[1:].upper(),
+            taken_at=_time(said.get("com.apple.quicktime.creationdate") or said.get("creation_time", "")),
+            camera=" ".join(
+                said[name] for name in ("com.apple.quicktime.make", "com.apple.quicktime.model") if name in said
+            ),
+            title=title,
+            description=said.get("description", "") or said.get("comment", ""),
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise PictureError(Reason.NOT_A_PICTURE, "the file has no video stream")
+            yield container, container.streams.video[0]
+    except FileNotFoundError as exc:
+        raise PictureError(Reason.VANISHED, "the file is no longer there") from exc
+    except av.error.InvalidDataError as exc:
+        raise PictureError(Reason.NOT_A_PICTURE, f"the bytes are no video: {exc.strerror}") from exc
+    except (av.error.FFmpegError, OSError, ValueError) as exc:
+        raise PictureError(Reason.UNREADABLE, f"broken video: {exc}") from exc
+
+
+def _length(container: InputContainer, stream: VideoStream) -> float:
+    """Seconds, 0 where the file does not say."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / 1e6
+
+
+def _looked_at(container: InputContainer, stream: VideoStream, length: float) -> Iterator[VideoFrame]:
+    """Frames at least `STEP` apart, more in long videos; what cannot be decoded ends it."""
+    from av.error import FFmpegError
+
+    step, last = max(STEP, length / (8 * MOST)), -1e9
+    try:
+        for frame in container.decode(stream):
+            if frame.time is not None and frame.time - last >= step:
+                last = frame.time
+                yield frame
+    except FFmpegError:
+        return  # cut off in the middle: what was there before counts
+
+
+def _scenes(frames: Iterator[VideoFrame], least: int, length: float) -> Iterator[Frame]:
+    longest, count = max(LONGEST, length / MOST), 0
+    best: Frame | None = None
+    before, began, sharpest = None, 0.0, -1.0
+    for frame in frames:
+        second = float(frame.time or 0.0)
+        small = np.asarray(_picture(frame, *SMALL), np.float32)
+        cut = before is None or float(np.abs(small - before).mean()) > CUT or second - began >= longest
+        sharp = _sharpness(small)
+        if cut and count < MOST:
+            if best is not None:
+                yield best
+            best, began, sharpest, count = Frame(second, _image(frame, least)), second, sharp, count + 1
+        elif sharp > 1.2 * sharpest:
+            best, sharpest = Frame(second, _image(frame, least)), sharp
+        before = small
+    if best is not None:
+        yield best
+
+
+def _sharpness(small: Small) -> float:
+    """How much neighbours differ; little in black, blurred and faded frames."""
+    grey = small.mean(axis=2)
+    return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
+
+
+def _image(frame: VideoFrame, least: int) -> Image.Image:
+    """Upright, in RGB; reduced by whole steps to no less than twice `least`."""
+    factor = max(1, min(frame.width, frame.height) // (2 * least)) if least else 1
+    image = _picture(frame, frame.width // factor, frame.height // factor)
+    return image.rotate(frame.rotation, expand=True) if frame.rotation else image
+
+
+def _picture(frame: Any, width: int, height: int) -> Image.Image:
+    found: Image.Image = frame.to_image(width=width, height=height)  # not annotated
+    return found
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.year > 1971 else None  # cameras without a clock write the year 1904 or 1970
