@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,22 @@ def smolvlm() -> Pair:
     return tf.SmolVLMForConditionalGeneration(config), processor
 
 
+def idefics3() -> Pair:
+    names = {
+        "image_token": "<image>", "fake_image_token": "<fake_token_around_image>",
+        "global_image_token": "<global-img>", "end_of_utterance_token": "<end_of_utterance>",
+    }  # fmt: skip
+    rows = [f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4)]
+    tokens = tokenizer(["<|im_start|>", *names.values(), *rows], names=names)
+    config = tf.Idefics3Config(
+        text_config=llama(tokens), vision_config={"image_size": 32, "patch_size": 8, **VISION}, scale_factor=2,
+        image_token_id=tokens.convert_tokens_to_ids("<image>"),
+    )  # fmt: skip
+    images = tf.Idefics3ImageProcessor(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
+    processor = tf.Idefics3Processor(images, tokens, image_seq_len=4, chat_template=SMOL)
+    return tf.Idefics3ForConditionalGeneration(config), processor
+
+
 def qwen_tokens() -> Any:
     specials = (
         "<|im_start|> <|im_end|> <|vision_start|> <|vision_end|> <|image_pad|> <|video_pad|> <|box_start|> <|box_end|> "
@@ -406,6 +423,7 @@ FAMILIES: dict[str, tuple[str, Callable[[], Pair]]] = {
     "builtin": ("builtin", builtin),
     "fuyu": ("Fuyu", fuyu),
     "kosmos2": ("KOSMOS-2", kosmos2),
+    "idefics3": ("SmolVLM", idefics3),
     "smolvlm": ("SmolVLM2", smolvlm),
     "qwen2-vl": ("Qwen2-VL", qwen2_vl),
     "qwen2.5-vl": ("Qwen2.5-VL", qwen2_5_vl),
@@ -427,3 +445,19 @@ def build(name: str, folder: Path) -> str:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return family
+
+
+def build_adapter(base: Path, folder: Path) -> None:
+    """A LoRA of a checkpoint, as MonoQwen2-VL is one of Qwen2-VL; saved with its processor."""
+    import peft
+
+    torch.manual_seed(1)
+    model = tf.AutoModelForImageTextToText.from_pretrained(base)
+    with warnings.catch_warnings():  # peft calls what transformers has renamed
+        warnings.simplefilter("ignore", FutureWarning)
+        lora = peft.get_peft_model(
+            model, peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+        )
+    lora.peft_config["default"].base_model_name_or_path = str(base)
+    lora.save_pretrained(str(folder))
+    tf.AutoProcessor.from_pretrained(base).save_pretrained(folder)

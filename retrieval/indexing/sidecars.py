@@ -1,7 +1,7 @@
 """Captions of a library into XMP sidecars beside the pictures, and out again.
 
 Knows the order that loses nothing: what a sidecar was is kept in the catalog before the file changes. Never touches a
-picture, nor a sidecar that says something of its own.
+picture, nor a sidecar that says something of its own; a video gets none, its captions are of single frames.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SidecarWriter:
         found = Sidecars()
         with self.holdings.writer("retrieval caption --write-xmp"):
             with self.holdings.reading() as catalog:
-                items = catalog.items_within(places)
+                items = [item for item in catalog.items_within(places) if item.second is None]
                 words = Said(catalog.connection).own_words(item.content for item in items)
             for number, item in enumerate(items, start=1):
                 if item.content in words:
@@ -51,7 +51,7 @@ class SidecarWriter:
         found = Sidecars()
         with self.holdings.writer("retrieval caption --undo-xmp"):
             with self.holdings.reading() as catalog:
-                items = catalog.items_within(places)
+                items = [item for item in catalog.items_within(places) if item.second is None]
             for number, item in enumerate(items, start=1):
                 found = self._tried(item, found, self._undo)
                 self.progress(Step("sidecars", number, len(items)))

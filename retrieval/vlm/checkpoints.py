@@ -5,6 +5,7 @@ Knows the layouts of folders and the hub's cache; does not load anything.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from .. import hub
@@ -26,5 +27,11 @@ def installed(name: VlmName, revision: str | None = None) -> Path | None:
 
 
 def pull(name: VlmName) -> Path:
-    """Fetch a checkpoint (see `hub.fetch`)."""
-    return installed(name) or hub.fetch(name.spelling, name.repository, lambda: hub.download(name.repository, PATTERNS))
+    """Fetch a checkpoint (see `hub.fetch`), and what it is an adapter of."""
+    folder = installed(name) or hub.fetch(
+        name.spelling, name.repository, lambda: hub.download(name.repository, PATTERNS)
+    )
+    if (folder / ADAPTER).is_file():
+        base = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
+        pull(VlmName.parse(f"hf-hub:{base}"))
+    return folder

@@ -47,6 +47,7 @@ class Family:
     types: tuple[str, ...]  # transformers' `model_type`; the first family that names one is its default
     route: Route = Route.IN_PROCESS
     template: bool = True  # the processor has a chat template; otherwise the prompts below are the whole prompt
+    sanitizes: bool = True  # that template keeps control tokens in the user's words harmless; else they are left out
     picture: str = ""  # what stands for a picture in such a prompt, where the processor does not put it in itself
     images: int = 64  # most pictures in one prompt
     video: bool = False  # reads frames with their times by itself; otherwise they go in as numbered pictures
@@ -126,7 +127,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "DeepSeek-VL-base", (), caption="A picture of", answer="", judge="A picture of", scorer=Scorer.LIKELIHOOD
     ),
-    Family("SmolVLM", ("idefics3",)),
+    Family("SmolVLM", ("idefics3",), sanitizes=False),
     Family("SmolVLM2", ("smolvlm",), video=True),
     Family("Qwen2-VL", ("qwen2_vl",), video=True, ground=QWEN_GROUND, boxes=boxes.json_pixels),
     Family("Qwen2.5-VL", ("qwen2_5_vl",), video=True, ground=QWEN_GROUND, boxes=boxes.json_pixels),

@@ -5,6 +5,7 @@ Knows transformers' loading; does not know prompts.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ def load(spelling: str, family: str, remote_code: str, kind: torch.dtype) -> Loa
             "or use --vlm builtin, which is always here"
         )
     chosen = _family(name, folder, family)
+    if (folder / ADAPTER).is_file() and importlib.util.find_spec("peft") is None:
+        raise ModelError(f"{spelling} is an adapter; `pip install 'retrieval[adapters]'` brings what reads it")
     _quiet()
     trust = {"trust_remote_code": bool(remote_code)} | ({"code_revision": remote_code} if remote_code else {})
     try:

@@ -6,6 +6,7 @@ For families whose projected pictures are small enough to keep. Knows how LLaVA 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 AT_ONCE = 64  # looks in one batch
 
 
+@dataclass
 class KeepsLooks(Transformers):
     """LLaVA with `Onlooker`; its family judges by likelihood against texts without a picture."""
+
+    batch: int = 32
 
     @torch.inference_mode()
     def look(self, images: Sequence[Image]) -> list[Look]:

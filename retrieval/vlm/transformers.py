@@ -148,15 +148,22 @@ class Transformers:
         if videos:
             options |= {"do_sample_frames": False, "video_metadata": [_metadata(video) for video in videos]}
         made: Inputs = self.processor.apply_chat_template(
-            [[_as_dict(message) for message in messages] for messages in conversations],
+            [[self._as_dict(message) for message in messages] for messages in conversations],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
-            sanitize_control_tokens=True,  # a placeholder in the user's words stays words
+            sanitize_control_tokens=self.family.sanitizes,  # a placeholder in the user's words stays words
             processor_kwargs=options,
         )
         return made
+
+    def _as_dict(self, message: Message) -> dict[str, Any]:
+        """A message as the processors' templates read it."""
+        parts = message.parts
+        if not self.family.sanitizes:
+            parts = tuple(TextPart(self._harmless(p.text)) if isinstance(p, TextPart) else p for p in parts)
+        return {"role": message.role, "content": [_part_as_dict(part) for part in parts]}
 
     def _from_text(self, conversations: Sequence[Sequence[Message]]) -> Inputs:
         """For processors without a chat template: the words are the prompt."""
@@ -255,11 +262,6 @@ class Transformers:
         for token in self.processor.tokenizer.get_added_vocab():
             text = text.replace(token, " ")
         return text
-
-
-def _as_dict(message: Message) -> dict[str, Any]:
-    """A message as the processors' templates read it."""
-    return {"role": message.role, "content": [_part_as_dict(part) for part in message.parts]}
 
 
 def _part_as_dict(part: Part) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def export(model: Any, words: Any, image_size: int, folder: Path) -> None:
     import copy
 
     half = copy.deepcopy(model).half()
-    half.generation_config.num_beams, half.generation_config.no_repeat_ngram_size = BEAMS, 3
+    half.generation_config.update(num_beams=BEAMS, no_repeat_ngram_size=3, early_stopping=True)
     half.save_pretrained(folder)
     processor(words, image_size).save_pretrained(folder)
     for file in folder.iterdir():

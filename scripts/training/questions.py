@@ -46,12 +46,12 @@ class Question:
 
 def nouns(captions: Sequence[Sequence[str]]) -> list[str]:
     """What is asked for: the most frequent words, less the plain ones and those that end like verbs or adverbs."""
-    counts = Counter(word for each in captions for caption in each for word in set(_words(caption)))
+    counts = Counter(word for each in captions for caption in each for word in set(words_of(caption)))
     named = [word for word, _ in counts.most_common() if len(word) > 2 and word not in PLAIN]
     return list(dict.fromkeys(["people", *(word for word in named if not word.endswith(("ing", "ly", "ed")))]))[:COMMON]
 
 
-def _words(caption: str) -> list[str]:
+def words_of(caption: str) -> list[str]:
     return re.findall("[a-z]+", caption.lower())
 
 
@@ -69,11 +69,11 @@ def make(
     """
     yes, no = encode("yes")[0], encode("no")[0]
     column = {word: number for number, word in enumerate(asked)}
-    countable = _countable(captions)
+    kinds = countable(captions)
     doubtful = {few: np.quantile(likeness, share, axis=0) for few, share in ((True, 0.25), (False, 0.5))}
     found = []
     for row, each in enumerate(captions):
-        said = {word for caption in each for word in _words(caption)}
+        said = {word for caption in each for word in words_of(caption)}
         said |= {"people", "person"} if said & PERSONS else set()
         bar = doubtful[len(each) < 3]  # few captions leave more unsaid
         there = [word for word in said if word in column]
@@ -81,19 +81,19 @@ def make(
         luck = np.random.default_rng(row)
         missing = list(luck.choice(absent, min(len(there), len(absent)), replace=False)) if absent else []
         pairs = [(_some(word), yes) for word in there] + [(_some(str(word)), no) for word in missing]
-        for noun, number in counted(each, countable).items():
+        for noun, number in counted(each, kinds).items():
             wrong = int(luck.choice([other for other in SPELLED if other != number], p=_nearer(number)))
-            pairs += [(f"{SPELLED[number]} {_form(noun, number)}", yes), (f"{SPELLED[wrong]} {_form(noun, wrong)}", no)]
+            pairs += [(f"{SPELLED[number]} {form(noun, number)}", yes), (f"{SPELLED[wrong]} {form(noun, wrong)}", no)]
         ask = [(TEMPLATES[int(luck.integers(len(TEMPLATES)))].format(what), answer) for what, answer in pairs]
         found.append([Question(encode(f"question: {text} answer:"), answer) for text, answer in ask])
     return found
 
 
-def _countable(captions: Sequence[Sequence[str]]) -> set[str]:
+def countable(captions: Sequence[Sequence[str]]) -> set[str]:
     """Nouns, in the singular, whose plural people put a number to."""
     counts: Counter[str] = Counter()
     for caption in (caption for each in captions for caption in each):
-        for number, word in pairwise(_words(caption)):
+        for number, word in pairwise(words_of(caption)):
             if NUMBERS.get(number, 0) > 1 and singular(word) != word:
                 counts[singular(word)] += 1
     return {noun for noun, times in counts.items() if times >= COUNTED and noun not in PLAIN}
@@ -107,7 +107,7 @@ def counted(captions: Sequence[str], countable: Container[str]) -> dict[str, int
     """
     claims: dict[str, Counter[int]] = defaultdict(Counter)
     for caption in captions:
-        for noun, numbers in _numbers(_words(caption), countable).items():
+        for noun, numbers in _numbers(words_of(caption), countable).items():
             known = [number for number in numbers if number]
             several = 1 < len(known) == known.count(1)
             claims[noun][len(known) if several else max(known) if len(known) == len(numbers) else 0] += 1
@@ -145,7 +145,7 @@ def singular(word: str) -> str:
     return word
 
 
-def _form(noun: str, number: int) -> str:
+def form(noun: str, number: int) -> str:
     if number == 1:
         return noun
     plural = next((plural for plural, single in IRREGULAR.items() if single == noun), "")

@@ -1,0 +1,123 @@
+"""Counts and absences: mean average precision of the encoder alone, and with a vision-language model's yes or no.
+
+    python benchmarks/facts.py dev.csv dev/ [--vlm NAME]
+
+The queries are made from the captions of a set with several captions a picture. Counts: "two dogs" among the pictures
+of which the captions agree how many dogs there are; right are those with two. Absences: "a beach with no people" among
+those that a caption calls a beach; right are those of which no caption names a person, wrong those of which two do.
+Both ways rank the same pictures; the product's own code takes the query apart and joins the opinions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval import Settings, app, pictures
+from retrieval.evaluate import pairs
+from retrieval.records import Judgement
+from retrieval.search.facts import split
+from retrieval.search.rerank import fused, joined, opinion
+from retrieval.vlm import SEEN, Onlooker
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+from training import questions  # how captions are read for numbers and nouns
+
+PLACES = "beach street field grass snow water park road mountain sand pool forest city room".split()
+ABSENT = {"people": questions.PERSONS, "dogs": {"dog", "dogs", "puppy"}, "a ball": {"ball", "balls"}}
+ENOUGH = 5  # right and wrong pictures, at least
+
+Floats = npt.NDArray[np.float64]
+Query = tuple[str, list[int], list[bool]]  # words, pictures, which are right
+
+
+def counts(captions: Sequence[Sequence[str]]) -> list[Query]:
+    """Queries such as `two dogs`."""
+    nouns = questions.countable(captions)
+    known = [questions.counted(each, nouns) for each in captions]
+    found = []
+    for noun in sorted(nouns):
+        pool = [place for place, each in enumerate(known) if noun in each]
+        for number, word in questions.SPELLED.items():
+            right = [known[place][noun] == number for place in pool]
+            if ENOUGH <= sum(right) <= len(right) - ENOUGH:
+                found.append((f"{word} {questions.form(noun, number)}", pool, right))
+    return found
+
+
+def absences(captions: Sequence[Sequence[str]]) -> list[Query]:
+    """Queries such as `a beach with no people`."""
+    words = [[set(questions.words_of(caption)) for caption in each] for each in captions]
+    found = []
+    for place in PLACES:
+        for what, names in ABSENT.items():
+            said = {
+                row: sum(bool(each & names) for each in rows) for row, rows in enumerate(words) if _any(rows, place)
+            }
+            pool = [row for row, times in said.items() if times != 1]
+            right = [said[row] == 0 for row in pool]
+            if ENOUGH <= sum(right) <= len(right) - ENOUGH:
+                found.append((f"{place} with no {what.removeprefix('a ')}", pool, right))
+    return found
+
+
+def _any(rows: Sequence[set[str]], word: str) -> bool:
+    return any(word in each for each in rows)
+
+
+def average_precision(scores: Floats, right: Sequence[bool]) -> float:
+    """Of one ranking, in percent."""
+    order = np.asarray(right)[np.argsort(-scores, kind="stable")]
+    return 100 * float((order.cumsum() / np.arange(1, len(order) + 1))[order].mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("captions", type=Path)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--vlm", default="builtin")
+    parser.add_argument("--weight", type=float, default=1.0)
+    parser.add_argument("--verbose", action="store_true", help="a line for each query")
+    given = parser.parse_args()
+    settings = Settings(vlm=given.vlm)
+    encoder, model = app.encoder(settings, "builtin"), app.vlm(settings)
+    data = pairs.encode(encoder, given.captions, given.images)
+    captions: list[list[str]] = [[] for _ in data.pictures]
+    for text, owner in zip(data.captions, data.owner.tolist(), strict=True):
+        captions[owner].append(text)
+    assert isinstance(model, Onlooker), "a model that looks once, or this takes hours"
+    looks = [model.look([pictures.load(path, SEEN).image])[0] for path in data.pictures]
+
+    def cosines(text: str, pool: Sequence[int]) -> Floats:
+        found: Floats = (encoder.texts([text]) @ data.images[pool].T)[0].astype(np.float64)
+        return found
+
+    def with_model(query: str, pool: Sequence[int]) -> Floats:
+        asked, some = split(query), [looks[place] for place in pool]
+        parts: list[list[Judgement]] = [model.judge_looks(asked.text, some)]
+        parts += [model.verify_looks(fact.question, some) for fact in asked.facts]
+        wanted = [True, *(fact.wanted for fact in asked.facts)]
+        opinions = [opinion(joined(each, wanted)) for each in zip(*parts, strict=True)]
+        return fused(cosines(asked.text, pool), np.array(opinions), given.weight)
+
+    print(f"{'queries':<10} {'number':>6} {'by chance':>10} {'encoder':>8} {'with ' + model.name:>14} {'better':>7}")
+    for name, queries in (("counts", counts(captions)), ("absences", absences(captions))):
+        rows = []
+        for text, pool, right in queries:
+            alone, both = cosines(text, pool), with_model(text, pool)
+            row = (100 * float(np.mean(right)), average_precision(alone, right), average_precision(both, right))
+            rows.append(row)
+            if given.verbose:
+                print(f"  {text:<30} {len(pool):>4} {row[0]:6.1f} {row[1]:6.1f} {row[2]:6.1f}")
+        chance, alone_mean, both_mean = np.mean(rows, axis=0)
+        better = sum(both > alone for _, alone, both in rows)
+        print(f"{name:<10} {len(rows):>6} {chance:10.1f} {alone_mean:8.1f} {both_mean:14.1f} {better:>7}")
+
+
+if __name__ == "__main__":
+    main()
