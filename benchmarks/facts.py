@@ -5,7 +5,8 @@
 The queries are made from the captions of a set with several captions a picture. Counts: "two dogs" among the pictures
 of which the captions agree how many dogs there are; right are those with two. Absences: "a beach with no people" among
 those that a caption calls a beach; right are those of which no caption names a person, wrong those of which two do.
-Both ways rank the same pictures; the product's own code takes the query apart and joins the opinions.
+All ways rank the same pictures: the encoder by the whole query; the encoder by what is wanted, without what must not be
+there; and that with the model's answers, taken apart and joined by the product's own code.
 """
 
 from __future__ import annotations
@@ -105,18 +106,23 @@ def main() -> None:
         opinions = [opinion(joined(each, wanted)) for each in zip(*parts, strict=True)]
         return fused(cosines(asked.text, pool), np.array(opinions), given.weight)
 
-    print(f"{'queries':<10} {'number':>6} {'by chance':>10} {'encoder':>8} {'with ' + model.name:>14} {'better':>7}")
+    print(
+        f"{'queries':<10} {'number':>6} {'by chance':>10} {'encoder':>8} {'wanted':>8} "
+        f"{'with ' + model.name:>14} {'better':>7}"
+    )
     for name, queries in (("counts", counts(captions)), ("absences", absences(captions))):
         rows = []
         for text, pool, right in queries:
-            alone, both = cosines(text, pool), with_model(text, pool)
-            row = (100 * float(np.mean(right)), average_precision(alone, right), average_precision(both, right))
+            ways = (cosines(text, pool), cosines(split(text).text, pool), with_model(text, pool))
+            row = (100 * float(np.mean(right)), *(average_precision(scores, right) for scores in ways))
             rows.append(row)
             if given.verbose:
-                print(f"  {text:<30} {len(pool):>4} {row[0]:6.1f} {row[1]:6.1f} {row[2]:6.1f}")
-        chance, alone_mean, both_mean = np.mean(rows, axis=0)
-        better = sum(both > alone for _, alone, both in rows)
-        print(f"{name:<10} {len(rows):>6} {chance:10.1f} {alone_mean:8.1f} {both_mean:14.1f} {better:>7}")
+                print(f"  {text:<30} {len(pool):>4} {' '.join(f'{each:6.1f}' for each in row)}")
+        means = np.mean(rows, axis=0)
+        better = sum(row[3] > row[1] for row in rows)
+        print(
+            f"{name:<10} {len(rows):>6} {means[0]:10.1f} {means[1]:8.1f} {means[2]:8.1f} {means[3]:14.1f} {better:>7}"
+        )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from . import config
 from .config import Settings
-from .errors import UsageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,11 +43,8 @@ def vlm(settings: Settings) -> VisionLanguageModel:
     """The vision-language model of the settings.
 
     Raises:
-        UsageError: the settings name none.
         ModelError: unknown or broken; ModelUnavailable: not on this machine.
     """
-    if not settings.vlm:
-        raise UsageError("no vision-language model is chosen; name one with --vlm (see `retrieval vlms`)")
     if settings.vlm == "colours":
         from .vlm.colours import Colours
 
@@ -77,8 +73,10 @@ def picture(path: Path, settings: Settings, second: float | None = None) -> Imag
     return pictures.load(path, max_megapixels=settings.max_megapixels, second=second).image
 
 
-def part(path: Path, settings: Settings) -> Part:
+def part(path: Path, settings: Settings, second: float | None = None) -> Part:
     """A file as a part of a message: a picture, or a video as `FRAMES` frames at even distances, with their times.
+
+    With `second`, of a video only the frame that is shown then.
 
     Raises:
         PictureError: it cannot be used.
@@ -87,8 +85,8 @@ def part(path: Path, settings: Settings) -> Part:
     from .vlm import SEEN
     from .vlm.messages import ImagePart, VideoPart
 
-    if not video.is_video(path):
-        return ImagePart(picture(path, settings))
+    if second is not None or not video.is_video(path):
+        return ImagePart(picture(path, settings, second))
     frames = video.evenly(path, FRAMES, SEEN)
     return VideoPart(tuple(frame.image for frame in frames), tuple(frame.second for frame in frames))
 

@@ -43,7 +43,7 @@ class Settings:
     workers: int = 0  # decoding threads; 0: one a core, at most 8
     max_megapixels: float = 250.0  # larger pictures are refused before they are decoded
 
-    vlm: str = ""  # the vision-language model; "": none is chosen
+    vlm: str = "builtin"  # the vision-language model
     vlm_family: str = ""  # "": as its checkpoint says
     vlm_key: str = ""  # what an endpoint is shown as a bearer token
     vlm_timeout: float = 120.0  # seconds an endpoint has for one answer

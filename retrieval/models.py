@@ -41,7 +41,7 @@ def evaluate_rerank(
     settings: Settings | None = None,
     *,
     depth: int = 20,
-    weight: float = 1.0,
+    weight: float | None = None,
     progress: Callable[[Step], None] = silent,
 ) -> Reranking:
     """Text to image on a caption file, by `Settings.model` alone and with `Settings.vlm`; needs no library.

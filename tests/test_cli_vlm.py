@@ -54,9 +54,12 @@ def test_a_wrong_question_is_one_line(run: Run, photos: Path, arguments: list[st
     assert says in run("ask", *named, code=code).stderr
 
 
-def test_without_a_model_the_next_step_is_said(run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_model_cannot_do_comes_with_the_next_step(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("RETRIEVAL_VLM")
-    assert "retrieval vlms" in run("ask", photos / "red.jpg", "what?", code=2).stderr
+    assert "yes-or-no questions only" in run("ask", photos / "red.jpg", "what?", code=2).stderr
+    assert "`retrieval vlms` lists" in run("ground", photos / "red.jpg", "red", code=2).stderr
     assert "vlms pull hf-hub:a/b" in run("ask", photos / "red.jpg", "what?", "--vlm", "hf-hub:a/b", code=4).stderr
 
 

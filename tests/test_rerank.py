@@ -29,7 +29,7 @@ def _green(image: Image.Image) -> int:
 class Judge(Colours):
     """Says yes to pictures by their green; everything else about it is beside the point."""
 
-    name = "judge"
+    name = identity = "judge"
     abilities = frozenset({Ability.JUDGE})
 
     def __init__(self, rule: Callable[[int], float], seconds: float = 0.0, fails_after: int = 1000) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from retrieval.errors import ModelError, ModelUnavailable, UsageError
 from retrieval.records import Judgement
 from retrieval.vlm import Ability, VisionLanguageModel, families, listing
+from retrieval.vlm.checkpoints import fingerprint
 from retrieval.vlm.colours import Colours
 from retrieval.vlm.families import Route
 from retrieval.vlm.messages import Message, TextPart, VideoPart, user
@@ -104,7 +105,7 @@ def test_an_answer_depends_on_the_picture(model: Transformers) -> None:
     inputs = [model._inputs([[user(picture, "what is shown?")]]) for picture in PICTURES[:2]]
     first, second = (model._first_logits(given) for given in inputs)
     assert not torch.equal(first, second)
-    assert isinstance(model.answer(PICTURES[:1], "what is shown?"), str)
+    assert isinstance(model.answer(PICTURES[:1], "is there a dog?"), str)
 
 
 def test_a_question_is_verified_picture_by_picture(model: Transformers) -> None:
@@ -133,7 +134,7 @@ def test_several_pictures_are_all_read_or_refused(model: Transformers) -> None:
         pytest.skip("answers no questions")
     if Ability.IMAGES not in model.abilities:
         with pytest.raises(UsageError, match="at most 1 pictures at a time, got 2"):
-            model.answer(PICTURES[:2], "which is red?")
+            model.answer(PICTURES[:2], "are they red?")
         return
     forth, back = (model._inputs([[user(*pictures, "which?")]]) for pictures in (PICTURES[:2], PICTURES[1::-1]))
     assert not torch.equal(model._first_logits(forth), model._first_logits(back))
@@ -187,6 +188,17 @@ def test_a_kept_look_is_judged_as_its_picture_is(folders: dict[str, Path]) -> No
     kept, seen = model.verify_looks("is there a dog?", looks), model.verify("is there a dog?", PICTURES)
     assert np.allclose([j.yes for j in kept], [j.yes for j in seen], atol=1e-4)
     assert np.allclose([j.mass for j in kept], [j.mass for j in seen], atol=1e-4)
+
+
+def test_other_weights_of_the_same_name_are_another_model(folders: dict[str, Path], tmp_path: Path) -> None:
+    load("builtin", folders)
+    shutil.copytree(folders["builtin"], tmp_path, dirs_exist_ok=True)
+    first = fingerprint(tmp_path)
+    assert first == fingerprint(folders["builtin"])
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    assert fingerprint(tmp_path) != first
+    assert load("builtin", folders).identity == f"local-dir:{folders['builtin']}@{first}"
 
 
 def test_what_a_family_cannot_do_is_said(folders: dict[str, Path]) -> None:

@@ -29,12 +29,12 @@ def command(
 
     \b
     Examples:
+      retrieval ask cat.jpg "is the cat asleep?"
       retrieval ask cat.jpg "what is the cat looking at?" --vlm hf-hub:HuggingFaceTB/SmolVLM2-256M-Video-Instruct
       retrieval ask before.jpg after.jpg "what has changed?" --together
       retrieval ask --search "receipts" "what was the total?"
     """
     from ..vlm import messages
-    from ..vlm.messages import ImagePart
 
     question = words[-1]
     asked: list[tuple[Path, float | None]] = [(Path(word).expanduser(), None) for word in words[:-1]]
@@ -52,8 +52,7 @@ def command(
     pictures = []
     for path, second in asked:
         try:
-            frame = None if second is None else ImagePart(app.picture(path, settings, second))
-            pictures.append((path, frame or app.part(path, settings)))
+            pictures.append((path, app.part(path, settings, second)))
         except PictureError as exc:
             if len(asked) == 1:
                 raise

@@ -75,20 +75,18 @@ def command(
             library.set_caption(named[0], text)
             note(f"{show_path(named[0])}: {text}")
         chosen = None if everything else named
+        found, sidecars = Described(), None
         with progress(quiet=quiet or as_json) as show:
-            made = text is not None or xmp.undo
-            found = Described() if made else library.caption(chosen, missing=missing, progress=show)
+            if text is None and not xmp.undo:
+                found = library.caption(chosen, missing=missing, progress=show)
             if (xmp.write or xmp.undo) and not found.interrupted:
                 sidecars = library.write_sidecars(chosen, undo=xmp.undo, progress=show)
-            else:
-                sidecars = None
     if as_json:
         print_json(plain(found) | ({"sidecars": plain(sidecars)} if sidecars else {}))
-    else:
-        if not made:
-            _show(found)
-        if sidecars:
-            _show_sidecars(sidecars)
+    if found.model and not as_json:
+        _show(found)
+    if sidecars and not as_json:
+        _show_sidecars(sidecars)
     if found.interrupted:
         note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
         sys.exit(130)

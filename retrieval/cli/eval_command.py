@@ -20,7 +20,7 @@ from .progress import progress
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("--rerank", is_flag=True, help="What a vision-language model (--vlm) adds to text to image.")
 @click.option("--depth", type=int, default=20, show_default=True, help="With --rerank: hits that are judged.")
-@click.option("--weight", type=float, default=1.0, show_default=True, help="With --rerank: how much verdicts count.")
+@click.option("--weight", type=float, help="With --rerank: how much verdicts count.  [default: the model's]")
 @settings_options(MODEL, DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
 def command(
@@ -29,7 +29,7 @@ def command(
     quiet: bool,
     rerank: bool,
     depth: int,
-    weight: float,
+    weight: float | None,
     settings: Settings,
     as_json: bool,
 ) -> None:

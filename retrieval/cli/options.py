@@ -41,7 +41,10 @@ class Duration(click.ParamType[float]):
         return float(match[1]) * {"ms": 0.001, "m": 60.0}.get(match[2] or "s", 1.0)
 
 
-VLM = click.option("--vlm", help="hf-hub:ORG/NAME, local-dir:PATH or endpoint:URL#MODEL (see `retrieval vlms`).")
+VLM = click.option(
+    "--vlm",
+    help="builtin, hf-hub:ORG/NAME, local-dir:PATH or endpoint:URL#MODEL (see `retrieval vlms`).  [default: builtin]",
+)
 VLM_FAMILY = click.option("--vlm-family", help="What kind of model it is, where its files do not say.")
 VLM_CODE = click.option(
     "--vlm-code", metavar="REVISION", help="Let the repository's own Python code run, at this revision of 40 digits."

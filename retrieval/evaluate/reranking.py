@@ -37,13 +37,14 @@ def evaluate(
     model: VisionLanguageModel,
     *,
     depth: int = 20,
-    weight: float = 1.0,
+    weight: float | None = None,
     progress: Callable[[Step], None] = silent,
 ) -> Reranking:
     """Text to image: the encoder alone, and with `model` having its say on the first `depth` of each caption.
 
     The gains come with 95% intervals of a paired bootstrap over captions (Efron & Tibshirani 1993, percentile).
     """
+    weight = model.weight if weight is None else weight
     cosines = pairs.texts @ pairs.images.T
     before = best_ranks(cosines, pairs.right)
     depth = min(depth, len(pairs.pictures))

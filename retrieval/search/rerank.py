@@ -44,9 +44,10 @@ Asking: TypeAlias = Callable[[str, Sequence[Seen]], list[Judgement]]
 class Reranker:
     """Reorders answers to text queries.
 
-    The joint score is z(cosine) + weight * mass * log-odds, with z over the hits that are looked at; it has this one
-    parameter, fitted by `retrieval eval --rerank`. Stopping is that of top-k by upper bounds: an unchecked picture is
-    given the mean verdict plus `HOPE` standard deviations, and nothing more is asked once none can reach the top k.
+    The joint score is z(cosine) + weight * mass * log-odds, with z over the hits that are looked at; the weight, its
+    one parameter, is the model's, fitted by `retrieval eval --rerank`. Stopping is that of top-k by upper bounds: an
+    unchecked picture is given the mean verdict plus `HOPE` standard deviations, and nothing more is asked once none can
+    reach the top k.
 
     Counts and absences are asked one by one, where the model answers questions; the log-odds of all parts add up. Every
     part is kept by its own words, so that another query with the same part finds it answered.
@@ -54,7 +55,6 @@ class Reranker:
 
     holdings: Holdings
     model: VisionLanguageModel
-    weight: float = 1.0
     max_megapixels: float = 250.0
     progress: Callable[[Step], None] = silent
 
@@ -109,7 +109,7 @@ class _Task:
         contents = [hit.content for hit in self.hits]
         with holdings.reading() as catalog:
             said = Said(catalog.connection)
-            self.parts = {part: said.judgements(part, model.name, contents) for part in self.questions}
+            self.parts = {part: said.judgements(part, model.identity, contents) for part in self.questions}
         self._join(contents)
         try:
             while batch := self._next():
@@ -155,7 +155,7 @@ class _Task:
         mean = float(said.mean()) if len(said) else 0.0
         spread = math.sqrt((len(said) * float(said.var() if len(said) else 0) + 4 * USUAL**2) / (len(said) + 4))
         filled = np.where(np.isnan(opinions), mean + hope * spread, opinions)
-        return fused(np.array([hit.score for hit in self.hits]), filled, self.reranker.weight)
+        return fused(np.array([hit.score for hit in self.hits]), filled, self.reranker.model.weight)
 
     def _opinions(self) -> Floats:
         """Log-odds times mass, NaN where nothing is known."""
@@ -180,7 +180,7 @@ class _Task:
 
     def _looks(self, model: Onlooker, batch: Sequence[Hit]) -> dict[int, Look]:
         """What the model sees of each picture, taken from the catalog where it looked before."""
-        name = self.reranker.model.name
+        name = self.reranker.model.identity
         with self.reranker.holdings.reading() as catalog:
             known = Said(catalog.connection).looks(name, [hit.content for hit in batch])
         shown = self._open([hit for hit in batch if hit.content not in known])
@@ -207,7 +207,7 @@ class _Task:
         holdings = self.reranker.holdings
         try:
             with holdings.writer("retrieval search --rerank"), holdings.writing() as catalog:
-                said, name = Said(catalog.connection), self.reranker.model.name
+                said, name = Said(catalog.connection), self.reranker.model.identity
                 for part, found in self.new.items():
                     said.put_judgements(part, name, found)
                 said.put_looks(name, self.looks)

@@ -59,6 +59,16 @@ class VisionLanguageModel(Protocol):
         ...
 
     @property
+    def identity(self) -> str:
+        """The name with what tells its weights from others of that name: what it said is kept under it."""
+        ...
+
+    @property
+    def weight(self) -> float:
+        """How much its opinions count against an encoder's, fitted on held-back pairs; see `search.rerank`."""
+        ...
+
+    @property
     def abilities(self) -> frozenset[Ability]:
         """What it can do."""
         ...

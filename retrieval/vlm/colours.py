@@ -28,7 +28,8 @@ NEAR = 100.0  # two colours this far apart in RGB are as much one as two
 class Colours:
     """What a picture shows is its most frequent colour."""
 
-    name = "colours"
+    name = identity = "colours"
+    weight = 1.0
     abilities = frozenset(Ability)
 
     def chat(self, messages: Sequence[Message], limit: int = 256) -> str:

@@ -69,6 +69,16 @@ class Endpoint:
         return cls(name.spelling, name.url, name.model, named(family) if family else ANY, key, timeout)
 
     @property
+    def identity(self) -> str:
+        """The name: what a server runs under it is its own business."""
+        return self.name
+
+    @property
+    def weight(self) -> float:
+        """As fitted for its family."""
+        return self.family.weight
+
+    @property
     def abilities(self) -> frozenset[Ability]:
         """What its family can do."""
         return self.family.abilities

@@ -57,10 +57,12 @@ class Family:
     answer: str = "{question}"
     system: str = ""  # of `judge`
     judge: str = 'Does this picture show "{query}"? Answer with yes or no only.'
+    closed: bool = False  # it answers yes-or-no questions only
     verify: str = "{question} Answer with yes or no only."
     words: tuple[tuple[str, ...], tuple[str, ...]] = (("yes",), ("no",))
     scorer: Scorer = Scorer.WORDS
     blind: bool = False  # it was trained on texts without a picture, too: those are the prior of `LIKELIHOOD`
+    weight: float = 1.0  # of its opinions against an encoder's, by `retrieval eval --rerank` on held-back pairs
     ground: str = ""
     boxes: Callable[[Reading], list[Box]] | None = None  # none: the box around the mask
     special: bool = False  # special tokens of the grounding answer carry the boxes
@@ -116,7 +118,7 @@ RERANKER = 'Judge whether the Document meets the requirements based on the Query
 
 FAMILIES: tuple[Family, ...] = (
     Family(
-        "builtin", (), template=False, picture="<image>", images=1, caption="{image}",
+        "builtin", (), template=False, closed=True, weight=1.8, picture="<image>", images=1, caption="{image}",
         answer="{image}question: {question} answer:", verify="{image}question: {question} answer:",
         judge="{image}", scorer=Scorer.LIKELIHOOD, blind=True,
     ),

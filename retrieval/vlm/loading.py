@@ -16,7 +16,7 @@ import torch
 
 from ..errors import ModelError, ModelUnavailable
 from . import families, listing
-from .checkpoints import ADAPTER, CONFIG, WEIGHTS, installed
+from .checkpoints import ADAPTER, CONFIG, WEIGHTS, fingerprint, installed
 from .families import Family, Scorer
 from .names import Place, VlmName
 
@@ -32,6 +32,7 @@ class Loaded:
     family: Family
     model: Any
     processor: Any
+    fingerprint: str
 
 
 def load(spelling: str, family: str, remote_code: str, kind: torch.dtype) -> Loaded:
@@ -64,7 +65,7 @@ def load(spelling: str, family: str, remote_code: str, kind: torch.dtype) -> Loa
         # transformers raises OSError, ValueError, KeyError, RuntimeError, safetensors' own ... for broken files.
         reason = " ".join(str(exc).split())[:300]
         raise ModelError(f"cannot load {spelling}: {reason}") from exc
-    return Loaded(name.spelling, chosen, model, processor)
+    return Loaded(name.spelling, chosen, model, processor, fingerprint(folder))
 
 
 def _quiet() -> None:

@@ -6,6 +6,7 @@ Knows transformers and torch; what differs between the families stands in `famil
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Inputs = dict[str, Any]
+CLOSED = re.compile(r"\s*(is|are|was|were|do|does|did|has|have|can|could|will|would)\b", re.IGNORECASE)
 SHORT, LONG, OUTLINE = 48, 256, 1024  # tokens of a caption, of boxes, of polygons
 
 
@@ -38,6 +40,7 @@ class Transformers:
     model: Any
     processor: Any
     device: torch.device
+    identity: str
     batch: int = 4
 
     @classmethod
@@ -57,7 +60,12 @@ class Transformers:
         kind = devices.choose_precision(precision, place) or torch.float32
         found = loading.load(spelling, family, remote_code, kind)
         model = found.model.to(place).eval().requires_grad_(False)
-        return cls(found.name, found.family, model, found.processor, place)
+        return cls(found.name, found.family, model, found.processor, place, f"{found.name}@{found.fingerprint}")
+
+    @property
+    def weight(self) -> float:
+        """As fitted for its family."""
+        return self.family.weight
 
     @property
     def abilities(self) -> frozenset[Ability]:
@@ -80,6 +88,11 @@ class Transformers:
     def answer(self, images: Sequence[Image], question: str) -> str:
         """See `VisionLanguageModel.answer`."""
         self._must(Ability.ANSWER)
+        if self.family.closed and not CLOSED.match(question):
+            raise UsageError(
+                f'{self.name} answers yes-or-no questions only, such as "is there a dog?"; for others name another '
+                "--vlm (see `retrieval vlms`)"
+            )
         return self._generate([[self.family.asked(self.family.answer, images, question=self._words(question))]], LONG)[
             0
         ]
@@ -124,7 +137,10 @@ class Transformers:
     def _must(self, ability: Ability) -> None:
         if ability not in self.abilities:
             can = ", ".join(sorted(self.abilities))
-            raise UsageError(f"{self.name} ({self.family.name}) cannot do `{ability}`; it can: {can}")
+            raise UsageError(
+                f"{self.name} ({self.family.name}) cannot do `{ability}`; it can: {can}. "
+                "`retrieval vlms` lists models and what they can do"
+            )
 
     # --- prompts -------------------------------------------------------------------------------------------
 

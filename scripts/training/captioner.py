@@ -96,6 +96,13 @@ def export(model: Any, words: Any, image_size: int, folder: Path) -> None:
         file.chmod(0o644)
 
 
+def restore(model: Any, folder: Path) -> None:
+    """Give `model` the weights that `export` wrote into `folder`, of the same configuration."""
+    from transformers import LlavaForConditionalGeneration
+
+    model.load_state_dict(LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).state_dict())
+
+
 def encoder_of(folder: Path) -> tuple[Any, SimpleTokenizer]:
     """The built-in encoder as it was exported, and its words."""
     model: Any = open_clip.create_model(f"local-dir:{folder}", require_pretrained=True)

@@ -28,6 +28,8 @@ class Options(shared.Common):
     captions: int
     layers: int
     rate: float
+    question_steps: int
+    start: Path | None
 
 
 def run(options: Options) -> None:
@@ -74,7 +76,18 @@ def _train(options: Options, progress: Progress, log: TextIO) -> None:
         shared.say(log, epoch=epoch, **found)
         captioner.export(teller.average, tokens, options.image_size, options.out)
 
-    teller.run("captions", options.epochs, options.batch, options.rate, options.captions, progress, after)
+    done = options.work / "captioner.pt"
+    if options.start:
+        captioner.restore(model, options.start)
+        teller.average.load_state_dict(model.state_dict())
+    elif done.exists():
+        model.load_state_dict(torch.load(done, weights_only=True))
+        teller.average.load_state_dict(model.state_dict())
+    else:
+        teller.run("captions", options.epochs, options.batch, options.rate, options.captions, progress, after)
+        torch.save(model.state_dict(), done)
+    if options.question_steps:
+        teller.run_questions(options.question_steps, 0.2 * options.rate, progress, after)
 
 
 def _tokens(

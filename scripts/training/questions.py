@@ -33,6 +33,7 @@ IRREGULAR = {"men": "man", "women": "woman", "children": "child", "people": "per
 NUMBERS = {"a": 1, "an": 1, "one": 1, "single": 1, "two": 2, "couple": 2, "pair": 2, "three": 3, "four": 4}
 SPELLED = {1: "only one", 2: "two", 3: "three", 4: "four"}
 AGREE, AGREE_ON_ONE = 2, 3  # captions that must say the same number, where there are as many
+COUNT_TIMES = 3  # of each question on a number, which is harder than whether something is there
 COUNTED = 10  # times that a number must stand right before a noun for it to be counted at all
 
 
@@ -83,7 +84,8 @@ def make(
         pairs = [(_some(word), yes) for word in there] + [(_some(str(word)), no) for word in missing]
         for noun, number in counted(each, kinds).items():
             wrong = int(luck.choice([other for other in SPELLED if other != number], p=_nearer(number)))
-            pairs += [(f"{SPELLED[number]} {form(noun, number)}", yes), (f"{SPELLED[wrong]} {form(noun, wrong)}", no)]
+            right, off = f"{SPELLED[number]} {form(noun, number)}", f"{SPELLED[wrong]} {form(noun, wrong)}"
+            pairs += COUNT_TIMES * [(right, yes), (off, no)]
         ask = [(TEMPLATES[int(luck.integers(len(TEMPLATES)))].format(what), answer) for what, answer in pairs]
         found.append([Question(encode(f"question: {text} answer:"), answer) for text, answer in ask])
     return found

@@ -6,6 +6,7 @@ Knows batches, the loss and the moving average; does not know files.
 from __future__ import annotations
 
 import copy
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from .captioner import PICTURE
 from .questions import Question
 
 LONGEST = 40  # tokens of a caption that are learned
+TOLD, ASKED = 128, 96  # captions and questions a step of the last stage
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,13 @@ class Teller:
         logits = model.lm_head(kept[there])
         return cross_entropy(logits.float(), goal[there], label_smoothing=smoothing)
 
+    def _where(self, place: int) -> tuple[Told, int]:
+        for told in self.sets:
+            if place < len(told):
+                return told, place
+            place -= len(told)
+        raise IndexError(place)
+
     def _read(self, model: Any, tokens: Tensor, words: Tensor, mask: Tensor) -> Tensor:
         """Hidden states of start, picture, words: (n, 1 + 17 + length, width)."""
         eye, inner = model.model.vision_tower, model.model
@@ -167,6 +176,46 @@ class Teller:
             shared.say(self.log, stage=name, epoch=epoch, loss=round(total / count, 4), seconds=seconds)
             after(epoch)
         self.model.load_state_dict(self.average.state_dict())
+
+    def run_questions(self, steps: int, rate: float, progress: Progress, after: Callable[[int], None]) -> None:
+        """A last stage: questions with a weight of their own, beside captions, so that answers look at the picture."""
+        chosen = [p for p in self.model.parameters() if p.requires_grad]
+        optimiser = torch.optim.AdamW(shared.groups(chosen, rate, 0.05), betas=(0.9, 0.98))
+        schedule = shared.schedule(optimiser, steps, warm_up=30)
+        task = progress.add_task("questions", total=steps)
+        self.model.train()
+        self.model.model.vision_tower.eval()
+        totals, started = np.zeros(2), time.monotonic()
+        captions = itertools.chain.from_iterable(self._lines(TOLD, 1) for _ in itertools.count())
+        for step in range(1, steps + 1):
+            told = self.loss(self.model, next(captions), smoothing=0.05)
+            answered = self.loss(self.model, self._asked(ASKED))  # by itself: an answer is one token among many
+            optimiser.zero_grad()
+            torch.autograd.backward(told + answered)
+            torch.nn.utils.clip_grad_norm_(chosen, 1.0)
+            optimiser.step()
+            schedule.step()
+            shared.follow(self.average, self.model, step)
+            totals += [told.item(), answered.item()]
+            progress.advance(task)
+            if step % 50 == 0 or step == steps:
+                told_mean, answered_mean = (totals / ((step - 1) % 50 + 1)).round(4).tolist()
+                seconds = round(time.monotonic() - started)
+                shared.say(self.log, step=step, caption=told_mean, answer=answered_mean, seconds=seconds)
+                totals[:] = 0
+        after(0)
+        self.model.load_state_dict(self.average.state_dict())
+
+    def _asked(self, count: int) -> list[Line]:
+        """Random questions of random pictures."""
+        lines: list[Line] = []
+        while len(lines) < count:
+            told, row = self._where(random.randrange(sum(map(len, self.sets))))
+            if told.questions and told.questions[row]:
+                question = random.choice(told.questions[row])
+                tokens = torch.from_numpy(told.seen[row, random.randrange(told.seen.shape[1])].astype(np.float32))
+                lines.append(Line(tokens, question.words, [question.answer, self.end]))
+        return lines
 
     @torch.inference_mode()
     def measure(self, told: Told, limit: int = 1000) -> dict[str, float]:
