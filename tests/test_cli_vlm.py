@@ -91,7 +91,7 @@ def test_a_drawing_needs_an_ending_that_is_a_format(run: Run, photos: Path, tmp_
 
 def test_vlms_lists_every_family_with_what_it_can_do(run: Run) -> None:
     rows = {row["family"]: row for row in json.loads(run("vlms", "--json").stdout)}
-    assert rows["Qwen3-VL"]["abilities"] == ["answer", "caption", "chat", "ground", "images", "judge", "video"]
+    assert rows["Qwen3-VL"]["abilities"] == ["answer", "caption", "chat", "count", "ground", "images", "judge", "video"]
     assert rows["moondream2"]["route"] == "endpoint"
     assert len(run("vlms").stdout.splitlines()) == len(rows) + 1
 

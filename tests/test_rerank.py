@@ -182,7 +182,7 @@ def test_the_command_line_reranks(shades: Library, monkeypatch: pytest.MonkeyPat
 class Verifier(Judge):
     """Has no opinion on queries, and says of the reddest half that a lime can be seen."""
 
-    abilities = frozenset({Ability.JUDGE, Ability.ANSWER})
+    abilities = frozenset({Ability.JUDGE, Ability.ANSWER, Ability.COUNT})
 
     def __init__(self) -> None:
         super().__init__(lambda _green: 0.5)
@@ -221,3 +221,10 @@ def test_parts_of_a_query_add_up() -> None:
     assert joined([yes, yes], [True, False]).yes == pytest.approx(0.5)
     assert joined([yes, unknown], [True, True]).yes == pytest.approx(0.9)
     assert joined([unknown], [True]) is unknown
+
+
+def test_a_model_that_cannot_count_is_not_asked_for_numbers(shades: Library) -> None:
+    verifier = Verifier()
+    verifier.abilities = frozenset({Ability.JUDGE, Ability.ANSWER})
+    search(shades, verifier, k=5, depth=SHADES, text="two cars without any lime")
+    assert verifier.questions == {"can you see a lime?"}

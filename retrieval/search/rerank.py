@@ -49,8 +49,8 @@ class Reranker:
     unchecked picture is given the mean verdict plus `HOPE` standard deviations, and nothing more is asked once none can
     reach the top k.
 
-    Counts and absences are asked one by one, where the model answers questions; the log-odds of all parts add up. Every
-    part is kept by its own words, so that another query with the same part finds it answered.
+    Counts and absences are asked one by one, where the model can answer such questions; the log-odds of all parts add
+    up. Every part is kept by its own words, so that another query with the same part finds it answered.
     """
 
     holdings: Holdings
@@ -67,7 +67,8 @@ class Reranker:
     def rerank(self, asked: Asked, answer: Answer, k: int, budget: Budget) -> Answer:
         """The answer's best k hits in the joint order; the encoder's order, with a note, where the model fails."""
         started = time.perf_counter()
-        facts = asked.facts if Ability.ANSWER in self.model.abilities else ()
+        able = self.model.abilities
+        facts = [fact for fact in asked.facts if (Ability.COUNT if fact.wanted else Ability.ANSWER) in able]
         task = _Task(self, asked.text, facts, answer.hits, k, budget, started)
         if facts:
             task.notes.append(f"understood: {asked.text}; {'; '.join(map(str, facts))}")

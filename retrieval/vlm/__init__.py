@@ -26,6 +26,7 @@ class Ability(StrEnum):
     CAPTION = "caption"
     CHAT = "chat"  # several turns, a system message
     ANSWER = "answer"  # one question on one picture (VQA)
+    COUNT = "count"  # its answers on numbers are worth asking for
     IMAGES = "images"  # several pictures in one prompt
     VIDEO = "video"  # frames with their times
     GROUND = "ground"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..errors import ModelError, UsageError
@@ -57,11 +58,12 @@ class Family:
     answer: str = "{question}"
     system: str = ""  # of `judge`
     judge: str = 'Does this picture show "{query}"? Answer with yes or no only.'
-    closed: bool = False  # it answers yes-or-no questions only
+    closed: bool = False  # it answers yes-or-no questions only, and none on numbers (benchmarks/facts.py)
     verify: str = "{question} Answer with yes or no only."
     words: tuple[tuple[str, ...], tuple[str, ...]] = (("yes",), ("no",))
     scorer: Scorer = Scorer.WORDS
     blind: bool = False  # it was trained on texts without a picture, too: those are the prior of `LIKELIHOOD`
+    fluent: float = -inf  # mean log-probability a token of words without a picture, from which on it knows them
     weight: float = 1.0  # of its opinions against an encoder's, by `retrieval eval --rerank` on held-back pairs
     ground: str = ""
     boxes: Callable[[Reading], list[Box]] | None = None  # none: the box around the mask
@@ -77,6 +79,7 @@ class Family:
             Ability.CAPTION: bool(self.caption),
             Ability.CHAT: self.template and bool(self.answer),
             Ability.ANSWER: bool(self.answer),
+            Ability.COUNT: bool(self.answer) and not self.closed,
             Ability.IMAGES: several,
             Ability.VIDEO: self.template and bool(self.answer) and (self.video or several),
             Ability.GROUND: bool(self.ground),
@@ -118,9 +121,9 @@ RERANKER = 'Judge whether the Document meets the requirements based on the Query
 
 FAMILIES: tuple[Family, ...] = (
     Family(
-        "builtin", (), template=False, closed=True, weight=1.8, picture="<image>", images=1, caption="{image}",
+        "builtin", (), template=False, closed=True, picture="<image>", images=1, caption="{image}",
         answer="{image}question: {question} answer:", verify="{image}question: {question} answer:",
-        judge="{image}", scorer=Scorer.LIKELIHOOD, blind=True,
+        judge="{image}", scorer=Scorer.LIKELIHOOD, blind=True, fluent=-4.5, weight=0.5,
     ),
     Family("LLaVA-1.5", ("llava",)),
     Family("LLaVA-1.6", ("llava_next",)),

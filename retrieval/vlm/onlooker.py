@@ -43,7 +43,9 @@ class KeepsLooks(Transformers):
         unseen = self._likelihood(query, [None])
         found: list[Judgement] = []
         for inputs, seen in self._shown(self.family.judge, looks):
-            found += scoring.by_likelihood(self._said_likelihood(query, inputs, mm_encoder_outputs=seen), unseen)
+            found += scoring.by_likelihood(
+                self._said_likelihood(query, inputs, mm_encoder_outputs=seen), unseen, self.family.fluent
+            )
         return found
 
     @torch.inference_mode()

@@ -5,6 +5,7 @@ Knows logits and vocabularies; does not know families or pictures.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..errors import ModelError
 from ..records import Judgement
 
 SHARPNESS = 4.0  # a caption that is e times as likely a token as without the picture is a yes of 98%
+FALL = 2.0  # how fast the mass falls with words that are less and less fluent
 
 
 def tokens_saying(tokenizer: Any, words: Sequence[str]) -> list[int]:
@@ -45,9 +47,13 @@ def by_words(logits: Tensor, yes: Sequence[int], no: Sequence[int]) -> list[Judg
     return [Judgement(yes, min(1.0, share)) for yes, share in rows]
 
 
-def by_likelihood(shown: Tensor, unseen: Tensor) -> list[Judgement]:
-    """Mean log-probabilities a token of the query, with each picture (n,) and with a picture of nothing (n,)."""
-    return [Judgement(value) for value in torch.sigmoid(SHARPNESS * (shown - unseen)).tolist()]
+def by_likelihood(shown: Tensor, unseen: Tensor, fluent: float = -math.inf) -> list[Judgement]:
+    """Mean log-probabilities a token of the query, with each picture (n,) and with a picture of nothing (n,).
+
+    Below `fluent` without a picture, the words are strange to the model, and its opinion on them has little mass.
+    """
+    rows = zip(torch.sigmoid(SHARPNESS * (shown - unseen)).tolist(), unseen.expand_as(shown).tolist(), strict=True)
+    return [Judgement(yes, 1 / (1 + math.exp(min(FALL * (fluent - prior), 50.0)))) for yes, prior in rows]
 
 
 def log_likelihood(logits: Tensor, target: Tensor) -> Tensor:

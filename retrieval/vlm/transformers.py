@@ -226,7 +226,8 @@ class Transformers:
         family = self.family
         if family.scorer is Scorer.LIKELIHOOD:
             prior = [None] if family.blind else [_nothing(image) for image in images]
-            return scoring.by_likelihood(self._likelihood(query, images), self._likelihood(query, prior))
+            shown, unseen = self._likelihood(query, images), self._likelihood(query, prior)
+            return scoring.by_likelihood(shown, unseen, family.fluent)
         inputs = self._inputs([family.judging(image, self._words(query)) for image in images])
         if family.scorer is Scorer.HEAD:
             return [Judgement(value) for value in self.model.verdicts(inputs).tolist()]
