@@ -123,7 +123,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "builtin", (), template=False, closed=True, picture="<image>", images=1, caption="{image}",
         answer="{image}question: {question} answer:", verify="{image}question: {question} answer:",
-        judge="{image}", scorer=Scorer.LIKELIHOOD, blind=True, fluent=-4.5, weight=0.5,
+        judge="{image}", scorer=Scorer.LIKELIHOOD, blind=True, fluent=-4.5,
     ),
     Family("LLaVA-1.5", ("llava",)),
     Family("LLaVA-1.6", ("llava_next",)),
