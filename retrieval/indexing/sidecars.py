@@ -31,16 +31,7 @@ class SidecarWriter:
         Raises:
             LibraryLocked: another process writes.
         """
-        found = Sidecars()
-        with self.holdings.writer("retrieval caption --write-xmp"):
-            with self.holdings.reading() as catalog:
-                items = [item for item in catalog.items_within(places) if item.second is None]
-                words = Said(catalog.connection).own_words(item.content for item in items)
-            for number, item in enumerate(items, start=1):
-                if item.content in words:
-                    found = self._tried(item, found, lambda item: self._write(item, words[item.content]))
-                self.progress(Step("sidecars", number, len(items)))
-        return found
+        return self._each(places, "retrieval caption --write-xmp", self._write)
 
     def undo(self, places: Sequence[Path] | None) -> Sidecars:
         """Bring every sidecar that was written for pictures in `places` back to what it was.
@@ -48,25 +39,34 @@ class SidecarWriter:
         Raises:
             LibraryLocked: another process writes.
         """
+        return self._each(places, "retrieval caption --undo-xmp", lambda item, _words: self._undo(item))
+
+    def _each(self, places: Sequence[Path] | None, task: str, step: Callable[[Item, Words | None], str]) -> Sidecars:
+        """One picture after the other; videos are left out."""
         found = Sidecars()
-        with self.holdings.writer("retrieval caption --undo-xmp"):
+        with self.holdings.writer(task):
             with self.holdings.reading() as catalog:
                 items = [item for item in catalog.items_within(places) if item.second is None]
+                words = Said(catalog.connection).own_words(item.content for item in items)
             for number, item in enumerate(items, start=1):
-                found = self._tried(item, found, self._undo)
+                found = self._tried(item, words.get(item.content), found, step)
                 self.progress(Step("sidecars", number, len(items)))
         return found
 
-    def _tried(self, item: Item, found: Sidecars, step: Callable[[Item], str]) -> Sidecars:
+    def _tried(
+        self, item: Item, words: Words | None, found: Sidecars, step: Callable[[Item, Words | None], str]
+    ) -> Sidecars:
         try:
-            outcome = step(item)
+            outcome = step(item, words)
         except (SourceError, OSError) as exc:
             place = sidecars.place_of(item.path)
             message = (exc.strerror or str(exc)) if isinstance(exc, OSError) else str(exc)
             return replace(found, problems=(*found.problems, Problem(place, Reason.UNREADABLE, message)))
         return replace(found, **{outcome: getattr(found, outcome) + 1}) if outcome else found
 
-    def _write(self, item: Item, words: Words) -> str:
+    def _write(self, item: Item, words: Words | None) -> str:
+        if words is None:
+            return ""
         place = sidecars.place_of(item.path)
         now = place.read_bytes() if place.is_file() else None
         if not item.path.is_file():
