@@ -247,39 +247,36 @@ def kosmos2() -> Pair:
     return tf.Kosmos2ForConditionalGeneration(config), processor
 
 
-def smolvlm() -> Pair:
+def _idefics_tokens(**more: str) -> Any:
     names = {
-        "image_token": "<image>", "fake_image_token": "<fake_token_around_image>", "video_token": "<video>",
-        "global_image_token": "<global-img>", "end_of_utterance_token": "<end_of_utterance>",
+        "image_token": "<image>", "fake_image_token": "<fake_token_around_image>",
+        "global_image_token": "<global-img>", "end_of_utterance_token": "<end_of_utterance>", **more,
     }  # fmt: skip
     rows = [f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4)]
-    tokens = tokenizer(["<|im_start|>", *names.values(), *rows], names=names)
-    config = tf.SmolVLMConfig(
-        text_config=llama(tokens), vision_config={"image_size": 32, "patch_size": 8, **VISION}, scale_factor=2,
-        image_token_id=tokens.convert_tokens_to_ids("<image>"),
-    )  # fmt: skip
+    return tokenizer(["<|im_start|>", *names.values(), *rows], names=names)
+
+
+def _idefics_config(kind: Any, tokens: Any) -> Any:
+    vision = {"image_size": 32, "patch_size": 8, **VISION}
+    image = tokens.convert_tokens_to_ids("<image>")
+    return kind(text_config=llama(tokens), vision_config=vision, scale_factor=2, image_token_id=image)
+
+
+def smolvlm() -> Pair:
+    tokens = _idefics_tokens(video_token="<video>")
     images = tf.SmolVLMImageProcessor(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
     video = tf.SmolVLMVideoProcessor(
         size={"longest_edge": 32}, max_image_size={"longest_edge": 32}, num_frames=4, fps=1
     )
     processor = tf.SmolVLMProcessor(images, tokens, video, image_seq_len=4, chat_template=SMOL)
-    return tf.SmolVLMForConditionalGeneration(config), processor
+    return tf.SmolVLMForConditionalGeneration(_idefics_config(tf.SmolVLMConfig, tokens)), processor
 
 
 def idefics3() -> Pair:
-    names = {
-        "image_token": "<image>", "fake_image_token": "<fake_token_around_image>",
-        "global_image_token": "<global-img>", "end_of_utterance_token": "<end_of_utterance>",
-    }  # fmt: skip
-    rows = [f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4)]
-    tokens = tokenizer(["<|im_start|>", *names.values(), *rows], names=names)
-    config = tf.Idefics3Config(
-        text_config=llama(tokens), vision_config={"image_size": 32, "patch_size": 8, **VISION}, scale_factor=2,
-        image_token_id=tokens.convert_tokens_to_ids("<image>"),
-    )  # fmt: skip
+    tokens = _idefics_tokens()
     images = tf.Idefics3ImageProcessor(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
     processor = tf.Idefics3Processor(images, tokens, image_seq_len=4, chat_template=SMOL)
-    return tf.Idefics3ForConditionalGeneration(config), processor
+    return tf.Idefics3ForConditionalGeneration(_idefics_config(tf.Idefics3Config, tokens)), processor
 
 
 def qwen_tokens() -> Any:

@@ -148,30 +148,21 @@ class Teller:
         after: Callable[[int], None],
     ) -> None:  # fmt: skip
         """Train for some epochs; `after(epoch)` is called with the moving average up to date."""
-        chosen = [p for p in self.model.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(shared.groups(chosen, rate, 0.05), betas=(0.9, 0.98))
         lines = sum(
             times * sum(min(captions, len(each)) for each in told.captions)
             for told, times in zip(self.sets, self.repeats, strict=True)
         )
         steps = max(1, round(lines * (1 + self.asked) / batch * epochs))
-        schedule = shared.schedule(optimiser, steps, warm_up=100)
+        stage = Stage(self, rate, steps, warm_up=100)
         task = progress.add_task(name, total=steps)
-        started, done = time.monotonic(), 0
+        started = time.monotonic()
         for epoch in range(epochs):
-            self.model.train()
-            self.model.model.vision_tower.eval()
             total, count = 0.0, 0
             for some in self._lines(batch, captions):
                 loss = self.loss(self.model, some, smoothing=0.05)
-                optimiser.zero_grad()
-                torch.autograd.backward(loss)
-                torch.nn.utils.clip_grad_norm_(chosen, 1.0)
-                optimiser.step()
-                schedule.step()
-                total, count, done = total + loss.item(), count + 1, done + 1
-                shared.follow(self.average, self.model, done)
-                progress.update(task, completed=min(done, steps))
+                stage.learn(loss)
+                total, count = total + loss.item(), count + 1
+                progress.update(task, completed=min(stage.done, steps))
             seconds = round(time.monotonic() - started)
             shared.say(self.log, stage=name, epoch=epoch, loss=round(total / count, 4), seconds=seconds)
             after(epoch)
@@ -179,23 +170,14 @@ class Teller:
 
     def run_questions(self, steps: int, rate: float, progress: Progress, after: Callable[[int], None]) -> None:
         """A last stage: questions with a weight of their own, beside captions, so that answers look at the picture."""
-        chosen = [p for p in self.model.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(shared.groups(chosen, rate, 0.05), betas=(0.9, 0.98))
-        schedule = shared.schedule(optimiser, steps, warm_up=30)
+        stage = Stage(self, rate, steps, warm_up=30)
         task = progress.add_task("questions", total=steps)
-        self.model.train()
-        self.model.model.vision_tower.eval()
         totals, started = np.zeros(2), time.monotonic()
         captions = itertools.chain.from_iterable(self._lines(TOLD, 1) for _ in itertools.count())
         for step in range(1, steps + 1):
             told = self.loss(self.model, next(captions), smoothing=0.05)
             answered = self.loss(self.model, self._asked(ASKED))  # by itself: an answer is one token among many
-            optimiser.zero_grad()
-            torch.autograd.backward(told + answered)
-            torch.nn.utils.clip_grad_norm_(chosen, 1.0)
-            optimiser.step()
-            schedule.step()
-            shared.follow(self.average, self.model, step)
+            stage.learn(told + answered)
             totals += [told.item(), answered.item()]
             progress.advance(task)
             if step % 50 == 0 or step == steps:
@@ -237,3 +219,26 @@ class Teller:
                 ]
                 found[name].append(self.loss(model, lines).item())
         return {f"{told.name} {name}": round(float(np.mean(values)), 4) for name, values in found.items()}
+
+
+class Stage:
+    """The optimiser of one stage: each step ends in the moving average."""
+
+    def __init__(self, teller: Teller, rate: float, steps: int, warm_up: int) -> None:
+        self.teller = teller
+        self.done = 0
+        self.chosen = [p for p in teller.model.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(shared.groups(self.chosen, rate, 0.05), betas=(0.9, 0.98))
+        self.schedule = shared.schedule(self.optimiser, steps, warm_up=warm_up)
+
+    def learn(self, loss: Tensor) -> None:
+        """One step down the gradient of `loss`."""
+        self.teller.model.train()
+        self.teller.model.model.vision_tower.eval()
+        self.optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.chosen, 1.0)
+        self.optimiser.step()
+        self.schedule.step()
+        self.done += 1
+        shared.follow(self.teller.average, self.teller.model, self.done)
