@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Self
 
 from . import app, config
 from .config import Settings
-from .errors import LibraryNotFound, ModelError, UsageError
+from .errors import LibraryNotFound, UsageError
+from .parts import Parts
 from .records import Answer, ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, silent
+from .sources import placed
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .encoders import Encoder
     from .holdings import Holdings
-    from .indexing import Indexer
-    from .indexing.describer import Describer
     from .records import (
         Budget,
         Described,
@@ -31,15 +30,12 @@ if TYPE_CHECKING:
         Problem,
         Report,
         Sidecars,
-        Space,
         Status,
         Step,
         Vectors,
     )
-    from .search import Searcher
-    from .search.rerank import Reranker
+    from .results import Evaluation, Reranking
     from .sources.folders import Rules
-    from .vlm import VisionLanguageModel
 
 
 @dataclass
@@ -51,12 +47,7 @@ class Library:
             print(hit.score, hit.path)
     """
 
-    holdings: Holdings
-    settings: Settings
-
-    def __post_init__(self) -> None:
-        self._encoders: dict[str, Encoder] = {}
-        self._vlm: VisionLanguageModel | None = None
+    parts: Parts
 
     @classmethod
     def open(cls, path: str | Path | None = None, settings: Settings | None = None, *, read_only: bool = False) -> Self:
@@ -68,7 +59,8 @@ class Library:
         from .holdings import Holdings
 
         settings = settings or config.load()
-        return cls(Holdings.open(app.place(path, settings), app.vector_engine(), read_only=read_only), settings)
+        holdings = Holdings.open(app.place(path, settings), app.vector_engine(), read_only=read_only)
+        return cls(Parts(holdings, settings))
 
     @classmethod
     def create(cls, path: str | Path | None = None, settings: Settings | None = None) -> Self:
@@ -85,7 +77,7 @@ class Library:
             from .encoders import checkpoints, names
 
             checkpoints.required(names.ModelName.parse(settings.model))
-        return cls(Holdings.create(app.place(path, settings), app.vector_engine()), settings)
+        return cls(Parts(Holdings.create(app.place(path, settings), app.vector_engine()), settings))
 
     def __enter__(self) -> Self:
         return self
@@ -100,6 +92,16 @@ class Library:
         self.holdings.close()
 
     @property
+    def holdings(self) -> Holdings:
+        """The opened folder."""
+        return self.parts.holdings
+
+    @property
+    def settings(self) -> Settings:
+        """What it was opened with."""
+        return self.parts.settings
+
+    @property
     def path(self) -> Path:
         """The library's folder."""
         return self.holdings.path
@@ -107,10 +109,7 @@ class Library:
     @property
     def model(self) -> str:
         """The model whose embeddings answer; the built-in one in a new library."""
-        try:
-            return self.holdings.serving()[1].model
-        except LibraryNotFound:
-            return "builtin"
+        return self.parts.model
 
     # --- writing -------------------------------------------------------------------------------------------
 
@@ -135,11 +134,11 @@ class Library:
         """
         pairs = [(entry, None) if isinstance(entry, str | Path) else entry for entry in captions]
         tables = [(Path(table), Path(images) if images else None) for table, images in pairs]
-        return self.indexer(rules, retry, progress).run([Path(folder) for folder in folders], tables)
+        return self.parts.indexer(rules, retry, progress).run([Path(folder) for folder in folders], tables)
 
     def plan(self, folders: Sequence[str | Path], *, rules: Rules | None = None, retry: bool = False) -> Plan:
         """What `index` would do to these folders; nothing is changed."""
-        return self.indexer(rules, retry, silent).plan([Path(folder) for folder in folders])
+        return self.parts.indexer(rules, retry, silent).plan([Path(folder) for folder in folders])
 
     def caption(
         self,
@@ -155,7 +154,7 @@ class Library:
         Raises:
             UsageError: the settings name no model; LibraryLocked: another process writes.
         """
-        return self.describer(progress).run(_absolute(places), missing=missing)
+        return self.parts.describer(progress).run(_absolute(places), missing=missing)
 
     def write_sidecars(
         self,
@@ -184,12 +183,12 @@ class Library:
         """
         from .indexing.describer import write_caption
 
-        place = Path(path).absolute()
+        place = placed(path)
         with self.holdings.reading() as catalog:
             content = catalog.contents_at([place]).get(place)
         if content is None or not text.strip():
             raise UsageError(f"the library has no picture {path}" if content is None else "the caption is empty")
-        write_caption(self.holdings, self._encoder(self.model), content, " ".join(text.split()))
+        write_caption(self.holdings, self.parts.encoder(), content, " ".join(text.split()))
 
     def remove(self, paths: Sequence[str | Path]) -> int:
         """Forget pictures, folders and caption files (never touching them); how many pictures there were.
@@ -200,7 +199,7 @@ class Library:
         with self.holdings.writer("retrieval remove"):
             with self.holdings.writing() as catalog:
                 removed = 0
-                for path in (Path(each).absolute() for each in paths):
+                for path in map(placed, paths):
                     below, troubled = catalog.below(path), catalog.problems_below(path)
                     roots = [root for root in catalog.roots() if root.is_relative_to(path)]
                     words = catalog.drop_captions(("file",), path)
@@ -243,7 +242,8 @@ class Library:
     ) -> Answer:
         """The k pictures that fit the words best; `within` keeps those whose path fits one of these globs.
 
-        With `rerank`, the vision-language model of the settings checks the best hits and has its say in their order.
+        With `rerank`, the vision-language model of the settings checks the best hits and has its say in their order,
+        unless `evaluate_rerank` found that it does not help here.
 
         Raises:
             UsageError: an empty text, or `k` below one, or no model to rerank with.
@@ -251,7 +251,7 @@ class Library:
         """
         if rerank is None:
             return self.query(ByText(text), k, within=within)
-        return self.reranker(progress).search(self.searcher(), text, k, tuple(within), rerank)
+        return self.parts.reranker(progress).search(self.parts.searcher(), text, k, tuple(within), rerank)
 
     def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
         """The k pictures most like a picture file, in the library or not, or the bytes of one.
@@ -293,12 +293,38 @@ class Library:
         inside = _absolute(places)
         classifier = Classifier(self.holdings, self.settings.max_megapixels, progress)
         if judge:
-            return classifier.by_model(self.vlm(), labels, inside)
-        return classifier.by_encoder(self._encoder_of(self.holdings.serving()[1]), labels, inside), []
+            return classifier.by_model(self.parts.vlm(), labels, inside)
+        return classifier.by_encoder(self.parts.encoder(), labels, inside), []
+
+    def evaluate(self) -> Evaluation:
+        """Recall and MRR of the library's model on the captions that people gave its pictures, both ways.
+
+        Raises:
+            UsageError: the library has too few of them.
+        """
+        from .evaluate import own, pairs
+
+        return pairs.evaluate(self.model, own.pairs_of(self.holdings))
+
+    def evaluate_rerank(
+        self, *, depth: int = 20, weight: float | None = None, progress: Callable[[Step], None] = silent
+    ) -> Reranking:
+        """What the vision-language model adds on those captions. Where that is nothing, `search` leaves it off.
+
+        Raises:
+            UsageError: the library has too few of them; LibraryLocked: another process writes.
+        """
+        from .evaluate import own, reranking
+
+        model, found = self.parts.vlm(), own.pairs_of(self.holdings)
+        gained = reranking.evaluate(found, model, depth=depth, weight=weight, progress=progress)
+        if gained.weight == model.weight:  # what `search` would do
+            own.keep(self.holdings, model.identity, gained)
+        return gained
 
     def query(self, query: Query, k: int = 10, kind: Kind = Kind.PICTURE, *, within: Sequence[str] = ()) -> Answer:
         """Any query (see `records.Query`) for pictures or texts."""
-        return self.searcher().search(query, k, kind, tuple(within))
+        return self.parts.searcher().search(query, k, kind, tuple(within))
 
     def __iter__(self) -> Iterator[Item]:
         with self.holdings.reading() as catalog:
@@ -321,64 +347,9 @@ class Library:
         with self.holdings.reading() as catalog:
             return catalog.thumbnails(contents)
 
-    # --- the parts -----------------------------------------------------------------------------------------
-
-    def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Step], None]) -> Indexer:
-        """The write path, wired."""
-        from .indexing import Indexer, Options
-        from .sources.folders import Rules
-
-        options = Options(
-            rules=rules or Rules(),
-            retry=retry,
-            batch_size=self.settings.batch_size,
-            threads=self.settings.threads,
-            max_megapixels=self.settings.max_megapixels,
-        )
-        return Indexer(self.holdings, self._encoder(self.settings.model or self.model), options, progress)
-
-    def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
-        """The vision-language model's part of the read path, wired."""
-        from .search.rerank import Reranker
-
-        return Reranker(self.holdings, self.vlm(), max_megapixels=self.settings.max_megapixels, progress=progress)
-
-    def vlm(self) -> VisionLanguageModel:
-        """The vision-language model of the settings, loaded once."""
-        if self._vlm is None:
-            self._vlm = app.vlm(self.settings)
-        return self._vlm
-
-    def describer(self, progress: Callable[[Step], None] = silent) -> Describer:
-        """What captions pictures, wired."""
-        from .indexing.describer import Describer
-
-        model = self._encoder(self.model)
-        return Describer(self.holdings, model, self.vlm(), self.settings.max_megapixels, progress)
-
-    def searcher(self) -> Searcher:
-        """The read path, wired."""
-        from .search import Searcher
-
-        return Searcher(self.holdings, self._encoder_of, self.settings.max_megapixels)
-
-    def _encoder(self, model: str) -> Encoder:
-        if model not in self._encoders:
-            self._encoders[model] = app.encoder(self.settings, model)
-        return self._encoders[model]
-
-    def _encoder_of(self, space: Space) -> Encoder:
-        found = self._encoder(space.model)
-        if found.space != space:
-            raise ModelError(
-                f"the weights of {space.model} have changed since {self.path} was indexed; "
-                "run `retrieval index` on its folders to encode them anew"
-            )
-        return found
-
 
 def _absolute(places: Sequence[str | Path] | None) -> list[Path] | None:
-    return None if places is None else [Path(place).absolute() for place in places]
+    return None if places is None else [placed(place) for place in places]
 
 
 def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:

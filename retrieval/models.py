@@ -32,7 +32,7 @@ def evaluate_model(
 
     settings = settings or config.load()
     encoder = app.encoder(settings, settings.model or "builtin")
-    return pairs.evaluate(encoder, _encoded(encoder, captions, images, settings, progress))
+    return pairs.evaluate(encoder.space.model, _encoded(encoder, captions, images, settings, progress))
 
 
 def evaluate_rerank(

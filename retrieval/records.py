@@ -207,6 +207,7 @@ class Budget:
 
     seconds: float | None = None  # None: as long as it takes
     depth: int = 50  # of the encoder's hits, how many may be looked at
+    anyway: bool = False  # also where the model was measured not to help
 
 
 @dataclass(frozen=True)

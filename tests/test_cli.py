@@ -193,6 +193,8 @@ def test_models_are_listed(run: Run) -> None:
         (["index", "photos", "--model", "ViT-B-32/openai", "--index", "other"], 4, "models pull"),
         (["models", "pull", "ViT-B-32/openai"], 4, "network"),
         (["eval", "nowhere.csv", "--images", "photos"], 5, "cannot read the captions"),
+        (["eval", "nowhere.csv"], 2, "give both or none"),
+        (["eval"], 2, "has 0 captions by people and needs 20"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -337,3 +337,18 @@ def test_settings_reach_the_run(tmp_path: Path, photos: Path) -> None:
     settings = Settings(model="colours", max_megapixels=0.001)
     with Library.create(tmp_path / "small", settings) as library:
         assert {problem.reason for problem in library.index([photos]).problems} == {"too-large"}
+
+
+def test_a_folder_given_by_way_of_its_parent_is_the_same_folder(
+    library: Library, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "captions.csv").write_text("image,caption\nred.jpg,warm\n../photos/lime.png,fresh\n")
+    report = library.index(["../photos"], [("../captions.csv", "../photos")])
+    assert (report.added, report.captions, report.problems) == (4, 2, ())
+    (photos / "red.jpg").unlink()
+    assert library.index([photos]).removed == 1
+    assert library.index(["../photos"]).unchanged == 3
+    assert library.status().roots == (photos,)
+    assert library.remove(["../photos/lime.png"]) == 1

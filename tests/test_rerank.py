@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from retrieval import Library
-from retrieval.errors import ModelUnavailable
+from retrieval.errors import ModelUnavailable, UsageError
 from retrieval.records import Answer, Budget, Judgement, Look
 from retrieval.search.rerank import joined
 from retrieval.vlm import Ability
@@ -53,7 +53,7 @@ def shades(library: Library, paint: Paint) -> Library:
 
 
 def search(library: Library, judge: Judge, k: int = 3, text: str = "red", **budget: object) -> Answer:
-    library._vlm = judge
+    library.parts.loaded = judge
     return library.search(text, k, rerank=Budget(**budget))  # type: ignore[arg-type]  # its two fields
 
 
@@ -105,6 +105,55 @@ def test_the_budget_is_kept_and_the_rest_is_said(shades: Library) -> None:
     assert time.monotonic() - started < 1.0
     assert judge.asked == 8
     assert "checked 8 of 20 with judge" in found.notes
+
+
+def captioned(shades: Library, tmp_path: Path) -> Library:
+    """Every shade gets a caption that says how much green it has; the encoder reads them all as "red"."""
+    rows = "".join(f"{n}.png,red {n}\n" for n in range(SHADES))
+    table = tmp_path / "captions.csv"
+    table.write_text(f"image,caption\n{rows}")
+    shades.index([], [(table, shades.status().roots[0])])
+    return shades
+
+
+class Reader(Judge):
+    """Knows which shade a caption means; with `wrong`, says the opposite."""
+
+    def __init__(self, *, wrong: bool) -> None:
+        super().__init__(lambda green: 0.5)
+        self.wrong = wrong
+
+    def judge(self, query: str, images: Sequence[Image.Image]) -> list[Judgement]:
+        self.asked += len(images)
+        fits = [_green(image) == 6 * int(query.split()[-1]) for image in images]
+        return [Judgement(0.98 if fit is not self.wrong else 0.02) for fit in fits]
+
+
+def test_a_model_that_was_measured_not_to_help_is_left_off_aloud(shades: Library, tmp_path: Path) -> None:
+    library = captioned(shades, tmp_path)
+    judge = Reader(wrong=True)
+    library.parts.loaded = judge
+    assert library.evaluate_rerank().gains["MRR"].high < 0
+    judge.asked = 0
+    found = search(library, judge, text="red 7")
+    assert judge.asked == 0
+    assert names(found) == names(library.search("red 7", 3))
+    assert found.notes[-1].startswith("judge is left off: on 20 captions of this library it changed")
+    search(library, judge, text="red 7", anyway=True)
+    assert judge.asked > 0
+
+
+def test_a_model_that_was_measured_to_help_stays_on(shades: Library, tmp_path: Path) -> None:
+    library = captioned(shades, tmp_path)
+    judge = Reader(wrong=False)
+    library.parts.loaded = judge
+    assert library.evaluate_rerank().gains["MRR"].low > 0
+    assert names(search(library, judge, text="red 7"))[0] == "7"
+
+
+def test_a_library_without_captions_cannot_be_measured(shades: Library) -> None:
+    with pytest.raises(UsageError, match="has 0 captions by people and needs 20"):
+        shades.evaluate()
 
 
 class Keeper(Judge):

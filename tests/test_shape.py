@@ -33,6 +33,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "indexing": 5,
     "evaluate": 6,
     "app": 7,
+    "parts": 7.5,  # of app
     "library": 8,
     "models": 8,
     "__init__": 9,

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from .. import models
 from ..config import Settings
+from ..errors import UsageError
+from ..library import Library
 from ..results import Evaluation, Metrics, Reranking
-from .options import DEVICE, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
+from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json, show_path
 from .progress import progress
 
 
 @click.command(name="eval")
-@click.argument("captions", type=PATH)
-@click.option("--images", type=PATH, required=True, help="The folder of the pictures.")
+@click.argument("captions", type=PATH, required=False)
+@click.option("--images", type=PATH, help="The folder of the pictures of CAPTIONS.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("--rerank", is_flag=True, help="What a vision-language model (--vlm) adds to text to image.")
 @click.option("--depth", type=int, default=20, show_default=True, help="With --rerank: hits that are judged.")
 @click.option("--weight", type=float, help="With --rerank: how much verdicts count.  [default: the model's]")
-@settings_options(MODEL, DEVICE, PRECISION, *VLM_OPTIONS)
+@settings_options(INDEX, MODEL, DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
 def command(
-    captions: Path,
-    images: Path,
+    captions: Path | None,
+    images: Path | None,
     quiet: bool,
     rerank: bool,
     depth: int,
@@ -35,24 +38,55 @@ def command(
 ) -> None:
     """Measure a model on the caption file CAPTIONS: recall@k and MRR in percent, both ways.
 
+    Without CAPTIONS, the library is measured on its own: those that people gave its pictures. Where --rerank is found
+    not to help there, `retrieval search --rerank` leaves it off.
+
     \b
     Examples:
+      retrieval eval
+      retrieval eval --rerank
       retrieval eval dev.csv --images dev/
       retrieval eval dev.csv --images dev/ --model ViT-B-32/openai --json
       retrieval eval dev.csv --images dev/ --rerank --vlm hf-hub:Qwen/Qwen3-VL-2B-Instruct
     """
+    if (captions is None) != (images is None):
+        raise UsageError("a caption file goes with --images, the folder of its pictures; give both or none")
+    trial = _Trial(captions, images, settings, quiet or as_json)
     if rerank:
-        with progress(quiet=quiet or as_json) as show:
-            gained = models.evaluate_rerank(captions, images, settings, depth=depth, weight=weight, progress=show)
+        gained = trial.rerank(depth, weight)
         print_json(_gain_as_json(gained)) if as_json else _show_gain(gained)
         return
-    with progress(quiet=quiet or as_json) as show:
-        found = models.evaluate_model(captions, images, settings, show)
+    found = trial.encoder()
     print_json(_as_json(found)) if as_json else _show(found)
     for problem in found.problems[:5]:
         note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
     if found.problems:
         note(f"{len(found.problems)} rows or pictures could not be used")
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """On a caption file or, without one, on the library's own captions."""
+
+    captions: Path | None
+    images: Path | None
+    settings: Settings
+    quiet: bool
+
+    def encoder(self) -> Evaluation:
+        with progress(quiet=self.quiet) as show:
+            if self.captions and self.images:
+                return models.evaluate_model(self.captions, self.images, self.settings, show)
+            with Library.open(None, self.settings) as library:
+                return library.evaluate()
+
+    def rerank(self, depth: int, weight: float | None) -> Reranking:
+        with progress(quiet=self.quiet) as show:
+            if self.captions and self.images:
+                found = (self.captions, self.images, self.settings)
+                return models.evaluate_rerank(*found, depth=depth, weight=weight, progress=show)
+            with Library.open(None, self.settings) as library:
+                return library.evaluate_rerank(depth=depth, weight=weight, progress=show)
 
 
 def _row(metrics: Metrics) -> dict[str, float]:

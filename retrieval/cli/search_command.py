@@ -35,6 +35,7 @@ class Rerank:
     wanted: bool
     budget: float | None
     depth: int
+    anyway: bool
 
 
 @click.command(name="search")
@@ -48,6 +49,7 @@ class Rerank:
     click.option("--rerank", "wanted", is_flag=True, help="Let a vision-language model check the best hits (--vlm)."),
     click.option("--budget", type=Duration(), help="Stop checking after this time, such as 3s."),
     click.option("--depth", type=int, default=50, show_default=True, help="How many hits may be checked."),
+    click.option("--anyway", is_flag=True, help="Rerank also where `retrieval eval --rerank` found it of no use."),
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
@@ -86,7 +88,7 @@ def command(
             return
         if text is None:
             raise UsageError("--rerank checks pictures against words; give a text")
-        budget = Budget(rerank.budget, rerank.depth)
+        budget = Budget(rerank.budget, rerank.depth, rerank.anyway)
         with progress(quiet=view.as_json) as step:
             answer = library.search(text, view.k, within=within, rerank=budget, progress=step)
         show(library, answer, view)

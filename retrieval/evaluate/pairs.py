@@ -25,7 +25,7 @@ BLOCK = 1000  # queries compared at a time
 
 @dataclass(frozen=True)
 class Pairs:
-    """A caption file with its pictures, encoded."""
+    """Captions with their pictures, encoded."""
 
     pictures: list[Path]
     images: Vectors  # (pictures, dimensions)
@@ -72,14 +72,14 @@ def encode(
     return Pairs(pictures, rows, spoken, _texts(encoder, spoken, progress), owner, (*problems, *bad))
 
 
-def evaluate(encoder: Encoder, pairs: Pairs) -> Evaluation:
+def evaluate(model: str, pairs: Pairs) -> Evaluation:
     """Recall and MRR in both directions."""
     return Evaluation(
         text_to_image=metrics(_ranks(pairs.texts, pairs.images, pairs.right)),
         image_to_text=metrics(_ranks(pairs.images, pairs.texts, pairs.right.T)),
         images=len(pairs.pictures),
         captions=len(pairs.captions),
-        model=encoder.space.model,
+        model=model,
         problems=pairs.problems,
     )
 

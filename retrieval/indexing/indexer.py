@@ -16,6 +16,7 @@ from ..encoders import Encoder
 from ..holdings import Holdings
 from ..pictures.video import is_video
 from ..records import Found, Kind, Pixels, Plan, Problem, Report, Step, Vectors, silent
+from ..sources import placed
 from ..sources.folders import Rules
 from . import plan as plans
 from . import texts
@@ -70,8 +71,8 @@ class Indexer:
             LibraryLocked: another process writes.
         """
         started = time.monotonic()
-        folders = [folder.absolute() for folder in folders]
-        captions = [(table.absolute(), images) for table, images in captions]
+        folders = [placed(folder) for folder in folders]
+        captions = [(placed(table), images) for table, images in captions]
         with self.holdings.writer("retrieval index"):
             run = _Run(self, self._start(folders))
             try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..records import Found, Plan, Problem, Reason
-from ..sources import folders
+from ..sources import folders, placed
 from ..store.catalog import Known
 
 Failed = dict[Path, tuple[Problem, int, int]]  # problem, size and time of the file when it failed
@@ -75,7 +75,7 @@ def _gone(
     hidden = {problem.path for problem in problems}
     gone: list[Path] = []
     empty: list[Problem] = []
-    for root in {folder.absolute() for folder in roots}:
+    for root in {placed(folder) for folder in roots}:
         below = [path for path in known if path.is_relative_to(root)]
         missing = [path for path in below if path not in found and not hidden & {path, *path.parents}]
         if missing and not any(path.is_relative_to(root) for path in found):

@@ -60,9 +60,26 @@ class Reranker:
 
     def search(self, searcher: Searcher, text: str, k: int, within: tuple[str, ...], budget: Budget) -> Answer:
         """The encoder's hits for what it can look for, reordered by the whole query."""
+        useless = None if budget.anyway else self._useless()
+        if useless:
+            found = searcher.search(ByText(text), k, within=within)
+            return replace(found, notes=(*found.notes, useless))
         asked = split(text)
         found = searcher.search(ByText(asked.text), max(k, budget.depth), within=within)
         return replace(self.rerank(asked, found, k, budget), query=text)
+
+    def _useless(self) -> str | None:
+        """What to say where this model was measured not to help in this library."""
+        number, _ = self.holdings.serving()
+        with self.holdings.reading() as catalog:
+            trial = Said(catalog.connection).trial(number, self.model.identity)
+        if trial is None or trial[0].points > 0:
+            return None
+        gain, captions = trial
+        return (
+            f"{self.model.name} is left off: on {captions} captions of this library it changed the mean reciprocal "
+            f"rank by {gain.points:.1f} points ({gain.low:.1f} to {gain.high:.1f}); --anyway lets it have its say"
+        )
 
     def rerank(self, asked: Asked, answer: Answer, k: int, budget: Budget) -> Answer:
         """The answer's best k hits in the joint order; the encoder's order, with a note, where the model fails."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import SourceError
 from ..records import Caption, Problem, Reason
+from . import placed
 from .folders import sidecars
 
 PICTURE_COLUMNS = ("image", "file_name", "filename", "image_path", "path", "file", "picture", "filepath")
@@ -29,7 +30,7 @@ def read_captions(table: Path, images: Path | None = None) -> Iterator[Caption |
     Raises:
         SourceError: the file cannot be read, is in none of the formats, or names no caption column.
     """
-    folder = (images or table.parent).absolute()
+    folder = placed(images or table.parent)
     try:
         content = table.read_text(encoding="utf-8-sig")
     except OSError as exc:
@@ -56,7 +57,7 @@ def read_captions(table: Path, images: Path | None = None) -> Iterator[Caption |
         if not useful:
             yield Problem(table, Reason.BAD_ROW, f"row {number} has no caption")
         for text in useful:
-            yield Caption(text, folder / name if isinstance(name, str) and name else None, str(table))
+            yield Caption(text, placed(folder / name) if isinstance(name, str) and name else None, str(table))
 
 
 def sidecar_text(path: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import SourceError
 from ..records import RAW_SUFFIXES, VIDEO_SUFFIXES, Found, Problem, Reason
+from . import placed
 
 PROCESSED = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .gif .tif .tiff .bmp .dib .avif .heic .heif .hif .jp2 .j2k .jpx .jpf "
@@ -70,7 +71,7 @@ def scan(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Found | 
     """
     seen: set[tuple[int, int]] = set()
     for root in roots:
-        root = Path(os.path.abspath(root))  # noqa: PTH100  # resolve() would follow links: a path stays as it was given
+        root = placed(root)
         if root.is_dir():
             yield from _walk(root, root, rules or Rules(), seen)
         elif root.exists():

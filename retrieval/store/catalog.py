@@ -254,6 +254,12 @@ class Catalog:
             found[row.picture_id].append(row.text)
         return found
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """Every picture with every text that a person gave it, as numbers, each pair once."""
+        chosen = select(captions.c.picture_id, captions.c.text_id).distinct()
+        chosen = chosen.where(captions.c.picture_id.is_not(None), captions.c.source != GENERATED)
+        return [(row[0], row[1]) for row in self.connection.execute(chosen.order_by(*chosen.selected_columns))]
+
     def pictures_of(self, texts: Iterable[int]) -> dict[int, list[int]]:
         """The pictures each text belongs to."""
         found: dict[int, list[int]] = defaultdict(list)

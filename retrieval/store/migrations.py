@@ -67,10 +67,22 @@ def m004_frames(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m005_trials(connection: Connection) -> None:
+    """Whether a vision-language model was found to help."""
+    connection.execute(
+        text(
+            "CREATE TABLE trials (space_id INTEGER NOT NULL, model TEXT NOT NULL, points FLOAT NOT NULL, "
+            "low FLOAT NOT NULL, high FLOAT NOT NULL, captions INTEGER NOT NULL, made_at TEXT NOT NULL, "
+            "PRIMARY KEY (space_id, model), FOREIGN KEY(space_id) REFERENCES spaces (id) ON DELETE CASCADE)"
+        )
+    )
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m002_what_models_say,
     m003_sidecars,
     m004_frames,
+    m005_trials,
 )
 VERSION = 1 + len(MIGRATIONS)
 

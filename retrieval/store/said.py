@@ -1,4 +1,4 @@
-"""What vision-language models said of pictures: generated captions and judgements, inside one transaction.
+"""What vision-language models said of pictures, and whether it helped, inside one transaction.
 
 Knows the tables; does not know models. A human's text is never touched here.
 """
@@ -6,7 +6,7 @@ Knows the tables; does not know models. A human's text is never touched here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from sqlalchemy import Connection, and_, delete, exists, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ..records import Judgement, Kind, Look
+from ..results import Gain
 from .catalog import EDITED, GENERATED, chunks
-from .schema import captions, contents, items, judgements, looks, sidecars
+from .schema import captions, contents, items, judgements, looks, sidecars, trials
 
 NOWHERE = Path()
 STORED = np.dtype("<f2")
@@ -118,6 +119,20 @@ class Said:
             for row in self.connection.execute(select(looks).where(same)):
                 found[row.content_id] = np.frombuffer(row.look, STORED).reshape(row.tokens, -1).astype(np.float16)
         return found
+
+    # --- trials ----------------------------------------------------------------------------------------
+
+    def put_trial(self, space: int, model: str, gain: Gain, number: int) -> None:
+        """Keep what a model was found to add to mean reciprocal rank, on so many captions."""
+        row = {"space_id": space, "model": model, "captions": number, "made_at": _now(), **asdict(gain)}
+        same = ["space_id", "model"]
+        self.connection.execute(upsert(trials).values(row).on_conflict_do_update(index_elements=same, set_=row))
+
+    def trial(self, space: int, model: str) -> tuple[Gain, int] | None:
+        """What a model was found to add, and on how many captions."""
+        same = and_(trials.c.space_id == space, trials.c.model == model)
+        row = self.connection.execute(select(trials).where(same)).first()
+        return (Gain(row.points, row.low, row.high), row.captions) if row else None
 
     # --- sidecars ------------------------------------------------------------------------------------------
 

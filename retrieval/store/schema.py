@@ -157,6 +157,18 @@ looks = Table(  # what a vision-language model saw of a picture, where that is s
     Column("look", LargeBinary, nullable=False),  # float16, little-endian, (tokens, width)
 )
 
+trials = Table(  # whether a vision-language model was found to help, measured on the library's own captions
+    "trials",
+    metadata,
+    Column("space_id", ForeignKey("spaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("points", Float, nullable=False),  # of mean reciprocal rank, in percent, with its 95% interval
+    Column("low", Float, nullable=False),
+    Column("high", Float, nullable=False),
+    Column("captions", Integer, nullable=False),
+    Column("made_at", Text, nullable=False),
+)
+
 sidecars = Table(  # XMP files that captions were written into, and what they were before
     "sidecars",
     metadata,

@@ -1,0 +1,65 @@
+"""A library held against its own captions: the pairs that people made, with the embeddings that are stored.
+
+Knows the catalog; nothing is encoded anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UsageError
+from ..holdings import Holdings
+from ..records import Kind
+from ..results import Reranking
+from ..store.said import Said
+from .pairs import Pairs
+
+MOST = 1000  # pictures that are drawn, always the same ones of the same library
+LEAST = 20  # captions below which nothing can be said
+
+
+def pairs_of(holdings: Holdings, most: int = MOST) -> Pairs:
+    """Up to `most` pictures of the library that have captions by people, with those.
+
+    Raises:
+        UsageError: the library has too few of them.
+    """
+    with holdings.reading() as catalog:
+        pairs = catalog.pairs()
+        files = catalog.items_holding({picture for picture, _ in pairs})
+        words = catalog.texts({text for _, text in pairs})
+    paths: dict[int, Path] = {c: items[0].path for c, items in files.items() if items[0].second is None}
+    shown, seen = holdings.vectors_of(Kind.PICTURE, sorted(paths))
+    if len(shown) > most:
+        drawn = np.sort(np.random.default_rng(0).permutation(len(shown))[:most])
+        shown, seen = shown[drawn], seen[drawn]
+    row_of = {int(content): row for row, content in enumerate(shown)}
+    told, spoken = holdings.vectors_of(Kind.TEXT, sorted({text for picture, text in pairs if picture in row_of}))
+    place_of = {int(content): row for row, content in enumerate(told)}
+    chosen = [(p, t) for p, t in pairs if p in row_of and t in place_of]
+    if len(chosen) < LEAST:
+        raise UsageError(
+            f"the library has {len(chosen)} captions by people and needs {LEAST} to be measured; add some with "
+            "`retrieval index --captions FILE`, or name a caption file and --images"
+        )
+    return Pairs(
+        pictures=[paths[int(content)] for content in shown],
+        images=seen,
+        captions=[words[text] for _, text in chosen],
+        texts=spoken[[place_of[text] for _, text in chosen]],
+        owner=np.array([row_of[picture] for picture, _ in chosen], np.int64),
+        problems=(),
+    )
+
+
+def keep(holdings: Holdings, model: str, gained: Reranking) -> None:
+    """Remember whether a vision-language model helps here.
+
+    Raises:
+        LibraryLocked, LibraryReadOnly: it cannot be written down.
+    """
+    number, _ = holdings.serving()
+    with holdings.writer("retrieval eval --rerank"), holdings.writing() as catalog:
+        Said(catalog.connection).put_trial(number, model, gained.gains["MRR"], gained.captions)

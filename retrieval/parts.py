@@ -1,0 +1,108 @@
+"""What works on one opened library: write path, read path and the models they need, each made when first needed.
+
+Knows which part is given what; does not know which class a model is of (`app.py`) nor what its parts do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from . import app
+from .config import Settings
+from .errors import LibraryNotFound, ModelError
+from .records import silent
+
+if TYPE_CHECKING:
+    from .encoders import Encoder
+    from .holdings import Holdings
+    from .indexing import Indexer
+    from .indexing.describer import Describer
+    from .records import Space, Step
+    from .search import Searcher
+    from .search.rerank import Reranker
+    from .sources.folders import Rules
+    from .vlm import VisionLanguageModel
+
+
+@dataclass
+class Parts:
+    """The parts of one library; models are loaded once."""
+
+    holdings: Holdings
+    settings: Settings
+    loaded: VisionLanguageModel | None = None  # the vision-language model, once it is needed
+    _encoders: dict[str, Encoder] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """The model whose embeddings answer; the built-in one in a new library."""
+        try:
+            return self.holdings.serving()[1].model
+        except LibraryNotFound:
+            return "builtin"
+
+    def encoder(self, model: str = "") -> Encoder:
+        """The encoder of this spelling; without one, that of the embeddings that answer.
+
+        Raises:
+            ModelError: unknown, or its weights are not those of the library any more.
+        """
+        if not model:
+            return self.encoder_of(self.holdings.serving()[1])
+        if model not in self._encoders:
+            self._encoders[model] = app.encoder(self.settings, model)
+        return self._encoders[model]
+
+    def encoder_of(self, space: Space) -> Encoder:
+        """The encoder that made the embeddings of a space.
+
+        Raises:
+            ModelError: its weights have changed since.
+        """
+        found = self.encoder(space.model)
+        if found.space != space:
+            raise ModelError(
+                f"the weights of {space.model} have changed since {self.holdings.path} was indexed; "
+                "run `retrieval index` on its folders to encode them anew"
+            )
+        return found
+
+    def vlm(self) -> VisionLanguageModel:
+        """The vision-language model of the settings."""
+        if self.loaded is None:
+            self.loaded = app.vlm(self.settings)
+        return self.loaded
+
+    def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Step], None]) -> Indexer:
+        """The write path."""
+        from .indexing import Indexer, Options
+        from .sources.folders import Rules
+
+        options = Options(
+            rules=rules or Rules(),
+            retry=retry,
+            batch_size=self.settings.batch_size,
+            threads=self.settings.threads,
+            max_megapixels=self.settings.max_megapixels,
+        )
+        return Indexer(self.holdings, self.encoder(self.settings.model or self.model), options, progress)
+
+    def describer(self, progress: Callable[[Step], None] = silent) -> Describer:
+        """What captions pictures."""
+        from .indexing.describer import Describer
+
+        return Describer(self.holdings, self.encoder(self.model), self.vlm(), self.settings.max_megapixels, progress)
+
+    def searcher(self) -> Searcher:
+        """The read path."""
+        from .search import Searcher
+
+        return Searcher(self.holdings, self.encoder_of, self.settings.max_megapixels)
+
+    def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
+        """The vision-language model's part of the read path."""
+        from .search.rerank import Reranker
+
+        return Reranker(self.holdings, self.vlm(), max_megapixels=self.settings.max_megapixels, progress=progress)
