@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from retrieval import Settings, app, pictures
 from retrieval.evaluate import pairs
+from retrieval.queries.facts import split
 from retrieval.records import Judgement
-from retrieval.search.facts import split
 from retrieval.search.rerank import fused, joined, opinion
 from retrieval.vlm import SEEN, Onlooker
 

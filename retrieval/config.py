@@ -70,6 +70,11 @@ def default_index(environment: Mapping[str, str] | None = None) -> Path:
     return platformdirs.user_data_path("retrieval") / "default"
 
 
+def cache_folder() -> Path:
+    """Where what can be made again is kept."""
+    return platformdirs.user_cache_path("retrieval")
+
+
 def load(environment: Mapping[str, str] | None = None, **flags: object) -> Settings:
     """Settings from `flags` (None means not given), the environment and the TOML file, in this order.
 

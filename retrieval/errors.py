@@ -2,6 +2,7 @@
 
 RetrievalError                      exit code of the command line
 ├── UsageError                      2  a query, a number or an option that makes no sense
+│   └── QueryError                     points at the place in the query
 ├── LibraryError                    3  the library cannot serve
 │   ├── LibraryNotFound
 │   ├── LibraryVersionError            written by another version
@@ -29,6 +30,17 @@ class UsageError(RetrievalError):
     """What was asked makes no sense: an empty query, `k` of zero, two queries at once."""
 
     exit_code = 2
+
+
+class QueryError(UsageError):
+    """A query that cannot be understood; the message shows the place in it."""
+
+    def __init__(self, message: str, query: str, place: tuple[int, int]) -> None:
+        first, last = place
+        start = max(0, first - 60)  # a long query is shown around the place
+        line = "".join(" " if sign.isspace() else sign for sign in query[start : last + 20])
+        super().__init__(f"{message}\n  {line}\n  {' ' * (first - start)}{'^' * max(1, last - first)}")
+        self.reason, self.query, self.place = message, query, place
 
 
 class LibraryError(RetrievalError):

@@ -37,6 +37,7 @@ from .vectors import VectorIndex
 FORMAT = 1
 MANIFEST, CATALOG, VECTORS, LOCK, HOLDER = "library.json", "catalog.sqlite", "vectors", "writer.lock", "writer.json"
 FEW = 2000  # a filter that leaves at most this many is answered from the stored vectors, exactly
+SAMPLE = 2000  # vectors that stand for all
 MARGIN = 32  # more candidates than asked for, so that re-scoring can change the order
 
 
@@ -51,6 +52,7 @@ class Holdings:
 
     def __post_init__(self) -> None:
         self._caches: dict[tuple[int, Kind], VectorCache] = {}
+        self._samples: dict[tuple[int, Kind], tuple[int, Vectors]] = {}
 
     @classmethod
     def open(cls, path: Path, engine: type[VectorIndex], *, read_only: bool = False) -> Holdings:
@@ -197,7 +199,8 @@ class Holdings:
             stored = self.embeddings(catalog, space_id, space, kind)
             if allowed is not None and len(allowed) <= FEW:
                 ids, vectors = stored.get(allowed.tolist())
-                return _best(queries @ vectors.T, np.broadcast_to(ids, (len(queries), len(ids))), k)
+                scores = np.stack([cosines(vectors, query) for query in queries])
+                return _best(scores, np.broadcast_to(ids, (len(queries), len(ids))), k)
             index = self.cache(space_id, space, kind).index(stored)
             _, candidates = index.search(queries, min(k + MARGIN, len(index)), allowed)
             ids, vectors = stored.get(np.unique(candidates[candidates >= 0]).tolist())
@@ -207,7 +210,7 @@ class Holdings:
             there = [(slot, row_of[i]) for slot, i in enumerate(row.tolist()) if i in row_of]
             if there:
                 slots, rows = zip(*there, strict=True)
-                scores[q, list(slots)] = vectors[list(rows)] @ queries[q]
+                scores[q, list(slots)] = cosines(vectors[list(rows)], queries[q])
         return _best(scores, np.where(np.isinf(scores), -1, candidates), k)
 
     def count(self, kind: Kind) -> int:
@@ -215,6 +218,17 @@ class Holdings:
         space_id, space = self.serving()
         with self.reading() as catalog:
             return len(self.cache(space_id, space, kind).index(self.embeddings(catalog, space_id, space, kind)))
+
+    def sample(self, kind: Kind) -> Vectors:
+        """Up to `SAMPLE` stored vectors from all over the library, in no order: what its scores are like."""
+        space_id, space = self.serving()
+        with self.reading() as catalog:
+            stored = self.embeddings(catalog, space_id, space, kind)
+            newest = stored.last_change()
+            known = self._samples.get((space_id, kind))
+            if known is None or known[0] != newest:
+                known = self._samples[space_id, kind] = (newest, stored.sample(SAMPLE))
+        return known[1]
 
     def vectors_of(self, kind: Kind, contents: Sequence[int]) -> tuple[Ids, Vectors]:
         """The stored vectors of contents."""
@@ -298,6 +312,12 @@ def _full_or(exc: OSError, path: Path) -> LibraryError | StorageFull:
     if exc.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return LibraryReadOnly(f"cannot write to {path}: {exc.strerror}")
     return LibraryError(f"{path}: {exc.strerror or exc}")
+
+
+def cosines(vectors: Vectors, query: Vectors) -> npt.NDArray[np.float32]:
+    """The cosines of n unit rows and one query, (n,); a row's does not depend on which others are there."""
+    found: npt.NDArray[np.float32] = (vectors.astype(np.float64) * query).sum(axis=1).astype(np.float32)
+    return found
 
 
 def _best(scores: npt.NDArray[np.float32], ids: Ids, k: int) -> tuple[npt.NDArray[np.float32], Ids]:

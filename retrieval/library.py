@@ -14,7 +14,10 @@ from . import app, config
 from .config import Settings
 from .errors import LibraryNotFound, UsageError
 from .parts import Parts
-from .records import Answer, ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, silent
+from .queries import understand
+from .queries.expression import Expression, Weighed
+from .queries.filters import PathFits, Some
+from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Query, silent
 from .sources import placed
 
 if TYPE_CHECKING:
@@ -196,21 +199,9 @@ class Library:
         Raises:
             UsageError: the library has nothing at one of the paths.
         """
-        with self.holdings.writer("retrieval remove"):
-            with self.holdings.writing() as catalog:
-                removed = 0
-                for path in map(placed, paths):
-                    below, troubled = catalog.below(path), catalog.problems_below(path)
-                    roots = [root for root in catalog.roots() if root.is_relative_to(path)]
-                    words = catalog.drop_captions(("file",), path)
-                    if not (below or troubled or roots or words):
-                        raise UsageError(f"the library has nothing at {path}; nothing was removed")
-                    removed += catalog.remove_items(below)
-                    catalog.clear_problems(troubled)
-                    catalog.drop_roots(roots)
-                catalog.drop_orphans()
-            self.holdings.save_vectors()
-        return removed
+        from .indexing import forget
+
+        return forget.places(self.holdings, map(placed, paths))
 
     def forget_model(self, model: str) -> int:
         """Forget the embeddings of a model that no longer answers; how many there were.
@@ -218,16 +209,9 @@ class Library:
         Raises:
             UsageError: the library has none of that model but those that answer.
         """
-        with self.holdings.writer("retrieval remove"):
-            with self.holdings.reading() as catalog:
-                serving, spaces = catalog.serving(), catalog.spaces()
-            old = [number for number, space in spaces if space.model == model and (number, space) != serving]
-            if not old:
-                known = ", ".join(space.model for number, space in spaces if (number, space) != serving) or "none"
-                raise UsageError(
-                    f"the library has no embeddings of {model!r} to spare; models that do not answer: {known}"
-                )
-            return sum(self.holdings.drop_space(number) for number in old)
+        from .indexing import forget
+
+        return forget.model(self.holdings, model)
 
     # --- reading -------------------------------------------------------------------------------------------
 
@@ -236,22 +220,48 @@ class Library:
         text: str,
         k: int = 10,
         *,
+        image: str | Path | bytes | None = None,
         within: Sequence[str] = (),
         rerank: Budget | None = None,
         progress: Callable[[Step], None] = silent,
     ) -> Answer:
-        """The k pictures that fit the words best; `within` keeps those whose path fits one of these globs.
+        """The k pictures that fit a query best; docs/queries.md describes its language.
+
+        With `image`, they are like that picture, too. `within` keeps those whose path fits one of these globs.
 
         With `rerank`, the vision-language model of the settings checks the best hits and has its say in their order,
         unless `evaluate_rerank` found that it does not help here.
 
         Raises:
-            UsageError: an empty text, or `k` below one, or no model to rerank with.
+            QueryError: the query cannot be understood; the message points at the place.
+            UsageError: an empty query, or `k` below one, or no model to rerank with.
             ModelError: that model cannot be loaded. Where it fails later, the encoder's order comes with a note.
         """
+        query = understand(text)
+        if image is not None:
+            query = query.with_piece(Weighed(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
+        query = _inside(query, within)
         if rerank is None:
-            return self.query(ByText(text), k, within=within)
-        return self.parts.reranker(progress).search(self.parts.searcher(), text, k, tuple(within), rerank)
+            return self.query(query, k)
+        return self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank)
+
+    def page(self, text: str, number: int, size: int = 10, *, within: Sequence[str] = ()) -> Answer:
+        """A page of a query's answer, from 1; `Answer.cursor` leads to the next one.
+
+        The first page asks anew; the others go on with the same answer for a day, whatever is indexed meanwhile.
+
+        Raises:
+            UsageError: what `search` raises, or a page below one.
+        """
+        return self.parts.pager().page(_inside(understand(text), within), number, size)
+
+    def next_page(self, cursor: str) -> Answer:
+        """The page that a cursor points at.
+
+        Raises:
+            UsageError: it is none, or its answer is not kept any more.
+        """
+        return self.parts.pager().next(cursor)
 
     def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
         """The k pictures most like a picture file, in the library or not, or the bytes of one.
@@ -259,7 +269,7 @@ class Library:
         Raises:
             PictureError: it cannot be used.
         """
-        return self.query(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image)), k, within=within)
+        return self.search("", k, image=image, within=within)
 
     def similar(self, item: int, k: int = 10) -> Answer:
         """The k pictures most like one of the library's own, without itself."""
@@ -322,9 +332,9 @@ class Library:
             own.keep(self.holdings, model.identity, gained)
         return gained
 
-    def query(self, query: Query, k: int = 10, kind: Kind = Kind.PICTURE, *, within: Sequence[str] = ()) -> Answer:
-        """Any query (see `records.Query`) for pictures or texts."""
-        return self.parts.searcher().search(query, k, kind, tuple(within))
+    def query(self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE) -> Answer:
+        """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.understand`)."""
+        return self.parts.searcher().search(query, k, kind)
 
     def __iter__(self) -> Iterator[Item]:
         with self.holdings.reading() as catalog:
@@ -346,6 +356,10 @@ class Library:
         """Small WebP pictures of these contents (`Hit.content`)."""
         with self.holdings.reading() as catalog:
             return catalog.thumbnails(contents)
+
+
+def _inside(query: Expression, globs: Sequence[str]) -> Expression:
+    return query.within(Some(tuple(map(PathFits, globs)))) if globs else query
 
 
 def _absolute(places: Sequence[str | Path] | None) -> list[Path] | None:

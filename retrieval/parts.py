@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import app
+from . import app, config
 from .config import Settings
 from .errors import LibraryNotFound, ModelError
 from .records import silent
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .indexing.describer import Describer
     from .records import Space, Step
     from .search import Searcher
+    from .search.pages import Pager
     from .search.rerank import Reranker
     from .sources.folders import Rules
     from .vlm import VisionLanguageModel
@@ -100,6 +101,12 @@ class Parts:
         from .search import Searcher
 
         return Searcher(self.holdings, self.encoder_of, self.settings.max_megapixels)
+
+    def pager(self) -> Pager:
+        """Answers page by page."""
+        from .search.pages import Pager, Pages
+
+        return Pager(self.searcher(), Pages(config.cache_folder() / "pages"))
 
     def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
         """The vision-language model's part of the read path."""

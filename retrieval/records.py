@@ -190,7 +190,7 @@ class Hit:
     """One answer: a picture or a text with its score (see the score rule above)."""
 
     rank: int  # from 1
-    score: float
+    score: float | None  # none where nothing was looked for: filters alone
     kind: Kind
     content: int
     path: Path | None = None  # of a picture; the first, where several files hold the same picture
@@ -221,6 +221,7 @@ class Answer:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()  # what the reader should know, one line each
     generated: str = ""  # of a captions query that asked for it: a vision-language model's own words
+    cursor: str = ""  # where the next page begins; empty after the last, and where no pages were asked for
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def test_a_strange_name_survives_to_the_pipe(run: Run, photos: Path) -> None:
 
 def test_json_has_the_documented_shape(filled: Run) -> None:
     found = as_json(filled("search", "red", "-k", 1, "--json"))
-    assert set(found) == {"query", "hits", "searched", "model", "seconds", "notes", "generated"}
+    assert set(found) == {"query", "hits", "searched", "model", "seconds", "notes", "generated", "cursor"}
     hits = found["hits"]
     assert isinstance(hits, list)
     assert set(hits[0]) == {"rank", "score", "kind", "content", "path", "copies", "text", "item", "verdict", "second"}
@@ -177,8 +177,8 @@ def test_models_are_listed(run: Run) -> None:
         (["search", ""], 2, "query is empty"),
         (["search", "red", "-k", "0"], 2, "at least 1"),
         (["search", "red", "-k", "x"], 2, "not a valid integer"),
-        (["search"], 2, "give one query"),
-        (["search", "red", "--item", "1"], 2, "give one query"),
+        (["search"], 2, "say what to look for"),
+        (["search", "red foo:bar"], 2, "  red foo:bar\n      ^^^^^^^"),
         (["search", "red", "--nonsense"], 2, "No such option"),
         (["nonsense"], 2, "No such command"),
         (["index"], 2, "name at least one folder"),
@@ -210,7 +210,7 @@ def test_strange_words_are_a_query_too(filled: Run, query: str) -> None:
 
 
 def test_no_hit_is_exit_code_one(filled: Run) -> None:
-    assert "fits --within" in filled("search", "red", "--within", "nothing/*", code=1).stderr
+    assert "passes the filter" in filled("search", "red", "--within", "nothing/*", code=1).stderr
 
 
 def test_a_reader_that_goes_away_is_no_error(filled: Run, tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ import pytest
 from click import Group, Option
 
 from retrieval.cli import COMMANDS, cli
+from retrieval.errors import QueryError
+from retrieval.queries import understand
+from retrieval.queries.fields import FIELDS
 
 from .conftest import ROOT, Paint
 
@@ -52,6 +55,26 @@ def test_every_error_code_is_documented() -> None:
     page = (DOCS / "commands.md").read_text(encoding="utf-8")
     for kind in RetrievalError.__subclasses__():
         assert f"| {kind.exit_code} |" in page
+
+
+def test_the_examples_of_the_query_language_are_understood() -> None:
+    page = (DOCS / "queries.md").read_text(encoding="utf-8")
+    queries = [line for block in blocks(DOCS / "queries.md", "query") for line in block.splitlines()]
+    assert len(queries) > 10
+    for query in queries:
+        assert understand(query).alternatives
+    dated = blocks(DOCS / "queries.md", "query")[1].splitlines()
+    assert all(understand(query).notes for query in dated)
+    rows = re.findall(r"^\| `(\w+):` \| `(.+)` \| (.+) \|$", page, re.MULTILINE)
+    assert [(name, example, help) for name, example, help in rows] == [
+        (name, field.example, field.help) for name, field in FIELDS.items()
+    ]
+
+
+def test_the_error_on_the_page_is_the_one_that_comes() -> None:
+    with pytest.raises(QueryError) as caught:
+        understand("a dog camra:nikon")
+    assert blocks(DOCS / "queries.md", "text") == [f"{caught.value}\n"]
 
 
 def test_the_readme_names_the_two_commands_and_only_files_that_exist() -> None:

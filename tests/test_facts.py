@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.search.facts import split
+from retrieval.queries.facts import split
 
 
 @pytest.mark.parametrize(

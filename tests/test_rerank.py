@@ -225,7 +225,7 @@ def test_the_command_line_reranks(shades: Library, monkeypatch: pytest.MonkeyPat
     result = run("search", "red", "--rerank", "--vlm", "colours", "--budget", "30s", "-k", 2)
     assert "of 20 with colours" in result.stderr  # type: ignore[attr-defined]  # a click Result
     assert "write 3s" in run("search", "red", "--rerank", "--budget", "soon", code=2).stderr  # type: ignore[attr-defined]  # as above
-    assert "give a text" in run("search", "--item", 1, "--rerank", "--vlm", "colours", code=2).stderr  # type: ignore[attr-defined]  # as above
+    assert "the query has none" in run("search", "--item", 1, "--rerank", "--vlm", "colours", code=2).stderr  # type: ignore[attr-defined]  # as above
 
 
 class Verifier(Judge):

@@ -9,6 +9,7 @@ import pytest
 
 from retrieval import Answer, Library
 from retrieval.errors import PictureError, UsageError
+from retrieval.queries import understand
 from retrieval.records import Kind
 
 from .conftest import Paint
@@ -32,7 +33,7 @@ def test_words_find_their_picture_first(filled: Library) -> None:
 def test_hits_are_ranked_from_one_with_scores_going_down(filled: Library) -> None:
     hits = filled.search("red").hits
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
-    scores = [hit.score for hit in hits]
+    scores = [hit.score for hit in hits if hit.score is not None]
     assert scores == sorted(scores, reverse=True)
     assert all(-1.0001 <= score <= 1.0001 for score in scores)
 
@@ -91,7 +92,7 @@ def test_a_filter_that_leaves_few_returns_just_those(filled: Library) -> None:
     assert sorted(found(answer)) == ["blue.webp", "yellow.bmp"]
     assert answer.searched == 2
     nothing = filled.search("red", within=["nothing/*"])
-    assert (nothing.hits, nothing.notes) == ((), ("no picture of the library fits --within",))
+    assert (nothing.hits, nothing.notes) == ((), ("nothing in the library passes the filter",))
 
 
 def test_a_filter_of_many_is_searched_in_the_index(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,3 +143,118 @@ def test_many_neighbours_agree_with_plain_comparison(library: Library, paint: Pa
     answer = library.search_vector(query, k=10)
     assert found(answer) == right
     assert [hit.score for hit in answer.hits] == pytest.approx(np.sort(scores)[::-1][:10].tolist(), abs=1e-5)
+
+
+# --- many pieces ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_wanted_goes_down(filled: Library) -> None:
+    plain, without = found(filled.search("yellow")), found(filled.search("yellow -lime"))
+    assert plain[:2] == ["yellow.bmp", "lime.png"]
+    assert without.index("lime.png") > plain.index("lime.png")
+    assert found(filled.search("-red"))[-1] == "red.jpg"
+
+
+def test_weights_say_what_counts_more(filled: Library) -> None:
+    assert found(filled.search("3:red blue", 1)) == ["red.jpg"]
+    assert found(filled.search("red 3:blue", 1)) == ["blue.webp"]
+
+
+def test_a_picture_is_as_good_as_the_side_of_or_that_it_fits_best(filled: Library) -> None:
+    answer = filled.search("blue OR red")
+    assert set(found(answer)[:2]) == {"blue.webp", "red.jpg"}
+    assert len(answer.hits) == 4
+    assert [hit.rank for hit in answer.hits] == [1, 2, 3, 4]
+
+
+def test_each_side_of_or_has_its_own_filter(filled: Library) -> None:
+    assert set(found(filled.search("(lime type:webp) OR (blue type:png)"))) == {"lime.png", "blue.webp"}
+
+
+def test_a_picture_and_words_are_looked_for_together(filled: Library, photos: Path) -> None:
+    both = filled.search("lime", image=photos / "red.jpg")
+    assert {hit.path.name: hit.score for hit in both.hits if hit.path} == pytest.approx(
+        {"red.jpg": 3**-0.5, "lime.png": 3**-0.5, "yellow.bmp": 3**-0.5, "blue.webp": -(3**-0.5)}, abs=0.01
+    )
+    assert found(filled.search(f"similar:{photos / 'red.jpg'} lime"))[-1] == "blue.webp"
+    assert filled.search("lime", 1, image=photos / "red.jpg").query == f"lime {photos / 'red.jpg'}"
+
+
+def test_filters_alone_list_the_newest_without_a_score(filled: Library) -> None:
+    answer = filled.search("type:png OR type:webp")
+    assert sorted(found(answer)) == ["blue.webp", "lime.png"]
+    assert {hit.score for hit in answer.hits} == {None}
+
+
+def test_a_filter_on_what_no_picture_has_says_so(filled: Library) -> None:
+    answer = filled.search("red camera:nikon")
+    assert answer.hits == ()
+    assert answer.notes[0] == "no picture of the library has a camera: the filter on it finds nothing"
+
+
+def test_a_hit_is_the_file_that_passes_the_filter(filled: Library, paint: Paint, photos: Path) -> None:
+    copy = paint("more/zinnober.jpg", "red")
+    copy.write_bytes((photos / "red.jpg").read_bytes())
+    filled.index([photos])
+    assert found(filled.search("red path:more/*", 1)) == ["zinnober.jpg"]
+    hit = filled.search("red", 1).hits[0]
+    assert (hit.path, hit.copies) == (copy, (photos / "red.jpg",))
+
+
+def test_parts_that_cancel_out_are_refused(filled: Library) -> None:
+    with pytest.raises(UsageError, match="cancel each other out"):
+        filled.search("red -red")
+
+
+def test_texts_are_filtered_by_their_pictures(filled: Library, photos: Path, tmp_path: Path) -> None:
+    table = tmp_path / "c.csv"
+    table.write_text("image,caption\nred.jpg,all red\nblue.webp,blue sea\n")
+    filled.index([], [(table, photos)])
+    answer = filled.query(understand(f"similar:{photos / 'red.jpg'} type:webp"), kind=Kind.TEXT)
+    assert [hit.text for hit in answer.hits] == ["blue sea"]
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(library: Library, paint: Paint) -> Library:
+    paths = [paint(f"{n:02}.png", f"rgb({250 - n},{5 * n},0)") for n in range(30)]
+    library.index([paths[0].parent])
+    return library
+
+
+def test_page_one_and_page_two_are_the_first_twenty(many: Library) -> None:
+    first = many.page("red", 1)
+    second = many.next_page(first.cursor)
+    assert found(first) + found(second) == found(many.search("red", 20))
+    assert [hit.rank for hit in second.hits] == list(range(11, 21))
+    last = many.next_page(second.cursor)
+    assert (len(last.hits), last.cursor) == (10, "")
+    assert found(many.page("red", 2)) == found(second)
+
+
+def test_pages_stay_as_they_were_while_the_library_changes(many: Library, paint: Paint) -> None:
+    before = found(many.search("red", 20))
+    first = many.page("red", 1)
+    new = [paint(f"new{n}.png", f"rgb(255,{n},0)") for n in range(5)]
+    (new[0].parent / before[12]).unlink()
+    many.index([new[0].parent])
+    second = many.next_page(first.cursor)
+    assert found(second) == [name for place, name in enumerate(before) if place >= 10 and place != 12]
+    assert second.notes[-1] == "1 of this page have left the library since"
+    assert found(many.page("red", 2)) == found(second)
+    assert found(many.page("red", 1))[0].startswith("new")
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "../../x.0.10", "a.b.c", "a.0.0"])
+def test_what_is_no_cursor_is_refused(many: Library, cursor: str) -> None:
+    with pytest.raises(UsageError, match="no cursor"):
+        many.next_page(cursor)
+
+
+def test_an_answer_that_is_not_kept_any_more_says_so(many: Library) -> None:
+    with pytest.raises(UsageError, match="begin again with the first page"):
+        many.next_page("0123456789abcdef-01234567.10.10")
+    with pytest.raises(UsageError, match="counted from 1"):
+        many.page("red", 0)

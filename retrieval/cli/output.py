@@ -72,13 +72,14 @@ def print_answer(answer: Answer) -> None:
         for hit in answer.hits:
             path = show_path(hit.path) + fragment(hit) if hit.path else ""
             columns = (path, hit.text) if hit.kind is Kind.PICTURE else (hit.text, path)
-            click.echo("\t".join((f"{hit.score:.4f}", *(" ".join(column.split()) for column in columns))))
+            click.echo("\t".join((score(hit, 4), *(" ".join(column.split()) for column in columns))))
     elif answer.hits:
         _table(answer)
     kind = "texts" if answer.hits and answer.hits[0].kind is Kind.TEXT else "pictures"
     for line in answer.notes:
         note(f"note: {line}")
-    note(f"{len(answer.hits)} of {answer.searched} {kind}, {answer.seconds:.2f} s, model {answer.model}")
+    more = "; more on the next --page" if answer.cursor else ""
+    note(f"{len(answer.hits)} of {answer.searched} {kind}, {answer.seconds:.2f} s, model {answer.model}{more}")
 
 
 def _table(answer: Answer) -> None:
@@ -96,7 +97,7 @@ def _table(answer: Answer) -> None:
         more = f"  (+{len(hit.copies)} more)" if hit.copies else ""
         path = _nearby(hit.path) + fragment(hit) + more if hit.path else ""
         columns = (hit.text, path) if texts else (path, hit.text[:120])
-        table.add_row(str(hit.rank), f"{hit.score:.3f}", *(Text(column) for column in columns))
+        table.add_row(str(hit.rank), score(hit), *(Text(column) for column in columns))
     Console().print(table)
 
 
@@ -113,6 +114,11 @@ def print_rows(columns: Sequence[str], lines: Sequence[Sequence[str]], shown: in
     for line in lines:
         table.add_row(*line[:shown])
     Console().print(table)
+
+
+def score(hit: Hit, digits: int = 3) -> str:
+    """A hit's score; a dash where nothing was looked for."""
+    return "-" if hit.score is None else f"{hit.score:.{digits}f}"
 
 
 def _nearby(path: Path) -> str:

@@ -11,7 +11,7 @@ import click
 from PIL import Image
 
 from ..records import Answer
-from .output import note, show_path
+from .output import note, score, show_path
 
 HEIGHT = 10  # lines
 ITERM2 = ("iTerm.app", "WezTerm", "mintty")  # terminals that speak iTerm2's protocol
@@ -27,7 +27,7 @@ def preview(answer: Answer, thumbnails: dict[int, bytes]) -> None:
         if hit.content not in thumbnails:
             continue
         picture = Image.open(io.BytesIO(thumbnails[hit.content])).convert("RGB")
-        click.echo(f"{hit.rank}. {hit.score:.3f} {show_path(hit.path) if hit.path else hit.text}")
+        click.echo(f"{hit.rank}. {score(hit)} {show_path(hit.path) if hit.path else hit.text}")
         if inline:
             sys.stdout.write(iterm2(picture))
             sys.stdout.flush()

@@ -10,7 +10,7 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..records import Budget, ByFile, ByItem, ByText, Query
+from ..records import Budget
 from .answers import show
 from .options import (
     DEVICE,
@@ -29,6 +29,27 @@ from .progress import progress
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What is looked for, and where."""
+
+    text: str | None
+    image: Path | None
+    item: int | None
+    within: tuple[str, ...]
+
+    def text_and_picture(self) -> tuple[str, Path | None]:
+        """The query's text, with --item as the token that it is, and the picture.
+
+        Raises:
+            UsageError: nothing was asked.
+        """
+        if self.text is None and self.image is None and self.item is None:
+            raise UsageError('say what to look for: words ("a dog on the beach"), --image FILE or --item NUMBER')
+        text = " ".join(filter(None, (self.text, None if self.item is None else f"item:{self.item}")))
+        return text, self.image.expanduser() if self.image else None
+
+
+@dataclass(frozen=True)
 class Rerank:
     """Whether and how far a vision-language model checks the hits."""
 
@@ -39,10 +60,17 @@ class Rerank:
 
 
 @click.command(name="search")
-@click.argument("text", required=False)
-@click.option("--image", type=PATH, help="Search by this picture, in the library or not.")
-@click.option("--item", type=int, help="Search by a picture of the library, by its number in --json.")
-@click.option("--within", multiple=True, metavar="GLOB", help="Only pictures whose path fits, such as 'holidays/*'.")
+@packed(
+    "asked",
+    Asked,
+    click.argument("text", required=False),
+    click.option("--image", type=PATH, help="Search by this picture, in the library or not."),
+    click.option("--item", type=int, help="Search by a picture of the library, by its number in --json."),
+    click.option(
+        "--within", multiple=True, metavar="GLOB", help="Only pictures whose path fits, such as 'holidays/*'."
+    ),
+)
+@click.option("--page", type=int, help="This page of -k hits; what is indexed meanwhile does not move them.")
 @packed(
     "rerank",
     Rerank,
@@ -53,42 +81,34 @@ class Rerank:
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
-def command(
-    text: str | None,
-    image: Path | None,
-    item: int | None,
-    within: tuple[str, ...],
-    rerank: Rerank,
-    settings: Settings,
-    view: View,
-) -> None:
-    """Find the pictures that fit TEXT, or that are most like a picture.
+def command(asked: Asked, rerank: Rerank, page: int | None, settings: Settings, view: View) -> None:
+    """Find the pictures that fit TEXT, or that are most like a picture, or both.
+
+    TEXT takes filters and signs, too: -word takes a meaning away, 2:word gives it weight, and tokens such as
+    since:2023-06, camera:nikon, near:"Lisbon"~20km or path:holidays/** narrow the search (docs/queries.md).
 
     \b
     Examples:
       retrieval search "a dog on the beach"
       retrieval search --image dog.jpg -k 20
+      retrieval search "a beach -people last summer"
+      retrieval search --image pool.jpg "at night"
+      retrieval search 'camera:nikon rating:>=4 (snow OR ice)'
       retrieval search "sunset" --within 'holidays/2023/*' --sheet sunset.html
       retrieval search "two dogs on a sofa" --rerank --budget 5s
       retrieval search "receipts" -0 -k 50 | xargs -0 cp -t receipts/
     """
-    queries: list[Query] = []
-    if text is not None:
-        queries.append(ByText(text))
-    if image is not None:
-        queries.append(ByFile(image.expanduser()))
-    if item is not None:
-        queries.append(ByItem(item))
-    if len(queries) != 1:
-        raise UsageError('give one query: words ("a dog on the beach"), --image FILE or --item NUMBER')
+    text, picture = asked.text_and_picture()
+    if page is not None and (rerank.wanted or picture):
+        raise UsageError("--page goes with words and filters (similar:FILE among them), not with --rerank or --image")
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
-        if not rerank.wanted:
-            show(library, library.query(queries[0], view.k, within=within), view)
-            return
-        if text is None:
-            raise UsageError("--rerank checks pictures against words; give a text")
-        budget = Budget(rerank.budget, rerank.depth, rerank.anyway)
-        with progress(quiet=view.as_json) as step:
-            answer = library.search(text, view.k, within=within, rerank=budget, progress=step)
+        if page is not None:
+            answer = library.page(text, page, view.k, within=asked.within)
+        elif rerank.wanted:
+            budget = Budget(rerank.budget, rerank.depth, rerank.anyway)
+            with progress(quiet=view.as_json) as step:
+                answer = library.search(text, view.k, image=picture, within=asked.within, rerank=budget, progress=step)
+        else:
+            answer = library.search(text, view.k, image=picture, within=asked.within)
         show(library, answer, view)

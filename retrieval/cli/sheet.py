@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import SourceError, UsageError
 from ..records import Answer, Hit
-from .output import fragment, show_path
+from .output import fragment, score, show_path
 
 STYLE = """
 body{font:15px/1.4 system-ui,sans-serif;margin:2rem;background:Canvas;color:CanvasText;color-scheme:light dark}
@@ -61,7 +61,7 @@ def _figure(hit: Hit, thumbnail: bytes | None) -> str:
     if thumbnail:
         data = base64.b64encode(thumbnail).decode()
         picture = f'<img alt="{words or name}" src="data:image/webp;base64,{data}">'
-    return f"<figure>{picture}<figcaption>{hit.rank}. <b>{hit.score:.3f}</b> {name}<br>{words}</figcaption></figure>"
+    return f"<figure>{picture}<figcaption>{hit.rank}. <b>{score(hit)}</b> {name}<br>{words}</figcaption></figure>"
 
 
 def _png(answer: Answer, thumbnails: dict[int, bytes]) -> bytes:
@@ -77,7 +77,7 @@ def _png(answer: Answer, thumbnails: dict[int, bytes]) -> bytes:
             small.thumbnail((CELL, CELL))
             sheet.paste(small, (left + (CELL - small.width) // 2, top + (CELL - small.height) // 2))
         name = hit.path.name if hit.path else hit.text
-        label = f"{hit.rank}. {hit.score:.3f} {name}".encode("latin-1", "replace").decode("latin-1")
+        label = f"{hit.rank}. {score(hit)} {name}".encode("latin-1", "replace").decode("latin-1")
         pen.text((left, top + CELL + 2), label[:38], "black", font)
     out = io.BytesIO()
     sheet.save(out, "PNG")

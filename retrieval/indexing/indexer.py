@@ -20,6 +20,7 @@ from ..sources import placed
 from ..sources.folders import Rules
 from . import plan as plans
 from . import texts
+from .locate import locate
 from .pipeline import Reader, Ready, read_ahead
 
 
@@ -145,6 +146,7 @@ class _Run:
             catalog.clear_problems(plan.gone)
             catalog.clear_problems(path for path in catalog.problems() if not path.exists())
             catalog.drop_orphans()
+        locate(holdings)
         self.report = replace(self.report, removed=removed - self.report.moved)
 
     def _note(self, problems: Sequence[Problem]) -> None:

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import pictures
-from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalError
+from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalError, UsageError
 from ..holdings import Holdings
-from ..records import Answer, Budget, ByText, Hit, Judgement, Look, Step, silent
+from ..queries.expression import Expression
+from ..queries.facts import Asked, Fact, split, unwanted
+from ..records import Answer, Budget, Hit, Judgement, Look, Step, silent
 from ..store.said import Said
 from ..vlm import SEEN, Ability, Onlooker, VisionLanguageModel
-from .facts import Asked, Fact, split
 from .searcher import Searcher
 
 if TYPE_CHECKING:
@@ -58,15 +59,22 @@ class Reranker:
     max_megapixels: float = 250.0
     progress: Callable[[Step], None] = silent
 
-    def search(self, searcher: Searcher, text: str, k: int, within: tuple[str, ...], budget: Budget) -> Answer:
-        """The encoder's hits for what it can look for, reordered by the whole query."""
+    def search(self, searcher: Searcher, query: Expression, k: int, budget: Budget) -> Answer:
+        """The encoder's hits for what it can look for, reordered by the whole query.
+
+        Raises:
+            UsageError: the query has no words that a picture could be checked against.
+        """
         useless = None if budget.anyway else self._useless()
         if useless:
-            found = searcher.search(ByText(text), k, within=within)
+            found = searcher.search(query, k)
             return replace(found, notes=(*found.notes, useless))
-        asked = split(text)
-        found = searcher.search(ByText(asked.text), max(k, budget.depth), within=within)
-        return replace(self.rerank(asked, found, k, budget), query=text)
+        if not query.words:
+            raise UsageError("--rerank checks pictures against words; the query has none")
+        asked = split(query.words)
+        asked = replace(asked, facts=asked.facts + tuple(unwanted(phrase) for phrase in query.unwanted))
+        found = searcher.search(query.reworded(asked.text), max(k, budget.depth))
+        return replace(self.rerank(asked, found, k, budget), query=query.text)
 
     def _useless(self) -> str | None:
         """What to say where this model was measured not to help in this library."""
@@ -173,7 +181,7 @@ class _Task:
         mean = float(said.mean()) if len(said) else 0.0
         spread = math.sqrt((len(said) * float(said.var() if len(said) else 0) + 4 * USUAL**2) / (len(said) + 4))
         filled = np.where(np.isnan(opinions), mean + hope * spread, opinions)
-        return fused(np.array([hit.score for hit in self.hits]), filled, self.reranker.model.weight)
+        return fused(np.array([hit.score or 0.0 for hit in self.hits]), filled, self.reranker.model.weight)
 
     def _opinions(self) -> Floats:
         """Log-odds times mass, NaN where nothing is known."""

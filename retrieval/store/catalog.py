@@ -260,6 +260,15 @@ class Catalog:
         chosen = chosen.where(captions.c.picture_id.is_not(None), captions.c.source != GENERATED)
         return [(row[0], row[1]) for row in self.connection.execute(chosen.order_by(*chosen.selected_columns))]
 
+    def pairs_of(self, pictures: Iterable[int]) -> list[tuple[int, int]]:
+        """These pictures with every text they have, in the order of the pictures."""
+        chosen = select(captions.c.picture_id, captions.c.text_id).order_by(captions.c.id)
+        found: dict[int, list[int]] = defaultdict(list)
+        wanted = list(pictures)
+        for row in self._each(wanted, lambda some: chosen.where(captions.c.picture_id.in_(some))):
+            found[row.picture_id].append(row.text_id)
+        return [(picture, text) for picture in wanted for text in found[picture]]
+
     def pictures_of(self, texts: Iterable[int]) -> dict[int, list[int]]:
         """The pictures each text belongs to."""
         found: dict[int, list[int]] = defaultdict(list)
@@ -355,6 +364,9 @@ def _item_row(found: Found, content: int, facts: Facts, second: float) -> dict[s
         "description": facts.description,
         "keywords": json.dumps(facts.keywords),
         "rating": facts.rating,
+        "city": "",  # looked up later, as of the coordinates that this row has
+        "region": "",
+        "country": "",
     }
 
 

@@ -25,6 +25,7 @@ from ..errors import (
     LibraryVersionError,
     StorageFull,
 )
+from .functions import register
 from .migrations import VERSION, migrate, version_of
 
 BUSY_SECONDS = 10
@@ -106,6 +107,7 @@ def _engine(path: Path, *, writable: bool) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
         connection.execute("PRAGMA foreign_keys = ON")
+        register(connection)
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")

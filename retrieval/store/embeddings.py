@@ -63,6 +63,15 @@ class Embeddings:
             found += [(row[0], row[1]) for row in self.connection.execute(query)]
         return self._arrays(found)
 
+    def sample(self, most: int) -> Vectors:
+        """Up to `most` embeddings from all over the library, always the same ones of the same library."""
+        query = select(embeddings.c.content_id).where(embeddings.c.space_id == self.space_id)
+        joined = query.join(contents, contents.c.id == embeddings.c.content_id).where(contents.c.kind == self.kind)
+        ids = list(self.connection.execute(joined.order_by(embeddings.c.content_id)).scalars())
+        if len(ids) > most:
+            ids = [ids[place] for place in np.linspace(0, len(ids) - 1, most).astype(int)]
+        return self.get(ids)[1]
+
     def all(self) -> Iterator[tuple[Ids, Vectors]]:
         """Every embedding, in pieces."""
         for part in self._rows().partitions(CHUNK):

@@ -78,11 +78,18 @@ def m005_trials(connection: Connection) -> None:
     )
 
 
+def m006_places(connection: Connection) -> None:
+    """Where items were taken, in words."""
+    for column in ("city", "region", "country"):
+        connection.execute(text(f"ALTER TABLE items ADD COLUMN {column} TEXT DEFAULT '' NOT NULL"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m002_what_models_say,
     m003_sidecars,
     m004_frames,
     m005_trials,
+    m006_places,
 )
 VERSION = 1 + len(MIGRATIONS)
 

@@ -87,6 +87,9 @@ items = Table(  # picture files, and the frames of video files
     Column("description", Text, nullable=False, default=""),
     Column("keywords", Text, nullable=False, default="[]"),  # JSON list
     Column("rating", Integer),
+    Column("city", Text, nullable=False, server_default=""),  # looked up from the coordinates
+    Column("region", Text, nullable=False, server_default=""),
+    Column("country", Text, nullable=False, server_default=""),
     UniqueConstraint("path", "second"),
     Index("items_by_content", "content_id"),
     Index("items_by_time", "taken_at"),

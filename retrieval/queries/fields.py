@@ -1,0 +1,175 @@
+"""The tokens of queries: what each name takes and what it means. docs/queries.md lists them, by a test.
+
+Knows values, dates and places; does not know grammar.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from .. import places
+from ..records import ByFile, ByItem, Query
+from . import dates
+from .filters import Between, Captioned, Filter, Has, Mark, Near, Number, OfType, PathFits, Says, Some, Taken, Word
+
+KILOMETRES = 10.0  # around a place, where no distance is given
+FORMATS = (
+    "photo video raw jpeg png webp gif tiff bmp avif heif jpeg2000 ppm mp4 mov mkv webm avi".split()
+)  # what `type:` takes
+SAME = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "movie": "video", "image": "photo"}
+UNITS = {"km": 1.0, "mi": 1.609344, "m": 0.001}
+
+Meaning: TypeAlias = Filter | Query
+
+
+class Wrong(ValueError):
+    """A value that the token does not take; the message says what it takes."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What stands behind the colon."""
+
+    value: str
+    tail: str
+    now: datetime
+
+    @property
+    def whole(self) -> str:
+        """Value and tail together, where the token has no tail."""
+        return self.value + self.tail
+
+
+@dataclass(frozen=True)
+class Field:
+    """One token."""
+
+    read: Callable[[Given], Meaning]
+    example: str
+    help: str
+
+
+def read(name: str, value: str, tail: str, now: datetime) -> Meaning:
+    """What a token means.
+
+    Raises:
+        KeyError: there is no such token; Wrong: it does not take this value.
+    """
+    return FIELDS[name].read(Given(value, tail, now))
+
+
+def _span(given: Given) -> dates.Span:
+    found = dates.read(given.whole, given.now)
+    if found is None:
+        raise Wrong(f'"{given.whole}" is no date; write 2023, 2023-06, 2023-06-30, "last summer" or "2 weeks ago"')
+    return found
+
+
+def _since(given: Given) -> Filter:
+    return Taken(since=_span(given).since)
+
+
+def _until(given: Given) -> Filter:
+    return Taken(until=_span(given).until)
+
+
+def _on(given: Given) -> Filter:
+    span = _span(given)
+    return Taken(span.since, span.until)
+
+
+def _says(*words: Word) -> Callable[[Given], Filter]:
+    def read(given: Given) -> Filter:
+        found = tuple(Says(word, given.whole) for word in words)
+        return found[0] if len(found) == 1 else Some(found)
+
+    return read
+
+
+def _near(given: Given) -> Filter:
+    kilometres = KILOMETRES
+    if given.tail:
+        match = re.fullmatch(r"~(\d+(?:\.\d+)?)(km|mi|m)?", given.tail)
+        if not match:
+            raise Wrong(f'"{given.tail}" is no distance; write ~20km, ~5mi or ~300m')
+        kilometres = float(match[1]) * UNITS[match[2] or "km"]
+    if match := re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)", given.value):
+        latitude, longitude = float(match[1]), float(match[2])
+        if abs(latitude) > 90 or abs(longitude) > 180:
+            raise Wrong(f"{given.value} is nowhere: latitudes go to 90 degrees, longitudes to 180")
+        return Near(latitude, longitude, kilometres, given.value)
+    spot = places.find(given.value)
+    if spot is None:
+        raise Wrong(f'no city is called "{given.value}"; write its coordinates, such as near:38.72,-9.14~20km')
+    return Near(spot.latitude, spot.longitude, kilometres, spot.name)
+
+
+def _number(number: Number) -> Callable[[Given], Filter]:
+    def read(given: Given) -> Filter:
+        text = given.whole
+        if match := re.fullmatch(r"(-?\d+(?:\.\d+)?)?\.\.(-?\d+(?:\.\d+)?)?", text):
+            low, high = (float(part) if part else None for part in match.groups())
+            return Between(number, low, high)
+        match = re.fullmatch(r"(>=|<=|>|<|=)?(-?\d+(?:\.\d+)?)", text)
+        if not match:
+            raise Wrong(f'"{text}" is no number; write 4, >=4, <2000 or 3..5')
+        sign, at = match[1] or "=", float(match[2])
+        low = math.nextafter(at, math.inf) if sign == ">" else at if sign in (">=", "=") else None
+        high = math.nextafter(at, -math.inf) if sign == "<" else at if sign in ("<=", "=") else None
+        return Between(number, low, high)
+
+    return read
+
+
+def _type(given: Given) -> Filter:
+    name = SAME.get(given.whole.lower(), given.whole.lower())
+    if name not in FORMATS:
+        raise Wrong(f'"{given.whole}" is no type; there are {", ".join(FORMATS)}')
+    return OfType(name)
+
+
+def _has(given: Given) -> Filter:
+    try:
+        return Has(Mark(given.whole.lower()))
+    except ValueError:
+        raise Wrong(f'nothing is called "{given.whole}"; there are {", ".join(Mark)}') from None
+
+
+def _item(given: Given) -> Query:
+    if not given.whole.isdigit():
+        raise Wrong(f'"{given.whole}" is no number; the numbers of items stand in `retrieval search --json`')
+    return ByItem(int(given.whole))
+
+
+FIELDS = {
+    "since": Field(_since, "since:2023-06", "taken then or later"),
+    "until": Field(_until, "until:2024", "taken then or earlier; the whole year, month or day counts"),
+    "on": Field(_on, "on:2023-12-24", "taken in that year, in that month or on that day"),
+    "camera": Field(_says(Word.CAMERA), "camera:nikon", "the camera's name contains it; `*` stands for anything"),
+    "lens": Field(_says(Word.LENS), "lens:50mm", "the lens's name contains it"),
+    "near": Field(_near, 'near:"Lisbon"~20km', f"taken within a distance ({KILOMETRES:g} km) of a city or lat,lon"),
+    "city": Field(_says(Word.CITY), "city:lisbon", "the nearest town to where it was taken"),
+    "region": Field(_says(Word.REGION), "region:bavaria", "the region or state it was taken in"),
+    "country": Field(_says(Word.COUNTRY), "country:portugal", "the country it was taken in"),
+    "place": Field(_says(Word.CITY, Word.REGION, Word.COUNTRY), "place:lisbon", "city, region or country"),
+    "path": Field(lambda given: PathFits(given.whole), "path:holidays/**", "path, name, or a tail of the path"),
+    "type": Field(_type, "type:raw", "photo, video, raw, or a format such as jpeg"),
+    "rating": Field(_number(Number.RATING), "rating:>=4", "stars, 0 to 5; also 4, <3, 3..5"),
+    "width": Field(_number(Number.WIDTH), "width:>=3000", "in pixels"),
+    "height": Field(_number(Number.HEIGHT), "height:<1000", "in pixels"),
+    "mp": Field(_number(Number.MEGAPIXELS), "mp:>12", "megapixels"),
+    "has": Field(_has, "has:gps", ", ".join(Mark)),
+    "caption": Field(lambda given: Captioned(given.whole), "caption:birthday", "a caption contains these words"),
+    "title": Field(_says(Word.TITLE), "title:wedding", "the file's own title contains it"),
+    "keyword": Field(_says(Word.KEYWORD), "keyword:family", "one of the file's keywords contains it"),
+    "similar": Field(
+        lambda given: ByFile(Path(given.whole).expanduser()), "similar:pool.jpg", "looks like this picture"
+    ),
+    "item": Field(_item, "item:12", "looks like this picture of the library"),
+}

@@ -1,0 +1,231 @@
+"""The grammar of queries: text -> a tree of words, tokens, weights, OR and groups; and back.
+
+    query  = all { "OR" all }
+    all    = part { ["AND"] part }
+    part   = "-" part | weight part | "(" query ")" | token | quoted | word
+    token  = name ":" value          weight = number ":"          value = quoted [tail] | tail
+
+Knows no token by its meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TypeAlias
+
+from ..errors import QueryError
+
+DEEPEST = 50  # groups and signs inside each other
+
+Span: TypeAlias = tuple[int, int]  # where in the text, first and one past the last character
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, or several in quotes."""
+
+    text: str
+    quoted: bool = False
+    span: Span = field(default=(0, 0), compare=False)
+
+
+@dataclass(frozen=True)
+class Token:
+    """`name:value`; of `near:"Lisbon"~20km` the value is Lisbon and the tail ~20km."""
+
+    name: str
+    value: str
+    tail: str = ""
+    span: Span = field(default=(0, 0), compare=False)
+
+
+@dataclass(frozen=True)
+class Minus:
+    """What follows a minus sign."""
+
+    part: Node
+    span: Span = field(default=(0, 0), compare=False)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """What follows a weight."""
+
+    weight: float
+    part: Node
+    span: Span = field(default=(0, 0), compare=False)
+
+
+@dataclass(frozen=True)
+class All:
+    """What stands side by side."""
+
+    parts: tuple[Node, ...]
+    span: Span = field(default=(0, 0), compare=False)
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """What OR joins."""
+
+    parts: tuple[Node, ...]
+    span: Span = field(default=(0, 0), compare=False)
+
+
+Node: TypeAlias = Word | Token | Minus | Weighted | All | AnyOf
+
+CLOSING = {'"': '"', "“": "”", "„": "“"}
+PIECES = re.compile(
+    r"""(?P<space>\s+)
+    | (?P<open>\() | (?P<close>\))
+    | (?P<minus>-(?=[^\s\-)]))
+    | (?P<weight>(?:\d+(?:\.\d+)?|\.\d+):(?=[^\s)]))
+    | (?P<name>[A-Za-z_]+:(?=[^\s)]))
+    | (?P<quote>["“„])
+    | (?P<word>[^\s()]+)""",
+    re.VERBOSE,
+)
+TAIL = re.compile(r"[^\s()]*")
+
+
+def parse(text: str) -> Node:
+    """The tree of a query; no words at all are an empty `All`.
+
+    Raises:
+        QueryError: a quote or a bracket without its other half, an OR without a side; it points at the place.
+    """
+    reader = _Reader(text)
+    found = reader.query(0)
+    if reader.kind == "close":
+        raise reader.error("this bracket closes nothing; put it in quotes to search for it", reader.place)
+    return found
+
+
+class _Reader:
+    """One pass over the text; `kind`, `words` and `place` are those of the next piece."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.after = 0
+        self.kind, self.words, self.place = "", "", (0, 0)
+        self.step()
+
+    def error(self, message: str, place: Span) -> QueryError:
+        return QueryError(message, self.text, place)
+
+    def step(self) -> None:
+        """Go on to the next piece; an empty kind is the end."""
+        match = PIECES.match(self.text, self.after)
+        while match and match.lastgroup == "space":
+            match = PIECES.match(self.text, match.end())
+        if match is None:
+            self.kind, self.words, self.place = "", "", (len(self.text), len(self.text))
+            return
+        self.kind, self.words, self.place = str(match.lastgroup), match[0], match.span()
+        self.after = match.end()
+
+    def query(self, depth: int) -> Node:
+        if depth > DEEPEST:
+            raise self.error(f"more than {DEEPEST} brackets and signs inside each other", self.place)
+        start = self.place[0]
+        parts = [self.all(depth)]
+        while self._is("OR"):
+            place = self.place
+            self.step()
+            parts.append(self.all(depth))
+            if All(()) in parts:
+                raise self.error('OR needs something on both sides; write "OR" in quotes to search for the word', place)
+        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts), (start, parts[-1].span[1]))
+
+    def _is(self, word: str) -> bool:
+        return self.kind == "word" and self.words == word
+
+    def all(self, depth: int) -> Node:
+        parts: list[Node] = []
+        start = self.place[0]
+        while self.kind not in ("", "close") and not self._is("OR"):
+            if self._is("AND"):
+                self.step()
+                continue
+            part = self.part(depth)
+            parts += part.parts if isinstance(part, All) else [part]
+        span = (start, parts[-1].span[1] if parts else start)
+        return parts[0] if len(parts) == 1 else All(tuple(parts), span)
+
+    def part(self, depth: int) -> Node:
+        kind, words, place = self.kind, self.words, self.place
+        if depth > DEEPEST:
+            raise self.error(f"more than {DEEPEST} brackets and signs inside each other", place)
+        if kind == "quote":
+            text, end = self._quoted()
+            self.step()
+            return Word(text, True, (place[0], end))
+        if kind == "name":
+            return self._token(words[:-1], place)
+        self.step()
+        if kind == "open":
+            found = self.query(depth + 1)
+            if self.kind != "close":
+                raise self.error("this bracket is never closed; put it in quotes to search for it", place)
+            end = self.place[1]
+            self.step()
+            return replace(found, span=(place[0], end))
+        if kind in ("minus", "weight"):
+            if self.kind in ("", "close") or self._is("OR") or self._is("AND"):
+                raise self.error("nothing follows it; put it in quotes to search for it", place)
+            part = self.part(depth + 1)
+            span = (place[0], part.span[1])
+            return Minus(part, span) if kind == "minus" else Weighted(float(words[:-1]), part, span)
+        return Word(words, False, place)
+
+    def _quoted(self) -> tuple[str, int]:
+        """What stands in the quotes that begin here, and where they end; a backslash takes the next sign as it is."""
+        closing, text, at = CLOSING[self.text[self.place[0]]], "", self.place[0] + 1
+        while at < len(self.text) and self.text[at] != closing:
+            at += self.text[at] == "\\" and at + 1 < len(self.text)
+            text += self.text[at]
+            at += 1
+        if at >= len(self.text):
+            raise self.error("this quote is never closed", self.place)
+        self.after = at + 1
+        return text, at + 1
+
+    def _token(self, name: str, place: Span) -> Token:
+        value, self.place = "", (place[1], place[1] + 1)
+        if self.text[place[1]] in CLOSING:
+            value, _ = self._quoted()
+        tail = TAIL.match(self.text, self.after)
+        assert tail is not None  # it fits the empty text, too
+        self.after = tail.end()
+        self.step()
+        if self.text[place[1]] in CLOSING:
+            return Token(name.lower(), value, tail[0], (place[0], tail.end()))
+        value, mark, rest = tail[0].partition("~")
+        return Token(name.lower(), value, mark + rest, (place[0], tail.end()))
+
+
+def unparse(node: Node) -> str:
+    """The text of a tree: `parse` gives the same tree again."""
+    match node:
+        case Word(text, quoted):
+            return _quote(text) if quoted else text
+        case Token(name, value, tail):
+            return f"{name}:{_quote(value)}{tail}"
+        case Minus(part):
+            return f"-{_grouped(part)}"
+        case Weighted(weight, part):
+            return f"{Decimal(repr(weight)):f}:{_grouped(part)}"
+        case All(parts):
+            return " ".join(_grouped(part) if isinstance(part, AnyOf) else unparse(part) for part in parts)
+        case AnyOf(parts):
+            return " OR ".join(_grouped(part) if isinstance(part, AnyOf) else unparse(part) for part in parts)
+
+
+def _grouped(node: Node) -> str:
+    return f"({unparse(node)})" if isinstance(node, All | AnyOf | Minus) else unparse(node)
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

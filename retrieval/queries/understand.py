@@ -1,0 +1,169 @@
+"""A query's text -> an `Expression`: words joined, tokens read, OR spread out, dates in words found and said.
+
+Knows the tree and the tokens; does not know libraries or models.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby, product
+
+from ..errors import QueryError
+from ..records import ByText
+from . import dates, facts, fields
+from .expression import Alternative, Expression, Weighed
+from .filters import Filter, Not, Some, Taken, every
+from .syntax import All, AnyOf, Minus, Node, Span, Token, Weighted, Word, parse
+
+MOST = 32  # alternatives of a query, with its ORs spread out
+HEAVIEST = 1000.0
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One alternative while it is put together."""
+
+    words: tuple[Word, ...] = ()
+    pieces: tuple[Weighed, ...] = ()
+    where: tuple[Filter, ...] = ()
+
+    def __add__(self, other: _Side) -> _Side:
+        return _Side(self.words + other.words, self.pieces + other.pieces, self.where + other.where)
+
+    @property
+    def looks_for(self) -> bool:
+        return bool(self.words or self.pieces)
+
+
+def understand(text: str, now: datetime | None = None) -> Expression:
+    """What a query means; `now` is what "last summer" is relative to.
+
+    Raises:
+        QueryError: it cannot be understood; the message points at the place.
+    """
+    reader = _Reader(text, now or datetime.now())
+    sides = reader.sides(parse(text))
+    notes: dict[str, None] = {}
+    found = [reader.finish(side, notes) for side in sides]
+    return Expression(text, tuple(found), tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    text: str
+    now: datetime
+
+    def error(self, message: str, span: Span) -> QueryError:
+        return QueryError(message, self.text, span)
+
+    def sides(self, node: Node) -> list[_Side]:
+        """The alternatives of a tree."""
+        where = self.filter(node)
+        if where is not None:
+            return [_Side(where=(where,))]
+        match node:
+            case Word():
+                return [_Side(words=(node,))]
+            case Token():
+                return [_Side(pieces=(self.piece(node),))]
+            case Minus(part):
+                return [self.negative(part, node.span)]
+            case Weighted(weight, part):
+                return [_Side(pieces=tuple(self.weighed(part, weight, node.span)))]
+            case AnyOf(parts):
+                found = [side for part in parts for side in self.sides(part)]
+                if any(side.looks_for for side in found) and not all(side.looks_for for side in found):
+                    raise self.error("either each side of OR says what to look for or none does", node.span)
+                self.check(len(found), node.span)
+                return found
+            case All(parts):
+                chosen = [self.sides(part) for part in parts]
+                self.check(math.prod(map(len, chosen)), node.span)
+                return [sum(each, _Side()) for each in product(*chosen)]
+
+    def check(self, count: int, span: Span) -> None:
+        if count > MOST:
+            raise self.error(f"this means more than {MOST} different queries; use fewer ORs", span)
+
+    def filter(self, node: Node) -> Filter | None:
+        """The tree as a filter, if it is made of filters only."""
+        match node:
+            case Token():
+                meaning = self.meaning(node)
+                return meaning if isinstance(meaning, Filter) else None
+            case Minus(part):
+                inner = self.filter(part)
+                return None if inner is None else Not(inner)
+            case All(parts) | AnyOf(parts):
+                found = [self.filter(part) for part in parts]
+                whole = [each for each in found if each is not None]
+                if not parts or len(whole) < len(found):
+                    return None
+                return every(*whole) if isinstance(node, All) else Some(tuple(whole))
+            case _:
+                return None
+
+    def meaning(self, token: Token) -> fields.Meaning:
+        try:
+            return fields.read(token.name, token.value, token.tail, self.now)
+        except KeyError:
+            near = difflib.get_close_matches(token.name, fields.FIELDS, 1)
+            hint = f", perhaps {near[0]}:" if near else ""
+            what = f'nothing is called "{token.name}:"{hint}; put it in quotes to search for it as words'
+            raise self.error(what, token.span) from None
+        except fields.Wrong as exc:
+            raise self.error(str(exc), token.span) from None
+
+    def piece(self, token: Token) -> Weighed:
+        meaning = self.meaning(token)
+        assert not isinstance(meaning, Filter)  # else `filter` had taken it
+        return Weighed(meaning)
+
+    def negative(self, node: Node, span: Span) -> _Side:
+        return _Side(pieces=tuple(self.weighed(node, -1.0, span)))
+
+    def weighed(self, node: Node, weight: float, span: Span) -> list[Weighed]:
+        """What is looked for with a weight; each side of an OR counts by itself."""
+        if abs(weight) > HEAVIEST:
+            raise self.error(f"weights go to {HEAVIEST:g}", span)
+        match node:
+            case Word(text):
+                return [Weighed(ByText(text), weight)]
+            case Token() if self.filter(node) is None:
+                return [replace(self.piece(node), weight=weight)]
+            case Minus(part):
+                return self.weighed(part, -weight, span)
+            case Weighted(inner, part):
+                return self.weighed(part, weight * inner, span)
+            case All(parts) if parts and all(isinstance(part, Word) for part in parts):
+                return [Weighed(ByText(" ".join(part.text for part in parts if isinstance(part, Word))), weight)]
+            case AnyOf(parts):
+                return [found for part in parts for found in self.weighed(part, weight, span)]
+        raise self.error("a sign or a weight goes before words, similar: or item:, or before filters alone", span)
+
+    def finish(self, side: _Side, notes: dict[str, None]) -> Alternative:
+        """An alternative with its words joined and the dates in them taken out."""
+        spoken: list[str] = []
+        where = list(side.where)
+        for quoted, group in groupby(side.words, key=lambda word: word.quoted):
+            text = " ".join(word.text for word in group)
+            if not quoted:
+                text, found = dates.find(text, self.now)
+                for phrase, span in found:
+                    where.append(Taken(span.since, span.until))
+                    notes[f'understood: {span} ("{phrase}"; in quotes it is searched for as words)'] = None
+                for fact in facts.split(text).facts:
+                    if not fact.wanted:
+                        notes[f"models read what is absent as present; -{_minus(fact.phrase)} takes it away"] = None
+            spoken.append(text)
+        text = " ".join(part for part in spoken if part)
+        words = (Weighed(ByText(text)),) if text else ()
+        return Alternative(words + side.pieces, every(*where))
+
+
+def _minus(phrase: str) -> str:
+    words = phrase.removeprefix("a ").removeprefix("an ")
+    return f'"{words}"' if " " in words else words

@@ -1,0 +1,109 @@
+"""Pieces of a query -> one embedding: words, pictures and what is not wanted, on one scale.
+
+The scores that a picture gives a library spread far more than those of a text, so each piece counts by its weight over
+the spread of its own scores; what is not wanted is taken away by the same rule. Does not know filters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import pictures
+from ..encoders import Encoder
+from ..errors import UsageError
+from ..holdings import Holdings
+from ..queries.expression import Weighed
+from ..records import ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, Space, Vectors
+
+LONGEST = 2000  # characters of a text that are read; every model reads far less
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What is looked for, (1, dimensions) of unit length, and the pictures that it was made of."""
+
+    vector: Vectors
+    itself: frozenset[int] = frozenset()  # contents of the library that must not be among the answers
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """Turns pieces into a `Meaning`, for one library and one space."""
+
+    holdings: Holdings
+    space: Space
+    encoder: Callable[[Space], Encoder]
+    max_megapixels: float = 250.0
+
+    def meaning(self, pieces: Sequence[Weighed], kind: Kind) -> Meaning:
+        """The weighed sum of the pieces.
+
+        Raises:
+            UsageError: an empty text, an item that is not there; PictureError: a picture cannot be used.
+        """
+        found = [self._piece(part.piece) for part in pieces]
+        itself = frozenset().union(*(each.itself for each in found))
+        notes = tuple(note for each in found for note in each.notes)
+        if len(pieces) == 1 and pieces[0].weight > 0:
+            return Meaning(found[0].vector, itself, notes)
+        vectors = np.concatenate([each.vector for each in found]).astype(np.float64)
+        weights = np.array([part.weight for part in pieces]) / self._spreads(vectors, kind)
+        whole = weights @ vectors
+        length = float(np.linalg.norm(whole))
+        if length < 1e-9:
+            raise UsageError("the parts of the query cancel each other out; nothing is left to look for")
+        return Meaning((whole / length).astype(np.float32)[None], itself, notes)
+
+    def _spreads(self, vectors: np.ndarray, kind: Kind) -> np.ndarray:
+        """The standard deviation of each piece's scores over the library."""
+        known = self.holdings.sample(kind).astype(np.float64)
+        if len(known) < 2:
+            return np.ones(len(vectors))
+        spreads: np.ndarray = np.maximum((vectors @ known.T).std(axis=1), 1e-6)
+        return spreads
+
+    def _piece(self, piece: Query) -> Meaning:
+        match piece:
+            case ByText(text):
+                if not text.strip():
+                    raise UsageError('the query is empty; write what the picture shows, such as "a dog on the beach"')
+                long = len(text) > LONGEST
+                notes = (f"only the first {LONGEST} of {len(text)} characters were read",) if long else ()
+                return Meaning(self.encoder(self.space).texts([text[:LONGEST]]), notes=notes)
+            case ByFile(path):
+                return Meaning(self._picture(pictures.read(path)[0], path.name))
+            case ByBytes(data):
+                return Meaning(self._picture(data, ""))
+            case ByItem(number):
+                return self._item(number)
+            case ByVector(vector):
+                return Meaning(_checked(vector, self.space))
+
+    def _picture(self, data: bytes, name: str) -> Vectors:
+        encoder = self.encoder(self.space)
+        picture = pictures.decode(data, name, encoder.least, self.max_megapixels)
+        return encoder.images([encoder.prepare(picture.image)])
+
+    def _item(self, number: int) -> Meaning:
+        with self.holdings.reading() as catalog:
+            item = next(catalog.items([number]), None)
+        if item is None:
+            raise UsageError(f"the library has no item {number}; the numbers stand in the answers of `search --json`")
+        ids, vectors = self.holdings.vectors_of(Kind.PICTURE, [item.content])
+        if not len(ids):
+            raise UsageError(f"item {number} is not indexed with the present model yet; run `retrieval index`")
+        return Meaning(vectors, frozenset({item.content}))
+
+
+def _checked(vector: Vectors, space: Space) -> Vectors:
+    row = np.asarray(vector, np.float32).reshape(1, -1)
+    length = float(np.linalg.norm(row))
+    if row.shape[1] != space.dimensions or not np.isfinite(length) or length == 0:
+        raise UsageError(
+            f"a query vector must have {space.dimensions} finite numbers, not all zero; got {row.shape[1]}"
+        )
+    return row / np.float32(length)

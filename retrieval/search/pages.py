@@ -1,0 +1,161 @@
+"""Long answers kept for a day, so that page after page comes from the same one while the library changes.
+
+Knows a folder of small files; does not know how answers are found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ..errors import LibraryError, UsageError
+from ..queries.expression import Expression
+from ..records import Answer, Kind
+from .searcher import Candidate, Searcher
+
+DEEPEST = 10_000  # hits of a kept answer
+KEPT = 24 * 3600  # seconds
+MOST = 200  # answers
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer as it was when its first page was asked for."""
+
+    query: str
+    kind: Kind
+    searched: int
+    model: str
+    notes: Sequence[str]
+    found: Sequence[Candidate]
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page begins: `str()` is what is handed out."""
+
+    token: str
+    start: int
+    size: int
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Read what was handed out.
+
+        Raises:
+            UsageError: it is no cursor.
+        """
+        token, _, rest = text.partition(".")
+        start, _, size = rest.partition(".")
+        if not (token.replace("-", "").isalnum() and start.isdecimal() and size.isdecimal() and int(size) > 0):
+            raise UsageError(f"{text[:100]!r} is no cursor; use the one that the page before gave")
+        return cls(token, int(start), int(size))
+
+    def __str__(self) -> str:
+        return f"{self.token}.{self.start}.{self.size}"
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The kept answers of one user, in a folder of the cache."""
+
+    folder: Path
+
+    def keep(self, question: str, answer: Kept) -> str:
+        """Keep an answer; the token that finds it again. `question` is everything that the answer depends on.
+
+        Raises:
+            LibraryError: the folder cannot be written.
+        """
+        token = f"{_name(question)}-{secrets.token_hex(4)}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._tidy()
+            (self.folder / f"{token}.new").write_text(json.dumps(asdict(answer)), encoding="utf-8")
+            (self.folder / f"{token}.new").rename(self.folder / f"{token}.json")
+        except OSError as exc:
+            raise LibraryError(f"cannot keep pages in {self.folder}: {exc.strerror}") from exc
+        return token
+
+    def newest(self, question: str) -> str | None:
+        """The token of the answer that was last kept for this question."""
+        found = sorted(self.folder.glob(f"{_name(question)}-*.json"), key=_age)
+        return found[0].stem if found and _age(found[0]) < KEPT else None
+
+    def get(self, token: str) -> Kept:
+        """A kept answer.
+
+        Raises:
+            UsageError: it was kept for a day and is gone.
+        """
+        try:
+            found = json.loads((self.folder / f"{token}.json").read_text(encoding="utf-8"))
+            candidates = [Candidate(**each) for each in found["found"]]
+            return Kept(**{**found, "kind": Kind(found["kind"]), "found": candidates})
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise UsageError("this page's answer is not kept any more; begin again with the first page") from exc
+
+    def _tidy(self) -> None:
+        files = sorted(self.folder.glob("*.json"), key=_age)
+        for place, file in enumerate(files):
+            if place >= MOST - 1 or _age(file) > KEPT:
+                file.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Pager:
+    """Gives answers page by page."""
+
+    searcher: Searcher
+    pages: Pages
+
+    def page(self, query: Expression, number: int, size: int, kind: Kind = Kind.PICTURE) -> Answer:
+        """A page of a query's answer, from 1. The first one asks anew; the others go on with the newest that was kept.
+
+        Raises:
+            UsageError: a page or a size below one, or what `Searcher.search` raises.
+        """
+        if number < 1 or size < 1:
+            raise UsageError(f"pages and hits are counted from 1, got page {number} of {size} hits")
+        question = f"{self.searcher.holdings.path.absolute()}\n{kind}\n{query}"
+        token = self.pages.newest(question) if number > 1 else None
+        if token is None:
+            answer, found = self.searcher.answer(query, DEEPEST, kind)
+            kept = Kept(query.text, kind, answer.searched, answer.model, answer.notes, found)
+            token = self.pages.keep(question, kept)
+        return self._show(Cursor(token, (number - 1) * size, size), self.pages.get(token))
+
+    def next(self, cursor: str) -> Answer:
+        """The page that a cursor points at.
+
+        Raises:
+            UsageError: it is no cursor, or its answer is not kept any more.
+        """
+        at = Cursor.parse(cursor)
+        return self._show(at, self.pages.get(at.token))
+
+    def _show(self, at: Cursor, kept: Kept) -> Answer:
+        started = time.perf_counter()
+        some, end = kept.found[at.start : at.start + at.size], at.start + at.size
+        hits = [replace(hit, rank=hit.rank + at.start) for hit in self.searcher.hits(some, kept.kind)]
+        gone = len(some) - len(hits)
+        notes = [*kept.notes, f"{gone} of this page have left the library since"] if gone else kept.notes
+        following = str(replace(at, start=end)) if end < len(kept.found) else ""
+        spent = time.perf_counter() - started
+        return Answer(kept.query, tuple(hits), kept.searched, kept.model, spent, tuple(notes), cursor=following)
+
+
+def _name(question: str) -> str:
+    return hashlib.blake2b(question.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
+def _age(file: Path) -> float:
+    try:
+        return time.time() - file.stat().st_mtime
+    except OSError:  # another process tidied it away
+        return float("inf")

@@ -1,0 +1,191 @@
+"""Filters as SQL: which items pass, which fields nobody has, and what a set of items is made of.
+
+Works inside one transaction. Knows the tables and the filters' values; does not know how a query is written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true, update
+from sqlalchemy import cast as as_type
+from sqlalchemy.types import Boolean, Text
+
+from ..places import Place
+from ..queries.filters import (
+    Between,
+    Captioned,
+    Every,
+    Filter,
+    Has,
+    Mark,
+    Near,
+    Not,
+    Number,
+    OfType,
+    PathFits,
+    Says,
+    Some,
+    Taken,
+    Word,
+)
+from .catalog import PICTURE, chunks
+from .schema import captions, contents, items
+
+Clause = ColumnElement[bool]
+
+FORMATS = {"jpeg": ("JPEG", "MPO"), "jpeg2000": ("JPEG2000",), "heif": ("HEIF", "HEIC"), "raw": ("RAW",)}
+NUMBERS: Mapping[Number, ColumnElement[Any]] = {
+    Number.RATING: items.c.rating,
+    Number.WIDTH: items.c.width,
+    Number.HEIGHT: items.c.height,
+    Number.MEGAPIXELS: items.c.width * items.c.height / 1e6,
+}
+FACETS = ("year", "camera", "country", "city", "type", "folder")
+
+
+class Selection:
+    """Questions about items, inside one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def passing(self, where: Filter) -> list[tuple[int, int]]:
+        """The items that pass, newest first (those without a date last), as (item, content)."""
+        dated = func.coalesce(func.substr(items.c.taken_at, 1, 19), "")
+        query = select(items.c.id, items.c.content_id).where(clause(where)).order_by(dated.desc(), items.c.path)
+        return [(row[0], row[1]) for row in self.connection.execute(query)]
+
+    def unknown(self, where: Filter) -> list[str]:
+        """What the filter asks for and no item of the library has, in words."""
+        return [name for name, known in _needs(where).items() if not self._any(known)]
+
+    def _any(self, known: Clause) -> bool:
+        return bool(self.connection.execute(select(select(items.c.id).where(known).exists())).scalar())
+
+    def facets(self, ids: Iterable[int]) -> dict[str, list[tuple[str, int]]]:
+        """How many of these items there are of each year, camera, place, type and folder, the most first."""
+        counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+        columns = (items.c.path, items.c.taken_at, items.c.camera, items.c.country, items.c.city, items.c.format)
+        for some in chunks(ids):
+            for row in self.connection.execute(select(*columns).where(items.c.id.in_(some))):
+                found = (
+                    row.taken_at and row.taken_at[:4],
+                    row.camera,
+                    row.country,
+                    row.city,
+                    row.format.lower(),
+                    row.path.parent.name,
+                )
+                for name, value in zip(FACETS, found, strict=True):
+                    if value:
+                        counts[name][value] += 1
+        return {name: sorted(each.items(), key=lambda pair: (-pair[1], pair[0])) for name, each in counts.items()}
+
+    def unplaced(self) -> list[tuple[int, float, float]]:
+        """Items whose coordinates have not been looked up yet: number, latitude, longitude."""
+        here = and_(items.c.latitude.is_not(None), items.c.longitude.is_not(None), items.c.country == "")
+        query = select(items.c.id, items.c.latitude, items.c.longitude).where(here)
+        return [(row[0], row[1], row[2]) for row in self.connection.execute(query)]
+
+    def put_places(self, ids: Sequence[int], places: Sequence[Place]) -> None:
+        """Where items were taken."""
+        for number, place in zip(ids, places, strict=True):
+            row = {"city": place.city, "region": place.region, "country": place.country}
+            self.connection.execute(update(items).where(items.c.id == number).values(row))
+
+
+def clause(where: Filter) -> Clause:
+    """A filter as a condition on `items`; it is true or false, never NULL."""
+    match where:
+        case Every(parts):
+            return and_(true(), *map(clause, parts))
+        case Some(parts):
+            return or_(false(), *map(clause, parts))
+        case Not(part):
+            return ~clause(part)
+        case Has(mark):
+            return _has(mark)
+    found = _plain(where)
+    return func.coalesce(found, false())
+
+
+def _plain(where: Filter) -> Clause:
+    match where:
+        case Taken(since, until):
+            at = func.substr(items.c.taken_at, 1, 19)  # the camera's own clock, without its zone
+            bounds = [at >= since.isoformat()] if since else []
+            return and_(items.c.taken_at.is_not(None), *bounds, *([at < until.isoformat()] if until else []))
+        case Says(Word.KEYWORD, text):
+            each = func.json_each(items.c.keywords).table_valued("value")
+            return exists(select(each.c.value).where(_says(each.c.value, text)))
+        case Says(field, text):
+            return _says(items.c[str(field)], text)
+        case Between(field, low, high):
+            number = NUMBERS[field]
+            bounds = [number >= low] if low is not None else []
+            return and_(number.is_not(None), *bounds, *([number <= high] if high is not None else []))
+        case Near(latitude, longitude, kilometres):
+            away = func.kilometres(items.c.latitude, items.c.longitude, latitude, longitude)
+            return and_(items.c.latitude.is_not(None), away <= kilometres)
+        case PathFits(glob):
+            path, pattern = as_type(items.c.path, Text), glob.replace("[!", "[^")
+            return or_(path.op("GLOB")(pattern), path.op("GLOB")(f"*/{pattern}"))
+        case OfType(name):
+            return _of_type(name)
+        case Captioned(text):
+            joined = captions.join(contents, contents.c.id == captions.c.text_id)
+            mine = captions.c.picture_id == items.c.content_id
+            return exists(select(captions.c.id).select_from(joined).where(mine, _says(contents.c.text, text)))
+    raise TypeError(where)
+
+
+def _says(column: ColumnElement[Any], text: str) -> Clause:
+    return as_type(func.says(column, text), Boolean)
+
+
+def _of_type(name: str) -> Clause:
+    if name in ("photo", "video"):
+        return (items.c.second == PICTURE) if name == "photo" else (items.c.second != PICTURE)
+    return func.upper(items.c.format).in_(FORMATS.get(name, (name.upper(),)))
+
+
+def _has(mark: Mark) -> Clause:
+    match mark:
+        case Mark.GPS:
+            return items.c.latitude.is_not(None)
+        case Mark.DATE:
+            return items.c.taken_at.is_not(None)
+        case Mark.CAMERA:
+            return items.c.camera != ""
+        case Mark.RATING:
+            return items.c.rating.is_not(None)
+        case Mark.KEYWORDS:
+            return items.c.keywords != json.dumps(())
+        case Mark.CAPTION:
+            return exists(select(captions.c.id).where(captions.c.picture_id == items.c.content_id))
+
+
+def _needs(where: Filter) -> dict[str, Clause]:
+    """What a filter reads, in words, with the condition that an item has it."""
+    match where:
+        case Every(parts) | Some(parts):
+            return {name: known for part in parts for name, known in _needs(part).items()}
+        case Not(part):
+            return _needs(part)
+        case Taken():
+            return {"date": _has(Mark.DATE)}
+        case Near() | Says(Word.CITY | Word.REGION | Word.COUNTRY):
+            return {"place": _has(Mark.GPS)}
+        case Says(Word.KEYWORD):
+            return {"keyword": _has(Mark.KEYWORDS)}
+        case Says(field):
+            return {str(field): items.c[str(field)] != ""}
+        case Between(Number.RATING):
+            return {"rating": _has(Mark.RATING)}
+        case Captioned():
+            return {"caption": _has(Mark.CAPTION)}
+    return {}
