@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .library import Library
-    from .models import evaluate_model, evaluate_rerank
+    from .measure import evaluate_library, evaluate_library_rerank, evaluate_model, evaluate_rerank
     from .records import Answer, Budget, Hit, Item, Problem, Report, Status
 
 __version__ = "0.1.0"
@@ -58,7 +58,7 @@ _HOMES = {
         "UsageError",
     ),
     ".library": ("Library",),
-    ".models": ("evaluate_model", "evaluate_rerank"),
+    ".measure": ("evaluate_library", "evaluate_library_rerank", "evaluate_model", "evaluate_rerank"),
     ".records": ("Answer", "Budget", "Hit", "Item", "Problem", "Report", "Status"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -88,6 +88,8 @@ __all__ = [
     "StorageFull",
     "UsageError",
     "check",
+    "evaluate_library",
+    "evaluate_library_rerank",
     "evaluate_model",
     "evaluate_rerank",
 ]

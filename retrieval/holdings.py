@@ -31,6 +31,7 @@ from .errors import (
 from .records import Ids, Kind, Space, Status, Vectors
 from .store import Catalog, Database
 from .store.embeddings import Embeddings
+from .store.words import Words
 from .vectorfiles import VectorCache
 from .vectors import VectorIndex
 
@@ -126,6 +127,7 @@ class Holdings:
         """One transaction: rolled back unless the block ends well."""
         with self.database.begin() as connection:
             yield Catalog(connection)
+            Words(connection).refresh()
 
     @contextmanager
     def writer(self, task: str) -> Iterator[None]:
@@ -257,8 +259,8 @@ class Holdings:
             count = catalog.drop_space(space_id)
         for kind in Kind:
             self._caches.pop((space_id, kind), None)
-            for file in (self.path / VECTORS).glob(f"{space_id}-{kind}-*"):
-                file.unlink(missing_ok=True)
+        for file in (self.path / VECTORS).glob(f"{space_id}-*"):
+            file.unlink(missing_ok=True)
         return count
 
     def cache(self, space_id: int, space: Space, kind: Kind) -> VectorCache:

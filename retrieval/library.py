@@ -17,7 +17,7 @@ from .parts import Parts
 from .queries import understand
 from .queries.expression import Expression, Weighed
 from .queries.filters import PathFits, Some
-from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Query, silent
+from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Query, Threshold, silent
 from .sources import placed
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
         Step,
         Vectors,
     )
-    from .results import Evaluation, Reranking
     from .sources.folders import Rules
 
 
@@ -223,29 +222,39 @@ class Library:
         image: str | Path | bytes | None = None,
         within: Sequence[str] = (),
         rerank: Budget | None = None,
+        threshold: Threshold = "weak",
         progress: Callable[[Step], None] = silent,
     ) -> Answer:
         """The k pictures that fit a query best; docs/queries.md describes its language.
 
-        With `image`, they are like that picture, too. `within` keeps those whose path fits one of these globs.
-
-        With `rerank`, the vision-language model of the settings checks the best hits and has its say in their order,
-        unless `evaluate_rerank` found that it does not help here.
+        Hits that are less sure than `threshold` are left out: with "weak" only where nothing looks like the query at
+        all, with "none" never. With `image`, they are like that picture, too. `within` keeps those whose path fits one
+        of these globs. With `rerank`, the vision-language model of the settings checks the best hits and has its say in
+        their order, unless `evaluate_library_rerank` found that it does not help here.
 
         Raises:
             QueryError: the query cannot be understood; the message points at the place.
             UsageError: an empty query, or `k` below one, or no model to rerank with.
             ModelError: that model cannot be loaded. Where it fails later, the encoder's order comes with a note.
         """
-        query = understand(text)
-        if image is not None:
-            query = query.with_piece(Weighed(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
-        query = _inside(query, within)
+        query = _asked(text, image, within)
         if rerank is None:
-            return self.query(query, k)
-        return self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank)
+            return self.query(query, k, threshold=threshold)
+        found = self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank)
+        return _kept(found, threshold)
 
-    def page(self, text: str, number: int, size: int = 10, *, within: Sequence[str] = ()) -> Answer:
+    def facets(
+        self, text: str, *, image: str | Path | bytes | None = None, within: Sequence[str] = ()
+    ) -> dict[str, list[tuple[str, int]]]:
+        """How many answers there are of each year, camera, place, type and folder, the most first.
+
+        Counted is what passes the filters and, where something is looked for, is at least likely.
+        """
+        return self.parts.searcher().facets(_asked(text, image, within))
+
+    def page(
+        self, text: str, number: int, size: int = 10, *, within: Sequence[str] = (), threshold: Threshold = "weak"
+    ) -> Answer:
         """A page of a query's answer, from 1; `Answer.cursor` leads to the next one.
 
         The first page asks anew; the others go on with the same answer for a day, whatever is indexed meanwhile.
@@ -253,15 +262,15 @@ class Library:
         Raises:
             UsageError: what `search` raises, or a page below one.
         """
-        return self.parts.pager().page(_inside(understand(text), within), number, size)
+        return _kept(self.parts.pager().page(_asked(text, None, within), number, size), threshold)
 
-    def next_page(self, cursor: str) -> Answer:
+    def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
         """The page that a cursor points at.
 
         Raises:
             UsageError: it is none, or its answer is not kept any more.
         """
-        return self.parts.pager().next(cursor)
+        return _kept(self.parts.pager().next(cursor), threshold)
 
     def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
         """The k pictures most like a picture file, in the library or not, or the bytes of one.
@@ -279,9 +288,10 @@ class Library:
         """The k pictures nearest to an embedding of the library's model, (dimensions,)."""
         return self.query(ByVector(vector), k)
 
-    def captions(self, image: str | Path | bytes, k: int = 10) -> Answer:
-        """The k texts of the library that fit a picture best."""
-        return self.query(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image)), k, Kind.TEXT)
+    def captions(self, image: str | Path | bytes, k: int = 10, *, threshold: Threshold = "weak") -> Answer:
+        """The k texts of the library that fit a picture best; `threshold` as for `search`."""
+        query = ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))
+        return self.query(query, k, Kind.TEXT, threshold=threshold)
 
     def classify(
         self,
@@ -306,35 +316,11 @@ class Library:
             return classifier.by_model(self.parts.vlm(), labels, inside)
         return classifier.by_encoder(self.parts.encoder(), labels, inside), []
 
-    def evaluate(self) -> Evaluation:
-        """Recall and MRR of the library's model on the captions that people gave its pictures, both ways.
-
-        Raises:
-            UsageError: the library has too few of them.
-        """
-        from .evaluate import own, pairs
-
-        return pairs.evaluate(self.model, own.pairs_of(self.holdings))
-
-    def evaluate_rerank(
-        self, *, depth: int = 20, weight: float | None = None, progress: Callable[[Step], None] = silent
-    ) -> Reranking:
-        """What the vision-language model adds on those captions. Where that is nothing, `search` leaves it off.
-
-        Raises:
-            UsageError: the library has too few of them; LibraryLocked: another process writes.
-        """
-        from .evaluate import own, reranking
-
-        model, found = self.parts.vlm(), own.pairs_of(self.holdings)
-        gained = reranking.evaluate(found, model, depth=depth, weight=weight, progress=progress)
-        if gained.weight == model.weight:  # what `search` would do
-            own.keep(self.holdings, model.identity, gained)
-        return gained
-
-    def query(self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE) -> Answer:
+    def query(
+        self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE, *, threshold: Threshold = "none"
+    ) -> Answer:
         """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.understand`)."""
-        return self.parts.searcher().search(query, k, kind)
+        return _kept(self.parts.searcher().search(query, k, kind), threshold)
 
     def __iter__(self) -> Iterator[Item]:
         with self.holdings.reading() as catalog:
@@ -358,8 +344,17 @@ class Library:
             return catalog.thumbnails(contents)
 
 
-def _inside(query: Expression, globs: Sequence[str]) -> Expression:
-    return query.within(Some(tuple(map(PathFits, globs)))) if globs else query
+def _kept(answer: Answer, threshold: Threshold) -> Answer:
+    from .search.confidence import kept
+
+    return kept(answer, threshold)
+
+
+def _asked(text: str, image: str | Path | bytes | None, within: Sequence[str]) -> Expression:
+    query = understand(text)
+    if image is not None:
+        query = query.with_piece(Weighed(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
+    return query.within(Some(tuple(map(PathFits, within)))) if within else query
 
 
 def _absolute(places: Sequence[str | Path] | None) -> list[Path] | None:

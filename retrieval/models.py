@@ -1,77 +1,12 @@
-"""Models without a library: measured on a caption file, listed, fetched."""
+"""Models without a library: listed, fetched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import app, config
-from .config import Settings
-from .records import silent
-
 if TYPE_CHECKING:
-    from .encoders import Encoder
-    from .evaluate.pairs import Pairs
-    from .records import Step
-    from .results import Evaluation, ModelInfo, Reranking, VlmInfo
-
-
-def evaluate_model(
-    captions: str | Path,
-    images: str | Path,
-    settings: Settings | None = None,
-    progress: Callable[[Step], None] = silent,
-) -> Evaluation:
-    """Recall and MRR of `Settings.model` on a caption file, both ways; needs no library.
-
-    Raises:
-        SourceError: the file or all its pictures cannot be read.
-    """
-    from .evaluate import pairs
-
-    settings = settings or config.load()
-    encoder = app.encoder(settings, settings.model or "builtin")
-    return pairs.evaluate(encoder.space.model, _encoded(encoder, captions, images, settings, progress))
-
-
-def evaluate_rerank(
-    captions: str | Path,
-    images: str | Path,
-    settings: Settings | None = None,
-    *,
-    depth: int = 20,
-    weight: float | None = None,
-    progress: Callable[[Step], None] = silent,
-) -> Reranking:
-    """Text to image on a caption file, by `Settings.model` alone and with `Settings.vlm`; needs no library.
-
-    Raises:
-        SourceError: the file or all its pictures cannot be read.
-        UsageError: the settings name no vision-language model.
-    """
-    from .evaluate import reranking
-
-    settings = settings or config.load()
-    model = app.vlm(settings)
-    encoder = app.encoder(settings, settings.model or "builtin")
-    pairs = _encoded(encoder, captions, images, settings, progress)
-    return reranking.evaluate(pairs, model, depth=depth, weight=weight, progress=progress)
-
-
-def _encoded(
-    encoder: Encoder, captions: str | Path, images: str | Path, settings: Settings, progress: Callable[[Step], None]
-) -> Pairs:
-    from .evaluate import pairs
-
-    return pairs.encode(
-        encoder,
-        Path(captions),
-        Path(images),
-        batch_size=settings.batch_size,
-        threads=settings.threads,
-        progress=progress,
-    )
+    from .results import ModelInfo, VlmInfo
 
 
 def encoders(*, everything: bool = False) -> list[ModelInfo]:

@@ -15,6 +15,7 @@ from .errors import LibraryNotFound, ModelError
 from .records import silent
 
 if TYPE_CHECKING:
+    from .bearings import Bearings
     from .encoders import Encoder
     from .holdings import Holdings
     from .indexing import Indexer
@@ -34,6 +35,7 @@ class Parts:
     holdings: Holdings
     settings: Settings
     loaded: VisionLanguageModel | None = None  # the vision-language model, once it is needed
+    _bearings: Bearings | None = None
     _encoders: dict[str, Encoder] = field(default_factory=dict)
 
     @property
@@ -100,7 +102,15 @@ class Parts:
         """The read path."""
         from .search import Searcher
 
-        return Searcher(self.holdings, self.encoder_of, self.settings.max_megapixels)
+        return Searcher(self.holdings, self.bearings(), self.encoder_of, self.settings.max_megapixels)
+
+    def bearings(self) -> Bearings:
+        """What scores mean here, kept for the life of the library."""
+        from .bearings import Bearings
+
+        if self._bearings is None:
+            self._bearings = Bearings(self.holdings, self.encoder_of)
+        return self._bearings
 
     def pager(self) -> Pager:
         """Answers page by page."""

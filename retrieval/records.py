@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,18 @@ class Kind(StrEnum):
 
     PICTURE = "picture"
     TEXT = "text"
+
+
+class Band(StrEnum):
+    """How sure a hit is; see docs/confidence.md."""
+
+    STRONG = "strong"
+    LIKELY = "likely"
+    WEAK = "weak"
+    UNKNOWN = ""  # the model, or the query, gives no reading
+
+
+Threshold: TypeAlias = Literal["strong", "likely", "weak", "none"]  # the least sure hits that are shown; none: all
 
 
 class Reason(StrEnum):
@@ -137,6 +149,7 @@ class Item:
     content: int
     facts: Facts
     second: float | None = None  # of a frame
+    place: tuple[str, str, str] = ("", "", "")  # city, region, country; empty where no coordinates are known
 
 
 @dataclass(frozen=True)
@@ -199,6 +212,9 @@ class Hit:
     item: int | None = None
     verdict: Judgement | None = None  # a vision-language model's, where one was asked
     second: float | None = None  # of a video, where it is shown
+    confidence: float | None = None  # how probable it is that this is the one that was meant
+    band: Band = Band.UNKNOWN
+    sources: tuple[str, ...] = ()  # what brought it up: pixels, captions (their meaning), words (their letters)
 
 
 @dataclass(frozen=True)
@@ -221,6 +237,9 @@ class Answer:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()  # what the reader should know, one line each
     generated: str = ""  # of a captions query that asked for it: a vision-language model's own words
+    match: float | None = None  # how probable it is that something here looks like the query
+    nothing: bool = False  # whether that is so improbable that the answer is "nothing here looks like that"
+    facets: dict[str, list[tuple[str, int]]] | None = None  # how many there are of each year, camera ..., if asked for
     cursor: str = ""  # where the next page begins; empty after the last, and where no pages were asked for
 
 

@@ -78,12 +78,29 @@ def test_a_strange_name_survives_to_the_pipe(run: Run, photos: Path) -> None:
     assert "caf\\\\xe9" in run("search", "red", "-k", 1, "--json").stdout
 
 
+SURE = ("match", "nothing", "facets")
+
+
 def test_json_has_the_documented_shape(filled: Run) -> None:
     found = as_json(filled("search", "red", "-k", 1, "--json"))
-    assert set(found) == {"query", "hits", "searched", "model", "seconds", "notes", "generated", "cursor"}
+    assert set(found) == {"query", "hits", "searched", "model", "seconds", "notes", "generated", "cursor", *SURE}
     hits = found["hits"]
     assert isinstance(hits, list)
-    assert set(hits[0]) == {"rank", "score", "kind", "content", "path", "copies", "text", "item", "verdict", "second"}
+    assert set(hits[0]) == {
+        "rank",
+        "score",
+        "kind",
+        "content",
+        "path",
+        "copies",
+        "text",
+        "item",
+        "verdict",
+        "second",
+        "confidence",
+        "band",
+        "sources",
+    }
 
 
 def test_search_by_picture_and_by_item(filled: Run, photos: Path) -> None:

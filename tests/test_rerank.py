@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval import Library
+from retrieval import Library, evaluate_library, evaluate_library_rerank
 from retrieval.errors import ModelUnavailable, UsageError
 from retrieval.records import Answer, Budget, Judgement, Look
 from retrieval.search.rerank import joined
@@ -133,7 +133,7 @@ def test_a_model_that_was_measured_not_to_help_is_left_off_aloud(shades: Library
     library = captioned(shades, tmp_path)
     judge = Reader(wrong=True)
     library.parts.loaded = judge
-    assert library.evaluate_rerank().gains["MRR"].high < 0
+    assert evaluate_library_rerank(library).gains["MRR"].high < 0
     judge.asked = 0
     found = search(library, judge, text="red 7")
     assert judge.asked == 0
@@ -147,13 +147,13 @@ def test_a_model_that_was_measured_to_help_stays_on(shades: Library, tmp_path: P
     library = captioned(shades, tmp_path)
     judge = Reader(wrong=False)
     library.parts.loaded = judge
-    assert library.evaluate_rerank().gains["MRR"].low > 0
+    assert evaluate_library_rerank(library).gains["MRR"].low > 0
     assert names(search(library, judge, text="red 7"))[0] == "7"
 
 
 def test_a_library_without_captions_cannot_be_measured(shades: Library) -> None:
     with pytest.raises(UsageError, match="has 0 captions by people and needs 20"):
-        shades.evaluate()
+        evaluate_library(shades)
 
 
 class Keeper(Judge):

@@ -30,6 +30,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "store": 2,
     "vectorfiles": 3,
     "holdings": 4,
+    "bearings": 4.5,  # of holdings and encoders
     "repair": 5,
     "search": 5,
     "indexing": 5,
@@ -38,6 +39,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "parts": 7.5,  # of app
     "library": 8,
     "models": 8,
+    "measure": 8.5,  # of library
     "__init__": 9,
     "cli": 10,
     "__main__": 11,

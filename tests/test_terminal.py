@@ -55,8 +55,8 @@ def place(photos: Path, tmp_path: Path) -> Path:
 def test_hits_are_a_table_with_ranks_scores_and_files(place: Path, photos: Path) -> None:
     drawn = on_a_terminal("search", "red", "--index", place, folder=photos)
     said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn)
-    assert re.search(r"#\s+score\s+picture", said)
-    assert re.search(r"1\s+1\.000\s+red\.jpg", said)
+    assert re.search(r"#\s+score\s+sure\s+picture", said)
+    assert re.search(r"1\s+1\.000\s+strong\s+red\.jpg", said)
 
 
 def test_indexing_shows_a_bar(photos: Path, tmp_path: Path) -> None:

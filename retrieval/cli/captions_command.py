@@ -41,7 +41,7 @@ def command(image: Path, generate: bool, settings: Settings, view: View) -> None
     try:
         with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
-            show(library, replace(library.captions(path, view.k), generated=said), view)
+            show(library, replace(library.captions(path, view.k, threshold=view.threshold), generated=said), view)
     except LibraryNotFound:
         if not generate:
             raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .. import models
+from .. import measure
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
@@ -76,17 +76,17 @@ class _Trial:
     def encoder(self) -> Evaluation:
         with progress(quiet=self.quiet) as show:
             if self.captions and self.images:
-                return models.evaluate_model(self.captions, self.images, self.settings, show)
+                return measure.evaluate_model(self.captions, self.images, self.settings, show)
             with Library.open(None, self.settings) as library:
-                return library.evaluate()
+                return measure.evaluate_library(library)
 
     def rerank(self, depth: int, weight: float | None) -> Reranking:
         with progress(quiet=self.quiet) as show:
             if self.captions and self.images:
                 found = (self.captions, self.images, self.settings)
-                return models.evaluate_rerank(*found, depth=depth, weight=weight, progress=show)
+                return measure.evaluate_rerank(*found, depth=depth, weight=weight, progress=show)
             with Library.open(None, self.settings) as library:
-                return library.evaluate_rerank(depth=depth, weight=weight, progress=show)
+                return measure.evaluate_library_rerank(library, depth=depth, weight=weight, progress=show)
 
 
 def _row(metrics: Metrics) -> dict[str, float]:

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from ..config import load
+from ..records import Threshold
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,10 +63,18 @@ class View:
     null: bool
     sheet: Path | None
     preview: bool
+    threshold: Threshold
 
 
 VIEW = (
     click.option("-k", "k", type=int, default=10, show_default=True, help="How many hits."),
+    click.option(
+        "--threshold",
+        type=click.Choice(get_args(Threshold)),
+        default="weak",
+        show_default=True,
+        help="The least sure hits that are shown; weak: none where nothing looks like the query; none: always all.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print JSON (documented in docs/json.md)."),
     click.option("-p", "--paths", is_flag=True, help="Print paths only, one a line."),
     click.option("-0", "--null", is_flag=True, help="Print paths only, each ended by NUL, for `xargs -0`."),

@@ -59,6 +59,9 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
+FACETS = 8  # values of each that are shown; --json has all
+
+
 def print_paths(paths: list[Path], *, null: bool) -> None:
     """Paths as the system has them, for the next program."""
     end = b"\0" if null else b"\n"
@@ -75,6 +78,10 @@ def print_answer(answer: Answer) -> None:
             click.echo("\t".join((score(hit, 4), *(" ".join(column.split()) for column in columns))))
     elif answer.hits:
         _table(answer)
+    for name, counts in (answer.facets or {}).items():
+        if counts:
+            shown = ", ".join(f"{value} ({count})" for value, count in counts[:FACETS])
+            note(f"{name}: {shown}{f', and {len(counts) - FACETS} more' if len(counts) > FACETS else ''}")
     kind = "texts" if answer.hits and answer.hits[0].kind is Kind.TEXT else "pictures"
     for line in answer.notes:
         note(f"note: {line}")
@@ -91,13 +98,16 @@ def _table(answer: Answer) -> None:
     table = Table(title=Text(answer.query[:100]), title_justify="left", header_style="bold", box=None, pad_edge=False)
     table.add_column("#", justify="right", style="dim")
     table.add_column("score", justify="right")
+    read = any(hit.band for hit in answer.hits)
+    if read:
+        table.add_column("sure")
     table.add_column("text" if texts else "picture", overflow="fold")
     table.add_column("picture" if texts else "caption", overflow="fold", style="dim")
     for hit in answer.hits:
         more = f"  (+{len(hit.copies)} more)" if hit.copies else ""
         path = _nearby(hit.path) + fragment(hit) + more if hit.path else ""
         columns = (hit.text, path) if texts else (path, hit.text[:120])
-        table.add_row(str(hit.rank), score(hit), *(Text(column) for column in columns))
+        table.add_row(str(hit.rank), score(hit), *([hit.band] if read else []), *(Text(column) for column in columns))
     Console().print(table)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -36,6 +37,7 @@ class Asked:
     image: Path | None
     item: int | None
     within: tuple[str, ...]
+    facets: bool
 
     def text_and_picture(self) -> tuple[str, Path | None]:
         """The query's text, with --item as the token that it is, and the picture.
@@ -66,6 +68,7 @@ class Rerank:
     click.argument("text", required=False),
     click.option("--image", type=PATH, help="Search by this picture, in the library or not."),
     click.option("--item", type=int, help="Search by a picture of the library, by its number in --json."),
+    click.option("--facets", is_flag=True, help="Count the likely answers by year, camera, place, type and folder."),
     click.option(
         "--within", multiple=True, metavar="GLOB", help="Only pictures whose path fits, such as 'holidays/*'."
     ),
@@ -103,12 +106,16 @@ def command(asked: Asked, rerank: Rerank, page: int | None, settings: Settings, 
         raise UsageError("--page goes with words and filters (similar:FILE among them), not with --rerank or --image")
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
+        look = partial(library.search, text, view.k, image=picture, within=asked.within, threshold=view.threshold)
         if page is not None:
-            answer = library.page(text, page, view.k, within=asked.within)
+            answer = library.page(text, page, view.k, within=asked.within, threshold=view.threshold)
         elif rerank.wanted:
             budget = Budget(rerank.budget, rerank.depth, rerank.anyway)
             with progress(quiet=view.as_json) as step:
-                answer = library.search(text, view.k, image=picture, within=asked.within, rerank=budget, progress=step)
+                answer = look(rerank=budget, progress=step)
         else:
-            answer = library.search(text, view.k, image=picture, within=asked.within)
+            answer = look()
+        if asked.facets:
+            counts = library.facets(text, image=picture, within=asked.within)
+            answer = replace(answer, facets=counts)
         show(library, answer, view)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..bearings import Bearings
 from ..encoders import Encoder
 from ..holdings import Holdings
 from ..pictures.video import is_video
@@ -83,6 +84,8 @@ class Indexer:
             except KeyboardInterrupt:
                 run.report = replace(run.report, interrupted=True)
             self.holdings.save_vectors()
+            if not run.report.interrupted:
+                self._take_bearings()
         return replace(run.report, seconds=time.monotonic() - started, model=self.encoder.space.model)
 
     def _start(self, folders: Sequence[Path]) -> int:
@@ -110,6 +113,13 @@ class Indexer:
             whole = not any(catalog.lacking(space_id, kind) for kind in Kind)
             if serving is not None and serving[0] != space_id and whole:
                 catalog.serve(space_id)
+
+    def _take_bearings(self) -> None:
+        """Hold the neutral texts against the library now, so that the first search need not."""
+        with self.holdings.reading() as catalog:
+            serving = catalog.serving()
+        if serving is not None and serving[1] == self.encoder.space:
+            Bearings(self.holdings, lambda _: self.encoder).gauge()
 
 
 @dataclass

@@ -26,6 +26,7 @@ class Meaning:
     """What is looked for, (1, dimensions) of unit length, and the pictures that it was made of."""
 
     vector: Vectors
+    words: Vectors | None = None  # of what is wanted in words; none where pictures are looked for, too
     itself: frozenset[int] = frozenset()  # contents of the library that must not be among the answers
     notes: tuple[str, ...] = ()
 
@@ -48,15 +49,22 @@ class Understanding:
         found = [self._piece(part.piece) for part in pieces]
         itself = frozenset().union(*(each.itself for each in found))
         notes = tuple(note for each in found for note in each.notes)
-        if len(pieces) == 1 and pieces[0].weight > 0:
-            return Meaning(found[0].vector, itself, notes)
-        vectors = np.concatenate([each.vector for each in found]).astype(np.float64)
-        weights = np.array([part.weight for part in pieces]) / self._spreads(vectors, kind)
-        whole = weights @ vectors
+        vectors = np.concatenate([each.vector for each in found])
+        weights = np.array([part.weight for part in pieces])
+        spoken = np.array([isinstance(part.piece, ByText) for part in pieces])
+        wanted = weights > 0
+        words = self._sum(vectors[wanted], weights[wanted], kind) if spoken.all() and wanted.any() else None
+        return Meaning(self._sum(vectors, weights, kind), words, itself, notes)
+
+    def _sum(self, vectors: Vectors, weights: np.ndarray, kind: Kind) -> Vectors:
+        if len(vectors) == 1 and weights[0] > 0:
+            return vectors
+        whole = (weights / self._spreads(vectors.astype(np.float64), kind)) @ vectors
         length = float(np.linalg.norm(whole))
-        if length < 1e-9:
+        if length < 1e-6:
             raise UsageError("the parts of the query cancel each other out; nothing is left to look for")
-        return Meaning((whole / length).astype(np.float32)[None], itself, notes)
+        found: Vectors = (whole / length).astype(np.float32)[None]
+        return found
 
     def _spreads(self, vectors: np.ndarray, kind: Kind) -> np.ndarray:
         """The standard deviation of each piece's scores over the library."""
@@ -96,7 +104,7 @@ class Understanding:
         ids, vectors = self.holdings.vectors_of(Kind.PICTURE, [item.content])
         if not len(ids):
             raise UsageError(f"item {number} is not indexed with the present model yet; run `retrieval index`")
-        return Meaning(vectors, frozenset({item.content}))
+        return Meaning(vectors, itself=frozenset({item.content}))
 
 
 def _checked(vector: Vectors, space: Space) -> Vectors:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from ..errors import LibraryError, UsageError
 from ..queries.expression import Expression
-from ..records import Answer, Kind
-from .searcher import Candidate, Searcher
+from ..records import Answer, Band, Kind
+from .searcher import DEEPEST, Searcher
+from .sides import Candidate
 
-DEEPEST = 10_000  # hits of a kept answer
 KEPT = 24 * 3600  # seconds
 MOST = 200  # answers
 
@@ -32,6 +32,8 @@ class Kept:
     searched: int
     model: str
     notes: Sequence[str]
+    match: float | None
+    nothing: bool
     found: Sequence[Candidate]
 
 
@@ -95,7 +97,7 @@ class Pages:
         """
         try:
             found = json.loads((self.folder / f"{token}.json").read_text(encoding="utf-8"))
-            candidates = [Candidate(**each) for each in found["found"]]
+            candidates = [Candidate(**{**each, "band": Band(each["band"])}) for each in found["found"]]
             return Kept(**{**found, "kind": Kind(found["kind"]), "found": candidates})
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError("this page's answer is not kept any more; begin again with the first page") from exc
@@ -126,7 +128,9 @@ class Pager:
         token = self.pages.newest(question) if number > 1 else None
         if token is None:
             answer, found = self.searcher.answer(query, DEEPEST, kind)
-            kept = Kept(query.text, kind, answer.searched, answer.model, answer.notes, found)
+            kept = Kept(
+                query.text, kind, answer.searched, answer.model, answer.notes, answer.match, answer.nothing, found
+            )
             token = self.pages.keep(question, kept)
         return self._show(Cursor(token, (number - 1) * size, size), self.pages.get(token))
 
@@ -147,7 +151,8 @@ class Pager:
         notes = [*kept.notes, f"{gone} of this page have left the library since"] if gone else kept.notes
         following = str(replace(at, start=end)) if end < len(kept.found) else ""
         spent = time.perf_counter() - started
-        return Answer(kept.query, tuple(hits), kept.searched, kept.model, spent, tuple(notes), cursor=following)
+        answer = Answer(kept.query, tuple(hits), kept.searched, kept.model, spent, tuple(notes), cursor=following)
+        return replace(answer, match=kept.match, nothing=kept.nothing)
 
 
 def _name(question: str) -> str:

@@ -34,6 +34,7 @@ ENOUGH = 8  # verdicts from which on their spread means something
 SAME = 0.02  # verdicts that spread less (standard deviation of their log-odds) say nothing
 SURE = 6.0  # log-odds beyond which a verdict weighs no more
 USUAL = 2.0  # standard deviation of log-odds to begin with; it weighs as much as four verdicts
+SEEN_AFTER_ALL = 1.0  # an opinion that outweighs the encoder's "nothing here looks like that"
 HOPE = 1.5  # standard deviations by which an unchecked picture may yet surprise
 
 Floats = npt.NDArray[np.float64]
@@ -74,7 +75,9 @@ class Reranker:
         asked = split(query.words)
         asked = replace(asked, facts=asked.facts + tuple(unwanted(phrase) for phrase in query.unwanted))
         found = searcher.search(query.reworded(asked.text), max(k, budget.depth))
-        return replace(self.rerank(asked, found, k, budget), query=query.text)
+        ordered = self.rerank(asked, found, k, budget)
+        seen = any(hit.verdict and opinion(hit.verdict) > SEEN_AFTER_ALL for hit in ordered.hits)
+        return replace(ordered, query=query.text, nothing=ordered.nothing and not seen)
 
     def _useless(self) -> str | None:
         """What to say where this model was measured not to help in this library."""

@@ -6,29 +6,23 @@ Knows the order of things; does not know how vectors are compared, how a query i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
+from ..bearings import Bearings
 from ..encoders import Encoder
 from ..errors import UsageError
 from ..holdings import Holdings
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import EVERYTHING
-from ..records import Answer, Hit, Item, Kind, Query, Space, Vectors
+from ..records import Answer, Band, Hit, Item, Kind, Query, Space
 from ..store.selection import Selection
+from . import hybrid, texts
 from .meaning import Understanding
+from .sides import Candidate, Found, Side, merged
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """A content that may become a hit."""
-
-    content: int
-    score: float | None  # none where nothing was looked for: the newest come first
-    items: Sequence[int] | None = None  # the files that passed the filter; none: all of them
+DEEPEST = 10_000  # hits of the longest answer
 
 
 @dataclass(frozen=True)
@@ -36,6 +30,7 @@ class Searcher:
     """Answers queries from one library."""
 
     holdings: Holdings
+    bearings: Bearings
     encoder: Callable[[Space], Encoder]  # gives the model of a space, loaded when first needed
     max_megapixels: float = 250.0
 
@@ -56,36 +51,65 @@ class Searcher:
             raise UsageError(f"k must be at least 1, got {k}")
         asked = query if isinstance(query, Expression) else Expression.of(query)
         _, space = self.holdings.serving()
-        sides = [self._side(each, space, kind) for each in asked.alternatives]
+        sides = self.sides(asked, space, kind)
         total = max(side.total for side in sides)
         wanted = k
         while True:  # once, but where several of the nearest are frames of one video
-            found = _best([side.candidates(wanted) for side in sides])
-            hits = self.hits(found, kind)[:k]
+            found = [_find(side, wanted) for side in sides]
+            candidates = merged(found)
+            hits = self.hits(candidates, kind)[:k]
             if len(hits) >= k or wanted >= total:
                 break
             wanted *= 4
         notes = dict.fromkeys((*asked.notes, *(note for side in sides for note in side.notes)))
         if not total:
             notes[_nothing(kind, any(each.where != EVERYTHING for each in asked.alternatives))] = None
-        answer = Answer(asked.text, hits, total, space.model, time.perf_counter() - started, tuple(notes))
-        by_content = {each.content: each for each in found}
+        seconds, nothing = time.perf_counter() - started, all(each.nothing for each in found)
+        match = max((each.match for each in found if each.match is not None), default=None)
+        answer = Answer(asked.text, hits, total, space.model, seconds, tuple(notes), match=match, nothing=nothing)
+        by_content = {each.content: each for each in candidates}
         return answer, [by_content[hit.content] for hit in hits]
+
+    def sides(self, asked: Expression, space: Space, kind: Kind) -> list[Side]:
+        """The alternatives of a query, ready to be asked for their best."""
+        return [self._side(each, space, kind) for each in asked.alternatives]
+
+    def facets(self, query: Expression) -> dict[str, list[tuple[str, int]]]:
+        """How many answers there are of each year, camera, place, type and folder, the most first.
+
+        Counted is what passes the filters and, where something is looked for, is at least likely.
+        """
+        answer, _ = self.answer(query, DEEPEST, Kind.PICTURE)
+        sure = () if answer.nothing else answer.hits
+        items = [hit.item for hit in sure if hit.item is not None and hit.band is not Band.WEAK]
+        with self.holdings.reading() as catalog:
+            return Selection(catalog.connection).facets(items)
 
     def hits(self, found: Sequence[Candidate], kind: Kind) -> tuple[Hit, ...]:
         """Candidates with all that is known of them, ranked from 1; those that have just been removed are left out."""
         return self._pictures(found) if kind is Kind.PICTURE else self._texts(found)
 
-    def _side(self, asked: Alternative, space: Space, kind: Kind) -> _Side:
+    def _side(self, asked: Alternative, space: Space, kind: Kind) -> Side:
         """One alternative of a query, ready to be asked for its best."""
         passing, notes = self._passing(asked, kind)
         total = self.holdings.count(kind) if passing is None else len(passing)
         if not asked.pieces:
             if asked.where == EVERYTHING:
                 raise UsageError('the query is empty; write what the picture shows, such as "a dog on the beach"')
-            return _Side(self.holdings, kind, total, notes, passing or {})
+            return Side(self.holdings, self.bearings, kind, total, notes, passing or {})
         meaning = Understanding(self.holdings, space, self.encoder, self.max_megapixels).meaning(asked.pieces, kind)
-        return _Side(self.holdings, kind, total, (*notes, *meaning.notes), passing, meaning.vector, meaning.itself)
+        return Side(
+            self.holdings,
+            self.bearings,
+            kind,
+            total,
+            notes=(*notes, *meaning.notes),
+            passing=passing,
+            vector=meaning.vector,
+            words=meaning.words,
+            said=asked.words,
+            itself=meaning.itself,
+        )
 
     def _passing(self, asked: Alternative, kind: Kind) -> tuple[dict[int, list[int]] | None, tuple[str, ...]]:
         """The contents that pass the filter, each with its files that do; None: all. And what to say of it."""
@@ -117,7 +141,8 @@ class Searcher:
                 copies = tuple(item.path for item in here[1:])
                 item, rank = here[0], len(hits) + 1
                 hit = Hit(rank, each.score, Kind.PICTURE, each.content, item.path, copies, text, item.id)
-                hits.append(replace(hit, second=item.second))
+                hit = replace(hit, second=item.second, confidence=each.confidence, band=each.band)
+                hits.append(replace(hit, sources=tuple(each.sources)))
                 if item.second is not None:
                     videos.add(item.path)
         return tuple(hits)
@@ -132,49 +157,15 @@ class Searcher:
             if each.content in words:
                 here = [item.path for picture in owners.get(each.content, []) for item in files.get(picture, [])]
                 path, rank = (here[0] if here else None), len(hits) + 1
-                hits.append(Hit(rank, each.score, Kind.TEXT, each.content, path, tuple(here[1:]), words[each.content]))
+                hit = Hit(rank, each.score, Kind.TEXT, each.content, path, tuple(here[1:]), words[each.content])
+                hits.append(replace(hit, confidence=each.confidence, band=each.band))
         return tuple(hits)
 
 
-@dataclass(frozen=True)
-class _Side:
-    """One alternative: what passes its filter, and what it looks for."""
-
-    holdings: Holdings
-    kind: Kind
-    total: int  # how many can be answers
-    notes: tuple[str, ...]
-    passing: dict[int, list[int]] | None
-    vector: Vectors | None = None  # (1, dimensions)
-    itself: frozenset[int] = frozenset()
-
-    def candidates(self, count: int) -> list[tuple[float, Candidate]]:
-        """Its best, each with how far its score is above the library's mean, in standard deviations."""
-        if self.vector is None:
-            newest = list((self.passing or {}).items())[:count]
-            return [(-place, Candidate(content, None, items)) for place, (content, items) in enumerate(newest)]
-        allowed = None if self.passing is None else np.array(sorted(self.passing), np.int64)
-        wanted = min(count + len(self.itself), max(self.total, 1))
-        scores, ids = self.holdings.nearest(self.kind, self.vector, wanted, allowed)
-        known = self.holdings.sample(self.kind) @ self.vector[0]
-        mean, spread = (float(known.mean()), max(float(known.std()), 1e-6)) if len(known) > 1 else (0.0, 1.0)
-        return [
-            (
-                (float(s) - mean) / spread,
-                Candidate(int(i), float(s), None if self.passing is None else self.passing[int(i)]),
-            )
-            for s, i in zip(scores[0], ids[0], strict=True)
-            if i >= 0 and i not in self.itself
-        ]
-
-
-def _best(sides: Iterable[list[tuple[float, Candidate]]]) -> list[Candidate]:
-    """The candidates of all alternatives, each content once, by the alternative that it fits best."""
-    best: dict[int, tuple[float, Candidate]] = {}
-    for height, candidate in (pair for side in sides for pair in side):
-        if candidate.content not in best or best[candidate.content][0] < height:
-            best[candidate.content] = (height, candidate)
-    return [candidate for _, candidate in sorted(best.values(), key=lambda pair: -pair[0])]
+def _find(side: Side, count: int) -> Found:
+    if side.vector is None:
+        return side.newest(count)
+    return hybrid.find(side, count) if side.kind is Kind.PICTURE else texts.find(side, count)
 
 
 def _nothing(kind: Kind, filtered: bool) -> str:

@@ -244,15 +244,23 @@ class Catalog:
         same = and_(captions.c.source.in_(source), captions.c.origin == origin)
         return self.connection.execute(delete(captions).where(same)).rowcount
 
-    def captions_of(self, pictures: Iterable[int]) -> dict[int, list[str]]:
-        """The texts of each picture: people's in the order they were added, then what models made."""
+    def captions_of(self, pictures: Iterable[int], sources: Sequence[str] = ()) -> dict[int, list[str]]:
+        """The texts of each picture: people's in the order they were added, then what models made; or some sources'."""
         found: dict[int, list[str]] = defaultdict(list)
         joined = captions.join(contents, contents.c.id == captions.c.text_id)
         chosen = select(captions.c.picture_id, contents.c.text).select_from(joined)
         chosen = chosen.order_by(captions.c.source == GENERATED, captions.c.source != EDITED, captions.c.id)
+        if sources:
+            chosen = chosen.where(captions.c.source.in_(sources))
         for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
             found[row.picture_id].append(row.text)
         return found
+
+    def captioned(self) -> float:
+        """The share of pictures that have texts, by people or models."""
+        has = func.count(captions.c.picture_id.distinct())
+        pictures = self._count(select(func.count()).where(contents.c.kind == Kind.PICTURE))
+        return self._count(select(has)) / max(pictures, 1)
 
     def pairs(self) -> list[tuple[int, int]]:
         """Every picture with every text that a person gave it, as numbers, each pair once."""
@@ -386,4 +394,5 @@ def _item(row: Row[Any]) -> Item:
         keywords=tuple(json.loads(row.keywords)),
         rating=row.rating,
     )
-    return Item(row.id, row.path, row.content_id, facts, None if row.second == PICTURE else row.second)
+    second = None if row.second == PICTURE else row.second
+    return Item(row.id, row.path, row.content_id, facts, second, (row.city, row.region, row.country))

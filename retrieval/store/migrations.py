@@ -10,6 +10,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, text
 
 from .schema import metadata
+from .words import TABLES
 
 
 def m002_what_models_say(connection: Connection) -> None:
@@ -84,12 +85,20 @@ def m006_places(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE items ADD COLUMN {column} TEXT DEFAULT '' NOT NULL"))
 
 
+def m007_words(connection: Connection) -> None:
+    """Full text; everything that is there is to be read."""
+    for statement in TABLES:
+        connection.execute(text(statement))
+    connection.execute(text("INSERT INTO unread SELECT content_id FROM items"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m002_what_models_say,
     m003_sidecars,
     m004_frames,
     m005_trials,
     m006_places,
+    m007_words,
 )
 VERSION = 1 + len(MIGRATIONS)
 
@@ -104,6 +113,8 @@ def migrate(connection: Connection) -> None:
     found = version_of(connection)
     if not found:
         metadata.create_all(connection)
+        for statement in TABLES:
+            connection.execute(text(statement))
     else:
         for number in range(found, VERSION):
             MIGRATIONS[number - 1](connection)

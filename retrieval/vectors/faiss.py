@@ -19,6 +19,8 @@ from ..records import Ids, Vectors
 EXACT_UP_TO = 200_000  # vectors
 PROBED = 0.25  # share of the inverted lists that a query visits
 TRAINED_ON = 64  # vectors a list
+WIDE = 2_000_000  # comparisons from which on a search is worth several threads
+THREADS = faiss.omp_get_max_threads()
 
 
 class Faiss:
@@ -54,6 +56,8 @@ class Faiss:
         found = np.full((len(queries), k), -1, np.int64)
         if size and len(self):
             rows = np.ascontiguousarray(queries, np.float32)
+            # Of this thread alone, as OpenMP counts: starting others costs more than a small search.
+            faiss.omp_set_num_threads(1 if len(rows) * len(self) < WIDE else THREADS)
             scores[:, :size], found[:, :size] = self.index.search(rows, size, params=self._parameters(allowed))
             scores[found < 0] = -np.inf
         return scores, found

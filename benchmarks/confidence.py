@@ -1,0 +1,176 @@
+"""Honest confidence: calibration on a held-back set, and what is refused.
+
+    python benchmarks/confidence.py dev.csv dev/ [--pictures FOLDER ...] [--draw docs/confidence.svg]
+
+Two libraries are made of the pictures with the product's own code, one without captions (words looking for pictures)
+and one with them (pictures looking for words). A hit is right when it is the caption's own picture, or the picture's
+own caption: strict, since other pictures may fit as well. Expected calibration error (Naeini et al. 2015): 15 bins of
+equal width, over the first ten hits and over the first alone. Queries about what no picture of Flickr8k's held-back set
+shows, and nonsense, are in `benchmarks/queries/`; those named `-fitted` took part in the fit, against another library.
+`--pictures`: folders of pictures of quite other kinds, which no caption should be about.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval import Library, Settings
+from retrieval.records import Answer, Band, ByText, ByVector, Caption, Kind
+from retrieval.sources.captions import read_captions
+
+QUERIES = Path(__file__).parent / "queries"
+BINS = 15
+SUFFIXES = {".jpg", ".jpeg", ".png", ".gif"}
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The hits of many queries: how sure, which right, (queries, hits); and each query's log-odds of a match."""
+
+    sure: Floats
+    right: npt.NDArray[np.bool_]
+    bands: npt.NDArray[np.str_]
+    refused: npt.NDArray[np.bool_]
+
+    def report(self, name: str) -> None:
+        print(
+            f"{name}: {len(self.sure)} queries, R@1 {100 * self.right[:, 0].mean():.1f}, expected calibration error "
+            f"{error(self.sure, self.right):.3f} of ten hits, {error(self.sure[:, :1], self.right[:, :1]):.3f} of the "
+            f"first; refused {100 * self.refused.mean():.1f}%"
+        )
+        for band in (Band.STRONG, Band.LIKELY, Band.WEAK):
+            of = self.bands == band
+            first, right = 100 * of[:, 0].mean(), 100 * self.right[of].mean()
+            print(f"  {band:<7} {first:5.1f}% of first hits; of all such hits {right:5.1f}% are right")
+
+
+def error(sure: Floats, right: npt.NDArray[np.bool_]) -> float:
+    """Expected calibration error."""
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1).ravel()
+    found = 0.0
+    for each in range(BINS):
+        mine = bins == each
+        if mine.any():
+            found += mine.mean() * abs(sure.ravel()[mine].mean() - right.ravel()[mine].mean())
+    return found
+
+
+def measured(answers: Iterable[tuple[Answer, set[int]]]) -> Measured:
+    rows = [
+        (
+            [hit.confidence or 0.0 for hit in answer.hits],
+            [hit.content in right for hit in answer.hits],
+            [hit.band for hit in answer.hits],
+            answer.nothing,
+        )
+        for answer, right in answers
+    ]
+    sure, right, bands, refused = zip(*rows, strict=True)
+    return Measured(np.array(sure), np.array(right), np.array(bands), np.array(refused))
+
+
+def captions_of(table: Path, images: Path) -> list[tuple[Path, str]]:
+    rows = read_captions(table, images)
+    return [(row.picture, row.text) for row in rows if isinstance(row, Caption) and row.picture is not None]
+
+
+def odds(library: Library, texts: Sequence[str]) -> Floats:
+    """The log-odds that something in the library looks like each of these."""
+    bearings = library.parts.bearings()
+    gauge = bearings.gauge()
+    assert gauge is not None
+    return bearings.match(library.parts.encoder().texts(texts), gauge)
+
+
+def words(library: Library, pairs: Sequence[tuple[Path, str]]) -> Measured:
+    with library.holdings.reading() as catalog:
+        number = catalog.contents_at({path for path, _ in pairs})
+    return measured((library.query(ByText(text)), {number[path]}) for path, text in pairs)
+
+
+def drawn(path: Path, parts: dict[str, Measured], present: Floats, others: dict[str, Floats]) -> None:
+    """The reliability diagram and the trade-off, as an SVG."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "retrieval", "font.size": 9})
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 4))
+    for name, part in parts.items():
+        bins = np.minimum((part.sure * 10).astype(int), 9).ravel()
+        there = [each for each in range(10) if (bins == each).sum() >= 20]
+        at = [float(part.sure.ravel()[bins == each].mean()) for each in there]
+        left.plot(at, [float(part.right.ravel()[bins == each].mean()) for each in there], "o-", label=name)
+    left.plot([0, 1], [0, 1], ":", color="grey")
+    left.set(xlabel="confidence", ylabel="share that is right", title="Reliability (ten hits)")
+    left.legend(frameon=False)
+    shares = np.linspace(0, 0.15, 61)
+    for name, found in others.items():
+        right.plot(100 * shares, [100 * (found < np.quantile(present, share)).mean() for share in shares], label=name)
+    right.set(xlabel="captions refused, %", ylabel="refused, %", title="Nothing here looks like that", ylim=(0, 101))
+    right.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("captions", type=Path)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--model", default="builtin")
+    parser.add_argument("--pictures", type=Path, nargs="*", default=[])
+    parser.add_argument("--draw", type=Path)
+    given = parser.parse_args()
+    pairs = captions_of(given.captions.absolute(), given.images.absolute())
+    with tempfile.TemporaryDirectory() as folder, Library.create(folder, Settings(model=given.model)) as library:
+        library.index([given.images])
+        found = words(library, pairs)
+        found.report("words -> pictures")
+        present = odds(library, [text for _, text in pairs])
+        others = {}
+        for file in sorted(QUERIES.glob("*.txt")):
+            others[file.stem] = odds(library, file.read_text(encoding="utf-8").splitlines())
+        gauge = library.parts.bearings().gauge()
+        assert gauge is not None
+        for name, each in others.items():
+            print(f"  {name}: {100 * (each < gauge.least).mean():.1f}% of {len(each)} refused")
+        print("  captions refused " + " ".join(f"{share:>5}%" for share in (1, 2, 5, 10)))
+        for name, each in others.items():
+            shares = (100 * (each < np.quantile(present, share / 100)).mean() for share in (1, 2, 5, 10))
+            print(f"  {name:<16} " + " ".join(f"{share:5.1f}%" for share in shares))
+        library.index([], [(given.captions, given.images)])
+        gauge = library.parts.bearings().gauge()
+        texts = described(library)
+        texts.report("pictures -> words")
+        for other in given.pictures:
+            files = sorted(path for path in other.iterdir() if path.suffix.lower() in SUFFIXES)
+            refused = [library.captions(path, threshold="none").nothing for path in files]
+            print(f"  {other.name}: {100 * np.mean(refused):.1f}% of {len(files)} pictures refused")
+    if given.draw:
+        drawn(given.draw, {"words to pictures": found, "pictures to words": texts}, present, others)
+
+
+def described(library: Library) -> Measured:
+    with library.holdings.reading() as catalog:
+        own: dict[int, set[int]] = {}
+        for picture, text in catalog.pairs():
+            own.setdefault(picture, set()).add(text)
+    numbers, vectors = library.holdings.vectors_of(Kind.PICTURE, sorted(own))
+    return measured(
+        (library.query(ByVector(vector), kind=Kind.TEXT), own[int(number)])
+        for number, vector in zip(numbers, vectors, strict=True)
+    )
+
+
+if __name__ == "__main__":
+    main()

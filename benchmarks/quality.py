@@ -1,0 +1,176 @@
+"""What each part of a search adds: recall, mean reciprocal rank and nDCG with 95% intervals of a paired bootstrap.
+
+    python benchmarks/quality.py dev.csv dev/ [--rerank]
+    python benchmarks/quality.py dev.csv dev/ --fit 0.5
+
+Words to pictures: the last caption of each picture looks for it; the others are stored in the library, or not. Pictures
+to words: each picture looks for its captions among all. Everything is asked of the product's own code. `--fit` stores
+captions of this share of the pictures, looks for the best weights of the rankings on every other query and reports on
+the rest: that is how the shipped ones were found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval import Library, Settings
+from retrieval.queries import understand
+from retrieval.records import Budget, ByVector, Caption, Kind
+from retrieval.search import hybrid
+from retrieval.search.fusion import WEIGHTS, Source, fused
+from retrieval.sources.captions import read_captions
+
+DEPTH = 50  # hits that are looked at
+GRID = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
+RESAMPLES = 2000
+
+Ranks = npt.NDArray[np.float64]  # of each query's first right answer, infinite where it is not among the hits
+Gains = npt.NDArray[np.float64]  # of each query, nDCG@10
+
+
+def numbers(ranks: Ranks, gains: Gains) -> dict[str, npt.NDArray[np.float64]]:
+    """Each query's part in each number."""
+    found = {f"R@{k}": (ranks <= k).astype(float) for k in (1, 5, 10)}
+    return {**found, "MRR": 1 / ranks, "nDCG@10": gains}
+
+
+def ndcg(right: Sequence[bool], of: int) -> float:
+    """Normalised discounted cumulative gain of the first ten, with `of` right answers."""
+    gain = sum(1 / np.log2(place + 2) for place, each in enumerate(right[:10]) if each)
+    return float(gain / sum(1 / np.log2(place + 2) for place in range(min(of, 10))))
+
+
+class Table:
+    """Rows that are compared with the first one."""
+
+    def __init__(self, title: str) -> None:
+        self.first: dict[str, npt.NDArray[np.float64]] | None = None
+        print(f"\n{title}")
+
+    def row(self, name: str, answers: Sequence[Sequence[bool]], of: Sequence[int]) -> None:
+        """One way of searching: of each query, which hits are right, and how many right answers there are."""
+        ranks = np.array([next((n for n, ok in enumerate(each, 1) if ok), np.inf) for each in answers])
+        found = numbers(ranks, np.array([ndcg(each, n) for each, n in zip(answers, of, strict=True)]))
+        cells = [f"{name:<34}"]
+        for number, values in found.items():
+            cell = f"{number} {100 * values.mean():5.1f}"
+            if self.first is not None:
+                low, high = _interval(values - self.first[number])
+                cell += f" ({100 * (values - self.first[number]).mean():+.1f}, {low:+.1f} to {high:+.1f})"
+            cells.append(cell)
+        print("  ".join(cells), flush=True)
+        self.first = self.first or found
+
+
+def _interval(differences: npt.NDArray[np.float64]) -> tuple[float, float]:
+    drawn = np.random.default_rng(0).integers(0, len(differences), (RESAMPLES, len(differences)))
+    low, high = np.percentile(100 * differences[drawn].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def fit(library: Library, queries: Sequence[tuple[str, int]]) -> None:
+    """The best weights of the rankings on one half of the queries, and what they give on the other."""
+    lists = [(rankings(library, text), right) for text, right in queries]
+    tried = [{Source.PIXELS: 1.0, Source.CAPTIONS: c, Source.WORDS: w} for c, w in itertools.product(GRID, GRID)]
+    best = max(tried, key=lambda weights: mrr(lists[::2], weights))
+    pixels = {Source.PIXELS: 1.0, Source.CAPTIONS: 0.0, Source.WORDS: 0.0}
+    for name, weights in (("pixels", pixels), ("shipped", dict(WEIGHTS)), ("fitted", best)):
+        shown = ", ".join(f"{source} {weight:g}" for source, weight in weights.items())
+        here, there = (100 * mrr(some, weights) for some in (lists[::2], lists[1::2]))
+        print(f"  {name:<8} {shown}: MRR {here:.1f}, on the other half {there:.1f}")
+
+
+def rankings(library: Library, text: str) -> Mapping[Source, Sequence[int]]:
+    """What is fused for a query."""
+    _, space = library.holdings.serving()
+    side = library.parts.searcher().sides(understand(f'"{text}"'), space, Kind.PICTURE)[0]
+    return hybrid.rankings(side, side.nearest(DEPTH), hybrid.DEEP)[0]
+
+
+def mrr(answers: Sequence[tuple[Mapping[Source, Sequence[int]], int]], weights: Mapping[Source, float]) -> float:
+    """The mean reciprocal rank of the right picture in fused rankings."""
+    found = [(fused(lists, weights)[:DEPTH], right) for lists, right in answers]
+    return float(np.mean([1 / (ranked.index(right) + 1) if right in ranked else 0 for ranked, right in found]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("captions", type=Path)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--fit", type=float, metavar="SHARE")
+    parser.add_argument("--rerank", action="store_true")
+    given = parser.parse_args()
+    captions: dict[Path, list[str]] = {}
+    for row in read_captions(given.captions.absolute(), given.images.absolute()):
+        if isinstance(row, Caption) and row.picture is not None:
+            captions.setdefault(row.picture, []).append(row.text)
+    with tempfile.TemporaryDirectory() as folder, Library.create(Path(folder) / "library", Settings()) as library:
+        library.index([given.images])
+        with library.holdings.reading() as catalog:
+            content = catalog.contents_at(captions)
+        queries = [(each[-1], content[path]) for path, each in captions.items()]
+
+        def ask(search: Callable[[str], Sequence[int]]) -> list[list[bool]]:
+            return [[number == right for number in search(text)] for text, right in queries]
+
+        def plain(text: str) -> list[int]:
+            return [hit.content for hit in library.query(understand(f'"{text}"'), DEPTH).hits]
+
+        def reranked(text: str) -> list[int]:
+            return [
+                hit.content
+                for hit in library.search(f'"{text}"', DEPTH, rerank=Budget(depth=20), threshold="none").hits
+            ]
+
+        if given.fit:
+            some = dict(random.Random(0).sample(list(captions.items()), round(given.fit * len(captions))))
+            library.index([], [(_table(Path(folder) / "some.csv", some), given.images)])
+            fit(library, queries)
+            return
+        table, ones = Table("words to pictures"), [1] * len(queries)
+        table.row("cosine", ask(plain), ones)
+        if given.rerank:
+            table.row("+ rerank", ask(reranked), ones)
+        stored = _table(Path(folder) / "stored.csv", captions)
+        library.index([], [(stored, given.images)])
+        table.row("+ hybrid, 4 captions a picture", ask(plain), ones)
+        if given.rerank:
+            table.row("+ hybrid + rerank", ask(reranked), ones)
+        library.index([], [(given.captions, given.images)])
+        texts_for_pictures(library)
+
+
+def _table(path: Path, captions: Mapping[Path, Sequence[str]]) -> Path:
+    """All captions but the last of each picture, as a caption file."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        rows = ((picture, caption) for picture, each in captions.items() for caption in each[:-1])
+        csv.writer(stream).writerows([("image", "caption"), *rows])
+    return path
+
+
+def texts_for_pictures(library: Library) -> None:
+    with library.holdings.reading() as catalog:
+        own: dict[int, set[int]] = {}
+        for picture, text in catalog.pairs():
+            own.setdefault(picture, set()).add(text)
+    ids, vectors = library.holdings.vectors_of(Kind.PICTURE, sorted(own))
+    right = [own[int(number)] for number in ids]
+    _, nearest = library.holdings.nearest(Kind.TEXT, vectors, DEPTH)
+    table, counts = Table("pictures to words"), [len(each) for each in right]
+    table.row("cosine", [[int(n) in mine for n in row] for row, mine in zip(nearest, right, strict=True)], counts)
+    answers = [library.query(ByVector(vector), DEPTH, Kind.TEXT).hits for vector in vectors]
+    held = [[hit.content in mine for hit in hits] for hits, mine in zip(answers, right, strict=True)]
+    table.row("+ hubs held down", held, counts)
+
+
+if __name__ == "__main__":
+    main()

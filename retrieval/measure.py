@@ -1,0 +1,107 @@
+"""How good models are: on a caption file, or on the captions that people gave a library's own pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import app, config
+from .config import Settings
+from .records import silent
+
+if TYPE_CHECKING:
+    from .encoders import Encoder
+    from .evaluate.pairs import Pairs
+    from .library import Library
+    from .records import Step
+    from .results import Evaluation, Reranking
+
+
+def evaluate_model(
+    captions: str | Path,
+    images: str | Path,
+    settings: Settings | None = None,
+    progress: Callable[[Step], None] = silent,
+) -> Evaluation:
+    """Recall and MRR of `Settings.model` on a caption file, both ways; needs no library.
+
+    Raises:
+        SourceError: the file or all its pictures cannot be read.
+    """
+    from .evaluate import pairs
+
+    settings = settings or config.load()
+    encoder = app.encoder(settings, settings.model or "builtin")
+    return pairs.evaluate(encoder.space.model, _encoded(encoder, captions, images, settings, progress))
+
+
+def evaluate_rerank(
+    captions: str | Path,
+    images: str | Path,
+    settings: Settings | None = None,
+    *,
+    depth: int = 20,
+    weight: float | None = None,
+    progress: Callable[[Step], None] = silent,
+) -> Reranking:
+    """Text to image on a caption file, by `Settings.model` alone and with `Settings.vlm`; needs no library.
+
+    Raises:
+        SourceError: the file or all its pictures cannot be read.
+        UsageError: the settings name no vision-language model.
+    """
+    from .evaluate import reranking
+
+    settings = settings or config.load()
+    model = app.vlm(settings)
+    encoder = app.encoder(settings, settings.model or "builtin")
+    pairs = _encoded(encoder, captions, images, settings, progress)
+    return reranking.evaluate(pairs, model, depth=depth, weight=weight, progress=progress)
+
+
+def _encoded(
+    encoder: Encoder, captions: str | Path, images: str | Path, settings: Settings, progress: Callable[[Step], None]
+) -> Pairs:
+    from .evaluate import pairs
+
+    return pairs.encode(
+        encoder,
+        Path(captions),
+        Path(images),
+        batch_size=settings.batch_size,
+        threads=settings.threads,
+        progress=progress,
+    )
+
+
+def evaluate_library(library: Library) -> Evaluation:
+    """Recall and MRR of a library's model on the captions that people gave its pictures, both ways.
+
+    Raises:
+        UsageError: the library has too few of them.
+    """
+    from .evaluate import own, pairs
+
+    return pairs.evaluate(library.model, own.pairs_of(library.holdings))
+
+
+def evaluate_library_rerank(
+    library: Library,
+    *,
+    depth: int = 20,
+    weight: float | None = None,
+    progress: Callable[[Step], None] = silent,
+) -> Reranking:
+    """What `Settings.vlm` adds on those captions. Where that is nothing, `Library.search` leaves it off from then on.
+
+    Raises:
+        UsageError: the library has too few of them; LibraryLocked: another process writes.
+    """
+    from .evaluate import own, reranking
+
+    model, found = library.parts.vlm(), own.pairs_of(library.holdings)
+    gained = reranking.evaluate(found, model, depth=depth, weight=weight, progress=progress)
+    if gained.weight == model.weight:  # what `search` would do
+        own.keep(library.holdings, model.identity, gained)
+    return gained
