@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from .encoders import Encoder
+    from .ocr import TextReader
     from .records import Finding
     from .vectors import VectorIndex
     from .vlm import VisionLanguageModel
@@ -89,6 +90,17 @@ def part(path: Path, settings: Settings, second: float | None = None) -> Part:
         return ImagePart(picture(path, settings, second))
     frames = video.evenly(path, FRAMES, SEEN)
     return VideoPart(tuple(frame.image for frame in frames), tuple(frame.second for frame in frames))
+
+
+def text_reader() -> TextReader:
+    """What reads text in pictures.
+
+    Raises:
+        ModelUnavailable: its packages are not installed.
+    """
+    from .ocr.rapid import Rapid
+
+    return Rapid()
 
 
 def vector_engine() -> type[VectorIndex]:

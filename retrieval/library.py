@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Sidecars,
         Status,
         Step,
+        Transcribed,
         Vectors,
     )
     from .sources.folders import Rules
@@ -157,6 +158,16 @@ class Library:
             UsageError: the settings name no model; LibraryLocked: another process writes.
         """
         return self.parts.describer(progress).run(_absolute(places), missing=missing)
+
+    def read_texts(
+        self, places: Sequence[str | Path] | None = None, *, progress: Callable[[Step], None] = silent
+    ) -> Transcribed:
+        """Read the text in pictures, once for each; it is searchable from then on. `places` as for `caption`.
+
+        Raises:
+            LibraryLocked: another process writes; ModelUnavailable: the packages for it are not installed.
+        """
+        return self.parts.transcriber(progress).run(_absolute(places))
 
     def write_sidecars(
         self,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .holdings import Holdings
     from .indexing import Indexer
     from .indexing.describer import Describer
+    from .indexing.transcriber import Transcriber
     from .records import Space, Step
     from .search import Searcher
     from .search.pages import Pager
@@ -97,6 +98,12 @@ class Parts:
         from .indexing.describer import Describer
 
         return Describer(self.holdings, self.encoder(self.model), self.vlm(), self.settings.max_megapixels, progress)
+
+    def transcriber(self, progress: Callable[[Step], None] = silent) -> Transcriber:
+        """What reads text in pictures."""
+        from .indexing.transcriber import Transcriber
+
+        return Transcriber(self.holdings, app.text_reader(), self.settings.max_megapixels, progress)
 
     def searcher(self) -> Searcher:
         """The read path."""

@@ -214,6 +214,7 @@ class Hit:
     second: float | None = None  # of a video, where it is shown
     confidence: float | None = None  # how probable it is that this is the one that was meant
     band: Band = Band.UNKNOWN
+    boxes: tuple[Box, ...] = ()  # where the picture shows the words of the query
     sources: tuple[str, ...] = ()  # what brought it up: pixels, captions (their meaning), words (their letters)
 
 
@@ -313,6 +314,19 @@ class Described:
     seconds: float = 0.0
     interrupted: bool = False
     model: str = ""
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """What a run that reads text in pictures did."""
+
+    read: int = 0
+    with_text: int = 0
+    settled: int = 0  # pictures that were read before
+    problems: tuple[Problem, ...] = ()
+    seconds: float = 0.0
+    interrupted: bool = False
+    engine: str = ""
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,7 @@ def test_json_has_the_documented_shape(filled: Run) -> None:
         "confidence",
         "band",
         "sources",
+        "boxes",
     }
 
 

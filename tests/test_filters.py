@@ -26,12 +26,14 @@ from retrieval.queries.filters import (
     OfType,
     PathFits,
     Says,
+    Shows,
     Some,
     Taken,
     Word,
 )
-from retrieval.records import Facts, Found, Kind
+from retrieval.records import Box, Facts, Found, Kind
 from retrieval.store import Catalog, Database
+from retrieval.store.said import Said
 from retrieval.store.selection import Selection
 
 PATHS = ("/p/holidays/2023/a.jpg", "/p/holidays/b [1].jpg", "/p/work/c.nef", "/p/work/Été.JPG", "/p/film.mp4")
@@ -44,6 +46,7 @@ FILES = {  # everything about five files, some of it unknown
     PATHS[4]: Facts(1920, 1080, "MP4", datetime(2022, 12, 31, 8), latitude=0.0, longitude=-179.9),
 }  # fmt: skip
 CAPTIONS = {PATHS[0]: ["A Dog on the beach", "sand"], PATHS[3]: ["ÉTÉ"]}
+READ = {PATHS[2]: ["TOTAL 12.90", "Plumber"], PATHS[4]: []}
 PLACES = {PATHS[0]: Place("Lisbon", "Lisbon", "Portugal"), PATHS[1]: Place("Paris", "Ile-de-France", "France")}
 
 
@@ -56,6 +59,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
             content = catalog.add_content(Kind.PICTURE, path)
             second = 3.5 if path.endswith(".mp4") else None
             catalog.put_item(Found(Path(path), 1, 1), [(content, second)], facts)
+            if path in READ:
+                Said(connection).put_reading(content, "engine", [Box(line, 0, 0, 1, 1) for line in READ[path]])
             for text in CAPTIONS.get(path, []):
                 catalog.put_captions(content, [catalog.add_content(Kind.TEXT, text, text)], "file", Path("/c.csv"))
             if path in PLACES:
@@ -114,8 +119,11 @@ def in_words(where: Filter, path: str) -> bool:
             return any(contains(each, text) for each in words)
         case Captioned(text):
             return any(contains(each, text) for each in CAPTIONS.get(path, []))
+        case Shows(text):
+            return any(contains(each, text) for each in READ.get(path, []))
         case Has(mark):
             return {
+                Mark.TEXT: bool(READ.get(path)),
                 Mark.GPS: facts.latitude is not None,
                 Mark.DATE: facts.taken_at is not None,
                 Mark.CAMERA: bool(facts.camera),
@@ -155,6 +163,7 @@ LEAVES = st.one_of(
     st.builds(Taken, MOMENTS, MOMENTS),
     st.builds(Says, st.sampled_from(Word), WORDS),
     st.builds(Captioned, WORDS),
+    st.builds(Shows, WORDS | st.sampled_from(["total 12", "12.90 plumber", "PLUMBER"])),
     st.builds(Between, st.sampled_from(Number), NUMBERS, NUMBERS),
     st.builds(
         Near, st.sampled_from([38.7, 48.8, 0.0]), st.sampled_from([-9.1, 2.3, 180.0]), st.sampled_from([5, 50, 2e3])

@@ -16,6 +16,7 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "search": "Find pictures by words or by example.",
     "captions": "Find the library's texts that fit a picture.",
     "caption": "Caption pictures with a vision-language model.",
+    "ocr": "Read the text in pictures.",
     "classify": "Say which of some labels fits each picture.",
     "ask": "Ask a vision-language model about pictures.",
     "chat": "Talk with a vision-language model about pictures.",

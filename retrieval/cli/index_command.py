@@ -15,6 +15,7 @@ from ..library import Library, plan
 from ..records import Plan, Report
 from ..sources.folders import Rules
 from ..sources.lists import read_paths
+from .ocr_command import show_transcribed
 from .options import (
     BATCH_SIZE,
     DEVICE,
@@ -27,7 +28,7 @@ from .options import (
     packed,
     settings_options,
 )
-from .output import note, print_json, show_path
+from .output import note, plain, print_json, show_path
 from .progress import progress
 
 SHOWN = 5  # problems that are listed at the end of a run
@@ -65,6 +66,15 @@ class Input:
         return [(table, self.images) if self.images else table for table in self.captions]
 
 
+@dataclass(frozen=True)
+class How:
+    """What is done with them."""
+
+    retry: bool
+    ocr: bool
+    dry_run: bool
+
+
 @click.command(name="index")
 @packed(
     "given",
@@ -81,14 +91,17 @@ class Input:
     click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name or path fits."),
     click.option("--hidden", is_flag=True, help="Hidden files and folders too."),
 )
-@click.option("--retry", is_flag=True, help="Try files again that failed before.")
-@click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
+@packed(
+    "how",
+    How,
+    click.option("--retry", is_flag=True, help="Try files again that failed before."),
+    click.option("--ocr", is_flag=True, help="Then read the text in pictures, too; see `retrieval ocr`."),
+    click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing."),
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @settings_options(INDEX, MODEL, DEVICE, PRECISION, BATCH_SIZE, WORKERS)
 @json_option
-def command(
-    given: Input, rules: Rules, retry: bool, dry_run: bool, quiet: bool, settings: Settings, as_json: bool
-) -> None:
+def command(given: Input, rules: Rules, how: How, quiet: bool, settings: Settings, as_json: bool) -> None:
     """Index FOLDERS of pictures (or single files) and caption files.
 
     Only new and changed files are read; moved files and copies cost nothing; what is gone leaves the library. A file
@@ -105,17 +118,23 @@ def command(
     """
     places = given.places()
     note(f"library: {show_path(app.place(None, settings))}")
-    if dry_run:
-        found = plan(places, settings, rules, retry=retry)
+    if how.dry_run:
+        found = plan(places, settings, rules, retry=how.retry)
         print_json(found) if as_json else _show_plan(found)
         return
     with Library.create(None, settings) as library:
         with progress(quiet=quiet or as_json) as show:
-            report = library.index(places, given.tables(), rules=rules, retry=retry, progress=show)
-        print_json(report) if as_json else _show_report(report)
+            report = library.index(places, given.tables(), rules=rules, retry=how.retry, progress=show)
+            texts = library.read_texts(places, progress=show) if how.ocr and not report.interrupted else None
+        if as_json:
+            print_json(plain(report) | ({"ocr": plain(texts)} if texts else {}))
+        else:
+            _show_report(report)
+        if texts and not as_json:
+            show_transcribed(texts)
         if library.model != report.model:
             note(f"{library.model} still answers: some pictures are not known to {report.model} yet")
-    if report.interrupted:
+    if report.interrupted or (texts and texts.interrupted):
         note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
         sys.exit(130)
 

@@ -16,7 +16,22 @@ from typing import TypeAlias
 from .. import places
 from ..records import ByFile, ByItem, Query
 from . import dates
-from .filters import Between, Captioned, Filter, Has, Mark, Near, Number, OfType, PathFits, Says, Some, Taken, Word
+from .filters import (
+    Between,
+    Captioned,
+    Filter,
+    Has,
+    Mark,
+    Near,
+    Number,
+    OfType,
+    PathFits,
+    Says,
+    Shows,
+    Some,
+    Taken,
+    Word,
+)
 
 KILOMETRES = 10.0  # around a place, where no distance is given
 FORMATS = (
@@ -166,6 +181,7 @@ FIELDS = {
     "mp": Field(_number(Number.MEGAPIXELS), "mp:>12", "megapixels"),
     "has": Field(_has, "has:gps", ", ".join(Mark)),
     "caption": Field(lambda given: Captioned(given.whole), "caption:birthday", "a caption contains these words"),
+    "text": Field(lambda given: Shows(given.whole), 'text:"total 12.90"', "shows these words (after `retrieval ocr`)"),
     "title": Field(_says(Word.TITLE), "title:wedding", "the file's own title contains it"),
     "keyword": Field(_says(Word.KEYWORD), "keyword:family", "one of the file's keywords contains it"),
     "similar": Field(

@@ -87,6 +87,7 @@ class Mark(StrEnum):
     CAPTION = "caption"
     RATING = "rating"
     KEYWORDS = "keywords"
+    TEXT = "text"
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,13 @@ class Has:
 @dataclass(frozen=True)
 class Captioned:
     """A caption of the picture contains these words, in this order."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Shows:
+    """The picture shows these words, in this order on one line, as far as they were read."""
 
     text: str
 
@@ -124,7 +132,7 @@ class Some:
     parts: tuple[Filter, ...] = ()
 
 
-Filter: TypeAlias = Taken | Says | Between | Near | PathFits | OfType | Has | Captioned | Not | Every | Some
+Filter: TypeAlias = Taken | Says | Between | Near | PathFits | OfType | Has | Captioned | Shows | Not | Every | Some
 
 EVERYTHING = Every()
 

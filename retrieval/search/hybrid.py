@@ -26,7 +26,10 @@ def find(side: Side, count: int) -> Found:
     if side.words is None:  # something else than words is looked for: the cosine is all that is known
         return Found(found, side.heights(found))
     lists, sure = rankings(side, found, max(count, DEEP))
-    found = _complete(side, found, fused(lists))
+    blind = len(lists) > 1 and _sees_nothing(side)  # then pixels rank by chance, and what is said comes first
+    order = fused({source: ranked for source, ranked in lists.items() if source is not Source.PIXELS or not blind})
+    order.sort(key=lambda content: content not in sure)  # what is literally said comes before what looks like it
+    found = _complete(side, found, [*dict.fromkeys((*order, *lists[Source.PIXELS]))])
     if not found:
         return Found([], [])
     found = [replace(each, sources=_sources(lists, each.content)) for each in found]
@@ -38,7 +41,15 @@ def find(side: Side, count: int) -> Found:
     found = [replace(each, band=Band.STRONG) if each.content in sure else each for each in found]
     if reading is None:
         return Found(found, heights)
-    return Found(found, heights, reading.match, reading.nothing and not sure)
+    return Found(found, heights, reading.match, reading.nothing and Source.WORDS not in lists)
+
+
+def _sees_nothing(side: Side) -> bool:
+    """Whether the encoder finds that no picture looks like the words."""
+    gauge = side.bearings.gauge(side.allowed)
+    if gauge is None or side.words is None:
+        return False
+    return bool(side.bearings.match(side.words, gauge, side.allowed)[0] < gauge.least)
 
 
 def rankings(side: Side, seen: Sequence[Candidate], count: int) -> tuple[dict[Source, Sequence[int]], set[int]]:

@@ -17,7 +17,9 @@ from ..holdings import Holdings
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import EVERYTHING
 from ..records import Answer, Band, Hit, Item, Kind, Query, Space
+from ..store.said import Said
 from ..store.selection import Selection
+from ..store.words import shares_term
 from . import hybrid, texts
 from .meaning import Understanding
 from .sides import Candidate, Found, Side, merged
@@ -57,7 +59,7 @@ class Searcher:
         while True:  # once, but where several of the nearest are frames of one video
             found = [_find(side, wanted) for side in sides]
             candidates = merged(found)
-            hits = self.hits(candidates, kind)[:k]
+            hits = self.hits(candidates, kind, asked.words)[:k]
             if len(hits) >= k or wanted >= total:
                 break
             wanted *= 4
@@ -85,9 +87,12 @@ class Searcher:
         with self.holdings.reading() as catalog:
             return Selection(catalog.connection).facets(items)
 
-    def hits(self, found: Sequence[Candidate], kind: Kind) -> tuple[Hit, ...]:
-        """Candidates with all that is known of them, ranked from 1; those that have just been removed are left out."""
-        return self._pictures(found) if kind is Kind.PICTURE else self._texts(found)
+    def hits(self, found: Sequence[Candidate], kind: Kind, said: str = "") -> tuple[Hit, ...]:
+        """Candidates with all that is known of them, ranked from 1; those that have just been removed are left out.
+
+        Of text in a picture, the lines come with a hit that have a word of what was `said`.
+        """
+        return self._pictures(found, said) if kind is Kind.PICTURE else self._texts(found)
 
     def _side(self, asked: Alternative, space: Space, kind: Kind) -> Side:
         """One alternative of a query, ready to be asked for its best."""
@@ -126,10 +131,11 @@ class Searcher:
         notes = tuple(f"no picture of the library has a {name}: the filter on it finds nothing" for name in unknown)
         return found, notes
 
-    def _pictures(self, found: Sequence[Candidate]) -> tuple[Hit, ...]:
+    def _pictures(self, found: Sequence[Candidate], said: str) -> tuple[Hit, ...]:
         numbers = [each.content for each in found]
         with self.holdings.reading() as catalog:
             files, captions = catalog.items_holding(numbers), catalog.captions_of(numbers)
+            lines = Said(catalog.connection).readings(numbers)
         hits: list[Hit] = []
         videos: set[Path] = set()  # each is one hit: its best frame
         for each in found:
@@ -142,7 +148,8 @@ class Searcher:
                 item, rank = here[0], len(hits) + 1
                 hit = Hit(rank, each.score, Kind.PICTURE, each.content, item.path, copies, text, item.id)
                 hit = replace(hit, second=item.second, confidence=each.confidence, band=each.band)
-                hits.append(replace(hit, sources=tuple(each.sources)))
+                boxes = tuple(line for line in lines.get(each.content, []) if shares_term(line.label, said))
+                hits.append(replace(hit, sources=tuple(each.sources), boxes=boxes))
                 if item.second is not None:
                     videos.add(item.path)
         return tuple(hits)

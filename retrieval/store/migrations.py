@@ -85,7 +85,18 @@ def m006_places(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE items ADD COLUMN {column} TEXT DEFAULT '' NOT NULL"))
 
 
-def m007_words(connection: Connection) -> None:
+def m007_readings(connection: Connection) -> None:
+    """Text in pictures."""
+    connection.execute(
+        text(
+            "CREATE TABLE readings (content_id INTEGER NOT NULL, engine TEXT NOT NULL, lines TEXT NOT NULL, "
+            "made_at TEXT NOT NULL, PRIMARY KEY (content_id), "
+            "FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE)"
+        )
+    )
+
+
+def m008_words(connection: Connection) -> None:
     """Full text; everything that is there is to be read."""
     for statement in TABLES:
         connection.execute(text(statement))
@@ -98,7 +109,8 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m004_frames,
     m005_trials,
     m006_places,
-    m007_words,
+    m007_readings,
+    m008_words,
 )
 VERSION = 1 + len(MIGRATIONS)
 

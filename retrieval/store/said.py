@@ -5,8 +5,9 @@ Knows the tables; does not know models. A human's text is never touched here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +15,10 @@ import numpy as np
 from sqlalchemy import Connection, and_, delete, exists, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from ..records import Judgement, Kind, Look
+from ..records import Box, Judgement, Kind, Look
 from ..results import Gain
 from .catalog import EDITED, GENERATED, chunks
-from .schema import captions, contents, items, judgements, looks, sidecars, trials
+from .schema import captions, contents, items, judgements, looks, readings, sidecars, trials
 
 NOWHERE = Path()
 STORED = np.dtype("<f2")
@@ -119,6 +120,28 @@ class Said:
             for row in self.connection.execute(select(looks).where(same)):
                 found[row.content_id] = np.frombuffer(row.look, STORED).reshape(row.tokens, -1).astype(np.float16)
         return found
+
+    # --- text in pictures -----------------------------------------------------------------------------------
+
+    def put_reading(self, picture: int, engine: str, lines: Sequence[Box]) -> None:
+        """Keep what an engine read in a picture, in place of what was read before."""
+        row = {"content_id": picture, "engine": engine, "lines": json.dumps([astuple(line) for line in lines])}
+        statement = upsert(readings).values(**row, made_at=_now())
+        new = {**row, "made_at": _now()}
+        self.connection.execute(statement.on_conflict_do_update(index_elements=["content_id"], set_=new))
+
+    def readings(self, pictures: Iterable[int]) -> dict[int, list[Box]]:
+        """The lines of text in those of the pictures that were read."""
+        found: dict[int, list[Box]] = {}
+        for some in chunks(pictures):
+            rows = self.connection.execute(select(readings).where(readings.c.content_id.in_(some)))
+            found |= {row.content_id: [Box(*line) for line in json.loads(row.lines)] for row in rows}
+        return found
+
+    def read_by(self, engine: str) -> set[int]:
+        """The pictures that an engine has read."""
+        query = select(readings.c.content_id).where(readings.c.engine == engine)
+        return set(self.connection.execute(query).scalars())
 
     # --- trials ----------------------------------------------------------------------------------------
 

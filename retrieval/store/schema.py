@@ -160,6 +160,15 @@ looks = Table(  # what a vision-language model saw of a picture, where that is s
     Column("look", LargeBinary, nullable=False),  # float16, little-endian, (tokens, width)
 )
 
+readings = Table(  # text in pictures, as an engine read it
+    "readings",
+    metadata,
+    Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
+    Column("engine", Text, nullable=False),
+    Column("lines", Text, nullable=False),  # JSON: words, left, top, right, bottom in parts of the picture, how sure
+    Column("made_at", Text, nullable=False),
+)
+
 trials = Table(  # whether a vision-language model was found to help, measured on the library's own captions
     "trials",
     metadata,

@@ -28,12 +28,13 @@ from ..queries.filters import (
     OfType,
     PathFits,
     Says,
+    Shows,
     Some,
     Taken,
     Word,
 )
 from .catalog import PICTURE, chunks
-from .schema import captions, contents, items
+from .schema import captions, contents, items, readings
 
 Clause = ColumnElement[bool]
 
@@ -140,6 +141,13 @@ def _plain(where: Filter) -> Clause:
             joined = captions.join(contents, contents.c.id == captions.c.text_id)
             mine = captions.c.picture_id == items.c.content_id
             return exists(select(captions.c.id).select_from(joined).where(mine, _says(contents.c.text, text)))
+        case Shows(text):
+            line = func.json_each(readings.c.lines).table_valued("value")
+            label = func.json_extract(line.c.value, "$[0]")
+            mine = readings.c.content_id == items.c.content_id
+            return exists(
+                select(readings.c.content_id).where(mine, exists(select(line.c.value).where(_says(label, text))))
+            )
     raise TypeError(where)
 
 
@@ -167,6 +175,9 @@ def _has(mark: Mark) -> Clause:
             return items.c.keywords != json.dumps(())
         case Mark.CAPTION:
             return exists(select(captions.c.id).where(captions.c.picture_id == items.c.content_id))
+        case Mark.TEXT:
+            shown = readings.c.content_id == items.c.content_id
+            return exists(select(readings.c.content_id).where(shown, readings.c.lines != "[]"))
 
 
 def _needs(where: Filter) -> dict[str, Clause]:
@@ -188,4 +199,6 @@ def _needs(where: Filter) -> dict[str, Clause]:
             return {"rating": _has(Mark.RATING)}
         case Captioned():
             return {"caption": _has(Mark.CAPTION)}
+        case Shows():
+            return {"text that was read (`retrieval ocr`)": _has(Mark.TEXT)}
     return {}

@@ -1,4 +1,4 @@
-"""Full text over all that is said of pictures: captions, what models told, descriptions, keywords, places, names.
+"""Full text over all that is said of pictures, or written in them: captions, descriptions, keywords, places, names.
 
 SQLite's FTS5 with BM25 (Robertson & Zaragoza 2009), inside one transaction; what changes is noted by triggers and read
 again before the transaction ends. Knows tables and words; does not know the query language.
@@ -15,23 +15,26 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from .catalog import GENERATED, Catalog, chunks
+from .said import Said
 
 # The number of a row is that of its picture. Porter's stemmer finds dogs by dog; accents do not matter.
 TABLES = (
-    "CREATE VIRTUAL TABLE words USING fts5(captions, told, about, names, "
+    "CREATE VIRTUAL TABLE words USING fts5(captions, told, about, names, written, "
     "tokenize = 'porter unicode61 remove_diacritics 2')",
     "CREATE TABLE unread (content_id INTEGER NOT NULL)",
     *(
         f"CREATE TRIGGER {table}_{event}_{row} AFTER {event.upper()} ON {table} WHEN {row}.{column} IS NOT NULL BEGIN "
         f"INSERT INTO unread VALUES ({row}.{column}); END"
-        for table, column in (("items", "content_id"), ("captions", "picture_id"))
+        for table, column in (("items", "content_id"), ("captions", "picture_id"), ("readings", "content_id"))
         for event, row in (("insert", "new"), ("update", "old"), ("update", "new"), ("delete", "old"))
     ),
 )
-WEIGHTS = (1.0, 0.5, 1.0, 0.5)  # of the columns, in BM25
-SURE = "{captions about names}"  # the columns that people and cameras wrote
+WEIGHTS = (1.0, 0.5, 1.0, 0.5, 1.0)  # of the columns, in BM25
+SURE = "{captions about names written}"  # the columns that people and cameras wrote
+TERM = re.compile(r"\d+(?:[.,:/-]\d+)+|\w+")  # a number with its points is one
 FOLDERS = 3  # above a file, whose names count
 STOPS = frozenset("a an and are at be by for from has in is it its of on or that the their this to was with".split())
+APART = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")  # between letters and digits: RM15.40, 50mm, U13
 IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")  # no spaces between
 
 
@@ -48,14 +51,17 @@ class Words:
             rows = [{"id": content, **row} for content, row in self._said(some).items()]
             self.connection.execute(text("DELETE FROM words WHERE rowid = :id"), [{"id": content} for content in some])
             if rows:
-                columns = "INSERT INTO words (rowid, captions, told, about, names) "
-                self.connection.execute(text(columns + "VALUES (:id, :captions, :told, :about, :names)"), rows)
+                columns = "INSERT INTO words (rowid, captions, told, about, names, written) "
+                self.connection.execute(
+                    text(columns + "VALUES (:id, :captions, :told, :about, :names, :written)"), rows
+                )
         if stale:
             self.connection.execute(text("DELETE FROM unread"))
 
     def _said(self, contents: Sequence[int]) -> dict[int, dict[str, str]]:
         """The words of those pictures that are still held by a file."""
         catalog = Catalog(self.connection)
+        lines = Said(self.connection).readings(contents)
         captions, told = catalog.captions_of(contents), catalog.captions_of(contents, (GENERATED,))
         found: dict[int, dict[str, str]] = {}
         for content, items in catalog.items_holding(contents).items():
@@ -68,6 +74,7 @@ class Words:
                 "captions": spaced(caption for caption in captions.get(content, []) if caption not in own),
                 "told": spaced(own),
                 "about": spaced(about),
+                "written": spaced(line.label for line in lines.get(content, [])),
                 "names": spaced(dict.fromkeys(name for item in items for name in _names(item.path))),
             }
         return found
@@ -103,13 +110,22 @@ class Words:
 
 def terms(query: str) -> list[str]:
     """The words of a query that can be looked up, each once; ideographs in a row are one phrase."""
-    found = (" ".join(spaced([word]).split()) for word in re.findall(r"\w+", query))
+    found = (" ".join(spaced([word]).split()) for word in TERM.findall(APART.sub(" ", query)))
     return list(dict.fromkeys(word for word in found if word and word.lower() not in STOPS))
 
 
+def shares_term(line: str, query: str) -> bool:
+    """Whether a line has one of the words of a query, whole."""
+    low = APART.sub(" ", line).casefold()
+    return any(re.search(rf"(?<!\w){re.escape(term.casefold())}(?!\w)", low) for term in terms(query))
+
+
 def spaced(texts: Iterable[str]) -> str:
-    """Texts as they are stored: one a line, ideographs as words of their own, so that any part of a name is found."""
-    return "\n".join(IDEOGRAPHS.sub(lambda sign: f" {sign[0]} ", each) for each in texts if each)
+    """Texts as they are stored: one a line, ideographs as words of their own, so that any part of a name is found.
+
+    Letters and digits are parted, which people and text readers put together as it comes.
+    """
+    return "\n".join(IDEOGRAPHS.sub(lambda sign: f" {sign[0]} ", APART.sub(" ", each)) for each in texts if each)
 
 
 def _names(path: Path) -> list[str]:

@@ -1,0 +1,55 @@
+"""`retrieval ocr`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..config import Settings
+from ..errors import UsageError
+from ..library import Library
+from ..records import Transcribed
+from .options import INDEX, PATH, json_option, settings_options
+from .output import note, print_json, show_path
+from .progress import progress
+
+
+@click.command(name="ocr")
+@click.argument("places", nargs=-1, type=PATH)
+@click.option("--all", "everything", is_flag=True, help="Every picture of the library.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@settings_options(INDEX)
+@json_option
+def command(places: tuple[Path, ...], everything: bool, quiet: bool, settings: Settings, as_json: bool) -> None:
+    """Read the text in the pictures in PLACES (folders or files of the library), once for each picture.
+
+    What was read is found by search from then on; text:WORDS looks there alone. Ctrl-C is safe at any moment: the next
+    run goes on where this one stopped.
+
+    \b
+    Examples:
+      retrieval ocr --all
+      retrieval ocr ~/Pictures/receipts
+      retrieval search 'text:"invoice" plumber'
+    """
+    named = [place.expanduser() for place in places]
+    if not named and not everything:
+        raise UsageError("name folders or pictures of the library, or all of it with --all")
+    with Library.open(None, settings) as library:
+        note(f"library: {show_path(library.path)}")
+        with progress(quiet=quiet or as_json) as show:
+            found = library.read_texts(None if everything else named, progress=show)
+        print_json(found) if as_json else show_transcribed(found)
+    if found.interrupted:
+        note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
+        sys.exit(130)
+
+
+def show_transcribed(found: Transcribed) -> None:
+    """Print what a run read."""
+    settled = f", {found.settled} were read before" if found.settled else ""
+    click.echo(f"{found.read} pictures read in {found.seconds:.1f} s, {found.with_text} have text{settled}")
+    for problem in found.problems:
+        note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")

@@ -1,0 +1,68 @@
+"""Words in pictures, read once for each content and kept; off the way of indexing, since it takes seconds a picture.
+
+Knows the order of things; does not know which engine reads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .. import pictures
+from ..errors import PictureError
+from ..holdings import Holdings
+from ..ocr import SEEN, TextReader
+from ..records import Item, Problem, Step, Transcribed, silent
+from ..store.said import Said
+
+
+@dataclass(frozen=True)
+class Transcriber:
+    """Reads the pictures of a library that this engine has not read yet."""
+
+    holdings: Holdings
+    reader: TextReader
+    max_megapixels: float = 250.0
+    progress: Callable[[Step], None] = silent
+
+    def run(self, places: Sequence[Path] | None) -> Transcribed:
+        """Read the pictures in `places` (None: all). On Ctrl-C what was read stays, and the answer says so.
+
+        Raises:
+            LibraryLocked: another process writes.
+        """
+        started = time.monotonic()
+        found = Transcribed(engine=self.reader.name)
+        with self.holdings.writer("retrieval ocr"):
+            todo, settled = self._todo(places)
+            found = replace(found, settled=settled)
+            try:
+                for number, item in enumerate(todo, start=1):
+                    found = self._read(item, found)
+                    self.progress(Step("texts in pictures", number, len(todo)))
+            except KeyboardInterrupt:
+                found = replace(found, interrupted=True)
+        return replace(found, seconds=time.monotonic() - started)
+
+    def _todo(self, places: Sequence[Path] | None) -> tuple[list[Item], int]:
+        """A file of each content that is to be read; and how many need it no more."""
+        with self.holdings.reading() as catalog:
+            first: dict[int, Item] = {}
+            for item in catalog.items_within(places):
+                first.setdefault(item.content, item)
+            known = Said(catalog.connection).read_by(self.reader.name)
+        todo = [item for content, item in first.items() if content not in known]
+        return todo, len(first) - len(todo)
+
+    def _read(self, item: Item, found: Transcribed) -> Transcribed:
+        try:
+            picture = pictures.load(item.path, SEEN, self.max_megapixels, item.second)
+        except PictureError as exc:
+            problem = Problem(item.path, exc.reason, str(exc))
+            return replace(found, problems=(*found.problems, problem))
+        lines = self.reader.read(picture.image)
+        with self.holdings.writing() as catalog:
+            Said(catalog.connection).put_reading(item.content, self.reader.name, lines)
+        return replace(found, read=found.read + 1, with_text=found.with_text + bool(lines))
