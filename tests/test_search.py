@@ -258,3 +258,15 @@ def test_an_answer_that_is_not_kept_any_more_says_so(many: Library) -> None:
         many.next_page("0123456789abcdef-01234567.10.10")
     with pytest.raises(UsageError, match="counted from 1"):
         many.page("red", 0)
+
+
+# --- facets -----------------------------------------------------------------------------------------------------------
+
+
+def test_facets_count_what_passes_and_leave_out_what_is_not_there(filled: Library, paint: Paint) -> None:
+    paint("more/cyan.png", "cyan")
+    filled.index([paint("more/teal.png", "teal").parent])
+    assert filled.facets("type:png")["folder"] == [("more", 2), ("photos", 1)]
+    assert filled.facets("type:png OR type:jpeg")["type"] == [("png", 3), ("jpeg", 1)]
+    assert filled.facets("red")["year"] == []
+    assert sum(count for _, count in filled.facets("red path:more/*")["folder"]) == 2

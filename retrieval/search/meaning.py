@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import pictures
 from ..encoders import Encoder
-from ..errors import UsageError
+from ..errors import PictureError, UsageError
 from ..holdings import Holdings
 from ..queries.expression import Weighed
 from ..records import ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, Space, Vectors
@@ -83,7 +83,10 @@ class Understanding:
                 notes = (f"only the first {LONGEST} of {len(text)} characters were read",) if long else ()
                 return Meaning(self.encoder(self.space).texts([text[:LONGEST]]), notes=notes)
             case ByFile(path):
-                return Meaning(self._picture(pictures.read(path)[0], path.name))
+                try:
+                    return Meaning(self._picture(pictures.read(path)[0], path.name))
+                except PictureError as exc:
+                    raise PictureError(exc.reason, f"{path}: {exc}") from exc
             case ByBytes(data):
                 return Meaning(self._picture(data, ""))
             case ByItem(number):

@@ -124,6 +124,7 @@ class Pager:
         """
         if number < 1 or size < 1:
             raise UsageError(f"pages and hits are counted from 1, got page {number} of {size} hits")
+        started = time.perf_counter()
         question = f"{self.searcher.holdings.path.absolute()}\n{kind}\n{query}"
         token = self.pages.newest(question) if number > 1 else None
         if token is None:
@@ -132,7 +133,8 @@ class Pager:
                 query.text, kind, answer.searched, answer.model, answer.notes, answer.match, answer.nothing, found
             )
             token = self.pages.keep(question, kept)
-        return self._show(Cursor(token, (number - 1) * size, size), self.pages.get(token))
+        shown = self._show(Cursor(token, (number - 1) * size, size), self.pages.get(token))
+        return replace(shown, seconds=time.perf_counter() - started)
 
     def next(self, cursor: str) -> Answer:
         """The page that a cursor points at.
