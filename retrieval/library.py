@@ -17,7 +17,7 @@ from .parts import Parts
 from .queries import understand
 from .queries.expression import Expression, Weighed
 from .queries.filters import PathFits, Some
-from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Query, Threshold, silent
+from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
 from .sources import placed
 
 if TYPE_CHECKING:
@@ -234,6 +234,7 @@ class Library:
         within: Sequence[str] = (),
         rerank: Budget | None = None,
         threshold: Threshold = "weak",
+        order: Order = "score",
         progress: Callable[[Step], None] = silent,
     ) -> Answer:
         """The k pictures that fit a query best; docs/queries.md describes its language.
@@ -241,7 +242,7 @@ class Library:
         Hits that are less sure than `threshold` are left out: with "weak" only where nothing looks like the query at
         all, with "none" never. With `image`, they are like that picture, too. `within` keeps those whose path fits one
         of these globs. With `rerank`, the vision-language model of the settings checks the best hits and has its say in
-        their order, unless `evaluate_library_rerank` found that it does not help here.
+        their order, unless `evaluate_library_rerank` found that it does not help here; `order` is without it alone.
 
         Raises:
             QueryError: the query cannot be understood; the message points at the place.
@@ -250,7 +251,7 @@ class Library:
         """
         query = _asked(text, image, within)
         if rerank is None:
-            return self.query(query, k, threshold=threshold)
+            return _kept(self.parts.searcher().search(query, k, order=order), threshold)
         found = self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank)
         return _kept(found, threshold)
 

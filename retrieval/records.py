@@ -57,6 +57,9 @@ class Band(StrEnum):
 Threshold: TypeAlias = Literal["strong", "likely", "weak", "none"]  # the least sure hits that are shown; none: all
 
 
+Order: TypeAlias = Literal["score", "date", "diverse"]  # of hits: the best, the newest, or different ones first
+
+
 class Reason(StrEnum):
     """Why a file could not be used; the words are stable and safe to match in scripts."""
 
@@ -212,6 +215,7 @@ class Hit:
     item: int | None = None
     verdict: Judgement | None = None  # a vision-language model's, where one was asked
     second: float | None = None  # of a video, where it is shown
+    taken_at: datetime | None = None  # by the camera's clock
     confidence: float | None = None  # how probable it is that this is the one that was meant
     band: Band = Band.UNKNOWN
     boxes: tuple[Box, ...] = ()  # where the picture shows the words of the query

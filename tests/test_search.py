@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from retrieval import Answer, Library
 from retrieval.errors import PictureError, UsageError
 from retrieval.queries import understand
 from retrieval.records import Kind
+from retrieval.search.order import diverse
 
 from .conftest import Paint
 
@@ -270,3 +272,39 @@ def test_facets_count_what_passes_and_leave_out_what_is_not_there(filled: Librar
     assert filled.facets("type:png OR type:jpeg")["type"] == [("png", 3), ("jpeg", 1)]
     assert filled.facets("red")["year"] == []
     assert sum(count for _, count in filled.facets("red path:more/*")["folder"]) == 2
+
+
+# --- other orders -----------------------------------------------------------------------------------------------------
+
+
+def test_diverse_hits_differ_from_each_other(library: Library, paint: Paint) -> None:
+    """Twenty reds and an orange: plain order has three reds first, the diverse one soon the orange."""
+    for n in range(12):
+        paint(f"red{n:02}.png", f"rgb(255,{n},0)")
+    paint("blue.png")
+    library.index([paint("orange.png", "rgb(255,150,0)").parent])
+    assert "orange.png" not in found(library.search('"red"', 3))
+    answer = library.search('"red"', 3, order="diverse")
+    assert "orange.png" in found(answer)
+    assert [hit.rank for hit in answer.hits] == [1, 2, 3]
+
+
+def test_marginal_relevance_by_hand() -> None:
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
+    assert diverse(vectors, [1.0, 0.5, 0.4], 3) == [0, 2, 1]  # 0.5 * 0 - 0.5 * 0 is more than 0.5 * 0.17 - 0.5 * 1
+    assert diverse(vectors[[0, 2, 2]], [1.0, 0.9, 0.0], 2) == [0, 1]
+    assert diverse(vectors[:0], [], 3) == []
+
+
+def test_hits_by_date_are_the_same_hits(library: Library, paint: Paint) -> None:
+    for name, day in (("old.jpg", "2001:01:01"), ("new.jpg", "2020:05:05"), ("none.png", "")):
+        path = paint(name, "red")
+        if day:
+            exif = Image.Exif()
+            exif.get_ifd(0x8769)[0x9003] = f"{day} 10:00:00"
+            Image.open(path).save(path, exif=exif)
+    library.index([path.parent])
+    answer = library.search("red", 3, order="date")
+    assert found(answer) == ["new.jpg", "old.jpg", "none.png"]
+    assert [hit.rank for hit in answer.hits] == [1, 2, 3]
+    assert answer.hits[0].taken_at is not None

@@ -11,7 +11,7 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..records import Budget
+from ..records import Budget, Order
 from .answers import show
 from .options import (
     DEVICE,
@@ -61,6 +61,19 @@ class Rerank:
     anyway: bool
 
 
+@dataclass(frozen=True)
+class Shown:
+    """In which order hits are shown."""
+
+    sort: str
+    diverse: bool
+
+    @property
+    def order(self) -> Order:
+        """As the library names it."""
+        return "diverse" if self.diverse else "date" if self.sort == "date" else "score"
+
+
 @click.command(name="search")
 @packed(
     "asked",
@@ -73,6 +86,14 @@ class Rerank:
         "--within", multiple=True, metavar="GLOB", help="Only pictures whose path fits, such as 'holidays/*'."
     ),
 )
+@packed(
+    "order",
+    Shown,
+    click.option(
+        "--sort", type=click.Choice(["score", "date"]), default="score", show_default=True, help="By which hits stand."
+    ),
+    click.option("--diverse", is_flag=True, help="Hits that differ from each other (maximal marginal relevance)."),
+)
 @click.option("--page", type=int, help="This page of -k hits; what is indexed meanwhile does not move them.")
 @packed(
     "rerank",
@@ -84,7 +105,7 @@ class Rerank:
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
-def command(asked: Asked, rerank: Rerank, page: int | None, settings: Settings, view: View) -> None:
+def command(asked: Asked, rerank: Rerank, order: Shown, page: int | None, settings: Settings, view: View) -> None:
     """Find the pictures that fit TEXT, or that are most like a picture, or both.
 
     TEXT takes filters and signs, too: -word takes a meaning away, 2:word gives it weight, and tokens such as
@@ -104,6 +125,8 @@ def command(asked: Asked, rerank: Rerank, page: int | None, settings: Settings, 
     text, picture = asked.text_and_picture()
     if page is not None and (rerank.wanted or picture):
         raise UsageError("--page goes with words and filters (similar:FILE among them), not with --rerank or --image")
+    if order.order != "score" and (page is not None or rerank.wanted):
+        raise UsageError("--sort date and --diverse go without --page and --rerank")
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         look = partial(library.search, text, view.k, image=picture, within=asked.within, threshold=view.threshold)
@@ -114,7 +137,7 @@ def command(asked: Asked, rerank: Rerank, page: int | None, settings: Settings, 
             with progress(quiet=view.as_json) as step:
                 answer = look(rerank=budget, progress=step)
         else:
-            answer = look()
+            answer = look(order=order.order)
         if asked.facets:
             counts = library.facets(text, image=picture, within=asked.within)
             answer = replace(answer, facets=counts)

@@ -16,12 +16,13 @@ from ..errors import UsageError
 from ..holdings import Holdings
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import EVERYTHING
-from ..records import Answer, Band, Hit, Item, Kind, Query, Space
+from ..records import Answer, Band, Hit, Item, Kind, Order, Query, Space
 from ..store.said import Said
 from ..store.selection import Selection
 from ..store.words import shares_term
 from . import hybrid, texts
 from .meaning import Understanding
+from .order import POOL, by_date, diverse
 from .sides import Candidate, Found, Side, merged
 
 DEEPEST = 10_000  # hits of the longest answer
@@ -36,15 +37,29 @@ class Searcher:
     encoder: Callable[[Space], Encoder]  # gives the model of a space, loaded when first needed
     max_megapixels: float = 250.0
 
-    def search(self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE) -> Answer:
-        """The k best pictures (or texts) for a query.
+    def search(
+        self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE, order: Order = "score"
+    ) -> Answer:
+        """The k best pictures (or texts) for a query; in the order of their dates, or such that they differ, if wanted.
 
         Raises:
             UsageError: an empty query, `k` below one, an item that is not there.
             PictureError: the query's picture cannot be used.
             LibraryNotFound: nothing has been indexed yet.
         """
-        return self.answer(query, k, kind)[0]
+        if order != "diverse":
+            answer, _ = self.answer(query, k, kind)
+            return answer if order == "score" else replace(answer, hits=by_date(answer.hits))
+        answer, pool = self.answer(query, POOL * k, kind)
+        return replace(answer, hits=self._diverse(answer.hits, pool, k, kind))
+
+    def _diverse(self, hits: Sequence[Hit], pool: Sequence[Candidate], k: int, kind: Kind) -> tuple[Hit, ...]:
+        """The k hits of a pool that are good and differ; in the order that they have, where nothing was looked for."""
+        ids, vectors = self.holdings.vectors_of(kind, [each.content for each in pool])
+        row_of = {int(number): row for row, number in enumerate(ids)}
+        rows = vectors[[row_of[each.content] for each in pool]]
+        chosen = diverse(rows, [-float(each.rank) if each.score is None else each.score for each in hits], k)
+        return tuple(replace(hits[place], rank=rank) for rank, place in enumerate(chosen, start=1))
 
     def answer(self, query: Query | Expression, k: int, kind: Kind) -> tuple[Answer, list[Candidate]]:
         """As `search`, with the candidates that its hits were."""
@@ -59,7 +74,7 @@ class Searcher:
         while True:  # once, but where several of the nearest are frames of one video
             found = [_find(side, wanted) for side in sides]
             candidates = merged(found)
-            hits = self.hits(candidates, kind, asked.words)[:k]
+            hits = self.hits(candidates[: max(wanted, k)], kind, asked.words)[:k]
             if len(hits) >= k or wanted >= total:
                 break
             wanted *= 4
@@ -147,7 +162,9 @@ class Searcher:
                 copies = tuple(item.path for item in here[1:])
                 item, rank = here[0], len(hits) + 1
                 hit = Hit(rank, each.score, Kind.PICTURE, each.content, item.path, copies, text, item.id)
-                hit = replace(hit, second=item.second, confidence=each.confidence, band=each.band)
+                hit = replace(
+                    hit, second=item.second, taken_at=item.facts.taken_at, confidence=each.confidence, band=each.band
+                )
                 boxes = tuple(line for line in lines.get(each.content, []) if shares_term(line.label, said))
                 hits.append(replace(hit, sources=tuple(each.sources), boxes=boxes))
                 if item.second is not None:

@@ -1,0 +1,41 @@
+"""Other orders than the best first: different from each other, or by date. Does not know how hits were found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from ..records import Hit, Vectors
+
+RELEVANCE = 0.5  # how much a hit's own score counts against its likeness to those before it
+POOL = 5  # candidates for each hit that is shown
+
+
+def diverse(vectors: Vectors, scores: Sequence[float], count: int) -> list[int]:
+    """Places of `count` candidates, each good and unlike those before it: maximal marginal relevance.
+
+    Carbonell & Goldstein 1998, on scores that run from 0 to 1. vectors: (n, dimensions) unit rows, scores: (n,).
+    """
+    if not scores:
+        return []
+    own, alike = np.asarray(scores, np.float64), (vectors @ vectors.T).astype(np.float64)
+    own = (own - own.min()) / max(float(np.ptp(own)), 1e-9)
+    chosen: list[int] = [int(own.argmax())]
+    left = [place for place in range(len(own)) if place != chosen[0]]
+    while left and len(chosen) < count:
+        worth = RELEVANCE * own[left] - (1 - RELEVANCE) * alike[np.ix_(left, chosen)].max(axis=1)
+        chosen.append(left.pop(int(worth.argmax())))
+    return chosen
+
+
+def by_date(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """The newest first by the camera's own clock, those without a date last, ranked anew."""
+    newest = sorted(hits, key=lambda hit: _clock(hit.taken_at), reverse=True)
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(newest, start=1))
+
+
+def _clock(at: datetime | None) -> datetime:
+    return at.replace(tzinfo=None) if at else datetime.min
