@@ -10,7 +10,7 @@ import numpy as np
 
 from ..records import Hit, Vectors
 
-RELEVANCE = 0.5  # how much a hit's own score counts against its likeness to those before it
+RELEVANCE = 0.5  # how much a hit's own score counts against its likeness to those before it; not measured
 POOL = 5  # candidates for each hit that is shown
 
 
