@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import Library, Settings
+from retrieval.evaluate.reranking import gain
 from retrieval.queries import understand
 from retrieval.records import Budget, ByVector, Caption, Kind
 from retrieval.search import hybrid
@@ -31,7 +32,6 @@ from retrieval.sources.captions import read_captions
 
 DEPTH = 50  # hits that are looked at
 GRID = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
-RESAMPLES = 2000
 
 Ranks = npt.NDArray[np.float64]  # of each query's first right answer, infinite where it is not among the hits
 Gains = npt.NDArray[np.float64]  # of each query, nDCG@10
@@ -64,17 +64,11 @@ class Table:
         for number, values in found.items():
             cell = f"{number} {100 * values.mean():5.1f}"
             if self.first is not None:
-                low, high = _interval(values - self.first[number])
-                cell += f" ({100 * (values - self.first[number]).mean():+.1f}, {low:+.1f} to {high:+.1f})"
+                gained = gain(values - self.first[number])
+                cell += f" ({gained.points:+.1f}, {gained.low:+.1f} to {gained.high:+.1f})"
             cells.append(cell)
         print("  ".join(cells), flush=True)
         self.first = self.first or found
-
-
-def _interval(differences: npt.NDArray[np.float64]) -> tuple[float, float]:
-    drawn = np.random.default_rng(0).integers(0, len(differences), (RESAMPLES, len(differences)))
-    low, high = np.percentile(100 * differences[drawn].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
 
 
 def fit(library: Library, queries: Sequence[tuple[str, int]]) -> None:

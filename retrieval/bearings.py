@@ -20,6 +20,7 @@ import numpy.typing as npt
 from .encoders import Encoder
 from .holdings import VECTORS, Holdings
 from .records import Ids, Kind, Space, Vectors
+from .store.embeddings import evenly
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,6 +44,7 @@ class Bank:
     nouns: Vectors
     letters: Vectors
     ends: tuple[float, float]  # how much nearer the letters, and the nouns, are to the nouns than to the letters
+    speaks: bool  # whether the model tells them apart at all
 
     @classmethod
     def of(cls, encoder: Encoder) -> Bank:
@@ -55,16 +57,8 @@ class Bank:
         """Of their embeddings."""
         across = nouns @ letters.T
         to_nouns, to_letters = (_closest(_without_itself(each @ each.T)) for each in (nouns, letters))
-        return cls(
-            nouns,
-            letters,
-            (float((_closest(across.T) - to_letters).mean()), float((to_nouns - _closest(across)).mean())),
-        )
-
-    @property
-    def speaks(self) -> bool:
-        """Whether the model tells them apart at all."""
-        return len(np.unique(self.nouns.round(4), axis=0)) >= DISTINCT
+        ends = float((_closest(across.T) - to_letters).mean()), float((to_nouns - _closest(across)).mean())
+        return cls(nouns, letters, ends, speaks=len(np.unique(nouns.round(4), axis=0)) >= DISTINCT)
 
     def words(self, queries: Vectors) -> Floats:
         """How far each query lies among words rather than strings of letters: 0 as these, 1 as the bank's nouns."""
@@ -151,14 +145,14 @@ class Bearings:
             return None
         known = self._texts.get(number)
         if known is None or known[0] != len(pairs):
-            some = [captioned[k] for k in np.linspace(0, len(captioned) - 1, min(SHOWN[1], len(captioned))).astype(int)]
-            vectors = self.holdings.vectors_of(Kind.PICTURE, some)[1]
+            some = evenly(len(captioned), SHOWN[1])
+            vectors = self.holdings.vectors_of(Kind.PICTURE, [captioned[place] for place in some])[1]
             fits, nears = self.text_fits(vectors)
             fit, near = ((float(each.mean()), max(float(each.std()), 1e-6)) for each in (fits, nears))
             both = (fits - fit[0]) / fit[1] + (nears - near[0]) / near[1]
             least = float(np.quantile(both, REFUSED))
             texts = self.holdings.sample(Kind.TEXT)
-            texts = texts[np.linspace(0, len(texts) - 1, min(STANDING, len(texts))).astype(int)]
+            texts = texts[evenly(len(texts), STANDING)]
             each = len(pairs) / len(captioned)
             known = (len(pairs), TextGauge(fit, near, least, each, texts, self.crowd(texts)))
             self._texts[number] = known
@@ -207,8 +201,7 @@ class Bearings:
             texts = sorted({text for _, text in catalog.pairs()})
         if len(texts) < OWN[0]:
             return None
-        some = [texts[place] for place in np.linspace(0, len(texts) - 1, min(OWN[1], len(texts))).astype(int)]
-        vectors = self.holdings.vectors_of(Kind.TEXT, some)[1]
+        vectors = self.holdings.vectors_of(Kind.TEXT, [texts[place] for place in evenly(len(texts), OWN[1])])[1]
         return vectors if len(vectors) >= OWN[0] else None
 
     # --- kept ----------------------------------------------------------------------------------------------

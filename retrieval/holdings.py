@@ -238,6 +238,12 @@ class Holdings:
         with self.reading() as catalog:
             return self.embeddings(catalog, space_id, space, kind).get(contents)
 
+    def rows_of(self, kind: Kind, contents: Sequence[int]) -> Vectors:
+        """The stored vectors of contents, in their order; each must have one."""
+        ids, vectors = self.vectors_of(kind, contents)
+        row_of = {int(number): row for row, number in enumerate(ids)}
+        return vectors[[row_of[content] for content in contents]]
+
     def save_vectors(self) -> None:
         """Write the vector files anew where the catalog has changed since; call it while holding `writer()`."""
         with self.reading() as catalog:

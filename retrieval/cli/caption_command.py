@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ..errors import UsageError
 from ..library import Library
 from ..records import Described, Sidecars
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, packed, settings_options
-from .output import note, plain, print_json, show_path
+from .output import note, note_problems, plain, print_json, show_path, stopped
 from .progress import progress
 
 
@@ -88,8 +87,7 @@ def command(
     if sidecars and not as_json:
         _show_sidecars(sidecars)
     if found.interrupted:
-        note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
-        sys.exit(130)
+        stopped()
 
 
 def _show_sidecars(found: Sidecars) -> None:
@@ -104,5 +102,4 @@ def _show_sidecars(found: Sidecars) -> None:
 def _show(found: Described) -> None:
     settled = f", {found.settled} needed none" if found.settled else ""
     click.echo(f"{found.captioned} pictures captioned by {found.model} in {found.seconds:.1f} s{settled}")
-    for problem in found.problems:
-        note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
+    note_problems(found.problems)

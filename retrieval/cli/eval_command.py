@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..library import Library
 from ..results import Evaluation, Metrics, Reranking
 from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
-from .output import note, print_json, show_path
+from .output import note, note_problems, print_json
 from .progress import progress
 
 
@@ -58,8 +58,7 @@ def command(
         return
     found = trial.encoder()
     print_json(_as_json(found)) if as_json else _show(found)
-    for problem in found.problems[:5]:
-        note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
+    note_problems(found.problems[:5])
     if found.problems:
         note(f"{len(found.problems)} rows or pictures could not be used")
 

@@ -28,7 +28,7 @@ from .options import (
     packed,
     settings_options,
 )
-from .output import note, plain, print_json, show_path
+from .output import note, note_problems, plain, print_json, show_path, stopped
 from .progress import progress
 
 SHOWN = 5  # problems that are listed at the end of a run
@@ -135,8 +135,7 @@ def command(given: Input, rules: Rules, how: How, quiet: bool, settings: Setting
         if library.model != report.model:
             note(f"{library.model} still answers: some pictures are not known to {report.model} yet")
     if report.interrupted or (texts and texts.interrupted):
-        note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
-        sys.exit(130)
+        stopped()
 
 
 def _show_plan(plan: Plan) -> None:
@@ -168,8 +167,7 @@ def _show_report(report: Report) -> None:
     }
     said = ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "no pictures found"
     click.echo(f"{said}; {report.encoded} pictures encoded in {report.seconds:.1f} s ({report.rate:.0f}/s)")
-    for problem in report.problems[:SHOWN]:
-        note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
+    note_problems(report.problems[:SHOWN])
     if report.problems:
         counts = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
         note(f"{len(report.problems)} could not be used ({counts}); `retrieval status --problems` lists them")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ from ..errors import UsageError
 from ..library import Library
 from ..records import Transcribed
 from .options import INDEX, PATH, json_option, settings_options
-from .output import note, print_json, show_path
+from .output import note, note_problems, print_json, show_path, stopped
 from .progress import progress
 
 
@@ -43,13 +42,11 @@ def command(places: tuple[Path, ...], everything: bool, quiet: bool, settings: S
             found = library.read_texts(None if everything else named, progress=show)
         print_json(found) if as_json else show_transcribed(found)
     if found.interrupted:
-        note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
-        sys.exit(130)
+        stopped()
 
 
 def show_transcribed(found: Transcribed) -> None:
     """Print what a run read."""
     settled = f", {found.settled} were read before" if found.settled else ""
     click.echo(f"{found.read} pictures read in {found.seconds:.1f} s, {found.with_text} have text{settled}")
-    for problem in found.problems:
-        note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
+    note_problems(found.problems)

@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from ..records import Answer, Hit, Kind
+from ..records import Answer, Hit, Kind, Problem
 
 
 def plain(value: Any) -> Any:
@@ -124,6 +124,18 @@ def print_rows(columns: Sequence[str], lines: Sequence[Sequence[str]], shown: in
     for line in lines:
         table.add_row(*line[:shown])
     Console().print(table)
+
+
+def note_problems(problems: Iterable[Problem]) -> None:
+    """One line each: which file, and why it could not be used."""
+    for problem in problems:
+        note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
+
+
+def stopped() -> NoReturn:
+    """Leave after Ctrl-C."""
+    note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
+    sys.exit(130)
 
 
 def score(hit: Hit, digits: int = 3) -> str:

@@ -102,14 +102,14 @@ def _ranks(pairs: Pairs, top: Ranks, scores: Floats, said: Floats, weight: float
 
 def _gains(before: Ranks, after: Ranks) -> dict[str, Gain]:
     """How much each number gained in percent points, with its interval."""
-    luck = np.random.default_rng(0)
-    drawn = luck.integers(0, len(before), (RESAMPLES, len(before)))
-    gains = {}
-    for name, difference in _differences(before, after).items():
-        means = np.array([difference[row].mean() for row in drawn])
-        low, high = np.percentile(means, [2.5, 97.5])
-        gains[name] = Gain(100 * float(difference.mean()), 100 * float(low), 100 * float(high))
-    return gains
+    return {name: gain(difference) for name, difference in _differences(before, after).items()}
+
+
+def gain(differences: Floats) -> Gain:
+    """The mean of paired differences, (n,), in percent points, with the 95% interval of a bootstrap."""
+    drawn = np.random.default_rng(0).integers(0, len(differences), (RESAMPLES, len(differences)))
+    low, high = np.percentile([differences[row].mean() for row in drawn], [2.5, 97.5])
+    return Gain(100 * float(differences.mean()), 100 * float(low), 100 * float(high))
 
 
 def _differences(before: Ranks, after: Ranks) -> dict[str, Floats]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..bearings import Bearings
+from ..bearings import Bank, Bearings, Gauge
 from ..records import Answer, Band, Ids, Kind, Threshold, Vectors
+from .sides import Candidate
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,23 +35,40 @@ class Reading:
     bands: list[Band]
 
 
-def of_pictures(bearings: Bearings, words: Vectors, contents: Sequence[int], allowed: Ids | None) -> Reading | None:
-    """Of pictures that were found by words, (1, dimensions); None where the model says nothing of itself."""
+@dataclass(frozen=True)
+class Match:
+    """Whether anything in the library looks like words."""
+
+    bank: Bank
+    gauge: Gauge
+    odds: float  # log-odds that something does
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the answer is no."""
+        return self.odds < self.gauge.least
+
+
+def match(bearings: Bearings, words: Vectors, allowed: Ids | None) -> Match | None:
+    """Whether anything, or anything of these, looks like words, (1, dimensions); None where nothing can be said."""
     gauge, bank = bearings.gauge(allowed), bearings.bank()
     if gauge is None or bank is None:
         return None
-    odds = float(bearings.match(words, gauge, allowed)[0])
-    ids, vectors = bearings.holdings.vectors_of(Kind.PICTURE, contents)
-    row_of = {int(number): row for row, number in enumerate(ids)}
-    vectors = vectors[[row_of[content] for content in contents]]
+    return Match(bank, gauge, float(bearings.match(words, gauge, allowed)[0]))
+
+
+def of_pictures(bearings: Bearings, found: Match, words: Vectors, contents: Sequence[int]) -> Reading:
+    """Of pictures that were found by words, (1, dimensions)."""
+    gauge = found.gauge
+    vectors = bearings.holdings.rows_of(Kind.PICTURE, contents)
     cosines = (vectors @ words[0]).astype(np.float64)
-    mean, spread = bank.scale(vectors)
-    heights, match = (cosines - mean) / spread, _sigmoid(np.array(odds))
+    mean, spread = found.bank.scale(vectors)
+    heights, like = (cosines - mean) / spread, _sigmoid(np.array(found.odds))
     sharp = SHARPNESS[Kind.PICTURE] / max(gauge.sigma, 1e-6)
     rest = (bearings.holdings.sample(Kind.PICTURE) @ words[0]).astype(np.float64)
-    sure = _probable(Kind.PICTURE, _shares(sharp * cosines, sharp * rest, gauge.count)) * match
+    sure = _probable(Kind.PICTURE, _shares(sharp * cosines, sharp * rest, gauge.count)) * like
     known: list[float | None] = [None] * len(contents) if gauge.count < SMALL else sure.tolist()
-    return Reading(float(match), odds < gauge.least, known, [_band(*each) for each in zip(known, heights, strict=True)])
+    return Reading(float(like), found.nothing, known, [_band(*each) for each in zip(known, heights, strict=True)])
 
 
 def of_texts(bearings: Bearings, picture: Vectors, scores: Floats) -> Reading | None:
@@ -68,6 +86,12 @@ def of_texts(bearings: Bearings, picture: Vectors, scores: Floats) -> Reading | 
     sure = _probable(Kind.TEXT, gauge.each * _shares(sharp * scores, sharp * rest, count))
     known: list[float | None] = sure.tolist()
     return Reading(None, height < gauge.least, known, [_band(each, -np.inf) for each in known])
+
+
+def told(found: Sequence[Candidate], reading: Reading) -> list[Candidate]:
+    """Candidates with what was read of each."""
+    readings = zip(found, reading.confidence, reading.bands, strict=True)
+    return [replace(each, confidence=number, band=band) for each, number, band in readings]
 
 
 def kept(answer: Answer, threshold: Threshold) -> Answer:

@@ -25,8 +25,9 @@ def find(side: Side, count: int) -> Found:
     found = side.nearest(max(count, CANDIDATES))
     if side.words is None:  # something else than words is looked for: the cosine is all that is known
         return Found(found, side.heights(found))
+    match = confidence.match(side.bearings, side.words, side.allowed) if found else None
     lists, sure = rankings(side, found, max(count, DEEP))
-    blind = len(lists) > 1 and _sees_nothing(side)  # then pixels rank by chance, and what is said comes first
+    blind = match is not None and match.nothing  # then pixels rank by chance, and what is said comes first
     order = fused({source: ranked for source, ranked in lists.items() if source is not Source.PIXELS or not blind})
     order.sort(key=lambda content: content not in sure)  # what is literally said comes before what looks like it
     found = _complete(side, found, [*dict.fromkeys((*order, *lists[Source.PIXELS]))])
@@ -34,30 +35,24 @@ def find(side: Side, count: int) -> Found:
         return Found([], [])
     found = [replace(each, sources=_sources(lists, each.content)) for each in found]
     heights = side.heights(found)
-    reading = confidence.of_pictures(side.bearings, side.words, [each.content for each in found], side.allowed)
-    if reading is not None:
-        readings = zip(found, reading.confidence, reading.bands, strict=True)
-        found = [replace(each, confidence=number, band=band) for each, number, band in readings]
-    found = [replace(each, band=Band.STRONG) if each.content in sure else each for each in found]
-    if reading is None:
-        return Found(found, heights)
+    if match is None:
+        return Found(_literal(found, sure), heights)
+    reading = confidence.of_pictures(side.bearings, match, side.words, [each.content for each in found])
+    found = _literal(confidence.told(found, reading), sure)
     return Found(found, heights, reading.match, reading.nothing and Source.WORDS not in lists)
 
 
-def _sees_nothing(side: Side) -> bool:
-    """Whether the encoder finds that no picture looks like the words."""
-    gauge = side.bearings.gauge(side.allowed)
-    if gauge is None or side.words is None:
-        return False
-    return bool(side.bearings.match(side.words, gauge, side.allowed)[0] < gauge.least)
+def _literal(found: Sequence[Candidate], sure: set[int]) -> list[Candidate]:
+    """Candidates of which every word is said are sure, whatever the pixels are like."""
+    return [replace(each, band=Band.STRONG) if each.content in sure else each for each in found]
 
 
 def rankings(side: Side, seen: Sequence[Candidate], count: int) -> tuple[dict[Source, Sequence[int]], set[int]]:
     """The rankings by pixels and by what is said of pictures, and the pictures of which every word is said."""
     found: dict[Source, Sequence[int]] = {Source.PIXELS: [each.content for each in seen]}
-    near = _near_texts(side, count)
     with side.holdings.reading() as catalog:
-        owners = catalog.pictures_of(near) if catalog.captioned() >= COVERED else {}
+        near = _near_texts(side, count) if catalog.captioned() >= COVERED else []
+        owners = catalog.pictures_of(near)
         captioned = dict.fromkeys(picture for text in near for picture in owners.get(text, []))
         full = Words(catalog.connection)
         allowed = None if side.passing is None else list(side.passing)

@@ -55,9 +55,7 @@ class Searcher:
 
     def _diverse(self, hits: Sequence[Hit], pool: Sequence[Candidate], k: int, kind: Kind) -> tuple[Hit, ...]:
         """The k hits of a pool that are good and differ; in the order that they have, where nothing was looked for."""
-        ids, vectors = self.holdings.vectors_of(kind, [each.content for each in pool])
-        row_of = {int(number): row for row, number in enumerate(ids)}
-        rows = vectors[[row_of[each.content] for each in pool]]
+        rows = self.holdings.rows_of(kind, [each.content for each in pool])
         chosen = diverse(rows, [-float(each.rank) if each.score is None else each.score for each in hits], k)
         return tuple(replace(hits[place], rank=rank) for rank, place in enumerate(chosen, start=1))
 

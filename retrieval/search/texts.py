@@ -5,8 +5,6 @@ Knows vectors and readings; does not know the query language.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..bearings import CANDIDATES, CLOSEST, ITSELF, Floats
@@ -27,9 +25,7 @@ def find(side: Side, count: int) -> Found:
     reading = confidence.of_texts(side.bearings, side.vector, scores) if side.passing is None else None
     if reading is None:
         return Found(found, heights)
-    readings = zip(found, reading.confidence, reading.bands, strict=True)
-    found = [replace(each, confidence=number, band=band) for each, number, band in readings]
-    return Found(found, heights, reading.match, reading.nothing)
+    return Found(confidence.told(found, reading), heights, reading.match, reading.nothing)
 
 
 def _without_hubs(side: Side, found: list[Candidate]) -> tuple[list[Candidate], Floats]:

@@ -68,9 +68,7 @@ class Embeddings:
         query = select(embeddings.c.content_id).where(embeddings.c.space_id == self.space_id)
         joined = query.join(contents, contents.c.id == embeddings.c.content_id).where(contents.c.kind == self.kind)
         ids = list(self.connection.execute(joined.order_by(embeddings.c.content_id)).scalars())
-        if len(ids) > most:
-            ids = [ids[place] for place in np.linspace(0, len(ids) - 1, most).astype(int)]
-        return self.get(ids)[1]
+        return self.get([ids[place] for place in evenly(len(ids), most)])[1]
 
     def all(self) -> Iterator[tuple[Ids, Vectors]]:
         """Every embedding, in pieces."""
@@ -155,3 +153,9 @@ class Embeddings:
         self.connection.execute(statement.on_conflict_do_update(index_elements=["space_id", "kind"], set_=row))
         old = (changes.c.space_id == self.space_id, changes.c.kind == self.kind, changes.c.seq <= file.upto)
         self.connection.execute(delete(changes).where(*old))
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Up to `most` of `count` places, at even distances, always the same ones; all, where they are few."""
+    found: list[int] = np.linspace(0, count - 1, min(most, count)).astype(int).tolist()
+    return found
