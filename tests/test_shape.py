@@ -17,6 +17,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "errors": 0,
     "records": 1,
     "results": 1.5,  # of records
+    "explanations": 1.5,
     "config": 1,
     "devices": 1,
     "hub": 1,
@@ -38,6 +39,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "evaluate": 6,
     "app": 7,
     "parts": 7.5,  # of app
+    "questions": 7.8,  # of parts
     "library": 8,
     "models": 8,
     "measure": 8.5,  # of library

@@ -14,6 +14,8 @@ from ..errors import RetrievalError
 COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "index": "Index folders of pictures and caption files.",
     "search": "Find pictures by words or by example.",
+    "why": "Explain why a picture is a hit.",
+    "why-not": "Explain why a picture is no hit, and what would make it one.",
     "captions": "Find the library's texts that fit a picture.",
     "caption": "Caption pictures with a vision-language model.",
     "ocr": "Read the text in pictures.",
@@ -56,7 +58,7 @@ class Commands(click.Group):
         """Import the command's file."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f".{cmd_name}_command", __name__).command
+        command: click.Command = import_module(f".{cmd_name.replace('-', '_')}_command", __name__).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's

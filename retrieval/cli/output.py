@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+import numpy as np
 
 from ..records import Answer, Hit, Kind, Problem
 
@@ -34,6 +35,8 @@ def plain(value: Any) -> Any:
         return round(value, 6)
     if isinstance(value, dict):
         return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in value]
     return value

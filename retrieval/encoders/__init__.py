@@ -6,7 +6,7 @@ An encoder is one file with the four methods of `Encoder`, and one line in `app.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,4 +37,17 @@ class Encoder(Protocol):
 
     def texts(self, batch: Sequence[str]) -> Vectors:
         """n texts -> (n, dimensions) float32 unit rows."""
+        ...
+
+
+@runtime_checkable
+class Grids(Protocol):
+    """An encoder that can also say what each part of a picture looks like."""
+
+    def grid(self, image: Image) -> Vectors:
+        """One upright RGB picture -> (rows, columns, dimensions) float32 unit rows, in the encoder's space.
+
+        Raises:
+            UsageError: this very model cannot.
+        """
         ...

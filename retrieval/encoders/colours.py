@@ -33,6 +33,11 @@ class Colours:
         """Mean colours -> unit rows."""
         return _directions(np.asarray(batch, dtype=np.float32).reshape(-1, 3))
 
+    def grid(self, image: Image) -> Vectors:
+        """The mean colours of eight by eight parts, as unit rows."""
+        small = np.asarray(image.convert("RGB").resize((8, 8)), dtype=np.float32)
+        return _directions(small.reshape(-1, 3)).reshape(8, 8, 3)
+
     def texts(self, batch: Sequence[str]) -> Vectors:
         """The mean of the colours each text names; a text without any is grey."""
         words = [re.findall("[a-z]+", text.lower()) for text in batch]

@@ -22,7 +22,7 @@ from torch import Tensor
 from .. import devices
 from ..errors import ModelError, ModelUnavailable
 from ..records import Pixels, Space, Vectors
-from . import checkpoints
+from . import checkpoints, grids
 from .inference import ready
 from .names import BUILTIN, ModelName, Route
 
@@ -87,6 +87,12 @@ class OpenClip:
             if self.precision is None and len(batch) >= MEASURED_FROM:
                 self._choose_precision(pixels)
         return _unit(self._encode_images(self.model, pixels))
+
+    def grid(self, image: Image) -> Vectors:
+        """See `Grids.grid`; the whole picture is seen, squeezed where the model wants another shape."""
+        pixels = torch.from_numpy(self.prepare(image.resize((self.least, self.least)))[None]).to(self.device)
+        tower = self.model.visual
+        return _unit(grids.cells(tower, pixels.to(next(tower.parameters()).dtype), self.space.model))
 
     def texts(self, batch: Sequence[str]) -> Vectors:
         """n texts -> (n, dimensions) unit rows; what is longer than the model reads is cut off."""

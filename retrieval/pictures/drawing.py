@@ -1,4 +1,4 @@
-"""Boxes drawn on a picture, for people. Knows pixels; does not know where boxes come from."""
+"""Boxes, masks and heat drawn on a picture, for people. Knows pixels; does not know where they come from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import SourceError, UsageError
+from ..explanations import Heat
 from ..records import Box, Mask
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
@@ -36,6 +37,20 @@ def as_picture(mask: Mask) -> Image.Image:
 def with_mask(image: Image.Image, mask: Mask) -> Image.Image:
     """The picture with the mask laid on it in colour, half of it to be seen through."""
     return Image.composite(Image.blend(image, Image.new("RGB", image.size, COLOURS[0]), 0.5), image, as_picture(mask))
+
+
+def with_heat(image: Image.Image, heat: Heat) -> Image.Image:
+    """The picture, dim where it looks least like what was looked for and red where it does most; (rows, columns)."""
+    low, high = float(heat.min()), float(heat.max())
+    scaled = Image.fromarray(((heat - low) / max(high - low, 1e-6)).astype(np.float32))
+    smooth = np.clip(np.asarray(scaled.resize(image.size, Image.Resampling.BICUBIC)), 0, 1)
+    grey = Image.blend(image.convert("L").convert("RGB"), Image.new("RGB", image.size), 0.3)
+    shown = Image.composite(image, grey, as_picture(smooth))
+    return Image.composite(
+        Image.blend(shown, Image.new("RGB", image.size, COLOURS[0]), 0.5),
+        shown,
+        as_picture(np.clip(2 * smooth - 1, 0, 1)),
+    )
 
 
 def with_boxes(image: Image.Image, boxes: Sequence[Box]) -> Image.Image:

@@ -49,7 +49,7 @@ class Expression:
     @classmethod
     def of(cls, piece: Query) -> Expression:
         """One piece alone."""
-        return cls(_named(piece), (Alternative((Weighed(piece),)),))
+        return cls(named(piece), (Alternative((Weighed(piece),)),))
 
     @property
     def words(self) -> str:
@@ -76,7 +76,7 @@ class Expression:
     def with_piece(self, piece: Weighed) -> Expression:
         """The same with one thing more that is looked for, in every alternative."""
         sides = tuple(replace(each, pieces=(*each.pieces, piece)) for each in self.alternatives)
-        return replace(self, text=f"{self.text} {_named(piece.piece)}".strip(), alternatives=sides)
+        return replace(self, text=f"{self.text} {named(piece.piece)}".strip(), alternatives=sides)
 
     def within(self, *filters: Filter) -> Expression:
         """The same, among fewer pictures."""
@@ -85,7 +85,8 @@ class Expression:
         )
 
 
-def _named(piece: Query) -> str:
+def named(piece: Query) -> str:
+    """A piece in words."""
     match piece:
         case ByText(text):
             return text

@@ -88,6 +88,7 @@ PIECES = re.compile(
     re.VERBOSE,
 )
 TAIL = re.compile(r"[^\s()]*")
+PLAIN = re.compile(r"[^\s()\"“„~]+")  # a value that needs no quotes
 
 
 def parse(text: str) -> Node:
@@ -212,7 +213,7 @@ def unparse(node: Node) -> str:
         case Word(text, quoted):
             return _quote(text) if quoted else text
         case Token(name, value, tail):
-            return f"{name}:{_quote(value)}{tail}"
+            return f"{name}:{value if PLAIN.fullmatch(value) else _quote(value)}{tail}"
         case Minus(part):
             return f"-{_grouped(part)}"
         case Weighted(weight, part):

@@ -87,7 +87,7 @@ class Searcher:
 
     def sides(self, asked: Expression, space: Space, kind: Kind) -> list[Side]:
         """The alternatives of a query, ready to be asked for their best."""
-        return [self._side(each, space, kind) for each in asked.alternatives]
+        return [self.side(each, space, kind) for each in asked.alternatives]
 
     def facets(self, query: Expression) -> dict[str, list[tuple[str, int]]]:
         """How many answers there are of each year, camera, place, type and folder, the most first.
@@ -107,7 +107,7 @@ class Searcher:
         """
         return self._pictures(found, said) if kind is Kind.PICTURE else self._texts(found)
 
-    def _side(self, asked: Alternative, space: Space, kind: Kind) -> Side:
+    def side(self, asked: Alternative, space: Space, kind: Kind) -> Side:
         """One alternative of a query, ready to be asked for its best."""
         passing, notes = self._passing(asked, kind)
         total = self.holdings.count(kind) if passing is None else len(passing)

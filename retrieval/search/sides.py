@@ -76,13 +76,21 @@ class Side:
         """A content with its files that pass."""
         return Candidate(content, score, None if self.passing is None else self.passing[content])
 
+    def height(self, score: float) -> float:
+        """How far a score is above the library's mean, in standard deviations."""
+        mean, spread = self._scale()
+        return (score - mean) / spread
+
     def heights(self, found: Sequence[Candidate]) -> list[float]:
-        """How far each score is above the library's mean, in standard deviations, never more than the one before."""
-        assert self.vector is not None  # else nothing is looked for
-        known = self.holdings.sample(self.kind) @ self.vector[0]
-        mean, spread = (float(known.mean()), max(float(known.std()), 1e-6)) if len(known) > 1 else (0.0, 1.0)
+        """The same of each, never more than the one before."""
+        mean, spread = self._scale()
         found_heights = [((each.score or 0.0) - mean) / spread for each in found]
         return np.minimum.accumulate(found_heights).tolist() if found_heights else []
+
+    def _scale(self) -> tuple[float, float]:
+        assert self.vector is not None  # else nothing is looked for
+        known = self.holdings.sample(self.kind) @ self.vector[0]
+        return (float(known.mean()), max(float(known.std()), 1e-6)) if len(known) > 1 else (0.0, 1.0)
 
 
 def merged(sides: Iterable[Found]) -> list[Candidate]:

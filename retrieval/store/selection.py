@@ -60,6 +60,11 @@ class Selection:
         query = select(items.c.id, items.c.content_id).where(clause(where)).order_by(dated.desc(), items.c.path)
         return [(row[0], row[1]) for row in self.connection.execute(query)]
 
+    def passes(self, where: Filter, item: int) -> bool:
+        """Whether an item passes."""
+        query = select(select(items.c.id).where(items.c.id == item, clause(where)).exists())
+        return bool(self.connection.execute(query).scalar())
+
     def unknown(self, where: Filter) -> list[str]:
         """What the filter asks for and no item of the library has, in words."""
         return [name for name, known in _needs(where).items() if not self._any(known)]

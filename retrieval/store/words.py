@@ -29,6 +29,7 @@ TABLES = (
         for event, row in (("insert", "new"), ("update", "old"), ("update", "new"), ("delete", "old"))
     ),
 )
+COLUMNS = ("captions", "told", "about", "names", "written")
 WEIGHTS = (1.0, 0.5, 1.0, 0.5, 1.0)  # of the columns, in BM25
 SURE = "{captions about names written}"  # the columns that people and cameras wrote
 TERM = re.compile(r"\d+(?:[.,:/-]\d+)+|\w+")  # a number with its points is one
@@ -95,6 +96,21 @@ class Words:
         """Pictures of which people or files say every word of a query."""
         found = [f'"{term}"' for term in terms(query)]
         return self._matching(f"{SURE} : ({' AND '.join(found)})" if found else "", k, allowed)
+
+    def matched(self, query: str, content: int) -> list[tuple[str, str]]:
+        """What is said of a picture that has a word of a query: the column and the line."""
+        found = " OR ".join(f'"{term}"' for term in terms(query))
+        if not found:
+            return []
+        marked = ", ".join(f"highlight(words, {place}, char(2), '')" for place in range(len(COLUMNS)))
+        chosen = f"SELECT {marked} FROM words WHERE words MATCH :match AND rowid = :content"
+        row = self.connection.execute(text(chosen), {"match": found, "content": content}).first()
+        return [
+            (column, " ".join(line.replace("\2", "").split()))
+            for column, lines in zip(COLUMNS, row or (), strict=bool(row))
+            for line in (lines or "").splitlines()
+            if "\2" in line
+        ]
 
     def _matching(self, match: str, k: int, allowed: Sequence[int] | None) -> list[int]:
         if not match:

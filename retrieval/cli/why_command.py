@@ -1,0 +1,105 @@
+"""`retrieval why`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import app
+from ..config import Settings
+from ..explanations import FilterCheck, SourceShare, Why
+from ..library import Library
+from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
+from .output import note, print_json, show_path
+
+BAR = 20  # signs of a whole share
+LINES = 3  # that matched, of each ranking; --json has all
+
+
+@click.command(name="why")
+@click.argument("query")
+@click.argument("hit")
+@click.option("--image", type=PATH, help="A picture that is looked for together with QUERY, as in `search`.")
+@click.option("--heat", type=PATH, metavar="FILE", help="Write the picture with what looks like QUERY in red.")
+@settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
+@json_option
+def command(query: str, hit: str, image: Path | None, heat: Path | None, settings: Settings, as_json: bool) -> None:
+    """Explain why HIT, a picture's path or its rank in the answer, is a hit of QUERY.
+
+    Each word's share is what the score falls by without it. With --vlm, that model says whether it agrees, and where it
+    sees it.
+
+    \b
+    Examples:
+      retrieval why "a dog on the beach" 1
+      retrieval why "a dog on the beach" holidays/dog.jpg --heat where.jpg
+      retrieval why "the red cup" 1 --vlm hf-hub:Qwen/Qwen3-VL-2B-Instruct --heat where.jpg
+    """
+    asked = click.get_current_context().params.get("vlm") is not None
+    place: int | Path = int(hit) if hit.isdecimal() else Path(hit).expanduser()
+    with Library.open(None, settings) as library:
+        note(f"library: {show_path(library.path)}")
+        picture = image.expanduser() if image else None
+        found = library.why(query, place, image=picture, heat=heat is not None, vlm=asked)
+    if heat is not None and found.heat is not None:
+        from ..pictures import drawing
+
+        drawn = drawing.with_heat(app.picture(found.path, settings, found.second), found.heat)
+        drawing.save(drawing.with_boxes(drawn, found.boxes), heat)
+        note(f"heat: {show_path(heat)}")
+    print_json(found) if as_json else _show(found)
+
+
+def _show(found: Why) -> None:
+    click.echo(f"{show_path(found.path)} is hit {found.rank} of {found.searched}")
+    if found.understood != found.query:
+        click.echo(f"understood as  {found.understood}")
+    click.echo(f"score          {reading(found)}")
+    for title, rows in (("words", _parts(found)), ("rankings", _sources(found)), ("filters", filters(found.filters))):
+        for place, row in enumerate(rows):
+            click.echo(f"{title if not place else '':14} {row}")
+    if found.verdict is not None:
+        click.echo(f"{'model':14} yes with {found.verdict.yes:.0%}")
+    for box in found.boxes:
+        corners = ", ".join(f"{corner:.2f}" for corner in (box.left, box.top, box.right, box.bottom))
+        click.echo(f"{'box':14} {box.label}: {corners}")
+    for line in found.notes:
+        note(f"note: {line}")
+
+
+def reading(found: Why) -> str:
+    """A score in words."""
+    known = found.reading
+    if known.score is None:
+        return "none: the query has filters alone, the newest come first"
+    parts = [f"{known.score:.3f}"]
+    if known.height is not None:
+        parts.append(f"{known.height:+.1f} standard deviations from what neutral texts score with it")
+    if known.band:
+        sure = "" if known.confidence is None else f"; by its pixels, the one meant with {known.confidence:.0%}"
+        parts.append(f"{known.band}{sure}")
+    return "; ".join(parts)
+
+
+def _parts(found: Why) -> list[str]:
+    width = max((len(part.part) for part in found.parts), default=0)
+    return [f"{part.part:{width}} {part.drop:+.3f} {'#' * round(BAR * part.share)}" for part in found.parts]
+
+
+def _sources(found: Why) -> list[str]:
+    return [
+        f"{each.source}: rank {each.rank}, {each.share:.0%} of its points"
+        + "".join(f"\n{'':17}{line}" for line in (*each.matched[:LINES], *_more(each)))
+        for each in found.sources
+    ]
+
+
+def _more(source: SourceShare) -> list[str]:
+    rest = len(source.matched) - LINES
+    return [f"and {rest} more"] if rest > 0 else []
+
+
+def filters(checks: tuple[FilterCheck, ...]) -> list[str]:
+    """Each filter, whether a picture passes it, and what it has."""
+    return [f"{'passes' if each.passes else 'FAILS '} {each.filter}  ({each.value})" for each in checks]

@@ -1,0 +1,64 @@
+"""`retrieval why-not`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from ..config import Settings
+from ..explanations import WhyNot
+from ..library import Library
+from ..records import Threshold
+from .options import DEVICE, INDEX, PATH, PRECISION, json_option, settings_options
+from .output import note, print_json, show_path
+from .why_command import filters
+
+
+@click.command(name="why-not")
+@click.argument("query")
+@click.argument("photo", type=PATH)
+@click.option("--image", type=PATH, help="A picture that is looked for together with QUERY, as in `search`.")
+@click.option("-k", "k", type=int, default=10, show_default=True, help="How many hits the search shows.")
+@click.option(
+    "--threshold",
+    type=click.Choice(get_args(Threshold)),
+    default="weak",
+    show_default=True,
+    help="The least sure hits that the search shows.",
+)
+@settings_options(INDEX, DEVICE, PRECISION)
+@json_option
+def command(
+    query: str, photo: Path, image: Path | None, k: int, threshold: Threshold, settings: Settings, as_json: bool
+) -> None:
+    """Explain why PHOTO is not among the hits of QUERY: not indexed, broken, filtered out, or others are better.
+
+    Then follows what would bring it up, the smallest change first.
+
+    \b
+    Examples:
+      retrieval why-not "a dog on the beach" holidays/dog.jpg
+      retrieval why-not "since:2023-06 camera:nikon dog" holidays/dog.jpg
+    """
+    with Library.open(None, settings) as library:
+        note(f"library: {show_path(library.path)}")
+        picture = image.expanduser() if image else None
+        found = library.why_not(query, photo.expanduser(), k, image=picture, threshold=threshold)
+    print_json(found) if as_json else _show(found)
+
+
+def _show(found: WhyNot) -> None:
+    click.echo(f"{show_path(found.path)}: {found.said}")
+    if found.reading is not None and found.reading.score is not None:
+        last = "" if found.last is None else f"; the last hit has {found.last:.3f}"
+        rank = "" if found.rank is None else f", rank {found.rank} of {found.searched}"
+        click.echo(f"{'score':14} {found.reading.score:.3f}{rank}{last}")
+    for place, row in enumerate(filters(found.filters)):
+        click.echo(f"{'filters' if not place else '':14} {row}")
+    for place, change in enumerate(found.changes):
+        query = f"\n{'':17}{change.query}" if change.query else ""
+        click.echo(f"{'would help' if not place else '':14} {change.what}: then rank {change.rank}{query}")
+    for line in found.notes:
+        note(f"note: {line}")

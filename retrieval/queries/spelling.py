@@ -1,0 +1,135 @@
+"""What a query means -> the text of a query: what `queries.understand` reads back as the same.
+
+Knows tokens; does not know libraries.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..errors import QueryError
+from ..records import ByFile, ByItem, ByText
+from . import dates
+from .expression import Alternative, Expression, Weighed
+from .filters import (
+    EVERYTHING,
+    Between,
+    Captioned,
+    Every,
+    Filter,
+    Has,
+    Near,
+    Not,
+    Number,
+    OfType,
+    PathFits,
+    Says,
+    Shows,
+    Some,
+    Taken,
+)
+from .syntax import All, AnyOf, Minus, Node, Token, Weighted, Word, parse, unparse
+
+NOON = datetime(2000, 6, 15, 12)  # some moment: whether words hold a date does not depend on it
+
+
+def spelled(where: Filter) -> str:
+    """A filter as a query has it; times of a day, which no token takes, are widened to whole days."""
+    return unparse(_node(where))
+
+
+def written(query: Expression) -> str:
+    """A query anew; empty where it has a piece that no text stands for, such as bytes."""
+    found = [_alternative(each) for each in query.alternatives]
+    whole = [each for each in found if each is not None]
+    return unparse(whole[0] if len(whole) == 1 else AnyOf(tuple(whole))) if len(whole) == len(found) else ""
+
+
+def _alternative(asked: Alternative) -> Node | None:
+    parts: list[Node] = []
+    for piece in asked.pieces:
+        node = _piece(piece)
+        if node is None:
+            return None
+        parts.append(node)
+    if asked.where != EVERYTHING:
+        where = _node(asked.where)
+        parts += where.parts if isinstance(where, All) else [where]
+    return parts[0] if len(parts) == 1 else All(tuple(parts))
+
+
+def _piece(part: Weighed) -> Node | None:
+    match part.piece:
+        case ByText(text):
+            joined = part.weight != 1 and " " in text
+            node: Node = Word(text, quoted=joined or not text.strip() or _strange(text))
+        case ByFile(path):
+            node = Token("similar", str(path))
+        case ByItem(number):
+            node = Token("item", str(number))
+        case _:
+            return None
+    if part.weight == 1:
+        return node
+    return (
+        Minus(node)
+        if part.weight == -1
+        else Weighted(part.weight, node)
+        if part.weight > 0
+        else Minus(Weighted(-part.weight, node))
+    )
+
+
+def _strange(text: str) -> bool:
+    """Whether words would be read as something else than words."""
+    try:
+        node = parse(text)
+    except QueryError:
+        return True
+    parts = node.parts if isinstance(node, All) else (node,)
+    return not all(isinstance(part, Word) and not part.quoted for part in parts) or bool(dates.find(text, NOON)[1])
+
+
+def _node(where: Filter) -> Node:
+    match where:
+        case Taken(since, until):
+            return _taken(since, until)
+        case Says(field, text):
+            return Token(str(field), text)
+        case Between(number, low, high):
+            return Token("mp" if number is Number.MEGAPIXELS else str(number), _range(low, high))
+        case Near(latitude, longitude, kilometres, name):
+            return Token("near", name or f"{latitude:.15g},{longitude:.15g}", f"~{kilometres:.6g}km")
+        case PathFits(glob):
+            return Token("path", glob)
+        case OfType(name):
+            return Token("type", name)
+        case Has(mark):
+            return Token("has", str(mark))
+        case Captioned(text):
+            return Token("caption", text)
+        case Shows(text):
+            return Token("text", text)
+        case Not(part):
+            return Minus(_node(part))
+        case Every(parts):
+            return All(tuple(map(_node, parts)))
+        case Some(parts):
+            return AnyOf(tuple(map(_node, parts)))
+
+
+def _taken(since: datetime | None, until: datetime | None) -> Node:
+    first = None if since is None else since.date()
+    last = None if until is None else (until - timedelta(microseconds=1)).date()
+    if first is not None and first == last:
+        return Token("on", str(first))
+    ends = [Token("since", str(first))] if first else []
+    ends += [Token("until", str(last))] if last else []
+    return ends[0] if len(ends) == 1 else All(tuple(ends))
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is not None and low == high:
+        return f"{low:.15g}"
+    ends = ["" if end is None else f"{end:.15g}" for end in (low, high)]
+    return "..".join(ends)

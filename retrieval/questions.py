@@ -1,0 +1,234 @@
+"""Everything that a library can be asked; nothing here changes it. The reading half of the Python API.
+
+Knows who answers what; does nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .config import Settings
+from .parts import Parts
+from .queries import understand
+from .queries.expression import Expression, Weighed
+from .queries.filters import PathFits, Some
+from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
+from .sources import placed
+
+if TYPE_CHECKING:
+    from .explanations import Why, WhyNot
+    from .holdings import Holdings
+    from .records import Budget, Item, Labelled, Problem, Status, Step, Vectors
+
+
+@dataclass
+class Questions:
+    """The questions to one opened library; `library.Library` opens it, and writes."""
+
+    parts: Parts
+
+    @property
+    def holdings(self) -> Holdings:
+        """The opened folder."""
+        return self.parts.holdings
+
+    @property
+    def settings(self) -> Settings:
+        """What it was opened with."""
+        return self.parts.settings
+
+    @property
+    def path(self) -> Path:
+        """The library's folder."""
+        return self.holdings.path
+
+    @property
+    def model(self) -> str:
+        """The model whose embeddings answer; the built-in one in a new library."""
+        return self.parts.model
+
+    def search(
+        self,
+        text: str,
+        k: int = 10,
+        *,
+        image: str | Path | bytes | None = None,
+        within: Sequence[str] = (),
+        rerank: Budget | None = None,
+        threshold: Threshold = "weak",
+        order: Order = "score",
+        progress: Callable[[Step], None] = silent,
+    ) -> Answer:
+        """The k pictures that fit a query best; docs/queries.md describes its language.
+
+        Hits that are less sure than `threshold` are left out: with "weak" only where nothing looks like the query at
+        all, with "none" never. With `image`, they are like that picture, too. `within` keeps those whose path fits one
+        of these globs. With `rerank`, the vision-language model of the settings checks the best hits and has its say in
+        their order, unless `evaluate_library_rerank` found that it does not help here; `order` is without it alone.
+
+        Raises:
+            QueryError: the query cannot be understood; the message points at the place.
+            UsageError: an empty query, or `k` below one, or no model to rerank with.
+            ModelError: that model cannot be loaded. Where it fails later, the encoder's order comes with a note.
+        """
+        query = _asked(text, image, within)
+        if rerank is None:
+            return _kept(self.parts.searcher().search(query, k, order=order), threshold)
+        found = self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank)
+        return _kept(found, threshold)
+
+    def why(
+        self,
+        text: str,
+        hit: str | Path | int,
+        *,
+        image: str | Path | bytes | None = None,
+        heat: bool = False,
+        vlm: bool = False,
+    ) -> Why:
+        """Why a picture, by its path or its rank among the hits, is a hit.
+
+        With `heat`, where in the picture; with `vlm`, what the vision-language model of the settings says to it.
+
+        Raises:
+            UsageError: it is none, or the model does not say where.
+        """
+        from .search.why import Explainer
+
+        explainer = Explainer(self.parts.searcher(), self.parts.vlm() if vlm else None)
+        return explainer.why(_asked(text, image, ()), hit if isinstance(hit, int) else placed(hit), heat=heat)
+
+    def why_not(
+        self,
+        text: str,
+        picture: str | Path,
+        k: int = 10,
+        *,
+        image: str | Path | bytes | None = None,
+        threshold: Threshold = "weak",
+    ) -> WhyNot:
+        """Why a picture is not among the k hits of a query, and what would bring it up."""
+        from .search.whynot import Missed
+
+        return Missed(self.parts.searcher(), _asked(text, image, ()), k, threshold).why_not(placed(picture))
+
+    def facets(
+        self, text: str, *, image: str | Path | bytes | None = None, within: Sequence[str] = ()
+    ) -> dict[str, list[tuple[str, int]]]:
+        """How many answers there are of each year, camera, place, type and folder, the most first.
+
+        Counted is what passes the filters and, where something is looked for, is at least likely.
+        """
+        return self.parts.searcher().facets(_asked(text, image, within))
+
+    def page(
+        self, text: str, number: int, size: int = 10, *, within: Sequence[str] = (), threshold: Threshold = "weak"
+    ) -> Answer:
+        """A page of a query's answer, from 1; `Answer.cursor` leads to the next one.
+
+        The first page asks anew; the others go on with the same answer for a day, whatever is indexed meanwhile.
+
+        Raises:
+            UsageError: what `search` raises, or a page below one.
+        """
+        return _kept(self.parts.pager().page(_asked(text, None, within), number, size), threshold)
+
+    def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
+        """The page that a cursor points at.
+
+        Raises:
+            UsageError: it is none, or its answer is not kept any more.
+        """
+        return _kept(self.parts.pager().next(cursor), threshold)
+
+    def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
+        """The k pictures most like a picture file, in the library or not, or the bytes of one.
+
+        Raises:
+            PictureError: it cannot be used.
+        """
+        return self.search("", k, image=image, within=within)
+
+    def similar(self, item: int, k: int = 10) -> Answer:
+        """The k pictures most like one of the library's own, without itself."""
+        return self.query(ByItem(item), k)
+
+    def search_vector(self, vector: Vectors, k: int = 10) -> Answer:
+        """The k pictures nearest to an embedding of the library's model, (dimensions,)."""
+        return self.query(ByVector(vector), k)
+
+    def captions(self, image: str | Path | bytes, k: int = 10, *, threshold: Threshold = "weak") -> Answer:
+        """The k texts of the library that fit a picture best; `threshold` as for `search`."""
+        query = ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))
+        return self.query(query, k, Kind.TEXT, threshold=threshold)
+
+    def classify(
+        self,
+        labels: Sequence[str],
+        places: Sequence[str | Path] | None = None,
+        *,
+        judge: bool = False,
+        progress: Callable[[Step], None] = silent,
+    ) -> tuple[list[Labelled], list[str]]:
+        """Which label fits each picture in `places` (None: all) best, and notes on what was left out.
+
+        By the encoder, or with `judge` by the vision-language model of the settings.
+
+        Raises:
+            UsageError: fewer than two labels, no picture there, or no model to judge with.
+        """
+        from .search.classify import Classifier
+
+        inside = everywhere(places)
+        classifier = Classifier(self.holdings, self.settings.max_megapixels, progress)
+        if judge:
+            return classifier.by_model(self.parts.vlm(), labels, inside)
+        return classifier.by_encoder(self.parts.encoder(), labels, inside), []
+
+    def query(
+        self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE, *, threshold: Threshold = "none"
+    ) -> Answer:
+        """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.understand`)."""
+        return _kept(self.parts.searcher().search(query, k, kind), threshold)
+
+    def __iter__(self) -> Iterator[Item]:
+        with self.holdings.reading() as catalog:
+            yield from catalog.items()
+
+    def __len__(self) -> int:
+        return self.status().items
+
+    def status(self) -> Status:
+        """What the library holds."""
+        return self.holdings.status()
+
+    def problems(self) -> list[Problem]:
+        """The files that could not be used, with their reasons."""
+        with self.holdings.reading() as catalog:
+            return [problem for problem, _, _ in catalog.problems().values()]
+
+    def thumbnails(self, contents: Sequence[int]) -> dict[int, bytes]:
+        """Small WebP pictures of these contents (`Hit.content`)."""
+        with self.holdings.reading() as catalog:
+            return catalog.thumbnails(contents)
+
+
+def _kept(answer: Answer, threshold: Threshold) -> Answer:
+    from .search.confidence import kept
+
+    return kept(answer, threshold)
+
+
+def _asked(text: str, image: str | Path | bytes | None, within: Sequence[str]) -> Expression:
+    query = understand(text)
+    if image is not None:
+        query = query.with_piece(Weighed(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
+    return query.within(Some(tuple(map(PathFits, within)))) if within else query
+
+
+def everywhere(places: Sequence[str | Path] | None) -> list[Path] | None:
+    """Places as a library keeps them; None: all of it."""
+    return None if places is None else [placed(place) for place in places]

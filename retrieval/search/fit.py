@@ -1,0 +1,118 @@
+"""How one picture fits a query: the alternative it fits best, what each filter finds in it, what each part adds.
+
+Knows one picture at a time; does not know ranks or who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ..explanations import FilterCheck, PartShare
+from ..queries.expression import Alternative, Expression, Weighed, named
+from ..records import ByText, ByVector, Item, Kind, Space, Vectors
+from .checks import check, conjuncts
+from .meaning import Understanding
+from .searcher import Searcher
+from .sides import Side
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A picture and the alternative of a query that it fits best."""
+
+    searcher: Searcher
+    space: Space
+    item: Item
+    row: Vectors  # (dimensions,)
+    asked: Alternative
+    side: Side
+    checks: tuple[FilterCheck, ...]
+
+    @classmethod
+    def best(cls, searcher: Searcher, query: Expression, item: Item) -> Fit | None:
+        """The alternative whose filters the picture passes most of, and then the one in which it stands out most.
+
+        None where the picture has no embedding yet.
+        """
+        holdings = searcher.holdings
+        _, space = holdings.serving()
+        found, rows = holdings.vectors_of(Kind.PICTURE, [item.content])
+        if not len(found):
+            return None
+        fits = []
+        for asked in query.alternatives:
+            with holdings.reading() as catalog:
+                checks = tuple(check(catalog, part, item) for part in conjuncts(asked.where))
+            fits.append(cls(searcher, space, item, rows[0], asked, searcher.side(asked, space, Kind.PICTURE), checks))
+        return max(fits, key=lambda fit: (-sum(not each.passes for each in fit.checks), fit.stands_out()))
+
+    def score(self) -> float | None:
+        """The cosine with what is looked for; None where nothing is."""
+        return None if self.side.vector is None else float(self.side.vector[0] @ self.row)
+
+    def stands_out(self) -> float:
+        """How far the score is above the library's mean, in standard deviations."""
+        score = self.score()
+        return 0.0 if score is None else self.side.height(score)
+
+    def above_neutral(self) -> float | None:
+        """How far the score of what is wanted in words is above that of neutral texts, in standard deviations."""
+        bank = self.searcher.bearings.bank()
+        if bank is None or self.side.words is None:
+            return None
+        mean, spread = bank.scale(self.row[None])
+        return float((self.row @ self.side.words[0] - mean[0]) / spread[0])
+
+    def parts(self) -> tuple[PartShare, ...]:
+        """What each word, and each other part, does: by how much less the picture stands out without it."""
+        if self.side.vector is None:
+            return ()
+        names = [named(part.piece) for part in self.asked.pieces]
+        found = [
+            (label, self.stands_out() - self._stands_out(rest)) for label, rest in _without_each(self._fixed(), names)
+        ]
+        total = sum(max(drop, 0.0) for _, drop in found) or 1.0
+        return tuple(PartShare(label, drop, max(drop, 0.0) / total) for label, drop in found)
+
+    def _stands_out(self, asked: Alternative) -> float:
+        """The same for another alternative, among the same pictures."""
+        if not asked.pieces:
+            return 0.0
+        side = replace(self.side, vector=self._understanding().meaning(asked.pieces, Kind.PICTURE).vector)
+        return replace(self, side=side).stands_out()
+
+    def _understanding(self) -> Understanding:
+        return Understanding(self.searcher.holdings, self.space, self.searcher.encoder, self.searcher.max_megapixels)
+
+    def _fixed(self) -> Alternative:
+        """The alternative with its pictures as vectors, so that each is encoded once."""
+        pieces = []
+        for part in self.asked.pieces:
+            if not isinstance(part.piece, ByText):
+                vector = self._understanding().meaning((Weighed(part.piece),), Kind.PICTURE).vector[0]
+                part = Weighed(ByVector(vector), part.weight)
+            pieces.append(part)
+        return replace(self.asked, pieces=tuple(pieces))
+
+
+def _without_each(asked: Alternative, names: Sequence[str]) -> Iterator[tuple[str, Alternative]]:
+    """Each word or part with its sign, and the alternative without it."""
+    for place, part in enumerate(asked.pieces):
+        others = (*asked.pieces[:place], *asked.pieces[place + 1 :])
+        sign = "" if part.weight == 1 else "-" if part.weight == -1 else f"{part.weight:g}:"
+        words = part.piece.text.split() if isinstance(part.piece, ByText) else []
+        if len(words) < 2:
+            yield sign + names[place], replace(asked, pieces=others)
+        for number, word in enumerate(words if len(words) > 1 else ()):
+            text = " ".join((*words[:number], *words[number + 1 :]))
+            pieces = (*asked.pieces[:place], replace(part, piece=ByText(text)), *asked.pieces[place + 1 :])
+            yield sign + word, replace(asked, pieces=pieces)
+
+
+def without_a_word(asked: Alternative) -> Iterator[tuple[str, Alternative]]:
+    """Each word or part of an alternative, and the alternative without it; something is still looked for."""
+    names = [named(part.piece) for part in asked.pieces]
+    return (
+        (label, rest) for label, rest in _without_each(asked, names) if any(part.weight > 0 for part in rest.pieces)
+    )

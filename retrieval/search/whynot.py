@@ -1,0 +1,146 @@
+"""Why a picture is no hit: whether the library has it, what removed it, where it stands, and what would bring it up.
+
+Knows one query and one picture; does not know who shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..explanations import Change, FilterCheck, Reading, Standing, WhyNot
+from ..queries.expression import Alternative, Expression
+from ..queries.filters import every
+from ..queries.spelling import spelled, written
+from ..records import Answer, Hit, Item, Kind, Threshold
+from ..sources.folders import EXTENSIONS
+from .checks import conjuncts, eased
+from .confidence import kept
+from .fit import Fit, without_a_word
+from .searcher import DEEPEST, Searcher
+
+
+@dataclass(frozen=True)
+class Missed:
+    """Explains why pictures are no hits of a query, asked with `k` and `threshold`."""
+
+    searcher: Searcher
+    query: Expression
+    k: int = 10
+    threshold: Threshold = "weak"
+
+    def why_not(self, place: Path) -> WhyNot:
+        """Why the picture at an absolute path is no hit, or that it is one."""
+        with self.searcher.holdings.reading() as catalog:
+            content = catalog.contents_at([place]).get(place)
+            items = catalog.items_holding([content]).get(content, []) if content is not None else []
+            frames = [item for item in catalog.items_within([place]) if item.second is not None]
+        if not items:
+            return self._absent(place)
+        fits = [Fit.best(self.searcher, self.query, item) for item in frames or items if item.path == place]
+        seen = [fit for fit in fits if fit is not None]
+        if not seen:
+            said = "the model that answers has not seen it yet; run `retrieval index` on its folder"
+            return WhyNot(self.query.text, place, Standing.UNENCODED, said)
+        fit = max(seen, key=Fit.stands_out)
+        reading = Reading(fit.score(), fit.above_neutral())
+        failed = [check for check in fit.checks if not check.passes]
+        if failed:
+            return self._filtered(place, fit, reading, failed)
+        return self._placed(place, fit, reading)
+
+    def _absent(self, place: Path) -> WhyNot:
+        with self.searcher.holdings.reading() as catalog:
+            problem, _, _ = catalog.problems().get(place, (None, 0, 0))
+            roots = [root for root in catalog.roots() if place.is_relative_to(root)]
+        known = WhyNot(self.query.text, place, Standing.UNKNOWN, "")
+        if problem is not None:
+            said = f"it could not be used: {problem.reason}: {problem.message}"
+            return replace(known, standing=Standing.FAILED, said=said, problem=problem)
+        if not place.is_file():
+            return replace(known, standing=Standing.MISSING, said="there is no such file, and the library has none")
+        if place.suffix.lower() not in EXTENSIONS:
+            return replace(known, said=f"files that end in {place.suffix or 'nothing'} are not indexed")
+        if any(part.startswith(".") for part in place.parts[1:]):
+            return replace(known, said="it is hidden; `retrieval index --hidden` takes hidden files, too")
+        where = f"{roots[0]} was indexed without it" if roots else "no folder that it lies in was indexed"
+        return replace(known, said=f"the library does not have it: {where}; run `retrieval index {place.parent}`")
+
+    def _filtered(self, place: Path, fit: Fit, reading: Reading, failed: list[FilterCheck]) -> WhyNot:
+        said = "; ".join(f"{check.filter} removed it ({check.value})" for check in failed)
+        found = WhyNot(self.query.text, place, Standing.FILTERED, said, reading=reading, filters=fit.checks)
+        found = replace(found, searched=fit.side.total)
+        changed = [self._change(what, asked, fit.item, DEEPEST) for what, asked in _let_through(fit)]
+        return replace(found, changes=tuple(change for change in changed if change))
+
+    def _placed(self, place: Path, fit: Fit, reading: Reading) -> WhyNot:
+        """It passes the filters: its place among all that do."""
+        answer, _ = self.searcher.answer(self.query, DEEPEST, Kind.PICTURE)
+        hit = _of(answer, fit.item)
+        shown = kept(replace(answer, hits=answer.hits[: self.k]), self.threshold)
+        found = WhyNot(
+            query=self.query.text,
+            path=place,
+            standing=Standing.BELOW,
+            said=f"{DEEPEST} pictures or more are better",
+            searched=answer.searched,
+            reading=reading,
+            last=shown.hits[-1].score if shown.hits else None,
+            filters=fit.checks,
+            notes=answer.notes,
+        )
+        if hit is None:
+            return replace(found, changes=tuple(self._fewer_words(fit)))
+        found = replace(found, rank=hit.rank, reading=replace(reading, confidence=hit.confidence, band=hit.band))
+        if any(each.rank == hit.rank and each.content == hit.content for each in shown.hits):
+            return replace(found, standing=Standing.HIT, said=f"it is hit {hit.rank} of {len(shown.hits)}")
+        if hit.rank <= self.k:
+            said, change = _unsure(answer, hit, self.threshold)
+            return replace(found, standing=Standing.UNSURE, said=said, changes=(change,))
+        said = f"{hit.rank - 1} pictures fit better; {self.k} are shown"
+        if answer.nothing and self.threshold != "none":
+            said = f"nothing here looks like the query, so nothing is shown; {hit.rank - 1} pictures fit better"
+        deeper = Change(f"show more hits: -k {hit.rank}", "", hit.rank)
+        return replace(found, said=said, changes=(*self._fewer_words(fit), deeper))
+
+    def _fewer_words(self, fit: Fit) -> list[Change]:
+        """The words whose loss brings it among the hits, the best first."""
+        each = [self._change(f"without {label}", asked, fit.item, self.k) for label, asked in without_a_word(fit.asked)]
+        return sorted((change for change in each if change), key=lambda change: change.rank)
+
+    def _change(self, what: str, asked: Alternative, item: Item, depth: int) -> Change | None:
+        """What a change of the query leads to; None where the picture is not among so many hits even then."""
+        query = replace(self.query, alternatives=(asked,), notes=())
+        answer, _ = self.searcher.answer(query, depth, Kind.PICTURE)
+        hit = _of(answer, item)
+        return Change(what, written(query), hit.rank) if hit else None
+
+
+def _of(answer: Answer, item: Item) -> Hit | None:
+    return next((hit for hit in answer.hits if hit.content == item.content), None)
+
+
+def _let_through(fit: Fit) -> Iterator[tuple[str, Alternative]]:
+    """The filters widened just so far that they let the picture pass; and left out."""
+    parts = conjuncts(fit.asked.where)
+    stay = [part for part, check in zip(parts, fit.checks, strict=True) if check.passes]
+    bad = [part for part, check in zip(parts, fit.checks, strict=True) if not check.passes]
+    wider = [eased(part, fit.item) for part in bad]
+    if any(wider):
+        steps = [
+            f"{spelled(part)} -> {spelled(wide)}" if wide else f"without {spelled(part)}"
+            for part, wide in zip(bad, wider, strict=True)
+        ]
+        yield ", ".join(steps), replace(fit.asked, where=every(*stay, *(wide for wide in wider if wide)))
+    if stay or fit.asked.pieces:
+        yield ", ".join(f"without {spelled(part)}" for part in bad), replace(fit.asked, where=every(*stay))
+
+
+def _unsure(answer: Answer, hit: Hit, threshold: Threshold) -> tuple[str, Change]:
+    """It is near enough, but not sure enough."""
+    if answer.nothing:
+        said = "nothing here looks like the query, this one neither; the nearest are not shown"
+        return said, Change("show the nearest all the same: --threshold none", "", hit.rank)
+    said = f"it would be hit {hit.rank}, but is only {hit.band}; {threshold} ones are shown"
+    return said, Change(f"show less sure hits: --threshold {hit.band}", "", hit.rank)
