@@ -60,6 +60,7 @@ class Questions:
         rerank: Budget | None = None,
         threshold: Threshold = "weak",
         order: Order = "score",
+        fold: bool = True,
         progress: Callable[[Step], None] = silent,
     ) -> Answer:
         """The k pictures that fit a query best; docs/queries.md describes its language.
@@ -68,6 +69,7 @@ class Questions:
         all, with "none" never. With `image`, they are like that picture, too. `within` keeps those whose path fits one
         of these globs. With `rerank`, the vision-language model of the settings checks the best hits and has its say in
         their order, unless `evaluate_library_rerank` found that it does not help here; `order` is without it alone.
+        With `fold`, pictures that show nearly the same as a better hit stand under it (`Hit.beneath`).
 
         Raises:
             QueryError: the query cannot be understood; the message points at the place.
@@ -76,7 +78,7 @@ class Questions:
         """
         query = _asked(text, image, within)
         if rerank is None:
-            return _kept(self.parts.searcher().search(query, k, order=order), threshold)
+            return _kept(self.parts.searcher().search(query, k, order=order, fold=fold), threshold)
         found = self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank)
         return _kept(found, threshold)
 

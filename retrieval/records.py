@@ -219,6 +219,7 @@ class Hit:
     confidence: float | None = None  # how probable it is that this is the one that was meant
     band: Band = Band.UNKNOWN
     boxes: tuple[Box, ...] = ()  # where the picture shows the words of the query
+    beneath: tuple[Path, ...] = ()  # pictures that show nearly the same and stand under it
     sources: tuple[str, ...] = ()  # what brought it up: pixels, captions (their meaning), words (their letters)
 
 

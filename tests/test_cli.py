@@ -101,6 +101,7 @@ def test_json_has_the_documented_shape(filled: Run) -> None:
         "band",
         "sources",
         "boxes",
+        "beneath",
         "taken_at",
     }
 

@@ -220,7 +220,7 @@ def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
 
 def test_a_thumbnail_is_small_and_keeps_the_shape() -> None:
     picture = decode(encoded(halves().resize((1200, 800)), "JPEG"))
-    small = Image.open(io.BytesIO(thumbnail(picture)))
+    small = Image.open(io.BytesIO(thumbnail(picture.image)[0]))
     assert (small.format, small.size) == ("WEBP", (320, 213))
 
 

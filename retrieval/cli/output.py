@@ -108,6 +108,7 @@ def _table(answer: Answer) -> None:
     table.add_column("picture" if texts else "caption", overflow="fold", style="dim")
     for hit in answer.hits:
         more = f"  (+{len(hit.copies)} more)" if hit.copies else ""
+        more += f"  (+{len(hit.beneath)} alike)" if hit.beneath else ""
         path = _nearby(hit.path) + fragment(hit) + more if hit.path else ""
         columns = (hit.text, path) if texts else (path, hit.text[:120])
         table.add_row(str(hit.rank), score(hit), *([hit.band] if read else []), *(Text(column) for column in columns))

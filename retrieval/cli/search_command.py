@@ -67,6 +67,7 @@ class Shown:
 
     sort: str
     diverse: bool
+    fold: bool
 
     @property
     def order(self) -> Order:
@@ -93,6 +94,9 @@ class Shown:
         "--sort", type=click.Choice(["score", "date"]), default="score", show_default=True, help="By which hits stand."
     ),
     click.option("--diverse", is_flag=True, help="Hits that differ from each other (maximal marginal relevance)."),
+    click.option(
+        "--fold/--no-fold", default=True, help="Show pictures that are nearly the same as one hit.  [default: fold]"
+    ),
 )
 @click.option("--page", type=int, help="This page of -k hits; what is indexed meanwhile does not move them.")
 @packed(
@@ -137,7 +141,7 @@ def command(asked: Asked, rerank: Rerank, order: Shown, page: int | None, settin
             with progress(quiet=view.as_json) as step:
                 answer = look(rerank=budget, progress=step)
         else:
-            answer = look(order=order.order)
+            answer = look(order=order.order, fold=order.fold)
         if asked.facets:
             counts = library.facets(text, image=picture, within=asked.within)
             answer = replace(answer, facets=counts)

@@ -19,8 +19,9 @@ from ..pictures.video import is_video
 from ..records import Found, Kind, Pixels, Plan, Problem, Report, Step, Vectors, silent
 from ..sources import placed
 from ..sources.folders import Rules
+from ..store.collections import Collections
+from . import fingerprints, texts
 from . import plan as plans
-from . import texts
 from .locate import locate
 from .pipeline import Reader, Ready, read_ahead
 
@@ -157,6 +158,7 @@ class _Run:
             catalog.clear_problems(path for path in catalog.problems() if not path.exists())
             catalog.drop_orphans()
         locate(holdings)
+        fingerprints.complete(holdings, self.indexer.progress)
         self.report = replace(self.report, removed=removed - self.report.moved)
 
     def _note(self, problems: Sequence[Problem]) -> None:
@@ -179,6 +181,9 @@ class _Run:
             space = self.indexer.encoder.space
             stored = self.indexer.holdings.embeddings(catalog, self.space_id, space, Kind.PICTURE)
             stored.put(list(numbers.values()), vectors)
+            Collections(catalog.connection).put_fingerprints(
+                {numbers[digest]: shot.fingerprint for digest, shot in fresh.items()}
+            )
             first = set(numbers)
             for found, ready in batch:
                 if isinstance(ready, Problem):

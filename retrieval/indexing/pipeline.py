@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .. import pictures
 from ..errors import PictureError
 from ..pictures import video
-from ..records import Facts, Found, Picture, Problem, Reason
+from ..records import Facts, Found, Problem, Reason
 from ..sources.captions import sidecar_text
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Shot:
     content: int | None = None
     pixels: Pixels | None = None
     thumbnail: bytes = b""
+    fingerprint: int = 0
     second: float | None = None  # of a frame
 
 
@@ -75,18 +76,20 @@ class Reader:
         if content is not None:
             return (Shot(digest, content),), pictures.facts(data)
         picture = pictures.decode(data, path.name, self._least, self.max_megapixels)
-        return (Shot(digest, None, self.prepare(picture.image), pictures.thumbnail(picture)),), picture.facts
+        return (self._shot(digest, picture.image),), picture.facts
+
+    def _shot(self, digest: str, image: Image, second: float | None = None) -> Shot:
+        return Shot(digest, None, self.prepare(image), *pictures.thumbnail(image), second)
 
     def _frames(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
         start = f"{video.digest(path)}@"
         known = sorted((float(d.removeprefix(start)), d) for d in list(self.embedded) if d.startswith(start))
         if known:
             return tuple(Shot(d, self.embedded[d], second=second) for second, d in known), video.facts(path)
-        shots = []
-        for frame in video.scenes(path, self._least):
-            picture = Picture(frame.image, Facts())
-            pixels, small = self.prepare(frame.image), pictures.thumbnail(picture)
-            shots.append(Shot(f"{start}{frame.second:.3f}", None, pixels, small, round(frame.second, 3)))
+        shots = (
+            self._shot(f"{start}{frame.second:.3f}", frame.image, round(frame.second, 3))
+            for frame in video.scenes(path, self._least)
+        )
         return tuple(shots), video.facts(path)
 
     @property

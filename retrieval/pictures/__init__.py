@@ -2,6 +2,6 @@
 
 from .decode import decode, facts, load, read
 from .metadata import sidecar_facts
-from .thumbnails import THUMBNAIL_SIDE, thumbnail
+from .thumbnails import THUMBNAIL_SIDE, fingerprint_of, thumbnail
 
-__all__ = ["THUMBNAIL_SIDE", "decode", "facts", "load", "read", "sidecar_facts", "thumbnail"]
+__all__ = ["THUMBNAIL_SIDE", "decode", "facts", "fingerprint_of", "load", "read", "sidecar_facts", "thumbnail"]

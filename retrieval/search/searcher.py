@@ -21,6 +21,7 @@ from ..store.said import Said
 from ..store.selection import Selection
 from ..store.words import shares_term
 from . import hybrid, texts
+from .alike import FOLDED, pairs, stacks
 from .meaning import Understanding
 from .order import POOL, by_date, diverse
 from .sides import Candidate, Found, Side, merged
@@ -38,9 +39,17 @@ class Searcher:
     max_megapixels: float = 250.0
 
     def search(
-        self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE, order: Order = "score"
+        self,
+        query: Query | Expression,
+        k: int = 10,
+        kind: Kind = Kind.PICTURE,
+        order: Order = "score",
+        *,
+        fold: bool = True,
     ) -> Answer:
         """The k best pictures (or texts) for a query; in the order of their dates, or such that they differ, if wanted.
+
+        With `fold`, pictures that show nearly the same as a better one stand under it.
 
         Raises:
             UsageError: an empty query, `k` below one, an item that is not there.
@@ -48,9 +57,9 @@ class Searcher:
             LibraryNotFound: nothing has been indexed yet.
         """
         if order != "diverse":
-            answer, _ = self.answer(query, k, kind)
+            answer, _ = self.answer(query, k, kind, fold=fold)
             return answer if order == "score" else replace(answer, hits=by_date(answer.hits))
-        answer, pool = self.answer(query, POOL * k, kind)
+        answer, pool = self.answer(query, POOL * k, kind, fold=fold)
         return replace(answer, hits=self._diverse(answer.hits, pool, k, kind))
 
     def _diverse(self, hits: Sequence[Hit], pool: Sequence[Candidate], k: int, kind: Kind) -> tuple[Hit, ...]:
@@ -59,7 +68,9 @@ class Searcher:
         chosen = diverse(rows, [-float(each.rank) if each.score is None else each.score for each in hits], k)
         return tuple(replace(hits[place], rank=rank) for rank, place in enumerate(chosen, start=1))
 
-    def answer(self, query: Query | Expression, k: int, kind: Kind) -> tuple[Answer, list[Candidate]]:
+    def answer(
+        self, query: Query | Expression, k: int, kind: Kind, *, fold: bool = True
+    ) -> tuple[Answer, list[Candidate]]:
         """As `search`, with the candidates that its hits were."""
         started = time.perf_counter()
         if k < 1:
@@ -69,9 +80,11 @@ class Searcher:
         sides = self.sides(asked, space, kind)
         total = max(side.total for side in sides)
         wanted = k
-        while True:  # once, but where several of the nearest are frames of one video
+        while True:  # once, but where several of the nearest are frames of one video, or nearly the same
             found = [_find(side, wanted) for side in sides]
             candidates = merged(found)
+            if fold and kind is Kind.PICTURE:
+                candidates = self._folded(candidates)
             hits = self.hits(candidates[: max(wanted, k)], kind, asked.words)[:k]
             if len(hits) >= k or wanted >= total:
                 break
@@ -85,6 +98,16 @@ class Searcher:
         by_content = {each.content: each for each in candidates}
         return answer, [by_content[hit.content] for hit in hits]
 
+    def _folded(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """The candidates, each with those that show nearly the same under the best of them."""
+        order = [each.content for each in candidates]
+        found = stacks(order, list(pairs(self.holdings, order, FOLDED)))
+        return [
+            replace(each, beneath=tuple(content for content, _ in found[each.content]))
+            for each in candidates
+            if each.content in found
+        ]
+
     def sides(self, asked: Expression, space: Space, kind: Kind) -> list[Side]:
         """The alternatives of a query, ready to be asked for their best."""
         return [self.side(each, space, kind) for each in asked.alternatives]
@@ -94,7 +117,7 @@ class Searcher:
 
         Counted is what passes the filters and, where something is looked for, is at least likely.
         """
-        answer, _ = self.answer(query, DEEPEST, Kind.PICTURE)
+        answer, _ = self.answer(query, DEEPEST, Kind.PICTURE, fold=False)
         sure = () if answer.nothing else answer.hits
         items = [hit.item for hit in sure if hit.item is not None and hit.band is not Band.WEAK]
         with self.holdings.reading() as catalog:
@@ -147,7 +170,8 @@ class Searcher:
     def _pictures(self, found: Sequence[Candidate], said: str) -> tuple[Hit, ...]:
         numbers = [each.content for each in found]
         with self.holdings.reading() as catalog:
-            files, captions = catalog.items_holding(numbers), catalog.captions_of(numbers)
+            files = catalog.items_holding([*numbers, *(under for each in found for under in each.beneath)])
+            captions = catalog.captions_of(numbers)
             lines = Said(catalog.connection).readings(numbers)
         hits: list[Hit] = []
         videos: set[Path] = set()  # each is one hit: its best frame
@@ -164,7 +188,8 @@ class Searcher:
                     hit, second=item.second, taken_at=item.facts.taken_at, confidence=each.confidence, band=each.band
                 )
                 boxes = tuple(line for line in lines.get(each.content, []) if shares_term(line.label, said))
-                hits.append(replace(hit, sources=tuple(each.sources), boxes=boxes))
+                beneath = tuple(files[under][0].path for under in each.beneath if under in files)
+                hits.append(replace(hit, sources=tuple(each.sources), boxes=boxes, beneath=beneath))
                 if item.second is not None:
                     videos.add(item.path)
         return tuple(hits)

@@ -25,6 +25,7 @@ class Candidate:
     confidence: float | None = None
     band: Band = Band.UNKNOWN
     sources: Sequence[str] = ()
+    beneath: Sequence[int] = ()  # contents that show nearly the same, folded under it
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ class Missed:
         """It passes the filters: its place among all that do."""
         answer, _ = self.searcher.answer(self.query, DEEPEST, Kind.PICTURE)
         hit = _of(answer, fit.item)
+        above = next((each for each in answer.hits if place in each.beneath), None)
         shown = kept(replace(answer, hits=answer.hits[: self.k]), self.threshold)
         found = WhyNot(
             query=self.query.text,
@@ -90,6 +91,10 @@ class Missed:
             filters=fit.checks,
             notes=answer.notes,
         )
+        if above is not None:
+            said = f"it shows nearly the same as hit {above.rank}, {above.path}, and stands under it"
+            change = Change("show every picture by itself: --no-fold", "", above.rank + 1)
+            return replace(found, standing=Standing.FOLDED, said=said, rank=above.rank, changes=(change,))
         if hit is None:
             return replace(found, changes=tuple(self._fewer_words(fit)))
         found = replace(found, rank=hit.rank, reading=replace(reading, confidence=hit.confidence, band=hit.band))

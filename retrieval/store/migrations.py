@@ -103,6 +103,18 @@ def m008_words(connection: Connection) -> None:
     connection.execute(text("INSERT INTO unread SELECT content_id FROM items"))
 
 
+def m009_collections(connection: Connection) -> None:
+    """Fingerprints, saved searches, taught words."""
+    for statement in (
+        "CREATE TABLE fingerprints (content_id INTEGER NOT NULL, bits INTEGER NOT NULL, PRIMARY KEY (content_id), "
+        "FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE)",
+        "CREATE TABLE saved (name TEXT NOT NULL, query TEXT NOT NULL, made_at TEXT NOT NULL, PRIMARY KEY (name))",
+        "CREATE TABLE examples (name TEXT NOT NULL, content_id INTEGER NOT NULL, wanted INTEGER NOT NULL, "
+        "PRIMARY KEY (name, content_id), FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE)",
+    ):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m002_what_models_say,
     m003_sidecars,
@@ -111,6 +123,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m006_places,
     m007_readings,
     m008_words,
+    m009_collections,
 )
 VERSION = 1 + len(MIGRATIONS)
 

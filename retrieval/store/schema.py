@@ -190,6 +190,29 @@ sidecars = Table(  # XMP files that captions were written into, and what they we
     Column("made_at", Text, nullable=False),
 )
 
+fingerprints = Table(  # perceptual hashes: of re-encoded and resized copies nearly the same
+    "fingerprints",
+    metadata,
+    Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
+    Column("bits", Integer, nullable=False),  # 64, as a signed number
+)
+
+saved = Table(  # searches with a name
+    "saved",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("query", Text, nullable=False),
+    Column("made_at", Text, nullable=False),
+)
+
+examples = Table(  # of taught words: what they are trained from, with whatever model answers
+    "examples",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
+    Column("wanted", Integer, nullable=False),  # 1: it is what the word means, 0: it is not
+)
+
 problems = Table(
     "problems",
     metadata,

@@ -1,0 +1,221 @@
+"""Groups of pictures that are the same or nearly, and what may be done about them: linked or moved, never deleted.
+
+Knows the rule of `search.alike` and files; does not know queries or terminals.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import filecmp
+import glob
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+from ..holdings import Holdings
+from ..indexing import fingerprints
+from ..records import Item, Step, silent
+from ..search.alike import ALIKE, Likeness, Pair, pairs, stacks
+from ..sources.folders import sidecars
+
+LOG = "moved.csv"  # beside what was moved: where each file came from
+
+
+@dataclass(frozen=True)
+class Member:
+    """A picture file of a group."""
+
+    path: Path
+    width: int  # pixels
+    height: int
+    bytes: int
+    how: Likeness | None = None  # in what way it is like the one that is kept; none: it is that one
+
+
+@dataclass(frozen=True)
+class Group:
+    """The best of some pictures that are alike, and the others; each of them is like the best."""
+
+    keep: Member
+    others: tuple[Member, ...]
+
+    @property
+    def spare(self) -> int:
+        """Bytes that the others take."""
+        return sum(member.bytes for member in self.others)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One file that is linked or moved; `reason` says why it was left alone."""
+
+    path: Path
+    to: Path
+    done: bool = False
+    reason: str = ""
+
+
+@dataclass
+class Duplicates:
+    """Finds the groups of one library, and acts on them."""
+
+    holdings: Holdings
+    progress: Callable[[Step], None] = silent
+
+    def groups(
+        self, kinds: Iterable[Likeness], places: Sequence[Path] | None = None, least: float = ALIKE
+    ) -> list[Group]:
+        """The groups among the pictures in these places (None: everywhere), those that take most room first.
+
+        The one that is kept has the most pixels, then the most bytes, then the fewest folders above it.
+        """
+        wanted = frozenset(kinds)
+        if self.holdings.writable and Likeness.SAME in wanted:
+            with self.holdings.writer("retrieval duplicates"):
+                fingerprints.complete(self.holdings, self.progress)
+        with self.holdings.reading() as catalog:
+            items = _photos(catalog.items_within(places))
+        holding: dict[int, list[Member]] = {}
+        for item in items:
+            size = item.path.stat().st_size if item.path.exists() else 0
+            member = Member(item.path, item.facts.width, item.facts.height, size)
+            holding.setdefault(item.content, []).append(member)
+        for members in holding.values():
+            members.sort(key=_worth)
+        order = sorted(holding, key=lambda content: _worth(holding[content][0]))
+        found: list[Pair] = list(pairs(self.holdings, order, wanted - {Likeness.COPY}, least))
+        groups = (
+            _group(holding, content, under, copies=Likeness.COPY in wanted)
+            for content, under in stacks(order, found).items()
+        )
+        return sorted((group for group in groups if group.others), key=lambda group: (-group.spare, group.keep.path))
+
+    def link(self, groups: Sequence[Group], *, apply: bool) -> Iterator[Deed]:
+        """Make the copies of each group hard links to the one that is kept; their bytes are compared first."""
+        for group in groups:
+            for member in group.others:
+                if member.how is Likeness.COPY:
+                    yield _linked(member.path, group.keep.path, apply=apply)
+
+    def move(self, groups: Sequence[Group], to: Path, *, apply: bool) -> Iterator[Deed]:
+        """Move all but the kept one of each group below a folder, with their sidecars; the library forgets them.
+
+        Raises:
+            UsageError: the folder lies in one that is indexed: what is moved there would come back.
+        """
+        with self.holdings.reading() as catalog:
+            roots = catalog.roots()
+        inside = next((root for root in roots if to.is_relative_to(root)), None)
+        if inside is not None:
+            raise UsageError(f"{to} lies in {inside}, which is indexed; give a folder outside of it")
+        paths = [member.path for group in groups for member in group.others]
+        common = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
+        moved: list[Path] = []
+        try:
+            for path in paths:
+                deed = _moved(path, to, common, apply=apply)
+                moved += [path] if deed.done else []
+                yield deed
+        finally:
+            self._forget(moved)
+
+    def _forget(self, paths: Sequence[Path]) -> None:
+        if paths:
+            with self.holdings.writer("retrieval duplicates"):
+                with self.holdings.writing() as catalog:
+                    catalog.remove_items(paths)
+                    catalog.drop_orphans()
+                self.holdings.save_vectors()
+
+
+def _photos(items: Iterable[Item]) -> Iterator[Item]:
+    """Each file once: of a video its first frame."""
+    seen: set[Path] = set()
+    for item in items:
+        if item.path not in seen:
+            seen.add(item.path)
+            yield item
+
+
+def _worth(member: Member) -> tuple[int, int, int, Path]:
+    return -member.width * member.height, -member.bytes, len(member.path.parts), member.path
+
+
+def _apart(member: Member, keep: Member) -> bool:
+    """Whether two copies take room twice: they are no links to one file."""
+    try:
+        return not member.path.samefile(keep.path)
+    except OSError:
+        return True
+
+
+def _group(
+    holding: dict[int, list[Member]], content: int, under: Sequence[tuple[int, Likeness]], *, copies: bool
+) -> Group:
+    keep, *same = holding[content]
+    others = [Member(m.path, m.width, m.height, m.bytes, Likeness.COPY) for m in same if copies and _apart(m, keep)]
+    for other, how in under:
+        first, *rest = holding[other]
+        others += [Member(m.path, m.width, m.height, m.bytes, how) for m in (first, *(rest if copies else ()))]
+    return Group(keep, tuple(others))
+
+
+def _linked(path: Path, keep: Path, *, apply: bool) -> Deed:
+    try:
+        if path.samefile(keep):
+            return Deed(path, keep, reason="it is a link to it already")
+        if not filecmp.cmp(path, keep, shallow=False):
+            return Deed(path, keep, reason="its bytes have changed since; run `retrieval index`")
+        if not apply:
+            return Deed(path, keep)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.link")
+        temporary.hardlink_to(keep)
+        temporary.replace(path)
+    except OSError as exc:
+        why = "they lie on different drives" if exc.errno == errno.EXDEV else exc.strerror or str(exc)
+        return Deed(path, keep, reason=why)
+    return Deed(path, keep, done=True)
+
+
+def _moved(path: Path, folder: Path, common: Path, *, apply: bool) -> Deed:
+    to = _free(folder / path.relative_to(common))
+    if not apply:
+        return Deed(path, to)
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        _note(folder / LOG, path, to)  # before: a move that is not noted could not be undone
+        shutil.move(path, to)
+        for beside in sidecars(path):
+            if beside.exists() and not _shared(beside, path):
+                shutil.move(beside, _free(to.with_name(beside.name)))
+    except OSError as exc:
+        return Deed(path, to, reason=exc.strerror or str(exc))
+    return Deed(path, to, done=True)
+
+
+def _shared(beside: Path, path: Path) -> bool:
+    """Whether a sidecar `a.xmp` belongs to another file `a.*`, too."""
+    if beside.name.startswith(path.name):
+        return False
+    return any(other not in (beside, path) for other in path.parent.glob(f"{glob.escape(path.stem)}.*"))
+
+
+def _free(path: Path) -> Path:
+    """The path, or one with a number where something is there already."""
+    found, number = path, 2
+    while found.exists() or found.is_symlink():
+        found, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
+    return found
+
+
+def _note(log: Path, path: Path, to: Path) -> None:
+    new = not log.exists()
+    with log.open("a", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        rows = csv.writer(stream)
+        if new:
+            rows.writerow(("from", "to"))
+        rows.writerow((path, to))

@@ -1,0 +1,106 @@
+"""`retrieval duplicates`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..albums.duplicates import Deed, Duplicates, Group
+from ..config import Settings
+from ..errors import UsageError
+from ..library import Library
+from ..search.alike import ALIKE, Likeness
+from ..sources import placed
+from .options import INDEX, PATH, json_option, settings_options
+from .output import note, print_json, show_path, size
+from .progress import progress
+
+USUAL = (Likeness.COPY, Likeness.SAME, Likeness.BURST)
+
+
+@click.command(name="duplicates")
+@click.argument("places", nargs=-1, type=PATH)
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice([str(kind) for kind in Likeness]),
+    multiple=True,
+    help="Only pictures that are alike in this way; may be repeated.  [default: copy, same, burst]",
+)
+@click.option("--alike", "least", type=float, default=ALIKE, show_default=True, help="The cosine for --kind alike.")
+@click.option("--hard-link", is_flag=True, help="Make copies hard links to the best of their group.")
+@click.option("--move-to", type=PATH, metavar="FOLDER", help="Move all but the best of each group into this folder.")
+@click.option("--apply", is_flag=True, help="Do it; without, --hard-link and --move-to only show what they would do.")
+@settings_options(INDEX)
+@json_option
+def command(
+    places: tuple[Path, ...],
+    kinds: tuple[str, ...],
+    least: float,
+    hard_link: bool,
+    move_to: Path | None,
+    apply: bool,
+    settings: Settings,
+    as_json: bool,
+) -> None:
+    """Find pictures that are the same or nearly, in PLACES (folders of the library) or everywhere.
+
+    copy: the same bytes. same: encoded again, resized, a little cropped. burst: one camera within ten seconds. alike:
+    much alike to the model, however taken (only with --kind alike). The first of each group is the best: the most
+    pixels, then the most bytes. Nothing is ever deleted.
+
+    \b
+    Examples:
+      retrieval duplicates
+      retrieval duplicates --kind copy --hard-link            # what would be linked
+      retrieval duplicates --kind copy --hard-link --apply
+      retrieval duplicates ~/Pictures/phone --kind same --move-to ~/spare --apply
+    """
+    if hard_link and move_to:
+        raise UsageError("either --hard-link or --move-to")
+    if apply and not (hard_link or move_to):
+        raise UsageError("--apply goes with --hard-link or --move-to")
+    if hard_link and set(kinds) - {Likeness.COPY}:
+        raise UsageError("--hard-link is for copies alone, whose bytes are the same: --kind copy")
+    wanted = (Likeness.COPY,) if hard_link else tuple(map(Likeness, kinds)) or USUAL
+    with Library.open(None, settings) as library:
+        note(f"library: {show_path(library.path)}")
+        with progress(quiet=as_json) as show:
+            finder = Duplicates(library.holdings, show)
+            groups = finder.groups(wanted, [placed(place.expanduser()) for place in places] or None, least)
+        deeds: list[Deed] = []
+        if hard_link:
+            deeds = list(finder.link(groups, apply=apply))
+        elif move_to:
+            deeds = list(finder.move(groups, placed(move_to.expanduser()), apply=apply))
+    if as_json:
+        print_json({"groups": groups, "deeds": deeds, "applied": apply})
+    elif deeds or hard_link or move_to:
+        _show_deeds(deeds, "linked" if hard_link else "moved", apply)
+    else:
+        _show(groups)
+    if not groups:
+        note("no duplicates")
+        sys.exit(1)
+
+
+def _show(groups: list[Group]) -> None:
+    for group in groups:
+        for member in (group.keep, *group.others):
+            what = member.how or "best"
+            click.echo(f"{what}\t{member.width}x{member.height}\t{size(member.bytes)}\t{show_path(member.path)}")
+        click.echo()
+    others = sum(len(group.others) for group in groups)
+    note(f"{len(groups)} groups; {others} pictures beside the best take {size(sum(g.spare for g in groups))}")
+
+
+def _show_deeds(deeds: list[Deed], what: str, apply: bool) -> None:
+    for deed in deeds:
+        left = f"\tleft alone: {deed.reason}" if deed.reason else ""
+        click.echo(f"{show_path(deed.path)}\t-> {show_path(deed.to)}{left}")
+    if apply:
+        note(f"{sum(deed.done for deed in deeds)} of {len(deeds)} done")
+    else:
+        note(f"{sum(not deed.reason for deed in deeds)} would be {what}; nothing was changed, --apply does it")

@@ -1,0 +1,27 @@
+"""Fingerprints of pictures that were indexed before there were any, taken from their thumbnails.
+
+Knows the catalog and thumbnails; does not read files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .. import pictures
+from ..holdings import Holdings
+from ..records import Step, silent
+from ..store.collections import Collections
+
+AT_ONCE = 500
+
+
+def complete(holdings: Holdings, progress: Callable[[Step], None] = silent) -> None:
+    """Take those that are missing; call it while holding `writer()`."""
+    with holdings.reading() as catalog:
+        lacking = Collections(catalog.connection).without_fingerprint()
+    for start in range(0, len(lacking), AT_ONCE):
+        with holdings.writing() as catalog:
+            thumbnails = catalog.thumbnails(lacking[start : start + AT_ONCE])
+            found = {content: pictures.fingerprint_of(data) for content, data in thumbnails.items()}
+            Collections(catalog.connection).put_fingerprints(found)
+        progress(Step("fingerprints", start + len(thumbnails), len(lacking)))

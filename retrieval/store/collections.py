@@ -1,0 +1,116 @@
+"""What collections are kept in order by: fingerprints of pictures, saved searches, taught words. One transaction.
+
+Knows the tables; does not know what a fingerprint means or how a query is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, delete, exists, func, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from ..records import Kind
+from .catalog import chunks
+from .schema import contents, examples, fingerprints, items, saved
+
+Bits = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When, by which camera and how large a picture was taken."""
+
+    content: int
+    at: datetime | None  # by the camera's own clock
+    camera: str
+
+
+class Collections:
+    """Reads and writes of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    # --- fingerprints --------------------------------------------------------------------------------------
+
+    def put_fingerprints(self, found: Mapping[int, int]) -> None:
+        """Keep the fingerprint, of 64 bits, of each of these pictures."""
+        rows = [{"content_id": content, "bits": _signed(bits)} for content, bits in found.items()]
+        if rows:
+            self.connection.execute(upsert(fingerprints).on_conflict_do_nothing(), rows)
+
+    def fingerprints(self, pictures: Sequence[int]) -> dict[int, int]:
+        """The fingerprints that are known."""
+        found: dict[int, int] = {}
+        for some in chunks(pictures):
+            rows = self.connection.execute(select(fingerprints).where(fingerprints.c.content_id.in_(some)))
+            found |= {row.content_id: row.bits & 0xFFFFFFFFFFFFFFFF for row in rows}
+        return found
+
+    def without_fingerprint(self) -> list[int]:
+        """Pictures with a thumbnail whose fingerprint was never taken."""
+        has = exists().where(fingerprints.c.content_id == contents.c.id)
+        query = select(contents.c.id).where(contents.c.kind == Kind.PICTURE, contents.c.thumbnail.is_not(None), ~has)
+        return list(self.connection.execute(query.order_by(contents.c.id)).scalars())
+
+    def moments(self, pictures: Iterable[int]) -> dict[int, Moment]:
+        """When each picture was taken, and by which camera."""
+        found: dict[int, Moment] = {}
+        clock = func.substr(items.c.taken_at, 1, 19)
+        for some in chunks(pictures):
+            chosen = select(items.c.content_id, clock, items.c.camera).where(items.c.content_id.in_(some))
+            for content, at, camera in self.connection.execute(chosen):
+                found[content] = Moment(content, datetime.fromisoformat(at) if at else None, camera)
+        return found
+
+    # --- saved searches ------------------------------------------------------------------------------------
+
+    def save(self, name: str, query: str) -> None:
+        """Keep a query under a name, in place of what it was."""
+        row = {"name": name, "query": query, "made_at": _now()}
+        self.connection.execute(upsert(saved).values(row).on_conflict_do_update(index_elements=["name"], set_=row))
+
+    def saved(self) -> dict[str, str]:
+        """Every saved query by its name."""
+        return {row.name: row.query for row in self.connection.execute(select(saved).order_by(saved.c.name))}
+
+    def drop(self, name: str) -> bool:
+        """Forget a name, of a search or a taught word; whether there was one."""
+        gone = [self.connection.execute(delete(table).where(table.c.name == name)) for table in (saved, examples)]
+        return any(result.rowcount for result in gone)
+
+    # --- taught words --------------------------------------------------------------------------------------
+
+    def teach(self, name: str, wanted: Mapping[int, bool]) -> None:
+        """Keep pictures as examples of a word, or of what it is not; the last word on each counts."""
+        rows = [{"name": name, "content_id": content, "wanted": int(yes)} for content, yes in wanted.items()]
+        if rows:
+            statement = upsert(examples)
+            new = {"wanted": statement.excluded.wanted}
+            keys = ["name", "content_id"]
+            self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+    def examples(self, name: str) -> dict[int, bool]:
+        """The examples of a word: contents, and whether they are what it means."""
+        rows = self.connection.execute(select(examples).where(examples.c.name == name).order_by(examples.c.content_id))
+        return {row.content_id: bool(row.wanted) for row in rows}
+
+    def taught(self) -> dict[str, tuple[int, int]]:
+        """Every taught word, with how many examples there are of it and against it."""
+        yes = func.sum(examples.c.wanted)
+        query = select(examples.c.name, yes, func.count() - yes).group_by(examples.c.name).order_by(examples.c.name)
+        return {row[0]: (row[1], row[2]) for row in self.connection.execute(query)}
+
+
+def _signed(bits: int) -> int:
+    """SQLite's integers are signed."""
+    return bits - (1 << 64) if bits >= 1 << 63 else bits
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
