@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     )
     from .library import Library
     from .measure import evaluate_library, evaluate_library_rerank, evaluate_model, evaluate_rerank
-    from .records import Answer, Budget, Hit, Item, Problem, Report, Status
+    from .records import Answer, Budget, Hit, Item, Problem, Status
+    from .results import Report
 
 __version__ = "0.1.0"
 
@@ -59,7 +60,8 @@ _HOMES = {
     ),
     ".library": ("Library",),
     ".measure": ("evaluate_library", "evaluate_library_rerank", "evaluate_model", "evaluate_rerank"),
-    ".records": ("Answer", "Budget", "Hit", "Item", "Problem", "Report", "Status"),
+    ".records": ("Answer", "Budget", "Hit", "Item", "Problem", "Status"),
+    ".results": ("Report",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

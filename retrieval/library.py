@@ -20,14 +20,8 @@ from .sources import placed
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .records import (
-        Described,
-        Plan,
-        Report,
-        Sidecars,
-        Step,
-        Transcribed,
-    )
+    from .records import Step
+    from .results import Described, Plan, Report, Sidecars, Transcribed
     from .sources.folders import Rules
 
 

@@ -15,13 +15,16 @@ from .parts import Parts
 from .queries import understand
 from .queries.expression import Expression, Weighed
 from .queries.filters import PathFits, Some
+from .queries.names import Names
 from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
 from .sources import placed
 
 if TYPE_CHECKING:
     from .explanations import Why, WhyNot
     from .holdings import Holdings
-    from .records import Budget, Item, Labelled, Problem, Status, Step, Vectors
+    from .records import Budget, Item, Problem, Status, Step, Vectors
+    from .results import Labelled
+    from .search.named import Named
 
 
 @dataclass
@@ -76,7 +79,7 @@ class Questions:
             UsageError: an empty query, or `k` below one, or no model to rerank with.
             ModelError: that model cannot be loaded. Where it fails later, the encoder's order comes with a note.
         """
-        query = _asked(text, image, within)
+        query = self._asked(text, image, within)
         if rerank is None:
             return _kept(self.parts.searcher().search(query, k, order=order, fold=fold), threshold)
         found = self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank)
@@ -101,7 +104,7 @@ class Questions:
         from .search.why import Explainer
 
         explainer = Explainer(self.parts.searcher(), self.parts.vlm() if vlm else None)
-        return explainer.why(_asked(text, image, ()), hit if isinstance(hit, int) else placed(hit), heat=heat)
+        return explainer.why(self._asked(text, image, ()), hit if isinstance(hit, int) else placed(hit), heat=heat)
 
     def why_not(
         self,
@@ -115,7 +118,7 @@ class Questions:
         """Why a picture is not among the k hits of a query, and what would bring it up."""
         from .search.whynot import Missed
 
-        return Missed(self.parts.searcher(), _asked(text, image, ()), k, threshold).why_not(placed(picture))
+        return Missed(self.parts.searcher(), self._asked(text, image, ()), k, threshold).why_not(placed(picture))
 
     def facets(
         self, text: str, *, image: str | Path | bytes | None = None, within: Sequence[str] = ()
@@ -124,7 +127,7 @@ class Questions:
 
         Counted is what passes the filters and, where something is looked for, is at least likely.
         """
-        return self.parts.searcher().facets(_asked(text, image, within))
+        return self.parts.searcher().facets(self._asked(text, image, within))
 
     def page(
         self, text: str, number: int, size: int = 10, *, within: Sequence[str] = (), threshold: Threshold = "weak"
@@ -136,7 +139,7 @@ class Questions:
         Raises:
             UsageError: what `search` raises, or a page below one.
         """
-        return _kept(self.parts.pager().page(_asked(text, None, within), number, size), threshold)
+        return _kept(self.parts.pager().page(self._asked(text, None, within), number, size), threshold)
 
     def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
         """The page that a cursor points at.
@@ -196,6 +199,20 @@ class Questions:
         """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.understand`)."""
         return _kept(self.parts.searcher().search(query, k, kind), threshold)
 
+    def _asked(self, text: str, image: str | Path | bytes | None, within: Sequence[str]) -> Expression:
+        names = self.named.names() if "@" in text else Names()
+        query = understand(text, names=names)
+        if image is not None:
+            query = query.with_piece(Weighed(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
+        return query.within(Some(tuple(map(PathFits, within)))) if within else query
+
+    @property
+    def named(self) -> Named:
+        """Saved searches and taught words."""
+        from .search.named import Named
+
+        return Named(self.holdings)
+
     def __iter__(self) -> Iterator[Item]:
         with self.holdings.reading() as catalog:
             yield from catalog.items()
@@ -222,13 +239,6 @@ def _kept(answer: Answer, threshold: Threshold) -> Answer:
     from .search.confidence import kept
 
     return kept(answer, threshold)
-
-
-def _asked(text: str, image: str | Path | bytes | None, within: Sequence[str]) -> Expression:
-    query = understand(text)
-    if image is not None:
-        query = query.with_piece(Weighed(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
-    return query.within(Some(tuple(map(PathFits, within)))) if within else query
 
 
 def everywhere(places: Sequence[str | Path] | None) -> list[Path] | None:

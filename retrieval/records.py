@@ -7,7 +7,6 @@ The score rule: a score is the cosine of two unit embeddings, in [-1, 1], higher
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -190,7 +189,14 @@ class ByVector:
     vector: Vectors
 
 
-Query: TypeAlias = ByText | ByFile | ByBytes | ByItem | ByVector
+@dataclass(frozen=True)
+class ByTaught:
+    """A query by a taught word, whose examples the library keeps."""
+
+    name: str
+
+
+Query: TypeAlias = ByText | ByFile | ByBytes | ByItem | ByVector | ByTaught
 
 
 @dataclass(frozen=True)
@@ -247,102 +253,6 @@ class Answer:
     nothing: bool = False  # whether that is so improbable that the answer is "nothing here looks like that"
     facets: dict[str, list[tuple[str, int]]] | None = None  # how many there are of each year, camera ..., if asked for
     cursor: str = ""  # where the next page begins; empty after the last, and where no pages were asked for
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an indexing run will do to the library, before it does anything."""
-
-    added: tuple[Found, ...] = ()
-    changed: tuple[Found, ...] = ()
-    retried: tuple[Found, ...] = ()  # failed before, changed since
-    unembedded: tuple[Found, ...] = ()  # known, but not to the model that is asked for
-    unchanged: int = 0
-    failed_before: int = 0  # failed before, not changed since: not tried again
-    gone: tuple[Path, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def todo(self) -> tuple[Found, ...]:
-        """Every file that must be read."""
-        return self.added + self.changed + self.retried + self.unembedded
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an indexing run did."""
-
-    added: int = 0
-    changed: int = 0
-    moved: int = 0
-    duplicates: int = 0  # new files whose picture was already known
-    removed: int = 0
-    unchanged: int = 0
-    encoded: int = 0  # pictures that went through the model
-    texts: int = 0  # texts that went through the model
-    captions: int = 0  # captions linked
-    problems: tuple[Problem, ...] = ()
-    failed_before: int = 0
-    seconds: float = 0.0
-    interrupted: bool = False
-    model: str = ""
-
-    @property
-    def reasons(self) -> dict[str, int]:
-        """How many problems there were of each reason."""
-        return dict(Counter(problem.reason for problem in self.problems))
-
-    @property
-    def rate(self) -> float:
-        """Pictures encoded a second."""
-        return self.encoded / self.seconds if self.seconds else 0.0
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Which label fits one picture best."""
-
-    path: Path
-    item: int
-    label: str
-    margin: float  # between the best label's score and the second's
-    scores: dict[str, float]  # of every label, best first: cosines, or a model's P(yes)
-
-
-@dataclass(frozen=True)
-class Described:
-    """What a captioning run did."""
-
-    captioned: int = 0
-    settled: int = 0  # pictures that were captioned or edited before
-    problems: tuple[Problem, ...] = ()
-    seconds: float = 0.0
-    interrupted: bool = False
-    model: str = ""
-
-
-@dataclass(frozen=True)
-class Transcribed:
-    """What a run that reads text in pictures did."""
-
-    read: int = 0
-    with_text: int = 0
-    settled: int = 0  # pictures that were read before
-    problems: tuple[Problem, ...] = ()
-    seconds: float = 0.0
-    interrupted: bool = False
-    engine: str = ""
-
-
-@dataclass(frozen=True)
-class Sidecars:
-    """What a run did to XMP sidecars."""
-
-    written: int = 0
-    undone: int = 0
-    unchanged: int = 0
-    kept: int = 0  # pictures with a description of their own, which stays
-    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)

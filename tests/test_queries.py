@@ -63,7 +63,7 @@ def test_words_side_by_side_are_one_text_whatever_stands_between() -> None:
 
 def test_a_minus_takes_a_meaning_away_and_a_number_weighs_it() -> None:
     assert weights('snow -people 2:night .5:"palm tree" -3:rain') == [
-        ("snow", 1), ("people", -1), ("night", 2), ("palm tree", 0.5), ("rain", -3),
+        ("snow", 1), ("people", -0.5), ("night", 2), ("palm tree", 0.5), ("rain", -1.5),
     ]  # fmt: skip
 
 

@@ -205,7 +205,7 @@ def test_a_hit_is_the_file_that_passes_the_filter(filled: Library, paint: Paint,
 
 def test_parts_that_cancel_out_are_refused(filled: Library) -> None:
     with pytest.raises(UsageError, match="cancel each other out"):
-        filled.search("red -red")
+        filled.search("red -2:red")
 
 
 def test_texts_are_filtered_by_their_pictures(filled: Library, photos: Path, tmp_path: Path) -> None:

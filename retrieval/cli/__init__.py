@@ -23,6 +23,8 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "ask": "Ask a vision-language model about pictures.",
     "chat": "Talk with a vision-language model about pictures.",
     "ground": "Find where a picture shows something.",
+    "save": "Keep a search under a name, for other searches.",
+    "teach": "Teach a word by pictures.",
     "duplicates": "Find pictures that are the same or nearly; link or move them.",
     "status": "Show what the library holds.",
     "remove": "Forget files or folders (the files stay).",

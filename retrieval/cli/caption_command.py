@@ -10,7 +10,7 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..records import Described, Sidecars
+from ..results import Described, Sidecars
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, packed, settings_options
 from .output import note, note_problems, plain, print_json, show_path, stopped
 from .progress import progress

@@ -12,7 +12,7 @@ from .. import app
 from ..config import Settings
 from ..errors import SourceError, UsageError
 from ..library import Library, plan
-from ..records import Plan, Report
+from ..results import Plan, Report
 from ..sources.folders import Rules
 from ..sources.lists import read_paths
 from .ocr_command import show_transcribed

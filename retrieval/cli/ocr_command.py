@@ -9,7 +9,7 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..records import Transcribed
+from ..results import Transcribed
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, note_problems, print_json, show_path, stopped
 from .progress import progress

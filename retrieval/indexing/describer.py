@@ -14,7 +14,8 @@ from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError
 from ..holdings import Holdings
-from ..records import Described, Item, Picture, Problem, Step, silent
+from ..records import Item, Picture, Problem, Step, silent
+from ..results import Described
 from ..store.said import Said
 from ..vlm import SEEN, VisionLanguageModel
 from . import texts

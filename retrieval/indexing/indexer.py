@@ -16,7 +16,8 @@ from ..bearings import Bearings
 from ..encoders import Encoder
 from ..holdings import Holdings
 from ..pictures.video import is_video
-from ..records import Found, Kind, Pixels, Plan, Problem, Report, Step, Vectors, silent
+from ..records import Found, Kind, Pixels, Problem, Step, Vectors, silent
+from ..results import Plan, Report
 from ..sources import placed
 from ..sources.folders import Rules
 from ..store.collections import Collections

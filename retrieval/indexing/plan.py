@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ..records import Found, Plan, Problem, Reason
+from ..records import Found, Problem, Reason
+from ..results import Plan
 from ..sources import folders, placed
 from ..store.catalog import Known
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from ..errors import SourceError
 from ..holdings import Holdings
 from ..pictures import sidecars
-from ..records import Item, Problem, Reason, Sidecars, Step, silent
+from ..records import Item, Problem, Reason, Step, silent
+from ..results import Sidecars
 from ..store.said import Said, Words
 
 

@@ -14,7 +14,8 @@ from .. import pictures
 from ..errors import PictureError
 from ..holdings import Holdings
 from ..ocr import SEEN, TextReader
-from ..records import Item, Problem, Step, Transcribed, silent
+from ..records import Item, Problem, Step, silent
+from ..results import Transcribed
 from ..store.said import Said
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..records import ByBytes, ByFile, ByItem, ByText, Query
+from ..records import ByBytes, ByFile, ByItem, ByTaught, ByText, Query
 from .filters import EVERYTHING, Filter, every
+
+MINUS = 0.5  # weight of what stands behind a minus: at 1, what is wanted is lost, too (benchmarks/concepts.py)
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class Weighed:
 
     piece: Query
     weight: float = 1.0
+    feedback: bool = False  # on an answer: it corrects what is looked for
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ def named(piece: Query) -> str:
             return str(path)
         case ByItem(number):
             return f"item {number}"
+        case ByTaught(name):
+            return f"@{name}"
         case ByBytes(data):
             return f"a picture of {len(data)} bytes"
         case _:

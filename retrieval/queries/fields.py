@@ -40,7 +40,16 @@ FORMATS = (
 SAME = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "movie": "video", "image": "photo"}
 UNITS = {"km": 1.0, "mi": 1.609344, "m": 0.001}
 
-Meaning: TypeAlias = Filter | Query
+
+@dataclass(frozen=True)
+class Feedback:
+    """A picture that is more, or less, what was meant."""
+
+    piece: Query
+    wanted: bool
+
+
+Meaning: TypeAlias = Filter | Query | Feedback
 
 
 class Wrong(ValueError):
@@ -162,6 +171,17 @@ def _item(given: Given) -> Query:
     return ByItem(int(given.whole))
 
 
+def _feedback(wanted: bool) -> Callable[[Given], Feedback]:
+    def read(given: Given) -> Feedback:
+        number = given.whole.removeprefix("#")
+        if number != given.whole and not number.isdigit():
+            raise Wrong(f'"{given.whole}" is no number; write a file, or #12 for an item of the library')
+        piece = ByItem(int(number)) if number != given.whole else ByFile(Path(given.whole).expanduser())
+        return Feedback(piece, wanted)
+
+    return read
+
+
 FIELDS = {
     "since": Field(_since, "since:2023-06", "taken then or later"),
     "until": Field(_until, "until:2024", "taken then or earlier; the whole year, month or day counts"),
@@ -188,4 +208,6 @@ FIELDS = {
         lambda given: ByFile(Path(given.whole).expanduser()), "similar:pool.jpg", "looks like this picture"
     ),
     "item": Field(_item, "item:12", "looks like this picture of the library"),
+    "like": Field(_feedback(True), "like:pool.jpg", "more like this picture (or `like:#12`, of the library)"),
+    "unlike": Field(_feedback(False), "unlike:lake.jpg", "less like this picture"),
 }

@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ..errors import QueryError
-from ..records import ByFile, ByItem, ByText
+from ..records import ByFile, ByItem, ByTaught, ByText
 from . import dates
-from .expression import Alternative, Expression, Weighed
+from .expression import MINUS, Alternative, Expression, Weighed
 from .filters import (
     EVERYTHING,
     Between,
@@ -28,7 +28,7 @@ from .filters import (
     Some,
     Taken,
 )
-from .syntax import All, AnyOf, Minus, Node, Token, Weighted, Word, parse, unparse
+from .syntax import All, AnyOf, Minus, Name, Node, Token, Weighted, Word, parse, unparse
 
 NOON = datetime(2000, 6, 15, 12)  # some moment: whether words hold a date does not depend on it
 
@@ -59,6 +59,9 @@ def _alternative(asked: Alternative) -> Node | None:
 
 
 def _piece(part: Weighed) -> Node | None:
+    if part.feedback and isinstance(part.piece, ByFile | ByItem):
+        value = f"#{part.piece.item}" if isinstance(part.piece, ByItem) else str(part.piece.path)
+        return Token("like" if part.weight > 0 else "unlike", value)
     match part.piece:
         case ByText(text):
             joined = part.weight != 1 and " " in text
@@ -67,17 +70,13 @@ def _piece(part: Weighed) -> Node | None:
             node = Token("similar", str(path))
         case ByItem(number):
             node = Token("item", str(number))
+        case ByTaught(name):
+            node = Name(name)
         case _:
             return None
-    if part.weight == 1:
-        return node
-    return (
-        Minus(node)
-        if part.weight == -1
-        else Weighted(part.weight, node)
-        if part.weight > 0
-        else Minus(Weighted(-part.weight, node))
-    )
+    size = part.weight if part.weight > 0 else -part.weight / MINUS
+    weighted = node if size == 1 else Weighted(size, node)
+    return weighted if part.weight > 0 else Minus(weighted)
 
 
 def _strange(text: str) -> bool:

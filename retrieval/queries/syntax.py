@@ -2,7 +2,7 @@
 
     query  = all { "OR" all }
     all    = part { ["AND"] part }
-    part   = "-" part | weight part | "(" query ")" | token | quoted | word
+    part   = "-" part | weight part | "(" query ")" | token | "@" name | quoted | word
     token  = name ":" value          weight = number ":"          value = quoted [tail] | tail
 
 Knows no token by its meaning.
@@ -42,6 +42,14 @@ class Token:
 
 
 @dataclass(frozen=True)
+class Name:
+    """`@name`: a saved search or a taught word."""
+
+    name: str
+    span: Span = field(default=(0, 0), compare=False)
+
+
+@dataclass(frozen=True)
 class Minus:
     """What follows a minus sign."""
 
@@ -74,7 +82,7 @@ class AnyOf:
     span: Span = field(default=(0, 0), compare=False)
 
 
-Node: TypeAlias = Word | Token | Minus | Weighted | All | AnyOf
+Node: TypeAlias = Word | Token | Name | Minus | Weighted | All | AnyOf
 
 CLOSING = {'"': '"', "“": "”", "„": "“"}
 PIECES = re.compile(
@@ -83,6 +91,7 @@ PIECES = re.compile(
     | (?P<minus>-(?=[^\s\-)]))
     | (?P<weight>(?:\d+(?:\.\d+)?|\.\d+):(?=[^\s)]))
     | (?P<name>[A-Za-z_]+:(?=[^\s)]))
+    | (?P<at>@\w[\w-]*(?=[\s)]|$))
     | (?P<quote>["“„])
     | (?P<word>[^\s()]+)""",
     re.VERBOSE,
@@ -166,6 +175,8 @@ class _Reader:
         if kind == "name":
             return self._token(words[:-1], place)
         self.step()
+        if kind == "at":
+            return Name(words[1:], place)
         if kind == "open":
             found = self.query(depth + 1)
             if self.kind != "close":
@@ -214,6 +225,8 @@ def unparse(node: Node) -> str:
             return _quote(text) if quoted else text
         case Token(name, value, tail):
             return f"{name}:{value if PLAIN.fullmatch(value) else _quote(value)}{tail}"
+        case Name(name):
+            return f"@{name}"
         case Minus(part):
             return f"-{_grouped(part)}"
         case Weighted(weight, part):

@@ -12,14 +12,17 @@ from datetime import datetime
 from itertools import groupby, product
 
 from ..errors import QueryError
-from ..records import ByText
+from ..records import ByTaught, ByText
 from . import dates, facts, fields
-from .expression import Alternative, Expression, Weighed
+from .expression import MINUS, Alternative, Expression, Weighed
 from .filters import Filter, Not, Some, Taken, every
-from .syntax import All, AnyOf, Minus, Node, Span, Token, Weighted, Word, parse
+from .names import Names, expanded
+from .syntax import All, AnyOf, Minus, Name, Node, Span, Token, Weighted, Word, parse
 
 MOST = 32  # alternatives of a query, with its ORs spread out
 HEAVIEST = 1000.0
+LIKED, UNLIKED, ALONE = 1.0, 0.5, 0.15  # feedback in all against the words, and what is unlike where nothing is liked
+NONE = Names()
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,14 @@ class _Side:
         return bool(self.words or self.pieces)
 
 
-def understand(text: str, now: datetime | None = None) -> Expression:
-    """What a query means; `now` is what "last summer" is relative to.
+def understand(text: str, now: datetime | None = None, names: Names = NONE) -> Expression:
+    """What a query means; `now` is what "last summer" is relative to, `names` are what `@name` may be.
 
     Raises:
         QueryError: it cannot be understood; the message points at the place.
     """
     reader = _Reader(text, now or datetime.now())
-    sides = reader.sides(parse(text))
+    sides = reader.sides(expanded(parse(text), names, text))
     notes: dict[str, None] = {}
     found = [reader.finish(side, notes) for side in sides]
     return Expression(text, tuple(found), tuple(notes))
@@ -67,7 +70,7 @@ class _Reader:
         match node:
             case Word():
                 return [_Side(words=(node,))]
-            case Token():
+            case Token() | Name():
                 return [_Side(pieces=(self.piece(node),))]
             case Minus(part):
                 return [self.negative(part, node.span)]
@@ -117,13 +120,17 @@ class _Reader:
         except fields.Wrong as exc:
             raise self.error(str(exc), token.span) from None
 
-    def piece(self, token: Token) -> Weighed:
+    def piece(self, token: Token | Name) -> Weighed:
+        if isinstance(token, Name):
+            return Weighed(ByTaught(token.name))
         meaning = self.meaning(token)
+        if isinstance(meaning, fields.Feedback):
+            return Weighed(meaning.piece, 1.0 if meaning.wanted else -1.0, feedback=True)
         assert not isinstance(meaning, Filter)  # else `filter` had taken it
         return Weighed(meaning)
 
     def negative(self, node: Node, span: Span) -> _Side:
-        return _Side(pieces=tuple(self.weighed(node, -1.0, span)))
+        return _Side(pieces=tuple(self.weighed(node, -MINUS, span)))
 
     def weighed(self, node: Node, weight: float, span: Span) -> list[Weighed]:
         """What is looked for with a weight; each side of an OR counts by itself."""
@@ -132,10 +139,13 @@ class _Reader:
         match node:
             case Word(text):
                 return [Weighed(ByText(text), weight)]
-            case Token() if self.filter(node) is None:
-                return [replace(self.piece(node), weight=weight)]
+            case Token() | Name() if self.filter(node) is None:
+                found = self.piece(node)
+                if found.feedback:
+                    raise self.error("like: and unlike: take no sign and no weight; say either", span)
+                return [replace(found, weight=weight)]
             case Minus(part):
-                return self.weighed(part, -weight, span)
+                return self.weighed(part, -weight * (MINUS if weight > 0 else 1 / MINUS), span)
             case Weighted(inner, part):
                 return self.weighed(part, weight * inner, span)
             case All(parts) if parts and all(isinstance(part, Word) for part in parts):
@@ -161,7 +171,15 @@ class _Reader:
             spoken.append(text)
         text = " ".join(part for part in spoken if part)
         words = (Weighed(ByText(text)),) if text else ()
-        return Alternative(words + side.pieces, every(*where))
+        return Alternative(words + _corrected(side.pieces), every(*where))
+
+
+def _corrected(pieces: tuple[Weighed, ...]) -> tuple[Weighed, ...]:
+    """The pieces with feedback weighed as in Rocchio's formula: the mean of what is liked, less that of what is not."""
+    liked = sum(each.feedback and each.weight > 0 for each in pieces)
+    unliked = sum(each.feedback and each.weight < 0 for each in pieces)
+    weights = {1.0: LIKED / max(liked, 1), -1.0: -(UNLIKED if liked else ALONE) / max(unliked, 1)}
+    return tuple(replace(each, weight=weights[each.weight]) if each.feedback else each for each in pieces)
 
 
 def _minus(phrase: str) -> str:

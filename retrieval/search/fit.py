@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..explanations import FilterCheck, PartShare
-from ..queries.expression import Alternative, Expression, Weighed, named
+from ..queries.expression import MINUS, Alternative, Expression, Weighed, named
 from ..records import ByText, ByVector, Item, Kind, Space, Vectors
 from .checks import check, conjuncts
 from .meaning import Understanding
@@ -100,7 +100,8 @@ def _without_each(asked: Alternative, names: Sequence[str]) -> Iterator[tuple[st
     """Each word or part with its sign, and the alternative without it."""
     for place, part in enumerate(asked.pieces):
         others = (*asked.pieces[:place], *asked.pieces[place + 1 :])
-        sign = "" if part.weight == 1 else "-" if part.weight == -1 else f"{part.weight:g}:"
+        size = part.weight if part.weight > 0 else -part.weight / MINUS
+        sign = ("" if part.weight > 0 else "-") + ("" if size == 1 or part.feedback else f"{size:g}:")
         words = part.piece.text.split() if isinstance(part.piece, ByText) else []
         if len(words) < 2:
             yield sign + names[place], replace(asked, pieces=others)

@@ -16,7 +16,8 @@ from ..encoders import Encoder
 from ..errors import PictureError, UsageError
 from ..holdings import Holdings
 from ..queries.expression import Weighed
-from ..records import ByBytes, ByFile, ByItem, ByText, ByVector, Kind, Query, Space, Vectors
+from ..records import ByBytes, ByFile, ByItem, ByTaught, ByText, ByVector, Kind, Query, Space, Vectors
+from . import taught
 
 LONGEST = 2000  # characters of a text that are read; every model reads far less
 
@@ -51,8 +52,8 @@ class Understanding:
         notes = tuple(note for each in found for note in each.notes)
         vectors = np.concatenate([each.vector for each in found])
         weights = np.array([part.weight for part in pieces])
-        spoken = np.array([isinstance(part.piece, ByText) for part in pieces])
-        wanted = weights > 0
+        spoken = np.array([isinstance(part.piece, ByText) or part.feedback for part in pieces])
+        wanted = np.array([part.weight > 0 and not part.feedback for part in pieces])
         words = self._sum(vectors[wanted], weights[wanted], kind) if spoken.all() and wanted.any() else None
         return Meaning(self._sum(vectors, weights, kind), words, itself, notes)
 
@@ -93,6 +94,8 @@ class Understanding:
                 return self._item(number)
             case ByVector(vector):
                 return Meaning(_checked(vector, self.space))
+            case ByTaught(name):
+                return Meaning(taught.direction(self.holdings, name)[None])
 
     def _picture(self, data: bytes, name: str) -> Vectors:
         encoder = self.encoder(self.space)

@@ -1,0 +1,61 @@
+"""Taught words: from a few examples to a direction in the space that answers, by regularised logistic regression.
+
+The examples stand against the whole library, of which nearly all is something else. Trained anew at each use, in a few
+milliseconds. Knows stored embeddings and examples; does not know queries.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError
+from ..holdings import Holdings
+from ..records import Kind, Vectors
+from ..store.collections import Collections
+
+REGULAR = 0.03  # of the squared length of the weights, with embeddings of spread one
+AGAINST = 0.1  # weight of all that the word is not, against all that it is; that of the library is one
+
+Floats = npt.NDArray[np.float64]
+
+
+def direction(holdings: Holdings, name: str) -> Vectors:
+    """What a taught word looks for, (dimensions,) of unit length.
+
+    Raises:
+        UsageError: no picture that it was taught from is left.
+    """
+    with holdings.reading() as catalog:
+        examples = Collections(catalog.connection).examples(name)
+    wanted, unwanted = ([content for content, yes in examples.items() if yes is kind] for kind in (True, False))
+    yes, no = (holdings.vectors_of(Kind.PICTURE, some)[1] for some in (wanted, unwanted))
+    if not len(yes):
+        raise UsageError(f"no picture that @{name} was taught from is left; teach it again with `retrieval teach`")
+    return train(yes, no, holdings.sample(Kind.PICTURE))
+
+
+def train(yes: Vectors, no: Vectors, library: Vectors) -> Vectors:
+    """The direction, (dimensions,), that parts examples from counter-examples and the library; all unit rows."""
+    from scipy.optimize import minimize
+
+    groups = [group.astype(np.float64) for group in (yes, no, library) if len(group)]
+    weights = [1.0, *([AGAINST] if len(no) else []), 1.0]
+    signs = [1.0, *([-1.0] if len(no) else []), -1.0]
+    mean = groups[-1].mean(axis=0)
+    spread = max(float(np.sqrt(((groups[-1] - mean) ** 2).sum(axis=1).mean())), 1e-6)
+    rows = (np.concatenate(groups) - mean) / spread
+    sign, weight = (
+        np.concatenate([np.full(len(group), value / (len(group) if shared else 1)) for group, value in pairs])
+        for shared, pairs in ((False, zip(groups, signs, strict=True)), (True, zip(groups, weights, strict=True)))
+    )
+
+    def loss(state: Floats) -> tuple[float, Floats]:
+        margin = sign * (rows @ state[:-1] + state[-1])
+        slope = -weight * sign / (1 + np.exp(np.clip(margin, -50, 50)))
+        value = weight @ np.logaddexp(0, -margin) + REGULAR / 2 * state[:-1] @ state[:-1]
+        return float(value), np.append(rows.T @ slope + REGULAR * state[:-1], slope.sum())
+
+    found = minimize(loss, np.zeros(rows.shape[1] + 1), jac=True, method="L-BFGS-B").x[:-1]
+    unit: Vectors = (found / max(float(np.linalg.norm(found)), 1e-12)).astype(np.float32)
+    return unit
