@@ -13,6 +13,7 @@ from ..errors import RetrievalError
 
 COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "index": "Index folders of pictures and caption files.",
+    "watch": "Index folders, then whatever changes in them.",
     "search": "Find pictures by words or by example.",
     "why": "Explain why a picture is a hit.",
     "why-not": "Explain why a picture is no hit, and what would make it one.",

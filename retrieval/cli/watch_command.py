@@ -1,0 +1,111 @@
+"""`retrieval watch`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ..config import Settings
+from ..errors import LibraryLocked, SourceError, UsageError
+from ..library import Library
+from ..results import Report
+from ..sources.folders import Rules
+from .options import (
+    BATCH_SIZE,
+    DEVICE,
+    INDEX,
+    MODEL,
+    PATH,
+    PRECISION,
+    WORKERS,
+    Duration,
+    json_option,
+    packed,
+    settings_options,
+)
+from .output import note, note_problems, plain, show_path
+
+WAIT = 2.0  # seconds before another process's writing is waited for again
+
+
+@click.command(name="watch")
+@click.argument("folders", nargs=-1, type=PATH)
+@packed(
+    "rules",
+    Rules,
+    click.option("--include", multiple=True, metavar="GLOB", help="Only files whose name or path fits."),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name or path fits."),
+    click.option("--hidden", is_flag=True, help="Hidden files and folders too."),
+)
+@click.option("--poll", type=Duration(), help="Look every so often, for network drives that do not tell of changes.")
+@settings_options(INDEX, MODEL, DEVICE, PRECISION, BATCH_SIZE, WORKERS)
+@json_option
+def command(folders: tuple[Path, ...], rules: Rules, poll: float | None, settings: Settings, as_json: bool) -> None:
+    """Index FOLDERS, then whatever changes in them, until Ctrl-C. New photos are found within seconds.
+
+    A burst of files, or one that is still being copied, is indexed when it has come to rest; what is moved is not
+    encoded again. A drive that goes away keeps its pictures in the library, and is read when it is back.
+
+    \b
+    Examples:
+      retrieval watch ~/Pictures
+      retrieval watch /mnt/nas/photos --poll 30s
+    """
+    from ..indexing.watcher import Watcher
+
+    if not folders:
+        raise UsageError("name at least one folder to watch")
+    places = [folder.expanduser() for folder in folders]
+    for place in places:
+        if not place.is_dir():
+            raise SourceError(f"{show_path(place)} is no folder; give one to watch")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with Library.create(None, settings) as library:
+        note(f"library: {show_path(library.path)}")
+        note(f"watching {', '.join(map(show_path, places))}; Ctrl-C ends it")
+
+        def update(changed: Sequence[Path]) -> None:
+            _show(_indexed(library, changed, rules, stop), as_json)
+
+        try:
+            Watcher(places, update, note, poll).run(stop)
+        except KeyboardInterrupt:
+            stop.set()
+    note("stopped; what was done is kept")
+
+
+def _indexed(library: Library, places: Sequence[Path], rules: Rules, stop: threading.Event) -> Report:
+    """An indexing run, after that of another process."""
+    told = False
+    while True:
+        try:
+            report = library.index([place for place in places if place.is_dir()], rules=rules)
+        except LibraryLocked as exc:
+            if not told:
+                note(str(exc))
+            told = True
+            if stop.wait(WAIT):
+                return Report(interrupted=True)
+        else:
+            if report.interrupted:
+                raise KeyboardInterrupt
+            return report
+
+
+def _show(report: Report, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(plain(report), ensure_ascii=False))
+        return
+    counts = {"new": report.added, "changed": report.changed, "moved": report.moved, "copies": report.duplicates}
+    counts |= {"removed": report.removed}
+    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    if said:
+        click.echo(f"{time.strftime('%H:%M:%S')}  {said}; {report.encoded} encoded in {report.seconds:.1f} s")
+    note_problems(report.problems)

@@ -1,0 +1,146 @@
+"""Folders that are watched: real files, real events, a real library."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from retrieval import Library
+from retrieval.indexing.watcher import Change, Watcher
+
+from .conftest import Run
+
+
+def soon(true: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether it becomes true in time."""
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.05)
+    return true()
+
+
+class Watched:
+    """A folder that is watched on a thread, and the library that follows it."""
+
+    def __init__(self, library: Library, folder: Path, poll: float | None) -> None:
+        self.library, self.folder = library, folder
+        self.told: list[str] = []
+        self.reports: list[object] = []
+        self.stop = threading.Event()
+        watcher = Watcher([folder], self.update, self.told.append, poll, quiet=0.2)
+        self.thread = threading.Thread(target=watcher.run, args=(self.stop,))
+
+    def update(self, places: object) -> None:
+        self.reports.append(self.library.index(places))  # type: ignore[arg-type]  # places
+
+    def names(self) -> list[str]:
+        return sorted(item.path.name for item in self.library)
+
+    def has(self, *names: str) -> bool:
+        return soon(lambda: self.names() == sorted(names))
+
+
+@pytest.fixture(params=[None, 0.2], ids=["events", "polling"])
+def watched(library: Library, photos: Path, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    found = Watched(library, photos, request.param)
+    found.thread.start()
+    assert found.has("blue.webp", "lime.png", "red.jpg", "yellow.bmp")
+    yield found
+    found.stop.set()
+    found.thread.join(20)
+    assert not found.thread.is_alive()
+
+
+BEFORE = ("blue.webp", "lime.png", "red.jpg", "yellow.bmp")
+
+
+def test_a_new_photo_is_found_within_seconds(watched: Watched) -> None:
+    Image.new("RGB", (20, 20), "black").save(watched.folder / "black.png")
+    assert watched.has("black.png", *BEFORE)
+    assert watched.library.search("black", k=1).hits[0].path == watched.folder / "black.png"
+
+
+def test_a_burst_in_a_new_folder_is_few_runs(watched: Watched) -> None:
+    before = len(watched.reports)
+    folder = watched.folder / "new" / "deep"
+    folder.mkdir(parents=True)
+    for number in range(40):
+        Image.new("RGB", (20, 20), (number, 0, 0)).save(folder / f"{number:02}.png")
+    assert watched.has(*(f"{number:02}.png" for number in range(40)), *BEFORE)
+    assert len(watched.reports) - before < 10
+
+
+def test_a_file_that_is_copied_in_parts_is_there_in_the_end(watched: Watched, tmp_path: Path) -> None:
+    Image.effect_noise((200, 200), 90).convert("RGB").save(tmp_path / "whole.png")
+    data = (tmp_path / "whole.png").read_bytes()
+    with (watched.folder / "part.png").open("wb") as stream:
+        for start in range(0, len(data), len(data) // 3):
+            stream.write(data[start : start + len(data) // 3])
+            stream.flush()
+            time.sleep(0.4)  # longer than what counts as rest: it is tried too early, and again
+    assert watched.has("part.png", *BEFORE)
+    assert soon(lambda: watched.library.problems() == [])
+
+
+def test_what_is_renamed_is_not_encoded_again(watched: Watched) -> None:
+    (watched.folder / "red.jpg").rename(watched.folder / "scarlet.jpg")
+    assert watched.has("blue.webp", "lime.png", "scarlet.jpg", "yellow.bmp")
+    assert sum(getattr(report, "encoded", 0) for report in watched.reports) == 4
+
+
+def test_what_is_deleted_leaves(watched: Watched) -> None:
+    (watched.folder / "red.jpg").unlink()
+    assert watched.has("blue.webp", "lime.png", "yellow.bmp")
+
+
+def test_a_folder_that_goes_away_keeps_its_pictures_until_it_is_back(watched: Watched) -> None:
+    away = watched.folder.with_name("away")
+    watched.folder.rename(away)
+    assert soon(lambda: any("is not there" in line for line in watched.told))
+    assert watched.names() == list(BEFORE)
+    Image.new("RGB", (20, 20), "black").save(away / "black.png")
+    away.rename(watched.folder)
+    assert watched.has("black.png", *BEFORE)
+    Image.new("RGB", (20, 20), "grey").save(watched.folder / "grey.png")  # it is watched again
+    assert watched.has("black.png", "grey.png", *BEFORE)
+
+
+def test_only_the_folder_that_changed_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    watcher = Watcher([tmp_path], lambda _: None, lambda _: None)
+    inside = Change(tmp_path / "a" / "b" / "new.jpg", gone=False)
+    assert watcher._places([inside]) == [tmp_path / "a" / "b"]
+    assert watcher._places([inside, Change(tmp_path / "a" / "x.jpg", gone=False)]) == [tmp_path / "a"]
+    assert watcher._places([inside, Change(tmp_path / "a" / "x.jpg", gone=True)]) == [tmp_path]
+    assert watcher._places([Change(Path("/elsewhere/x.jpg"), gone=False)]) == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_ends_when_it_is_told(photos: Path, tmp_path: Path, sent: signal.Signals) -> None:
+    environment = os.environ | {"RETRIEVAL_MODEL": "colours", "RETRIEVAL_INDEX": str(tmp_path / "library")}
+    command = [sys.executable, "-m", "retrieval", "watch", str(photos), "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert '"added": 4' in process.stdout.readline()
+        process.send_signal(sent)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, "what was done is kept" in err) == (0, True), err
+
+
+def test_what_is_no_folder_is_refused(run: Run, photos: Path) -> None:
+    run("watch", code=2)
+    run("watch", photos / "red.jpg", code=5)
+    shutil.rmtree(photos)
+    run("watch", photos, code=5)
