@@ -6,6 +6,7 @@ The public object of the Python API, and what every face calls. Knows who does w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -14,7 +15,7 @@ from .config import Settings
 from .errors import LibraryNotFound, UsageError
 from .parts import Parts
 from .questions import Questions, everywhere
-from .records import silent
+from .records import Problem, Step, silent
 from .sources import placed
 
 if TYPE_CHECKING:
@@ -148,6 +149,43 @@ class Library(Questions):
 
         writer = SidecarWriter(self.holdings, progress)
         return (writer.undo if undo else writer.write)(everywhere(places))
+
+    def import_embeddings(
+        self, folder: str | Path, images: str | Path | None = None, *, progress: Callable[[Step], None] = silent
+    ) -> Report:
+        """Index the pictures that embeddings made elsewhere are of, without encoding them (see `albums.imports`).
+
+        Raises:
+            SourceError: the folder holds no such files; ModelError: they are of another model than the settings'.
+        """
+        from .albums.imports import Import
+
+        place, base = placed(folder), placed(images) if images else None
+        encoder = self.parts.encoder(self.settings.model or self.model)
+        task = Import(self.holdings, encoder, self.settings.max_megapixels, progress)
+        with self.holdings.writer("retrieval import"):
+            metadata = task.read(place, base)
+        report = self.index(task.found, [(table, base or place) for table in metadata], progress=progress)
+        missing = {problem.path for problem in task.problems}
+        others = [problem for problem in report.problems if problem.path not in missing]
+        return replace(report, duplicates=0, problems=(*task.problems, *others))  # new ones are known by now
+
+    def import_archives(
+        self, archives: Sequence[Path], to: str | Path, *, progress: Callable[[Step], None] = silent
+    ) -> Report:
+        """Unpack webdataset archives into a folder, and index it.
+
+        Raises:
+            SourceError: the folder cannot be written.
+        """
+        from .albums.archives import unpack
+
+        problems = []
+        for number, found in enumerate(unpack(archives, placed(to)), start=1):
+            problems += [found] if isinstance(found, Problem) else []
+            progress(Step("unpack", number))
+        report = self.index([to], progress=progress)
+        return replace(report, problems=(*problems, *report.problems))
 
     def set_caption(self, path: str | Path, text: str) -> None:
         """Keep a human's caption of a picture, in place of what models said of it.

@@ -20,6 +20,7 @@ from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Que
 from .sources import placed
 
 if TYPE_CHECKING:
+    from .albums.export import Exported, Format
     from .explanations import Why, WhyNot
     from .holdings import Holdings
     from .records import Budget, Item, Problem, Status, Step, Vectors
@@ -212,6 +213,27 @@ class Questions:
         from .search.named import Named
 
         return Named(self.holdings)
+
+    def export(
+        self,
+        folder: str | Path,
+        form: Format,
+        answer: Answer | None = None,
+        *,
+        progress: Callable[[Step], None] = silent,
+    ) -> Exported:
+        """Write the pictures of an answer (None: all) into a new folder; see `albums.export` for the formats.
+
+        Raises:
+            UsageError: the folder is not empty, or pyarrow is not installed; SourceError: it cannot be written.
+        """
+        from .albums.export import Export
+
+        items = list(self)
+        if answer is not None:
+            of = {item.id: item for item in items}
+            items = [of[hit.item] for hit in answer.hits if hit.item in of]
+        return Export(self.holdings, placed(folder), self.settings.max_megapixels, progress).write(items, form)
 
     def __iter__(self) -> Iterator[Item]:
         with self.holdings.reading() as catalog:

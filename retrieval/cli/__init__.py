@@ -26,6 +26,8 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "ground": "Find where a picture shows something.",
     "save": "Keep a search under a name, for other searches.",
     "teach": "Teach a word by pictures.",
+    "export": "Write the library for other programs: embeddings, tables, archives.",
+    "import": "Read embeddings or archives of other programs.",
     "duplicates": "Find pictures that are the same or nearly; link or move them.",
     "status": "Show what the library holds.",
     "remove": "Forget files or folders (the files stay).",

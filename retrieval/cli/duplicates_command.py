@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from ..albums.duplicates import Deed, Duplicates, Group
+from ..albums.duplicates import Duplicates, Group
+from ..albums.files import Deed
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library

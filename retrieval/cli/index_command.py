@@ -129,7 +129,7 @@ def command(given: Input, rules: Rules, how: How, quiet: bool, settings: Setting
         if as_json:
             print_json(plain(report) | ({"ocr": plain(texts)} if texts else {}))
         else:
-            _show_report(report)
+            show_report(report)
         if texts and not as_json:
             show_transcribed(texts)
         if library.model != report.model:
@@ -155,7 +155,8 @@ def _show_plan(plan: Plan) -> None:
     click.echo("nothing was changed (--dry-run)" if any(rows.values()) else "no pictures found")
 
 
-def _show_report(report: Report) -> None:
+def show_report(report: Report) -> None:
+    """Say what a run did."""
     parts = {
         "new": report.added,
         "changed": report.changed,

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import click
 
+from ..albums import files
+from ..albums.export import Format
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..records import Budget, Order
+from ..records import Answer, Budget, Order
+from ..sources import placed
 from .answers import show
+from .export_command import FORMATS, show_exported
 from .options import (
     DEVICE,
     INDEX,
@@ -75,6 +79,29 @@ class Shown:
         return "diverse" if self.diverse else "date" if self.sort == "date" else "score"
 
 
+@dataclass(frozen=True)
+class Album:
+    """Where hits are put."""
+
+    copy_to: Path | None
+    link_to: Path | None
+    export: tuple[Format, Path] | None
+
+    def put(self, library: Library, answer: Answer) -> None:
+        """Put them there, and say so."""
+        paths = [hit.path for hit in answer.hits if hit.path is not None]
+        for place, each, what in ((self.copy_to, files.copied, "copied"), (self.link_to, files.linked, "linked")):
+            if place is not None:
+                deeds = list(each(paths, placed(place.expanduser())))
+                for deed in deeds:
+                    if deed.reason:
+                        note(f"left alone: {show_path(deed.path)}: {deed.reason}")
+                note(f"{sum(deed.done for deed in deeds)} {what}: {show_path(place)}")
+        if self.export is not None:
+            form, place = self.export
+            show_exported(library.export(place.expanduser(), form, answer))
+
+
 @click.command(name="search")
 @packed(
     "asked",
@@ -98,6 +125,18 @@ class Shown:
         "--fold/--no-fold", default=True, help="Show pictures that are nearly the same as one hit.  [default: fold]"
     ),
 )
+@packed(
+    "album",
+    Album,
+    click.option("--copy-to", type=PATH, metavar="FOLDER", help="Copy the hits into a folder."),
+    click.option("--link-to", type=PATH, metavar="FOLDER", help="Make symbolic links to the hits in a folder."),
+    click.option(
+        "--export",
+        type=(FORMATS, PATH),
+        metavar="FORMAT FOLDER",
+        help="Write the hits into a new folder, as npy, parquet, csv or webdataset (see `retrieval export`).",
+    ),
+)
 @click.option("--page", type=int, help="This page of -k hits; what is indexed meanwhile does not move them.")
 @packed(
     "rerank",
@@ -109,7 +148,9 @@ class Shown:
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
-def command(asked: Asked, rerank: Rerank, order: Shown, page: int | None, settings: Settings, view: View) -> None:
+def command(
+    asked: Asked, rerank: Rerank, order: Shown, album: Album, page: int | None, settings: Settings, view: View
+) -> None:
     """Find the pictures that fit TEXT, or that are most like a picture, or both.
 
     TEXT takes filters and signs, too: -word takes a meaning away, 2:word gives it weight, and tokens such as
@@ -124,7 +165,7 @@ def command(asked: Asked, rerank: Rerank, order: Shown, page: int | None, settin
       retrieval search 'camera:nikon rating:>=4 (snow OR ice)'
       retrieval search "sunset" --within 'holidays/2023/*' --sheet sunset.html
       retrieval search "two dogs on a sofa" --rerank --budget 5s
-      retrieval search "receipts" -0 -k 50 | xargs -0 cp -t receipts/
+      retrieval search "receipts" -k 50 --copy-to receipts/
     """
     text, picture = asked.text_and_picture()
     if page is not None and (rerank.wanted or picture):
@@ -145,4 +186,5 @@ def command(asked: Asked, rerank: Rerank, order: Shown, page: int | None, settin
         if asked.facets:
             counts = library.facets(text, image=picture, within=asked.within)
             answer = replace(answer, facets=counts)
+        album.put(library, answer)
         show(library, answer, view)

@@ -1,4 +1,4 @@
-"""Caption files -> texts: CSV, JSON lines, COCO JSON and one `.txt` beside a picture.
+"""Caption files -> texts: CSV, JSON lines, COCO JSON, parquet and one `.txt` beside a picture.
 
 Knows the formats; does not know whether the pictures are in the library.
 """
@@ -10,16 +10,18 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import SourceError
 from ..records import Caption, Problem, Reason
-from . import placed
+from . import placed, tables
 from .folders import sidecars
 
 PICTURE_COLUMNS = ("image", "file_name", "filename", "image_path", "path", "file", "picture", "filepath")
-TEXT_COLUMNS = ("caption", "captions", "text", "description", "sentence", "title", "txt")
-FORMATS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json")
+TEXT_COLUMNS = ("captions", "caption", "text", "description", "sentence", "title", "txt")
+Numbered: TypeAlias = "tuple[int, Mapping[str, Any] | Problem]"  # a row with its number
+Rows: TypeAlias = Iterator[Numbered]
+FORMATS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 
 
 def read_captions(table: Path, images: Path | None = None) -> Iterator[Caption | Problem]:
@@ -31,6 +33,8 @@ def read_captions(table: Path, images: Path | None = None) -> Iterator[Caption |
         SourceError: the file cannot be read, is in none of the formats, or names no caption column.
     """
     folder = placed(images or table.parent)
+    if table.suffix.lower() == ".parquet":
+        return _captions(enumerate(tables.rows(table, (*PICTURE_COLUMNS, *TEXT_COLUMNS)), start=1), table, folder)
     try:
         content = table.read_text(encoding="utf-8-sig")
     except OSError as exc:
@@ -46,6 +50,10 @@ def read_captions(table: Path, images: Path | None = None) -> Iterator[Caption |
             rows = _csv(content, table)
         case other:
             raise SourceError(f"{table}: captions come as {', '.join(FORMATS)}, not {other or 'a file without ending'}")
+    return _captions(rows, table, folder)
+
+
+def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[Caption | Problem]:
     for number, row in rows:
         if isinstance(row, Problem):
             yield row
@@ -71,9 +79,6 @@ def sidecar_text(path: Path) -> str:
 def _first(row: Mapping[str, Any], columns: Iterable[str]) -> object:
     lowered = {str(key).strip().lower(): value for key, value in row.items() if key is not None}
     return next((lowered[column] for column in columns if lowered.get(column)), None)
-
-
-Rows = Iterator[tuple[int, "Mapping[str, Any] | Problem"]]
 
 
 def _csv(content: str, table: Path) -> Rows:

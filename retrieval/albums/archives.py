@@ -1,0 +1,100 @@
+"""Pictures in numbered tar archives, as webdataset and img2dataset have them: `000000000.jpg`, `.txt` and `.json`.
+
+Knows the archives; does not know libraries.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from .. import pictures
+from ..errors import PictureError, SourceError
+from ..records import Item, Problem, Reason
+from ..sources.folders import EXTENSIONS
+from .files import free
+
+SHARD = 10_000  # pictures of an archive
+QUALITY = 95  # of pictures that are no JPEG
+LARGEST = 1 << 30  # bytes of a file that is taken out of an archive
+
+
+def write(
+    folder: Path, rows: Iterable[tuple[Item, Mapping[str, Any]]], max_megapixels: float
+) -> tuple[list[Path], list[Problem]]:
+    """Pictures as upright JPEGs, each with its first caption and all that is known of it, into a folder."""
+    files: list[Path] = []
+    problems: list[Problem] = []
+    number = 0
+    with ExitStack() as stack:
+        for item, row in rows:
+            try:
+                data = _jpeg(item, max_megapixels)
+            except PictureError as exc:
+                problems.append(Problem(item.path, exc.reason, str(exc)))
+                continue
+            if number % SHARD == 0:
+                stack.close()
+                files.append(folder / f"{number // SHARD:05}.tar")
+                archive = stack.enter_context(tarfile.open(files[-1], "w"))
+            parts = {"jpg": data, "txt": row["caption"].encode(), "json": json.dumps(row).encode()}
+            for ending, content in parts.items():
+                entry = tarfile.TarInfo(f"{number:09}.{ending}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+            number += 1
+    return files, problems
+
+
+def _jpeg(item: Item, max_megapixels: float) -> bytes:
+    """The file itself if it is a JPEG that stands upright, else its picture as one."""
+    if item.facts.format == "JPEG" and item.facts.orientation == 1 and item.second is None:
+        return pictures.read(item.path)[0]
+    image = pictures.load(item.path, max_megapixels=max_megapixels, second=item.second).image
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
+
+
+def unpack(archives: Sequence[Path], folder: Path) -> Iterator[Path | Problem]:
+    """Take pictures and their texts out of archives into a folder, each archive into one of its own.
+
+    Of what an archive names only the last part of the path counts: nothing is written anywhere else.
+
+    Raises:
+        SourceError: the folder cannot be written.
+    """
+    for archive in archives:
+        place = folder / archive.stem
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise SourceError(f"cannot write to {place}: {exc.strerror}") from exc
+        try:
+            with tarfile.open(archive) as entries:
+                for entry in entries:
+                    name = Path(entry.name).name
+                    ending = Path(name).suffix.lower()
+                    if not entry.isfile() or name.startswith(".") or ending not in (EXTENSIONS | {".txt"}):
+                        continue
+                    if entry.size > LARGEST:
+                        yield Problem(archive / entry.name, Reason.TOO_LARGE, f"{entry.size} bytes in an archive")
+                        continue
+                    content = entries.extractfile(entry)
+                    assert content is not None  # it is a file
+                    yield _put(content.read(), place / name)
+        except (tarfile.TarError, EOFError, OSError) as exc:
+            yield Problem(archive, Reason.TRUNCATED, f"the archive is broken: {exc}")
+
+
+def _put(data: bytes, path: Path) -> Path:
+    if path.exists() and path.read_bytes() == data:
+        return path  # of an earlier run
+    path = free(path)
+    path.write_bytes(data)
+    return path

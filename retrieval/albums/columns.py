@@ -1,0 +1,39 @@
+"""What a table says of a picture: the columns, their types and where each comes from.
+
+`image_path` and `caption` are named as clip-retrieval has them. Knows items; does not know formats of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..records import Item
+
+FACTS: dict[str, tuple[str, Callable[[Item], Any]]] = {  # name -> type, as Arrow calls it, and value
+    "second": ("double", lambda item: item.second),
+    "width": ("int64", lambda item: item.facts.width),
+    "height": ("int64", lambda item: item.facts.height),
+    "taken_at": ("string", lambda item: item.facts.taken_at.isoformat() if item.facts.taken_at else None),
+    "camera": ("string", lambda item: item.facts.camera),
+    "lens": ("string", lambda item: item.facts.lens),
+    "latitude": ("double", lambda item: item.facts.latitude),
+    "longitude": ("double", lambda item: item.facts.longitude),
+    "city": ("string", lambda item: item.place[0]),
+    "region": ("string", lambda item: item.place[1]),
+    "country": ("string", lambda item: item.place[2]),
+    "title": ("string", lambda item: item.facts.title),
+    "description": ("string", lambda item: item.facts.description),
+    "keywords": ("strings", lambda item: list(item.facts.keywords)),
+    "rating": ("int64", lambda item: item.facts.rating),
+}
+TYPES = {"image_path": "string", "caption": "string", **{name: kind for name, (kind, _) in FACTS.items()}}
+TYPES["captions"] = "strings"
+
+
+def row(item: Item, captions: Sequence[str]) -> dict[str, Any]:
+    """One picture; `caption` is its first."""
+    facts = {name: value(item) for name, (_, value) in FACTS.items()}
+    first = captions[0] if captions else ""
+    path = str(item.path).encode("utf-8", "backslashreplace").decode()  # names that are not UTF-8
+    return {"image_path": path, "caption": first, **facts, "captions": list(captions)}

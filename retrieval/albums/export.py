@@ -1,0 +1,173 @@
+"""Pictures out of a library as tables, embeddings and archives, laid out as clip-retrieval and img2dataset do.
+
+- npy: `img_emb/img_emb_0.npy`, `metadata/metadata_0.parquet` and, where all have one, first captions as `text_emb`
+- parquet: `metadata_0.parquet` with a column `embedding`
+- csv: `captions.csv`, a row for each caption
+- webdataset: see `archives.py`
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..errors import SourceError, UsageError
+from ..holdings import Holdings
+from ..records import Item, Kind, Problem, Step, silent
+from ..sources import tables
+from . import archives, columns
+
+Format: TypeAlias = Literal["npy", "parquet", "csv", "webdataset"]
+Written: TypeAlias = tuple[list[Path], list[Problem]]
+
+PART = 100_000  # rows of a file
+BATCH = 5_000  # rows at a time
+MODEL = "model.json"  # beside embeddings: which model made them
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    folder: Path
+    pictures: int
+    files: tuple[Path, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass
+class Export:
+    """Writes pictures of one library into a new folder."""
+
+    holdings: Holdings
+    folder: Path
+    max_megapixels: float = 250.0
+    progress: Callable[[Step], None] = silent
+
+    def write(self, items: Sequence[Item], form: Format) -> Exported:
+        """Write these pictures, in this order.
+
+        Raises:
+            UsageError: the folder holds other files, or pyarrow is needed and not installed.
+            SourceError: it cannot be written.
+        """
+        writers: dict[Format, Callable[[Sequence[Item]], Written]] = {
+            "npy": self._npy,
+            "parquet": self._parquet,
+            "csv": self._csv,
+            "webdataset": lambda some: archives.write(self.folder, self._rows(some), self.max_megapixels),
+        }
+        if form in ("npy", "parquet"):
+            tables.arrow()
+        try:
+            if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+                raise UsageError(f"{self.folder} is not empty; give a new folder")
+            self.folder.mkdir(parents=True, exist_ok=True)
+            files, problems = writers[form](items)
+        except OSError as exc:
+            raise SourceError(f"cannot write to {self.folder}: {exc.strerror or exc}") from exc
+        return Exported(self.folder, len(items) - len(problems), tuple(files), tuple(problems))
+
+    def _rows(self, items: Sequence[Item]) -> Iterator[tuple[Item, dict[str, Any]]]:
+        """Items with what a table says of them."""
+        for start in range(0, len(items), BATCH):
+            some = items[start : start + BATCH]
+            with self.holdings.reading() as catalog:
+                captions = catalog.captions_of({item.content for item in some})
+            for place, item in enumerate(some, start=start + 1):
+                yield item, columns.row(item, captions.get(item.content, []))
+                if place % 100 == 0 or place == len(items):
+                    self.progress(Step("export", place, len(items)))
+
+    def _csv(self, items: Sequence[Item]) -> Written:
+        path = self.folder / "captions.csv"
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            out = csv.DictWriter(stream, list(columns.TYPES)[:-1], extrasaction="ignore")
+            out.writeheader()
+            for _, row in self._rows(items):
+                for text in row["captions"] or [""]:
+                    out.writerow({**row, "keywords": "; ".join(row["keywords"]), "caption": text})
+        return [path], []
+
+    def _parquet(self, items: Sequence[Item]) -> Written:
+        found, lacking = self._embedded(items)
+        files = [self._model()]
+        for number, start in enumerate(range(0, len(found), PART)):
+            files.append(self.folder / f"metadata_{number}.parquet")
+            self._metadata(files[-1], found[start : start + PART], embeddings=True)
+        return files, lacking
+
+    def _npy(self, items: Sequence[Item]) -> Written:
+        found, lacking = self._embedded(items)
+        texts = self._first_texts(found)
+        files = [self._model()]
+        for number, start in enumerate(range(0, len(found), PART)):
+            some = found[start : start + PART]
+            files.append(self._embeddings("img_emb", number, Kind.PICTURE, [item.content for item in some]))
+            if texts:
+                files.append(self._embeddings("text_emb", number, Kind.TEXT, [texts[item.content] for item in some]))
+            files.append(self.folder / "metadata" / f"metadata_{number}.parquet")
+            files[-1].parent.mkdir(exist_ok=True)
+            self._metadata(files[-1], some, embeddings=False)
+        return files, lacking
+
+    def _first_texts(self, items: Sequence[Item]) -> dict[int, int]:
+        """The first caption of each picture, by number; none at all where a picture has no embedded one."""
+        contents = list(dict.fromkeys(item.content for item in items))
+        with self.holdings.reading() as catalog:
+            pairs = catalog.pairs_of(contents)
+            words = catalog.texts(text for _, text in pairs)
+            said = catalog.captions_of(contents)
+        numbers = {(picture, words[text]): text for picture, text in pairs}
+        first = {picture: numbers[picture, texts[0]] for picture, texts in said.items()}
+        known = set(self.holdings.vectors_of(Kind.TEXT, list(first.values()))[0].tolist())
+        whole = all(content in first and first[content] in known for content in contents)
+        return first if whole else {}
+
+    def _embeddings(self, name: str, number: int, kind: Kind, contents: Sequence[int]) -> Path:
+        path = self.folder / name / f"{name}_{number}.npy"
+        path.parent.mkdir(exist_ok=True)
+        dimensions = self.holdings.serving()[1].dimensions
+        rows = np.lib.format.open_memmap(path, "w+", np.float32, (len(contents), dimensions))
+        for start in range(0, len(contents), BATCH):
+            rows[start : start + BATCH] = self.holdings.rows_of(kind, contents[start : start + BATCH])
+        rows.flush()
+        return path
+
+    def _embedded(self, items: Sequence[Item]) -> tuple[list[Item], list[Problem]]:
+        """Those with an embedding, and the others."""
+        known: set[int] = set()
+        for start in range(0, len(items), BATCH):
+            ids, _ = self.holdings.vectors_of(Kind.PICTURE, [item.content for item in items[start : start + BATCH]])
+            known |= set(ids.tolist())
+        why = "the model that answers has not seen it; run `retrieval index`"
+        lacking = [Problem(item.path, "unencoded", why) for item in items if item.content not in known]
+        return [item for item in items if item.content in known], lacking
+
+    def _model(self) -> Path:
+        path = self.folder / MODEL
+        path.write_text(json.dumps(asdict(self.holdings.serving()[1]), indent=1) + "\n", encoding="utf-8")
+        return path
+
+    def _metadata(self, path: Path, items: Sequence[Item], *, embeddings: bool) -> None:
+        arrow = tables.arrow()
+        kinds = {"strings": arrow.list_(arrow.string()), "string": arrow.string()}
+        kinds |= {"double": arrow.float64(), "int64": arrow.int64()}
+        fields = [(name, kinds[kind]) for name, kind in columns.TYPES.items()]
+        if embeddings:
+            fields.append(("embedding", arrow.list_(arrow.float32())))
+        schema = arrow.schema(fields)
+        with arrow.parquet.ParquetWriter(path, schema) as writer:
+            for start in range(0, len(items), BATCH):
+                some = items[start : start + BATCH]
+                rows = [row for _, row in self._rows(some)]
+                if embeddings:
+                    vectors = self.holdings.rows_of(Kind.PICTURE, [item.content for item in some])
+                    rows = [{**row, "embedding": vector} for row, vector in zip(rows, vectors, strict=True)]
+                writer.write_table(arrow.Table.from_pylist(rows, schema=schema))

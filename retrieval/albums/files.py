@@ -1,0 +1,64 @@
+"""Pictures of an answer into a folder: copied, or linked to where they are. Nothing there is ever overwritten.
+
+Knows files; does not know libraries.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One file that is copied, linked or moved; `reason` says why it was left alone."""
+
+    path: Path
+    to: Path
+    done: bool = False
+    reason: str = ""
+
+
+def copied(paths: Sequence[Path], folder: Path) -> Iterator[Deed]:
+    """Copy files, with their times, into a folder."""
+    return _each(paths, folder, shutil.copy2)
+
+
+def linked(paths: Sequence[Path], folder: Path) -> Iterator[Deed]:
+    """Make symbolic links to files in a folder."""
+    return _each(paths, folder, lambda path, to: to.symlink_to(path))
+
+
+def _each(paths: Sequence[Path], folder: Path, put: Callable[[Path, Path], object]) -> Iterator[Deed]:
+    for path in paths:
+        to = folder / path.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if _there(path, to):
+                yield Deed(path, to, reason="it is there already")
+                continue
+            to = free(to)
+            if not path.exists():
+                yield Deed(path, to, reason="the file is no longer there")
+                continue
+            put(path, to)
+        except OSError as exc:
+            yield Deed(path, to, reason=exc.strerror or str(exc))
+        else:
+            yield Deed(path, to, done=True)
+
+
+def _there(path: Path, to: Path) -> bool:
+    """Whether the very file, or a copy of it, is in its place."""
+    return to.exists() and path.exists() and (to.samefile(path) or filecmp.cmp(path, to, shallow=False))
+
+
+def free(path: Path) -> Path:
+    """The path, or one with a number where something is there already."""
+    found, number = path, 2
+    while found.exists() or found.is_symlink():
+        found, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
+    return found

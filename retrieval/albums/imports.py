@@ -1,0 +1,169 @@
+"""Embeddings that were made elsewhere into a library: clip-retrieval's `img_emb` and `metadata`, or parquet files.
+
+Nothing is taken on trust: some pictures are encoded here and compared. Knows the layouts and the catalog; does not know
+where texts come from: those of the metadata are read as any caption file is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import pictures
+from ..encoders import Encoder
+from ..errors import ModelError, PictureError, SourceError
+from ..holdings import Holdings
+from ..records import Kind, Problem, Reason, Step, silent
+from ..sources import placed, tables
+from ..sources.captions import PICTURE_COLUMNS
+from ..store.collections import Collections
+
+BATCH = 256
+CHECKED = 8  # pictures that are encoded here, too
+AGREES = 0.97  # mean cosine of both embeddings from which on they are of one model: precision and resizing may differ
+
+
+@dataclass
+class Import:
+    """Reads one folder into one library."""
+
+    holdings: Holdings
+    encoder: Encoder
+    max_megapixels: float = 250.0
+    progress: Callable[[Step], None] = silent
+    found: list[Path] = field(default_factory=list)  # the pictures that were there
+    problems: list[Problem] = field(default_factory=list)
+
+    def read(self, folder: Path, images: Path | None = None) -> list[Path]:
+        """Keep every embedding whose picture is there; the metadata files, to be read for their captions.
+
+        Call it while holding `writer()`. Picture names are relative to `images`, else to the folder.
+
+        Raises:
+            SourceError: the folder holds no such files, or they do not fit each other.
+            ModelError: the embeddings are of another model.
+        """
+        files = list(_layout(folder))
+        done = 0
+        with self.holdings.writing() as catalog:
+            space_id = catalog.add_space(self.encoder.space)
+            known = catalog.embedded(space_id)
+        checked = False
+        for metadata, rows in files:
+            pairs = ((self._path(row, images or folder), vector) for row, vector in rows)
+            while batch := list(islice(pairs, BATCH)):
+                there = [(path, vector) for path, vector in batch if self._usable(path, vector)]
+                if there and not checked:
+                    self._compare(there[:CHECKED], metadata)
+                    checked = True
+                self._store(there, space_id, known)
+                done += len(batch)
+                self.progress(Step("import", done))
+        return [metadata for metadata, _ in files]
+
+    def _path(self, row: dict[str, Any], base: Path) -> Path:
+        lowered = {name.lower(): value for name, value in row.items()}
+        name = next((lowered[column] for column in PICTURE_COLUMNS if lowered.get(column)), "")
+        return placed(base / str(name))
+
+    def _usable(self, path: Path, vector: npt.NDArray[np.float32]) -> bool:
+        if not path.is_file():
+            self.problems.append(Problem(path, Reason.MISSING_PICTURE, "the metadata names it; there is no such file"))
+        elif not np.isfinite(vector).all() or not vector.any():
+            self.problems.append(Problem(path, Reason.BAD_ROW, "its embedding is all zero, or not finite"))
+        else:
+            return True
+        return False
+
+    def _compare(self, some: list[tuple[Path, npt.NDArray[np.float32]]], metadata: Path) -> None:
+        wide = len(some[0][1])
+        if wide != self.encoder.space.dimensions:
+            raise ModelError(
+                f"{metadata}: embeddings of {wide} numbers are not of {self.encoder.space.model}, which has "
+                f"{self.encoder.space.dimensions}; say which model made them with --model"
+            )
+        cosines = []
+        for path, vector in some:
+            try:
+                image = pictures.load(path, self.encoder.least, self.max_megapixels).image
+            except PictureError:
+                continue  # it is told of later
+            own = self.encoder.images([self.encoder.prepare(image)])[0]
+            cosines.append(float(own @ _unit(vector)))
+        if cosines and np.mean(cosines) < AGREES:
+            raise ModelError(
+                f"{metadata}: the embeddings are not of {self.encoder.space.model}: on {len(cosines)} pictures encoded "
+                f"here their cosine is {np.mean(cosines):.2f}; say which model made them with --model"
+            )
+
+    def _store(self, batch: list[tuple[Path, npt.NDArray[np.float32]]], space_id: int, known: dict[str, int]) -> None:
+        """Pictures that are new to the space, with their thumbnails."""
+        ready: list[tuple[str, bytes, int, npt.NDArray[np.float32]]] = []
+        for path, vector in batch:
+            try:
+                data, digest = pictures.read(path)
+                if digest not in known:
+                    image = pictures.decode(data, path.name, pictures.THUMBNAIL_SIDE // 2, self.max_megapixels).image
+                    ready.append((digest, *pictures.thumbnail(image), _unit(vector)))
+                    known[digest] = -1
+                self.found.append(path)
+            except PictureError as exc:
+                self.problems.append(Problem(path, exc.reason, str(exc)))
+        with self.holdings.writing() as catalog:
+            numbers = [catalog.add_content(Kind.PICTURE, digest, thumbnail=small) for digest, small, _, _ in ready]
+            stored = self.holdings.embeddings(catalog, space_id, self.encoder.space, Kind.PICTURE)
+            if numbers:
+                stored.put(numbers, np.stack([vector for *_, vector in ready]))
+            bits = {number: each[2] for number, each in zip(numbers, ready, strict=True)}
+            Collections(catalog.connection).put_fingerprints(bits)
+
+
+Rows = Iterator[tuple[dict[str, Any], npt.NDArray[np.float32]]]
+
+
+def _layout(folder: Path) -> Iterator[tuple[Path, Rows]]:
+    """The metadata files of a folder, each with its rows and their embeddings."""
+    embeddings = sorted((folder / "img_emb").glob("*.npy"))
+    if embeddings:
+        metadata = sorted((folder / "metadata").glob("*.parquet"))
+        if len(metadata) != len(embeddings):
+            raise SourceError(f"{folder}: {len(embeddings)} files in img_emb, {len(metadata)} in metadata")
+        for table, file in zip(metadata, embeddings, strict=True):
+            yield table, _beside(table, file)
+        return
+    found = sorted(folder.glob("*.parquet"))
+    if not found:
+        raise SourceError(f"{folder} has no img_emb/*.npy with metadata/*.parquet, no *.parquet and no *.tar")
+    for table in found:
+        yield table, _inside(table)
+
+
+def _beside(table: Path, file: Path) -> Rows:
+    try:
+        vectors = np.load(file, mmap_mode="r")
+    except (OSError, ValueError) as exc:
+        raise SourceError(f"cannot read {file}: {exc}") from exc
+    count = tables.count(table)
+    if vectors.ndim != 2 or count != len(vectors):
+        raise SourceError(f"{file} has {len(vectors)} rows, {table} has {count}")
+    for place, row in enumerate(tables.rows(table)):
+        yield row, np.asarray(vectors[place], np.float32)
+
+
+def _inside(table: Path) -> Rows:
+    for row in tables.rows(table):
+        vector = row.pop("embedding", None)
+        if vector is None:
+            raise SourceError(f"{table} has no column `embedding`")
+        yield row, np.asarray(vector, np.float32)
+
+
+def _unit(vector: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    length = np.float32(np.linalg.norm(vector))
+    return vector if abs(length - 1) < 1e-5 else vector / length
