@@ -101,7 +101,7 @@ class Bearings:
     holdings: Holdings
     encoder: Callable[[Space], Encoder]
     _known: dict[int, tuple[Bank, Gauge | None]] = field(default_factory=dict)
-    _texts: dict[int, tuple[int, TextGauge]] = field(default_factory=dict)
+    _texts: dict[int, tuple[tuple[int, int], TextGauge | None]] = field(default_factory=dict)
 
     def bank(self) -> Bank | None:
         """The serving space's bank; None where its model does not tell neutral texts apart."""
@@ -139,12 +139,15 @@ class Bearings:
         """How the library's pictures fit its texts; None where it has too few pictures with texts."""
         number, _ = self.holdings.serving()
         with self.holdings.reading() as catalog:
+            stamp = catalog.pairs_stamp()
+            known = self._texts.get(number)
+            if known is not None and known[0] == stamp:
+                return known[1]
             pairs = catalog.pairs()
         captioned = sorted({picture for picture, _ in pairs})
         if self.bank() is None or len(captioned) < SHOWN[0]:
-            return None
-        known = self._texts.get(number)
-        if known is None or known[0] != len(pairs):
+            known = (stamp, None)
+        else:
             some = evenly(len(captioned), SHOWN[1])
             vectors = self.holdings.vectors_of(Kind.PICTURE, [captioned[place] for place in some])[1]
             fits, nears = self.text_fits(vectors)
@@ -154,8 +157,8 @@ class Bearings:
             texts = self.holdings.sample(Kind.TEXT)
             texts = texts[evenly(len(texts), STANDING)]
             each = len(pairs) / len(captioned)
-            known = (len(pairs), TextGauge(fit, near, least, each, texts, self.crowd(texts)))
-            self._texts[number] = known
+            known = (stamp, TextGauge(fit, near, least, each, texts, self.crowd(texts)))
+        self._texts[number] = known
         return known[1]
 
     def crowd(self, texts: Vectors, itself: int | None = None) -> Floats:

@@ -239,10 +239,15 @@ class Holdings:
             return self.embeddings(catalog, space_id, space, kind).get(contents)
 
     def rows_of(self, kind: Kind, contents: Sequence[int]) -> Vectors:
-        """The stored vectors of contents, in their order; each must have one."""
+        """The stored vectors of contents, in their order; zeros for one that has none, or was removed a moment ago."""
         ids, vectors = self.vectors_of(kind, contents)
+        found = np.zeros((len(contents), vectors.shape[1]), np.float32)
         row_of = {int(number): row for row, number in enumerate(ids)}
-        return vectors[[row_of[content] for content in contents]]
+        there = [(place, row_of[content]) for place, content in enumerate(contents) if content in row_of]
+        if there:
+            places, rows = zip(*there, strict=True)
+            found[list(places)] = vectors[list(rows)]
+        return found
 
     def save_vectors(self) -> None:
         """Write the vector files anew where the catalog has changed since; call it while holding `writer()`."""

@@ -6,11 +6,9 @@ Knows the tables; does not know vectors, models or pictures' pixels.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,12 +17,12 @@ from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, sele
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ..records import Facts, Found, Item, Kind, Problem, Space
+from .rows import PICTURE, item_row, to_item
 from .schema import captions, changes, contents, embeddings, items, problems, roots, spaces
 
 T = TypeVar("T")
 OWN_WORDS = ("metadata", "sidecar")  # captions whose origin is the picture file itself
 GENERATED, EDITED = "generated", "edited"  # captions by a model, and by hand
-PICTURE = -1.0  # the second of what is no frame
 MANY = 5000  # values in one IN list
 
 
@@ -153,7 +151,7 @@ class Catalog:
 
     def put_item(self, found: Found, held: Sequence[tuple[int, float | None]], facts: Facts) -> None:
         """Add or replace a file: the picture it holds, or a video's frames, each with its second."""
-        rows = [_item_row(found, content, facts, PICTURE if second is None else second) for content, second in held]
+        rows = [item_row(found, content, facts, PICTURE if second is None else second) for content, second in held]
         others = and_(items.c.path == found.path, items.c.second.not_in([row["second"] for row in rows]))
         self.connection.execute(delete(items).where(others))
         for row in rows:
@@ -207,7 +205,7 @@ class Catalog:
             rows: Iterable[Row[Any]] = self.connection.execute(select(items).order_by(items.c.path))
         else:
             rows = self._each(ids, lambda some: select(items).where(items.c.id.in_(some)))
-        return (_item(row) for row in rows)
+        return (to_item(row) for row in rows)
 
     def items_within(self, places: Sequence[Path] | None) -> list[Item]:
         """The files that are one of these places or lie in one (None: all), in order of their path."""
@@ -219,7 +217,7 @@ class Catalog:
         found: dict[int, list[Item]] = defaultdict(list)
         chosen = select(items).order_by(items.c.path)
         for row in self._each(ids, lambda some: chosen.where(items.c.content_id.in_(some))):
-            found[row.content_id].append(_item(row))
+            found[row.content_id].append(to_item(row))
         return found
 
     def contents_at(self, paths: Iterable[Path]) -> dict[Path, int]:
@@ -267,6 +265,11 @@ class Catalog:
         chosen = select(captions.c.picture_id, captions.c.text_id).distinct()
         chosen = chosen.where(captions.c.picture_id.is_not(None), captions.c.source != GENERATED)
         return [(row[0], row[1]) for row in self.connection.execute(chosen.order_by(*chosen.selected_columns))]
+
+    def pairs_stamp(self) -> tuple[int, int]:
+        """Changes whenever `pairs` does."""
+        row = self.connection.execute(select(func.count(), func.coalesce(func.max(captions.c.id), 0))).one()
+        return int(row[0]), int(row[1])
 
     def pairs_of(self, pictures: Iterable[int]) -> list[tuple[int, int]]:
         """These pictures with every text they have, in the order of the pictures."""
@@ -349,50 +352,3 @@ def chunks(values: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(values)
     while some := list(islice(rest, MANY)):
         yield some
-
-
-def _item_row(found: Found, content: int, facts: Facts, second: float) -> dict[str, Any]:
-    return {
-        "path": found.path,
-        "second": second,
-        "content_id": content,
-        "size": found.size,
-        "mtime_ns": found.mtime_ns,
-        "sidecar_mtime_ns": found.sidecar_mtime_ns,
-        "width": facts.width,
-        "height": facts.height,
-        "format": facts.format,
-        "taken_at": facts.taken_at.isoformat() if facts.taken_at else None,
-        "camera": facts.camera,
-        "lens": facts.lens,
-        "latitude": facts.latitude,
-        "longitude": facts.longitude,
-        "orientation": facts.orientation,
-        "title": facts.title,
-        "description": facts.description,
-        "keywords": json.dumps(facts.keywords),
-        "rating": facts.rating,
-        "city": "",  # looked up later, as of the coordinates that this row has
-        "region": "",
-        "country": "",
-    }
-
-
-def _item(row: Row[Any]) -> Item:
-    facts = Facts(
-        width=row.width,
-        height=row.height,
-        format=row.format,
-        taken_at=datetime.fromisoformat(row.taken_at) if row.taken_at else None,
-        camera=row.camera,
-        lens=row.lens,
-        latitude=row.latitude,
-        longitude=row.longitude,
-        orientation=row.orientation,
-        title=row.title,
-        description=row.description,
-        keywords=tuple(json.loads(row.keywords)),
-        rating=row.rating,
-    )
-    second = None if row.second == PICTURE else row.second
-    return Item(row.id, row.path, row.content_id, facts, second, (row.city, row.region, row.country))

@@ -1,0 +1,62 @@
+"""Files of the library as rows of `items`, and back. Knows columns and values; does not know transactions."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from ..records import Facts, Found, Item
+
+PICTURE = -1.0  # the second of what is no frame
+
+
+def item_row(found: Found, content: int, facts: Facts, second: float) -> dict[str, Any]:
+    """A file that holds a content, or a frame of it."""
+    return {
+        "path": found.path,
+        "second": second,
+        "content_id": content,
+        "size": found.size,
+        "mtime_ns": found.mtime_ns,
+        "sidecar_mtime_ns": found.sidecar_mtime_ns,
+        "width": facts.width,
+        "height": facts.height,
+        "format": facts.format,
+        "taken_at": facts.taken_at.isoformat() if facts.taken_at else None,
+        "camera": facts.camera,
+        "lens": facts.lens,
+        "latitude": facts.latitude,
+        "longitude": facts.longitude,
+        "orientation": facts.orientation,
+        "title": facts.title,
+        "description": facts.description,
+        "keywords": json.dumps(facts.keywords),
+        "rating": facts.rating,
+        "city": "",  # looked up later, as of the coordinates that this row has
+        "region": "",
+        "country": "",
+    }
+
+
+def to_item(row: Row[Any]) -> Item:
+    """The file of a row."""
+    facts = Facts(
+        width=row.width,
+        height=row.height,
+        format=row.format,
+        taken_at=datetime.fromisoformat(row.taken_at) if row.taken_at else None,
+        camera=row.camera,
+        lens=row.lens,
+        latitude=row.latitude,
+        longitude=row.longitude,
+        orientation=row.orientation,
+        title=row.title,
+        description=row.description,
+        keywords=tuple(json.loads(row.keywords)),
+        rating=row.rating,
+    )
+    second = None if row.second == PICTURE else row.second
+    return Item(row.id, row.path, row.content_id, facts, second, (row.city, row.region, row.country))
