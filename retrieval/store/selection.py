@@ -33,7 +33,8 @@ from ..queries.filters import (
     Taken,
     Word,
 )
-from .catalog import PICTURE, chunks
+from .catalog import chunks
+from .rows import PICTURE
 from .schema import captions, contents, items, readings
 
 Clause = ColumnElement[bool]
