@@ -246,3 +246,10 @@ def test_every_command_and_option_has_help_with_examples(command: str) -> None:
     assert "Examples:" in (found.help or "")
     assert all(option.help for option in found.params if isinstance(option, Option))
     assert CliRunner().invoke(found, ["--help"]).exit_code == 0
+
+
+def test_pictures_and_words_are_one_query(filled: Run, photos: Path) -> None:
+    both = json.loads(filled("search", "--image", photos / "red.jpg", "--image", photos / "lime.png", "--json").stdout)
+    assert {Path(hit["path"]).name for hit in both["hits"][:3]} == {"red.jpg", "lime.png", "yellow.bmp"}
+    sides = filled("search", "blue OR red type:png", "--image", photos / "lime.png", "--json").stdout
+    assert json.loads(sides)["query"] == f"(blue OR red type:png) similar:{photos / 'lime.png'}"

@@ -13,7 +13,9 @@ from ..albums.export import Format
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..records import Answer, Budget, Order
+from ..queries.expression import Expression
+from ..queries.spelling import written
+from ..records import Answer, Budget, ByFile, ByItem, Order
 from ..sources import placed
 from .answers import show
 from .export_command import FORMATS, show_exported
@@ -38,21 +40,23 @@ class Asked:
     """What is looked for, and where."""
 
     text: str | None
-    image: Path | None
-    item: int | None
+    images: tuple[Path, ...]
+    items: tuple[int, ...]
     within: tuple[str, ...]
     facets: bool
 
-    def text_and_picture(self) -> tuple[str, Path | None]:
-        """The query's text, with --item as the token that it is, and the picture.
+    def query(self) -> str:
+        """The query's text, with --image and --item as the tokens that they are.
 
         Raises:
             UsageError: nothing was asked.
         """
-        if self.text is None and self.image is None and self.item is None:
+        pieces = [ByItem(item) for item in self.items] + [ByFile(image.expanduser()) for image in self.images]
+        if self.text is None and not pieces:
             raise UsageError('say what to look for: words ("a dog on the beach"), --image FILE or --item NUMBER')
-        text = " ".join(filter(None, (self.text, None if self.item is None else f"item:{self.item}")))
-        return text, self.image.expanduser() if self.image else None
+        tokens = [written(Expression.of(piece)) for piece in pieces]
+        text = f"({self.text})" if tokens and "OR" in (self.text or "").split() else self.text  # with each side of it
+        return " ".join(filter(None, (text, *tokens)))
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,12 @@ class Album:
     "asked",
     Asked,
     click.argument("text", required=False),
-    click.option("--image", type=PATH, help="Search by this picture, in the library or not."),
-    click.option("--item", type=int, help="Search by a picture of the library, by its number in --json."),
+    click.option(
+        "--image", "images", multiple=True, type=PATH, help="Search by this picture, in the library or not; repeatable."
+    ),
+    click.option(
+        "--item", "items", multiple=True, type=int, help="Search by a picture of the library, by its number in --json."
+    ),
     click.option("--facets", is_flag=True, help="Count the likely answers by year, camera, place, type and folder."),
     click.option(
         "--within", multiple=True, metavar="GLOB", help="Only pictures whose path fits, such as 'holidays/*'."
@@ -159,7 +167,7 @@ def command(
     \b
     Examples:
       retrieval search "a dog on the beach"
-      retrieval search --image dog.jpg -k 20
+      retrieval search --image dog.jpg --image puppy.jpg -k 20
       retrieval search "a beach -people last summer"
       retrieval search --image pool.jpg "at night"
       retrieval search 'camera:nikon rating:>=4 (snow OR ice)'
@@ -167,14 +175,14 @@ def command(
       retrieval search "two dogs on a sofa" --rerank --budget 5s
       retrieval search "receipts" -k 50 --copy-to receipts/
     """
-    text, picture = asked.text_and_picture()
-    if page is not None and (rerank.wanted or picture):
-        raise UsageError("--page goes with words and filters (similar:FILE among them), not with --rerank or --image")
+    text = asked.query()
+    if page is not None and rerank.wanted:
+        raise UsageError("--page goes without --rerank")
     if order.order != "score" and (page is not None or rerank.wanted):
         raise UsageError("--sort date and --diverse go without --page and --rerank")
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
-        look = partial(library.search, text, view.k, image=picture, within=asked.within, threshold=view.threshold)
+        look = partial(library.search, text, view.k, within=asked.within, threshold=view.threshold)
         if page is not None:
             answer = library.page(text, page, view.k, within=asked.within, threshold=view.threshold)
         elif rerank.wanted:
@@ -184,7 +192,7 @@ def command(
         else:
             answer = look(order=order.order, fold=order.fold)
         if asked.facets:
-            counts = library.facets(text, image=picture, within=asked.within)
+            counts = library.facets(text, within=asked.within)
             answer = replace(answer, facets=counts)
         album.put(library, answer)
         show(library, answer, view)
