@@ -21,8 +21,9 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from retrieval import Library, Settings
 from retrieval.records import Kind
-from retrieval.search.alike import Likeness, Pair, pairs
+from retrieval.search.alike import Likeness, stacks
 
+Pair = tuple[int, int]  # contents
 Change = Callable[[Image.Image], Image.Image]
 TILE = 150
 
@@ -72,7 +73,7 @@ def seen_through(photos: list[Path], change: Change) -> float:
             change(image).save(place / f"{number}-b.png")
         library.index([place])
         content = {item.path.name: item.content for item in library}
-        found = {(pair.one, pair.other) for pair in every_pair(library)}
+        found = {tuple(sorted(pair)) for pair in every_pair(library)}
         wanted = [
             tuple(sorted((content[f"{number}-a.png"], content[f"{number}-b.png"]))) for number in range(len(photos))
         ]
@@ -80,17 +81,19 @@ def seen_through(photos: list[Path], change: Change) -> float:
 
 
 def every_pair(library: Library) -> list[Pair]:
+    """The first of each stack with each that stands under it."""
     contents = sorted({item.content for item in library})
-    return list(pairs(library.holdings, contents, frozenset({Likeness.SAME})))
+    found = stacks(library.holdings, contents, frozenset({Likeness.SAME}))
+    return [(first, other) for first, under in found.items() for other, _ in under]
 
 
 def sheet(library: Library, found: list[Pair], path: Path, most: int = 60) -> None:
     """The pairs with the lowest cosines, three in a row."""
-    rows = {pair: library.holdings.rows_of(Kind.PICTURE, [pair.one, pair.other]) for pair in found}
+    rows = {pair: library.holdings.rows_of(Kind.PICTURE, pair) for pair in found}
     shown = sorted(found, key=lambda pair: float(rows[pair][0] @ rows[pair][1]))[:most]
-    thumbnails = library.thumbnails([content for pair in shown for content in (pair.one, pair.other)])
+    thumbnails = library.thumbnails([content for pair in shown for content in pair])
     drawn = Image.new("RGB", (6 * TILE, TILE * ((len(shown) + 2) // 3)))
-    for place, content in enumerate(content for pair in shown for content in (pair.one, pair.other)):
+    for place, content in enumerate(content for pair in shown for content in pair):
         tile = Image.open(io.BytesIO(thumbnails[content])).resize((TILE, TILE))
         drawn.paste(tile, (TILE * (place % 6), TILE * (place // 6)))
     drawn.save(path)

@@ -21,6 +21,7 @@ from .sources import placed
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .albums.duplicates import Duplicates
     from .records import Step
     from .results import Described, Plan, Report, Sidecars, Transcribed
     from .sources.folders import Rules
@@ -164,10 +165,11 @@ class Library(Questions):
         encoder = self.parts.encoder(self.settings.model or self.model)
         task = Import(self.holdings, encoder, self.settings.max_megapixels, progress)
         with self.holdings.writer("retrieval import"):
-            metadata = task.read(place, base)
-        report = self.index(task.found, [(table, base or place) for table in metadata], progress=progress)
-        missing = {problem.path for problem in task.problems}
-        others = [problem for problem in report.problems if problem.path not in missing]
+            tables = task.read(place, base)
+            indexer = self.parts.indexer(None, False, progress)
+            report = indexer.run_held(task.found, [(table, base or place) for table in tables])
+        told = {problem.path for problem in task.problems}  # and a row without a caption is no problem here
+        others = [each for each in report.problems if each.path not in told and each.path not in tables]
         return replace(report, duplicates=0, problems=(*task.problems, *others))  # new ones are known by now
 
     def import_archives(
@@ -201,6 +203,12 @@ class Library(Questions):
         if content is None or not text.strip():
             raise UsageError(f"the library has no picture {path}" if content is None else "the caption is empty")
         write_caption(self.holdings, self.parts.encoder(), content, " ".join(text.split()))
+
+    def duplicates(self, progress: Callable[[Step], None] = silent) -> Duplicates:
+        """What finds pictures that are the same or nearly, and links or moves them; it never deletes."""
+        from .albums.duplicates import Duplicates
+
+        return Duplicates(self.holdings, progress)
 
     def remove(self, paths: Sequence[str | Path]) -> int:
         """Forget pictures, folders and caption files (never touching them); how many pictures there were.

@@ -83,7 +83,7 @@ class Questions:
         query = self._asked(text, image, within)
         if rerank is None:
             return _kept(self.parts.searcher().search(query, k, order=order, fold=fold), threshold)
-        found = self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank)
+        found = self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank, fold=fold)
         return _kept(found, threshold)
 
     def why(
@@ -131,7 +131,14 @@ class Questions:
         return self.parts.searcher().facets(self._asked(text, image, within))
 
     def page(
-        self, text: str, number: int, size: int = 10, *, within: Sequence[str] = (), threshold: Threshold = "weak"
+        self,
+        text: str,
+        number: int,
+        size: int = 10,
+        *,
+        within: Sequence[str] = (),
+        threshold: Threshold = "weak",
+        fold: bool = True,
     ) -> Answer:
         """A page of a query's answer, from 1; `Answer.cursor` leads to the next one.
 
@@ -140,7 +147,7 @@ class Questions:
         Raises:
             UsageError: what `search` raises, or a page below one.
         """
-        return _kept(self.parts.pager().page(self._asked(text, None, within), number, size), threshold)
+        return _kept(self.parts.pager().page(self._asked(text, None, within), number, size, fold=fold), threshold)
 
     def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
         """The page that a cursor points at.
@@ -229,9 +236,11 @@ class Questions:
         """
         from .albums.export import Export
 
-        items = list(self)
-        if answer is not None:
-            of = {item.id: item for item in items}
+        if answer is None:
+            items = list(self)
+        else:
+            with self.holdings.reading() as catalog:
+                of = {item.id: item for item in catalog.items(hit.item for hit in answer.hits if hit.item is not None)}
             items = [of[hit.item] for hit in answer.hits if hit.item in of]
         return Export(self.holdings, placed(folder), self.settings.max_megapixels, progress).write(items, form)
 

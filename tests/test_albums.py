@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -54,6 +55,8 @@ def test_copies_and_links_never_overwrite(photos: Path, paint: Paint, tmp_path: 
         ("red.jpg", False, "it is there already"),
         ("gone.jpg", False, "the file is no longer there"),
     ]
+    again = list(copied([photos / "red.jpg", same], album))
+    assert [(deed.to.name, deed.done) for deed in again] == [("red.jpg", False), ("red (2).jpg", False)]
     assert (album / "red (2).jpg").read_bytes() == same.read_bytes()
     links = list(linked([photos / "red.jpg"], tmp_path / "links"))
     assert links[0].to.readlink() == photos / "red.jpg"
@@ -161,6 +164,32 @@ def test_embeddings_of_another_model_are_refused(filled: Library, other: Library
     with pytest.raises(ModelError, match="5 numbers"):
         other.import_embeddings(tmp_path / "out")
     assert len(other) == 0
+
+
+def test_every_file_is_checked_against_the_model(filled: Library, other: Library, tmp_path: Path) -> None:
+    filled.export(tmp_path / "out", "parquet")
+    table = pq.read_table(tmp_path / "out" / "metadata_0.parquet")
+    names = table.column_names
+    turned = pa.array([[-x for x in row] for row in table["embedding"].to_pylist()], pa.list_(pa.float32()))
+    pq.write_table(
+        table.set_column(names.index("embedding"), "embedding", turned), tmp_path / "out" / "metadata_1.parquet"
+    )
+    with pytest.raises(ModelError, match=r"metadata_1\.parquet"):
+        other.import_embeddings(tmp_path / "out")
+    wide = pa.array([[1.0] * 5 for _ in range(4)], pa.list_(pa.float32()))
+    pq.write_table(
+        table.set_column(names.index("embedding"), "embedding", wide), tmp_path / "out" / "metadata_1.parquet"
+    )
+    with pytest.raises(ModelError, match="5 numbers"):
+        other.import_embeddings(tmp_path / "out")
+
+
+def test_pictures_without_captions_are_no_problem(
+    library: Library, photos: Path, other: Library, tmp_path: Path
+) -> None:
+    library.index([photos])
+    library.export(tmp_path / "out", "npy")
+    assert other.import_embeddings(tmp_path / "out").problems == ()
 
 
 def test_rows_that_cannot_be_used_are_told_and_the_others_are_read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
+from PIL.PngImagePlugin import PngInfo
 
 from retrieval import Library
 from retrieval.albums.duplicates import Duplicates
-from retrieval.errors import UsageError
+from retrieval.errors import LibraryLocked, UsageError
 from retrieval.explanations import Standing
 from retrieval.pictures.thumbnails import fingerprint
-from retrieval.search.alike import Likeness, Pair, near, stacks
+from retrieval.search.alike import Fingerprints, Likeness, stacks
 
 from .conftest import Paint, Run
 
@@ -49,13 +51,14 @@ def test_a_fingerprint_stays_when_a_picture_is_changed_a_little(change: Callable
     assert (fingerprint(change(image)) ^ fingerprint(scene(2))).bit_count() > 16
 
 
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=30), st.integers(0, 8), st.randoms(use_true_random=False))
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=30))
 @settings(deadline=None)
-def test_no_near_pair_is_missed(numbers: list[int], most: int, random: object) -> None:
-    bent = [number ^ (1 << place) ^ (1 << (63 - place)) for place, number in enumerate(numbers)]  # two bits away
-    bits = numbers + bent
-    brute = {(i, j) for j in range(len(bits)) for i in range(j) if (bits[i] ^ bits[j]).bit_count() <= most}
-    assert set(near(np.array(bits, np.uint64), most)) == brute
+def test_no_near_fingerprint_is_missed(numbers: list[int]) -> None:
+    bits = [*numbers, *(number ^ 0x8001_0010_0100_0081 for number in numbers), *(number ^ 0xFF for number in numbers)]
+    prints = Fingerprints.of(np.array(bits, np.uint64))
+    for place, mine in enumerate(bits):
+        apart = {other: (mine ^ each).bit_count() for other, each in enumerate(bits) if other != place}
+        assert prints.near(place) == {other: count for other, count in apart.items() if count <= 8}
 
 
 def test_plain_pictures_are_not_taken_for_one(library: Library, paint: Paint) -> None:
@@ -63,10 +66,51 @@ def test_plain_pictures_are_not_taken_for_one(library: Library, paint: Paint) ->
     assert len(library.search("red").hits) == 2
 
 
-def test_what_stands_under_a_hit_is_like_that_hit_itself() -> None:
-    chain = [Pair(1, 2, Likeness.SAME), Pair(2, 3, Likeness.BURST)]
-    assert stacks([1, 2, 3], chain) == {1: [(2, Likeness.SAME)], 3: []}
-    assert stacks([3, 2, 1], chain) == {3: [(2, Likeness.BURST)], 1: []}
+def shot(path: Path, image: Image.Image, at: datetime, camera: str = "X100") -> None:
+    exif = {
+        "0th": {piexif.ImageIFD.Model: camera},
+        "Exif": {piexif.ExifIFD.DateTimeOriginal: f"{at:%Y:%m:%d %H:%M:%S}"},
+    }
+    image.save(path, exif=piexif.dump(exif))
+
+
+NOON = datetime(2024, 5, 1, 12)
+
+
+def test_what_stands_under_another_is_like_it_itself(library: Library, tmp_path: Path) -> None:
+    """A burst of 24 seconds is not one stack: its ends are further apart than ten."""
+    for number in range(4):
+        red = Image.new("RGB", (64, 48), (200 + number, 20, 20))
+        shot(tmp_path / f"{number}.jpg", red, NOON + timedelta(seconds=8 * number))
+    library.index([tmp_path])
+    order = [item.content for item in library]
+    found = stacks(library.holdings, order, frozenset({Likeness.BURST}))
+    assert found == {order[0]: [(order[1], Likeness.BURST)], order[2]: [(order[3], Likeness.BURST)]}
+
+
+def test_pictures_of_no_known_camera_are_no_burst(library: Library, tmp_path: Path) -> None:
+    for number in range(2):
+        shot(tmp_path / f"{number}.jpg", scene(1).rotate(30 * number), NOON, camera="")
+    library.index([tmp_path])
+    assert len(library.search("type:photo").hits) == 2
+
+
+def test_a_thousand_that_are_the_same_are_one_stack_at_once(library: Library, tmp_path: Path) -> None:
+    for number in range(1000):
+        scene(1, (64, 48)).save(tmp_path / f"{number:04}.png", pnginfo=_note(number))
+    library.index([tmp_path])
+    order = [item.content for item in library]
+    started = time.perf_counter()
+    found = stacks(library.holdings, order, frozenset({Likeness.SAME}))
+    assert [len(under) for under in found.values()] == [999]
+    assert time.perf_counter() - started < 5
+
+
+def _note(number: int) -> PngInfo:
+    """What makes the bytes of equal pictures differ."""
+    note = PngInfo()
+    note.add_text("number", str(number))
+    return note
 
 
 @pytest.fixture
@@ -78,9 +122,7 @@ def copies(library: Library, tmp_path: Path) -> Path:
     shutil.copy(photos / "a.png", photos / "sub" / "copy.png")
     scene(1).resize((160, 120)).save(photos / "small.jpg", quality=60)
     for number in range(2):
-        at = (datetime(2024, 5, 1, 12) + timedelta(seconds=4 * number)).strftime("%Y:%m:%d %H:%M:%S")
-        exif = piexif.dump({"Exif": {piexif.ExifIFD.DateTimeOriginal: at}})
-        scene(1).rotate(25 * number + 45).save(photos / f"burst{number}.jpg", exif=exif)
+        shot(photos / f"burst{number}.jpg", scene(1).rotate(25 * number + 45), NOON + timedelta(seconds=4 * number))
     Image.new("RGB", (300, 200), "red").save(photos / "red.png")
     library.index([photos])
     return photos
@@ -173,3 +215,38 @@ def test_an_older_library_gets_its_fingerprints(library: Library, copies: Path) 
 def test_a_folder_without_duplicates_says_so(run: Run, paint: Paint) -> None:
     run("index", paint("red.png").parent)
     assert "no duplicates" in run("duplicates", code=1).stderr
+
+
+def test_what_stands_beneath_passes_the_filter_too(library: Library, copies: Path) -> None:
+    hit = library.search("path:sub/*").hits[0]
+    assert (hit.path, hit.beneath) == (copies / "sub" / "copy.png", ())
+    same = {copies / "a.png", copies / "sub" / "copy.png", copies / "small.jpg"}
+    stacked = [{hit.path, *hit.copies, *hit.beneath} for hit in library.search("type:photo").hits]
+    assert same in stacked
+
+
+def test_a_link_is_no_copy_and_what_is_gone_is_not_kept(library: Library, copies: Path, tmp_path: Path) -> None:
+    (copies / "link.png").symlink_to(copies / "a.png")
+    library.index([copies])
+    (copies / "a.png").unlink()
+    found = Duplicates(library.holdings)
+    assert names(found, Likeness.SAME, Likeness.COPY) == [[("copy.png", ""), ("small.jpg", "same")]]
+
+
+def test_the_kept_one_must_still_be_there_when_the_others_move(library: Library, copies: Path, tmp_path: Path) -> None:
+    found = Duplicates(library.holdings)
+    groups = found.groups([Likeness.SAME])
+    groups[0].keep.path.unlink()
+    deeds = list(found.move(groups, tmp_path / "spare", apply=True))
+    assert [deed.done for deed in deeds] == [False]
+    assert (copies / "small.jpg").exists()
+
+
+def test_nothing_moves_while_another_writes(library: Library, copies: Path, tmp_path: Path) -> None:
+    found = Duplicates(library.holdings)
+    groups = found.groups([Likeness.SAME])
+    with Library.open(library.path) as other, other.holdings.writer("a test"), pytest.raises(LibraryLocked):
+        list(found.move(groups, tmp_path / "spare", apply=True))
+    assert (copies / "small.jpg").exists()
+    with Library.open(library.path) as other, other.holdings.writer("a test"):
+        assert found.groups([Likeness.SAME]) == groups  # looking needs no lock

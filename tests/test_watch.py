@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 
 from retrieval import Library
-from retrieval.indexing.watcher import Change, Watcher
+from retrieval.errors import SourceError
+from retrieval.indexing.watcher import Watcher
 
-from .conftest import Run
+from .conftest import COLOURS, Run
 
 
 def soon(true: Callable[[], bool], seconds: float = 20) -> bool:
@@ -37,7 +38,7 @@ class Watched:
         self.told: list[str] = []
         self.reports: list[object] = []
         self.stop = threading.Event()
-        watcher = Watcher([folder], self.update, self.told.append, poll, quiet=0.2)
+        watcher = Watcher([folder], self.update, self.told.append, library.path, poll, quiet=0.2)
         self.thread = threading.Thread(target=watcher.run, args=(self.stop,))
 
     def update(self, places: object) -> None:
@@ -95,6 +96,7 @@ def test_a_file_that_is_copied_in_parts_is_there_in_the_end(watched: Watched, tm
 def test_what_is_renamed_is_not_encoded_again(watched: Watched) -> None:
     (watched.folder / "red.jpg").rename(watched.folder / "scarlet.jpg")
     assert watched.has("blue.webp", "lime.png", "scarlet.jpg", "yellow.bmp")
+    assert soon(lambda: len(watched.reports) > 1)
     assert sum(getattr(report, "encoded", 0) for report in watched.reports) == 4
 
 
@@ -115,14 +117,41 @@ def test_a_folder_that_goes_away_keeps_its_pictures_until_it_is_back(watched: Wa
     assert watched.has("black.png", "grey.png", *BEFORE)
 
 
-def test_only_the_folder_that_changed_is_looked_at(tmp_path: Path) -> None:
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    watcher = Watcher([tmp_path], lambda _: None, lambda _: None)
-    inside = Change(tmp_path / "a" / "b" / "new.jpg", gone=False)
-    assert watcher._places([inside]) == [tmp_path / "a" / "b"]
-    assert watcher._places([inside, Change(tmp_path / "a" / "x.jpg", gone=False)]) == [tmp_path / "a"]
-    assert watcher._places([inside, Change(tmp_path / "a" / "x.jpg", gone=True)]) == [tmp_path]
-    assert watcher._places([Change(Path("/elsewhere/x.jpg"), gone=False)]) == []
+def test_a_library_in_the_watched_folder_wakes_no_one(photos: Path) -> None:
+    with Library.create(photos / "library", COLOURS) as library:
+        watched = Watched(library, photos, None)
+        watched.thread.start()
+        assert watched.has(*BEFORE)
+        time.sleep(1)
+        runs = len(watched.reports)
+        time.sleep(1.5)
+        watched.stop.set()
+        watched.thread.join(20)
+        assert len(watched.reports) == runs
+
+
+def test_what_the_rules_leave_out_stays_out(library: Library, photos: Path) -> None:
+    inside = photos / "@eaDir" / "sub"
+    inside.mkdir(parents=True)
+    watched = Watched(library, photos, None)
+    watched.thread.start()
+    assert watched.has(*BEFORE)
+    Image.new("RGB", (9, 9)).save(inside / "thumb.png")
+    Image.new("RGB", (9, 9), "grey").save(photos / "grey.png")
+    assert watched.has("grey.png", *BEFORE)
+    watched.stop.set()
+    watched.thread.join(20)
+    assert library.status().roots == (photos,)
+
+
+def test_a_folder_that_cannot_be_watched_says_what_to_do(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "inotify watch limit reached")
+
+    monkeypatch.setattr("watchdog.observers.api.BaseObserver.schedule", full)
+    watcher = Watcher([photos], lambda _: None, lambda _: None, photos / "library")
+    with pytest.raises(SourceError, match="--poll"):
+        watcher.run(threading.Event())
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

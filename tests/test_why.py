@@ -84,6 +84,10 @@ def test_a_filter_that_is_written_is_read_back_as_the_same(where: Filter) -> Non
     "text",
     [
         "a dog on the beach",
+        "rating:>3 width:<1000 mp:0.5..12.25 height:>=10",
+        'near:"Springfield, Illinois"~20km',
+        "near:Lisbon~0.3km near:38.7,-9.1~5mi",
+        "-2:rain -snow 0.5:night like:a.jpg unlike:#12",
         '2:"deep snow" -people camera:nikon',
         "red car OR blue boat",
         'similar:pool.jpg "at night" rating:3..',
@@ -219,6 +223,26 @@ def test_the_word_that_stands_in_the_way_is_found(library: Library, paint: Paint
     assert [(change.query, change.rank) for change in found.changes] == [("lime and", 1), ("", found.rank)]
 
 
+def test_what_is_shown_is_a_hit_and_its_rank_is_that_of_the_search(library: Library, paint: Paint) -> None:
+    """Words and pixels are fused otherwise when more hits are asked for; what counts is what the search shows."""
+    paths = [paint(f"p{number:02}.png", f"rgb({255 - number},{3 * number},0)") for number in range(60)]
+    table = paths[0].parent.parent / "c.csv"
+    table.write_text("image,caption\n" + "".join(f"{path.name},a red thing\n" for path in paths[::7]))
+    library.index([paths[0].parent], [(table, paths[0].parent)])
+    hits = library.search("red thing sky", k=10, threshold="none").hits
+    for hit in hits:
+        assert hit.path is not None
+        found = library.why_not("red thing sky", hit.path, k=10, threshold="none")
+        assert (found.standing, found.rank) == (Standing.HIT, hit.rank)
+        assert library.why("red thing sky", hit.path).rank == hit.rank
+
+
+def test_a_folder_and_what_another_file_stands_for_say_so(filled: Library, photos: Path) -> None:
+    (photos / "red.dng").write_bytes(b"raw")
+    assert filled.why_not("red", photos).said == "it is a folder; name a picture"
+    assert "red.jpg beside it" in filled.why_not("red", photos / "red.dng").said
+
+
 def test_a_hit_is_said_to_be_one(filled: Library, photos: Path) -> None:
     found = filled.why_not("red", photos / "red.jpg")
     assert (found.standing, found.said) == (Standing.HIT, "it is hit 1 of 4")
@@ -237,7 +261,7 @@ def test_a_filter_is_widened_just_so_far(library: Library, tmp_path: Path) -> No
     assert found.standing is Standing.FILTERED
     assert [check.passes for check in found.filters] == [False, False, False]
     assert found.filters[0].value == "taken 2022-11-04 10:00"
-    assert [change.query for change in found.changes] == ["red since:2022-11-04 width:16..", "red"]
+    assert [change.query for change in found.changes] == ["red since:2022-11-04 width:>=16", "red"]
     for change in found.changes:
         assert library.search(change.query, threshold="none").hits[change.rank - 1].path == path
 

@@ -93,8 +93,16 @@ def unpack(archives: Sequence[Path], folder: Path) -> Iterator[Path | Problem]:
 
 
 def _put(data: bytes, path: Path) -> Path:
-    if path.exists() and path.read_bytes() == data:
-        return path  # of an earlier run
-    path = free(path)
-    path.write_bytes(data)
+    """Write a file, if it is not there from an earlier run.
+
+    Raises:
+        SourceError: it cannot be written.
+    """
+    try:
+        if path.exists() and path.read_bytes() == data:
+            return path
+        path = free(path)
+        path.write_bytes(data)
+    except OSError as exc:
+        raise SourceError(f"cannot write {path}: {exc.strerror}") from exc
     return path

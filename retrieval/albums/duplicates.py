@@ -5,6 +5,7 @@ Knows the rule of `search.alike` and files; does not know queries or terminals.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import filecmp
@@ -15,12 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import LibraryLocked, LibraryReadOnly, UsageError
 from ..holdings import Holdings
 from ..indexing import fingerprints
 from ..records import Item, Step, silent
-from ..search.alike import ALIKE, Likeness, Pair, pairs, stacks
+from ..search.alike import ALIKE, Likeness, stacks
 from ..sources.folders import sidecars
+from ..store.collections import Collections
 from .files import Deed, free
 
 LOG = "moved.csv"  # beside what was moved: where each file came from
@@ -65,25 +67,32 @@ class Duplicates:
         The one that is kept has the most pixels, then the most bytes, then the fewest folders above it.
         """
         wanted = frozenset(kinds)
-        if self.holdings.writable and Likeness.SAME in wanted:
-            with self.holdings.writer("retrieval duplicates"):
-                fingerprints.complete(self.holdings, self.progress)
+        if Likeness.SAME in wanted:
+            self._complete()
         with self.holdings.reading() as catalog:
-            items = _photos(catalog.items_within(places))
+            items = _files(catalog.items_within(places))
         holding: dict[int, list[Member]] = {}
         for item in items:
-            size = item.path.stat().st_size if item.path.exists() else 0
-            member = Member(item.path, item.facts.width, item.facts.height, size)
-            holding.setdefault(item.content, []).append(member)
+            if item.path.is_file() and not item.path.is_symlink():
+                size = item.path.stat().st_size
+                member = Member(item.path, item.facts.width, item.facts.height, size)
+                holding.setdefault(item.content, []).append(member)
         for members in holding.values():
             members.sort(key=_worth)
         order = sorted(holding, key=lambda content: _worth(holding[content][0]))
-        found: list[Pair] = list(pairs(self.holdings, order, wanted - {Likeness.COPY}, least))
         groups = (
             _group(holding, content, under, copies=Likeness.COPY in wanted)
-            for content, under in stacks(order, found).items()
+            for content, under in stacks(self.holdings, order, wanted - {Likeness.COPY}, least).items()
         )
         return sorted((group for group in groups if group.others), key=lambda group: (-group.spare, group.keep.path))
+
+    def _complete(self) -> None:
+        """Take the fingerprints of pictures that were indexed before there were any, where one may write."""
+        with self.holdings.reading() as catalog:
+            lacking = Collections(catalog.connection).without_fingerprint()
+        if lacking:
+            with contextlib.suppress(LibraryLocked, LibraryReadOnly), self.holdings.writer("retrieval duplicates"):
+                fingerprints.complete(self.holdings, self.progress)
 
     def link(self, groups: Sequence[Group], *, apply: bool) -> Iterator[Deed]:
         """Make the copies of each group hard links to the one that is kept; their bytes are compared first."""
@@ -103,28 +112,31 @@ class Duplicates:
         inside = next((root for root in roots if to.is_relative_to(root)), None)
         if inside is not None:
             raise UsageError(f"{to} lies in {inside}, which is indexed; give a folder outside of it")
-        paths = [member.path for group in groups for member in group.others]
-        common = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
+        pairs = [(member.path, group.keep.path) for group in groups for member in group.others]
+        common = Path(os.path.commonpath([path.parent for path, _ in pairs])) if pairs else Path()
+        if not apply:
+            yield from (_moved(path, keep, to, common, apply=False) for path, keep in pairs)
+            return
         moved: list[Path] = []
-        try:
-            for path in paths:
-                deed = _moved(path, to, common, apply=apply)
-                moved += [path] if deed.done else []
-                yield deed
-        finally:
-            self._forget(moved)
+        with self.holdings.writer("retrieval duplicates"):
+            try:
+                for path, keep in pairs:
+                    deed = _moved(path, keep, to, common, apply=True)
+                    moved += [path] if deed.done else []
+                    yield deed
+            finally:
+                self._forget(moved)
 
     def _forget(self, paths: Sequence[Path]) -> None:
         if paths:
-            with self.holdings.writer("retrieval duplicates"):
-                with self.holdings.writing() as catalog:
-                    catalog.remove_items(paths)
-                    catalog.drop_orphans()
-                self.holdings.save_vectors()
+            with self.holdings.writing() as catalog:
+                catalog.remove_items(paths)
+                catalog.drop_orphans()
+            self.holdings.save_vectors()
 
 
-def _photos(items: Iterable[Item]) -> Iterator[Item]:
-    """Each file once: of a video its first frame."""
+def _files(items: Iterable[Item]) -> Iterator[Item]:
+    """Each file once: of a video its first frame, whose content is of that film alone."""
     seen: set[Path] = set()
     for item in items:
         if item.path not in seen:
@@ -164,7 +176,7 @@ def _linked(path: Path, keep: Path, *, apply: bool) -> Deed:
         if not apply:
             return Deed(path, keep)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.link")
-        temporary.hardlink_to(keep)
+        temporary.hardlink_to(keep.resolve())
         temporary.replace(path)
     except OSError as exc:
         why = "they lie on different drives" if exc.errno == errno.EXDEV else exc.strerror or str(exc)
@@ -172,8 +184,10 @@ def _linked(path: Path, keep: Path, *, apply: bool) -> Deed:
     return Deed(path, keep, done=True)
 
 
-def _moved(path: Path, folder: Path, common: Path, *, apply: bool) -> Deed:
+def _moved(path: Path, keep: Path, folder: Path, common: Path, *, apply: bool) -> Deed:
     to = free(folder / path.relative_to(common))
+    if not keep.is_file():
+        return Deed(path, to, reason=f"{keep}, which was to be kept, is no longer there")
     if not apply:
         return Deed(path, to)
     try:

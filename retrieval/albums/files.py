@@ -9,6 +9,7 @@ import filecmp
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 
@@ -37,12 +38,12 @@ def _each(paths: Sequence[Path], folder: Path, put: Callable[[Path, Path], objec
         to = folder / path.name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if _there(path, to):
-                yield Deed(path, to, reason="it is there already")
-                continue
-            to = free(to)
             if not path.exists():
                 yield Deed(path, to, reason="the file is no longer there")
+                continue
+            to = next(place for place in _names(to) if not taken(place) or _same(path, place))
+            if taken(to):
+                yield Deed(path, to, reason="it is there already")
                 continue
             put(path, to)
         except OSError as exc:
@@ -51,14 +52,22 @@ def _each(paths: Sequence[Path], folder: Path, put: Callable[[Path, Path], objec
             yield Deed(path, to, done=True)
 
 
-def _there(path: Path, to: Path) -> bool:
-    """Whether the very file, or a copy of it, is in its place."""
-    return to.exists() and path.exists() and (to.samefile(path) or filecmp.cmp(path, to, shallow=False))
+def _same(path: Path, to: Path) -> bool:
+    """Whether what is there is the very file, or a copy of it."""
+    return to.exists() and (to.samefile(path) or filecmp.cmp(path, to, shallow=False))
 
 
 def free(path: Path) -> Path:
     """The path, or one with a number where something is there already."""
-    found, number = path, 2
-    while found.exists() or found.is_symlink():
-        found, number = path.with_name(f"{path.stem} ({number}){path.suffix}"), number + 1
-    return found
+    return next(place for place in _names(path) if not taken(place))
+
+
+def taken(path: Path) -> bool:
+    """Whether anything is there, even a link to nothing."""
+    return path.exists() or path.is_symlink()
+
+
+def _names(path: Path) -> Iterator[Path]:
+    yield path
+    for number in count(2):
+        yield path.with_name(f"{path.stem} ({number}){path.suffix}")

@@ -1,6 +1,6 @@
 """Embeddings that were made elsewhere into a library: clip-retrieval's `img_emb` and `metadata`, or parquet files.
 
-Nothing is taken on trust: some pictures are encoded here and compared. Knows the layouts and the catalog; does not know
+The first pictures of each file are encoded here, too, and compared. Knows the layouts and the catalog; does not know
 where texts come from: those of the metadata are read as any caption file is.
 """
 
@@ -54,14 +54,12 @@ class Import:
         with self.holdings.writing() as catalog:
             space_id = catalog.add_space(self.encoder.space)
             known = catalog.embedded(space_id)
-        checked = False
         for metadata, rows in files:
+            checked = False
             pairs = ((self._path(row, images or folder), vector) for row, vector in rows)
             while batch := list(islice(pairs, BATCH)):
-                there = [(path, vector) for path, vector in batch if self._usable(path, vector)]
-                if there and not checked:
-                    self._compare(there[:CHECKED], metadata)
-                    checked = True
+                there = [(path, vector) for path, vector in batch if self._usable(path, vector, metadata)]
+                checked = checked or self._compare(there[:CHECKED], metadata)
                 self._store(there, space_id, known)
                 done += len(batch)
                 self.progress(Step("import", done))
@@ -72,7 +70,13 @@ class Import:
         name = next((lowered[column] for column in PICTURE_COLUMNS if lowered.get(column)), "")
         return placed(base / str(name))
 
-    def _usable(self, path: Path, vector: npt.NDArray[np.float32]) -> bool:
+    def _usable(self, path: Path, vector: npt.NDArray[np.float32], metadata: Path) -> bool:
+        wide = self.encoder.space.dimensions
+        if vector.shape != (wide,):
+            raise ModelError(
+                f"{metadata}: embeddings of {vector.size} numbers are not of {self.encoder.space.model}, which has "
+                f"{wide}; say which model made them with --model"
+            )
         if not path.is_file():
             self.problems.append(Problem(path, Reason.MISSING_PICTURE, "the metadata names it; there is no such file"))
         elif not np.isfinite(vector).all() or not vector.any():
@@ -81,13 +85,8 @@ class Import:
             return True
         return False
 
-    def _compare(self, some: list[tuple[Path, npt.NDArray[np.float32]]], metadata: Path) -> None:
-        wide = len(some[0][1])
-        if wide != self.encoder.space.dimensions:
-            raise ModelError(
-                f"{metadata}: embeddings of {wide} numbers are not of {self.encoder.space.model}, which has "
-                f"{self.encoder.space.dimensions}; say which model made them with --model"
-            )
+    def _compare(self, some: list[tuple[Path, npt.NDArray[np.float32]]], metadata: Path) -> bool:
+        """Whether some could be compared, and are of this model."""
         cosines = []
         for path, vector in some:
             try:
@@ -101,6 +100,7 @@ class Import:
                 f"{metadata}: the embeddings are not of {self.encoder.space.model}: on {len(cosines)} pictures encoded "
                 f"here their cosine is {np.mean(cosines):.2f}; say which model made them with --model"
             )
+        return bool(cosines)
 
     def _store(self, batch: list[tuple[Path, npt.NDArray[np.float32]]], space_id: int, known: dict[str, int]) -> None:
         """Pictures that are new to the space, with their thumbnails."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,11 +16,42 @@ from ..errors import UsageError
 from ..library import Library
 from ..search.alike import ALIKE, Likeness
 from ..sources import placed
-from .options import INDEX, PATH, json_option, settings_options
+from .options import INDEX, PATH, json_option, packed, settings_options
 from .output import note, print_json, show_path, size
 from .progress import progress
 
 USUAL = (Likeness.COPY, Likeness.SAME, Likeness.BURST)
+
+
+@dataclass(frozen=True)
+class Act:
+    """What is to be done about them."""
+
+    hard_link: bool
+    move_to: Path | None
+    apply: bool
+
+    def kinds(self, asked: tuple[Likeness, ...]) -> tuple[Likeness, ...]:
+        """Of which kinds.
+
+        Raises:
+            UsageError: the options contradict each other.
+        """
+        if self.hard_link and self.move_to:
+            raise UsageError("either --hard-link or --move-to")
+        if self.apply and not (self.hard_link or self.move_to):
+            raise UsageError("--apply goes with --hard-link or --move-to")
+        if self.hard_link and set(asked) - {Likeness.COPY}:
+            raise UsageError("--hard-link is for copies alone, whose bytes are the same: --kind copy")
+        return (Likeness.COPY,) if self.hard_link else asked or USUAL
+
+    def done(self, finder: Duplicates, groups: list[Group]) -> Iterator[Deed]:
+        """Do it, or say what would be done."""
+        if self.hard_link:
+            return finder.link(groups, apply=self.apply)
+        if self.move_to:
+            return finder.move(groups, placed(self.move_to.expanduser()), apply=self.apply)
+        return iter(())
 
 
 @click.command(name="duplicates")
@@ -31,20 +64,21 @@ USUAL = (Likeness.COPY, Likeness.SAME, Likeness.BURST)
     help="Only pictures that are alike in this way; may be repeated.  [default: copy, same, burst]",
 )
 @click.option("--alike", "least", type=float, default=ALIKE, show_default=True, help="The cosine for --kind alike.")
-@click.option("--hard-link", is_flag=True, help="Make copies hard links to the best of their group.")
-@click.option("--move-to", type=PATH, metavar="FOLDER", help="Move all but the best of each group into this folder.")
-@click.option("--apply", is_flag=True, help="Do it; without, --hard-link and --move-to only show what they would do.")
+@packed(
+    "act",
+    Act,
+    click.option("--hard-link", is_flag=True, help="Make copies hard links to the best of their group."),
+    click.option(
+        "--move-to", type=PATH, metavar="FOLDER", help="Move all but the best of each group into this folder."
+    ),
+    click.option(
+        "--apply", is_flag=True, help="Do it; without, --hard-link and --move-to only show what they would do."
+    ),
+)
 @settings_options(INDEX)
 @json_option
 def command(
-    places: tuple[Path, ...],
-    kinds: tuple[str, ...],
-    least: float,
-    hard_link: bool,
-    move_to: Path | None,
-    apply: bool,
-    settings: Settings,
-    as_json: bool,
+    places: tuple[Path, ...], kinds: tuple[str, ...], least: float, act: Act, settings: Settings, as_json: bool
 ) -> None:
     """Find pictures that are the same or nearly, in PLACES (folders of the library) or everywhere.
 
@@ -59,27 +93,17 @@ def command(
       retrieval duplicates --kind copy --hard-link --apply
       retrieval duplicates ~/Pictures/phone --kind same --move-to ~/spare --apply
     """
-    if hard_link and move_to:
-        raise UsageError("either --hard-link or --move-to")
-    if apply and not (hard_link or move_to):
-        raise UsageError("--apply goes with --hard-link or --move-to")
-    if hard_link and set(kinds) - {Likeness.COPY}:
-        raise UsageError("--hard-link is for copies alone, whose bytes are the same: --kind copy")
-    wanted = (Likeness.COPY,) if hard_link else tuple(map(Likeness, kinds)) or USUAL
+    wanted = act.kinds(tuple(map(Likeness, kinds)))
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         with progress(quiet=as_json) as show:
-            finder = Duplicates(library.holdings, show)
+            finder = library.duplicates(show)
             groups = finder.groups(wanted, [placed(place.expanduser()) for place in places] or None, least)
-        deeds: list[Deed] = []
-        if hard_link:
-            deeds = list(finder.link(groups, apply=apply))
-        elif move_to:
-            deeds = list(finder.move(groups, placed(move_to.expanduser()), apply=apply))
+        deeds = list(act.done(finder, groups))
     if as_json:
-        print_json({"groups": groups, "deeds": deeds, "applied": apply})
-    elif deeds or hard_link or move_to:
-        _show_deeds(deeds, "linked" if hard_link else "moved", apply)
+        print_json({"groups": groups, "deeds": deeds, "applied": act.apply})
+    elif act.hard_link or act.move_to:
+        _show_deeds(deeds, "linked" if act.hard_link else "moved", act.apply)
     else:
         _show(groups)
     if not groups:

@@ -94,6 +94,9 @@ class Album:
     def put(self, library: Library, answer: Answer) -> None:
         """Put them there, and say so."""
         paths = [hit.path for hit in answer.hits if hit.path is not None]
+        beneath = sum(len(hit.beneath) for hit in answer.hits)
+        if beneath and (self.copy_to or self.link_to or self.export):
+            note(f"{beneath} pictures that are nearly the same as a hit are left out; --no-fold takes them, too")
         for place, each, what in ((self.copy_to, files.copied, "copied"), (self.link_to, files.linked, "linked")):
             if place is not None:
                 deeds = list(each(paths, placed(place.expanduser())))
@@ -184,11 +187,12 @@ def command(
         note(f"library: {show_path(library.path)}")
         look = partial(library.search, text, view.k, within=asked.within, threshold=view.threshold)
         if page is not None:
-            answer = library.page(text, page, view.k, within=asked.within, threshold=view.threshold)
+            turn = partial(library.page, text, page, view.k, within=asked.within)
+            answer = turn(threshold=view.threshold, fold=order.fold)
         elif rerank.wanted:
             budget = Budget(rerank.budget, rerank.depth, rerank.anyway)
             with progress(quiet=view.as_json) as step:
-                answer = look(rerank=budget, progress=step)
+                answer = look(rerank=budget, fold=order.fold, progress=step)
         else:
             answer = look(order=order.order, fold=order.fold)
         if asked.facets:

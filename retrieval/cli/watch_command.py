@@ -75,7 +75,7 @@ def command(folders: tuple[Path, ...], rules: Rules, poll: float | None, setting
             _show(_indexed(library, changed, rules, stop), as_json)
 
         try:
-            Watcher(places, update, note, poll).run(stop)
+            Watcher(places, update, note, library.path.absolute(), poll).run(stop)
         except KeyboardInterrupt:
             stop.set()
     note("stopped; what was done is kept")

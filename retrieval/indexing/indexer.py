@@ -74,20 +74,24 @@ class Indexer:
             SourceError: a folder or caption file cannot be read.
             LibraryLocked: another process writes.
         """
+        with self.holdings.writer("retrieval index"):
+            return self.run_held(folders, captions)
+
+    def run_held(self, folders: Sequence[Path], captions: Sequence[tuple[Path, Path | None]] = ()) -> Report:
+        """As `run`, while `writer()` is held."""
         started = time.monotonic()
         folders = [placed(folder) for folder in folders]
         captions = [(placed(table), images) for table, images in captions]
-        with self.holdings.writer("retrieval index"):
-            run = _Run(self, self._start(folders))
-            try:
-                run.pictures(self.plan(self._all_roots(folders)))
-                run.texts(captions)
-                self._switch()
-            except KeyboardInterrupt:
-                run.report = replace(run.report, interrupted=True)
-            self.holdings.save_vectors()
-            if not run.report.interrupted:
-                self._take_bearings()
+        run = _Run(self, self._start(folders))
+        try:
+            run.pictures(self.plan(self._all_roots(folders)))
+            run.texts(captions)
+            self._switch()
+        except KeyboardInterrupt:
+            run.report = replace(run.report, interrupted=True)
+        self.holdings.save_vectors()
+        if not run.report.interrupted:
+            self._take_bearings()
         return replace(run.report, seconds=time.monotonic() - started, model=self.encoder.space.model)
 
     def _start(self, folders: Sequence[Path]) -> int:

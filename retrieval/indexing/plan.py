@@ -76,7 +76,8 @@ def _gone(
     hidden = {problem.path for problem in problems}
     gone: list[Path] = []
     empty: list[Problem] = []
-    for root in {placed(folder) for folder in roots}:
+    places = {placed(folder) for folder in roots}
+    for root in {place for place in places if not place.is_file()}:
         below = [path for path in known if path.is_relative_to(root)]
         missing = [path for path in below if path not in found and not hidden & {path, *path.parents}]
         if missing and not any(path.is_relative_to(root) for path in found):

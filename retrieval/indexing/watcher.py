@@ -19,20 +19,13 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
+from ..errors import SourceError
 from ..sources import placed
 
 QUIET = 1.0  # seconds without a change after which a burst, or the copying of a file, is over
 LONGEST = 15.0  # seconds after which it is indexed all the same
 RESCAN = 900.0  # seconds after which everything is looked at, should an event have been missed
 HARMLESS = frozenset({"opened", "closed_no_write"})  # events that change nothing
-
-
-@dataclass(frozen=True)
-class Change:
-    """Something happened to a path."""
-
-    path: Path
-    gone: bool  # perhaps: it was deleted or moved away
 
 
 @dataclass
@@ -42,10 +35,11 @@ class Watcher:
     folders: Sequence[Path]
     update: Callable[[Sequence[Path]], object]
     tell: Callable[[str], None]
+    own: Path  # the library's folder, in which it is itself that changes things
     poll: float | None = None  # seconds between looks, where the system does not tell of changes; none: it does
     quiet: float = QUIET
     rescan: float = RESCAN
-    _changes: queue.Queue[Change] = field(default_factory=queue.Queue)
+    _changes: queue.Queue[Path] = field(default_factory=queue.Queue)
     _seen: dict[Path, tuple[int, int] | None] = field(default_factory=dict)  # what a folder was when it was last there
 
     def run(self, stop: threading.Event) -> None:
@@ -93,11 +87,17 @@ class Watcher:
     def _watch(self, observer: BaseObserver, folder: Path) -> None:
         for watch in [watch for watch in observer.emitters if Path(watch.watch.path) == folder]:
             observer.unschedule(watch.watch)
-        observer.schedule(_Handler(self._changes), str(folder), recursive=True)
+        try:
+            observer.schedule(_Handler(self._changes), str(folder), recursive=True)
+        except OSError as exc:
+            raise SourceError(
+                f"cannot watch {folder}: {exc.strerror}; --poll 30s needs no help of the system, or let it watch more "
+                "(on Linux fs.inotify.max_user_watches and max_user_instances)"
+            ) from exc
 
-    def _burst(self, stop: threading.Event) -> list[Change]:
+    def _burst(self, stop: threading.Event) -> list[Path]:
         """Changes that belong together: until nothing has changed for a while, or for as long as one waits."""
-        found: list[Change] = []
+        found: list[Path] = []
         started = time.monotonic()
         while not stop.is_set():
             try:
@@ -110,34 +110,25 @@ class Watcher:
                 return found
         return found
 
-    def _places(self, changes: Sequence[Change]) -> list[Path]:
-        """What must be looked at: the folder that all changes of a watched one lie in; all of it if some are gone."""
-        places: list[Path] = []
-        for folder in self._there():
-            mine = [change for change in changes if change.path.is_relative_to(folder)]
-            if any(change.gone for change in mine):
-                places.append(folder)
-            elif mine:
-                common = Path(os.path.commonpath([change.path.parent for change in mine]))
-                places.append(common if common.is_relative_to(folder) and common.is_dir() else folder)
-        return places
+    def _places(self, changes: Sequence[Path]) -> list[Path]:
+        """The watched folders in which something has changed; their rules hold from there on."""
+        mine = [path for path in changes if not path.is_relative_to(self.own)]
+        return [folder for folder in self._there() if any(path.is_relative_to(folder) for path in mine)]
 
 
 class _Handler(FileSystemEventHandler):
     """Puts every event that changes something into a queue."""
 
-    def __init__(self, changes: queue.Queue[Change]) -> None:
+    def __init__(self, changes: queue.Queue[Path]) -> None:
         self.changes = changes
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Called by watchdog on its own thread."""
         if event.event_type in HARMLESS:
             return
-        if event.src_path:
-            gone = event.event_type in ("deleted", "moved")
-            self.changes.put(Change(Path(os.fsdecode(event.src_path)), gone))
-        if event.dest_path:
-            self.changes.put(Change(Path(os.fsdecode(event.dest_path)), gone=False))
+        for path in (event.src_path, event.dest_path):
+            if path:
+                self.changes.put(Path(os.fsdecode(path)))
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

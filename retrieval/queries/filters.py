@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -61,7 +61,7 @@ class Near:
     latitude: float
     longitude: float
     kilometres: float
-    name: str = ""
+    name: str = field(default="", compare=False)  # as it was asked for
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,11 @@ Knows tokens; does not know libraries.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
+from decimal import Decimal
 
+from .. import places
 from ..errors import QueryError
 from ..records import ByFile, ByItem, ByTaught, ByText
 from . import dates
@@ -96,9 +99,9 @@ def _node(where: Filter) -> Node:
         case Says(field, text):
             return Token(str(field), text)
         case Between(number, low, high):
-            return Token("mp" if number is Number.MEGAPIXELS else str(number), _range(low, high))
-        case Near(latitude, longitude, kilometres, name):
-            return Token("near", name or f"{latitude:.15g},{longitude:.15g}", f"~{kilometres:.6g}km")
+            return _range("mp" if number is Number.MEGAPIXELS else str(number), low, high)
+        case Near():
+            return _near(where)
         case PathFits(glob):
             return Token("path", glob)
         case OfType(name):
@@ -127,8 +130,34 @@ def _taken(since: datetime | None, until: datetime | None) -> Node:
     return ends[0] if len(ends) == 1 else All(tuple(ends))
 
 
-def _range(low: float | None, high: float | None) -> str:
+def _range(name: str, low: float | None, high: float | None) -> Node:
+    """Bounds as people write them; a bound right beside a shorter number is that of > or <."""
     if low is not None and low == high:
-        return f"{low:.15g}"
-    ends = ["" if end is None else f"{end:.15g}" for end in (low, high)]
-    return "..".join(ends)
+        return Token(name, _digits(low))
+    above, below = _bound(low, math.inf), _bound(high, -math.inf)
+    if above is not None and below is not None and not (above[0] or below[0]):
+        return Token(name, f"{above[1]}..{below[1]}")
+    signs = ((above, ">", ">="), (below, "<", "<="))
+    tokens = tuple(Token(name, (strict if end[0] else loose) + end[1]) for end, strict, loose in signs if end)
+    return tokens[0] if len(tokens) == 1 else All(tokens)
+
+
+def _bound(number: float | None, beyond: float) -> tuple[bool, str] | None:
+    """Whether a number is right beside a shorter one, and that one in digits, or its own."""
+    if number is None:
+        return None
+    shorter = float(f"{number:.12g}")
+    strict = math.nextafter(shorter, beyond) == number
+    return strict, _digits(shorter if strict else number)
+
+
+def _digits(number: float) -> str:
+    """A number in as few digits as mean it, without an exponent."""
+    return f"{Decimal(repr(number)).normalize():f}"
+
+
+def _near(where: Near) -> Token:
+    spot = places.find(where.name) if where.name else None
+    named = spot is not None and (spot.latitude, spot.longitude) == (where.latitude, where.longitude)
+    point = f"{_digits(where.latitude)},{_digits(where.longitude)}"
+    return Token("near", where.name if named else point, f"~{_digits(where.kilometres)}km")

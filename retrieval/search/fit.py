@@ -30,22 +30,24 @@ class Fit:
     checks: tuple[FilterCheck, ...]
 
     @classmethod
-    def best(cls, searcher: Searcher, query: Expression, item: Item) -> Fit | None:
-        """The alternative whose filters the picture passes most of, and then the one in which it stands out most.
+    def best(cls, searcher: Searcher, query: Expression, items: Sequence[Item]) -> Fit | None:
+        """Of these (the files of one picture, or the frames of a video) the one that fits best, and how.
 
-        None where the picture has no embedding yet.
+        The filters it passes most of come first, and then how much it stands out. None where none has an embedding yet.
         """
         holdings = searcher.holdings
         _, space = holdings.serving()
-        found, rows = holdings.vectors_of(Kind.PICTURE, [item.content])
-        if not len(found):
-            return None
+        ids, rows = holdings.vectors_of(Kind.PICTURE, list({item.content for item in items}))
+        row_of = dict(zip(ids.tolist(), rows, strict=True))
         fits = []
-        for asked in query.alternatives:
-            with holdings.reading() as catalog:
-                checks = tuple(check(catalog, part, item) for part in conjuncts(asked.where))
-            fits.append(cls(searcher, space, item, rows[0], asked, searcher.side(asked, space, Kind.PICTURE), checks))
-        return max(fits, key=lambda fit: (-sum(not each.passes for each in fit.checks), fit.stands_out()))
+        for asked in query.alternatives if row_of else ():
+            side = searcher.side(asked, space, Kind.PICTURE)
+            for item in items:
+                if item.content in row_of:
+                    with holdings.reading() as catalog:
+                        checks = tuple(check(catalog, part, item) for part in conjuncts(asked.where))
+                    fits.append(cls(searcher, space, item, row_of[item.content], asked, side, checks))
+        return max(fits, key=lambda fit: (-sum(not each.passes for each in fit.checks), fit.stands_out()), default=None)
 
     def score(self) -> float | None:
         """The cosine with what is looked for; None where nothing is."""

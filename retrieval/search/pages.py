@@ -116,7 +116,7 @@ class Pager:
     searcher: Searcher
     pages: Pages
 
-    def page(self, query: Expression, number: int, size: int, kind: Kind = Kind.PICTURE) -> Answer:
+    def page(self, query: Expression, number: int, size: int, *, fold: bool = True) -> Answer:
         """A page of a query's answer, from 1. The first one asks anew; the others go on with the newest that was kept.
 
         Raises:
@@ -125,12 +125,19 @@ class Pager:
         if number < 1 or size < 1:
             raise UsageError(f"pages and hits are counted from 1, got page {number} of {size} hits")
         started = time.perf_counter()
-        question = f"{self.searcher.holdings.path.absolute()}\n{kind}\n{query}"
+        question = f"{self.searcher.holdings.path.absolute()}\n{fold}\n{query}"
         token = self.pages.newest(question) if number > 1 else None
         if token is None:
-            answer, found = self.searcher.answer(query, DEEPEST, kind)
+            answer, found = self.searcher.answer(query, DEEPEST, Kind.PICTURE, fold=fold)
             kept = Kept(
-                query.text, kind, answer.searched, answer.model, answer.notes, answer.match, answer.nothing, found
+                query.text,
+                Kind.PICTURE,
+                answer.searched,
+                answer.model,
+                answer.notes,
+                answer.match,
+                answer.nothing,
+                found,
             )
             token = self.pages.keep(question, kept)
         shown = self._show(Cursor(token, (number - 1) * size, size), self.pages.get(token))

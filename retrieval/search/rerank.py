@@ -60,7 +60,7 @@ class Reranker:
     max_megapixels: float = 250.0
     progress: Callable[[Step], None] = silent
 
-    def search(self, searcher: Searcher, query: Expression, k: int, budget: Budget) -> Answer:
+    def search(self, searcher: Searcher, query: Expression, k: int, budget: Budget, *, fold: bool = True) -> Answer:
         """The encoder's hits for what it can look for, reordered by the whole query.
 
         Raises:
@@ -68,13 +68,13 @@ class Reranker:
         """
         useless = None if budget.anyway else self._useless()
         if useless:
-            found = searcher.search(query, k)
+            found = searcher.search(query, k, fold=fold)
             return replace(found, notes=(*found.notes, useless))
         if not query.words:
             raise UsageError("--rerank checks pictures against words; the query has none")
         asked = split(query.words)
         asked = replace(asked, facts=asked.facts + tuple(unwanted(phrase) for phrase in query.unwanted))
-        found = searcher.search(query.reworded(asked.text), max(k, budget.depth))
+        found = searcher.search(query.reworded(asked.text), max(k, budget.depth), fold=fold)
         ordered = self.rerank(asked, found, k, budget)
         seen = any(hit.verdict and opinion(hit.verdict) > SEEN_AFTER_ALL for hit in ordered.hits)
         return replace(ordered, query=query.text, nothing=ordered.nothing and not seen)

@@ -21,7 +21,7 @@ from ..store.said import Said
 from ..store.selection import Selection
 from ..store.words import shares_term
 from . import hybrid, texts
-from .alike import FOLDED, pairs, stacks
+from .alike import FOLDED, stacks
 from .meaning import Understanding
 from .order import POOL, by_date, diverse
 from .sides import Candidate, Found, Side, merged
@@ -100,10 +100,10 @@ class Searcher:
 
     def _folded(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The candidates, each with those that show nearly the same under the best of them."""
-        order = [each.content for each in candidates]
-        found = stacks(order, list(pairs(self.holdings, order, FOLDED)))
+        passing = {each.content: each.items for each in candidates}
+        found = stacks(self.holdings, list(passing), FOLDED)
         return [
-            replace(each, beneath=tuple(content for content, _ in found[each.content]))
+            replace(each, beneath=tuple((content, passing[content]) for content, _ in found[each.content]))
             for each in candidates
             if each.content in found
         ]
@@ -170,7 +170,7 @@ class Searcher:
     def _pictures(self, found: Sequence[Candidate], said: str) -> tuple[Hit, ...]:
         numbers = [each.content for each in found]
         with self.holdings.reading() as catalog:
-            files = catalog.items_holding([*numbers, *(under for each in found for under in each.beneath)])
+            files = catalog.items_holding([*numbers, *(under for each in found for under, _ in each.beneath)])
             captions = catalog.captions_of(numbers)
             lines = Said(catalog.connection).readings(numbers)
         hits: list[Hit] = []
@@ -188,7 +188,12 @@ class Searcher:
                     hit, second=item.second, taken_at=item.facts.taken_at, confidence=each.confidence, band=each.band
                 )
                 boxes = tuple(line for line in lines.get(each.content, []) if shares_term(line.label, said))
-                beneath = tuple(files[under][0].path for under in each.beneath if under in files)
+                beneath = tuple(
+                    item.path
+                    for under, passing in each.beneath
+                    for item in files.get(under, [])
+                    if passing is None or item.id in passing
+                )
                 hits.append(replace(hit, sources=tuple(each.sources), boxes=boxes, beneath=beneath))
                 if item.second is not None:
                     videos.add(item.path)

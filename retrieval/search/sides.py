@@ -25,7 +25,7 @@ class Candidate:
     confidence: float | None = None
     band: Band = Band.UNKNOWN
     sources: Sequence[str] = ()
-    beneath: Sequence[int] = ()  # contents that show nearly the same, folded under it
+    beneath: Sequence[tuple[int, Sequence[int] | None]] = ()  # what shows nearly the same: content, files that pass
 
 
 @dataclass(frozen=True)

@@ -40,19 +40,23 @@ class Explainer:
     searcher: Searcher
     model: VisionLanguageModel | None = None
 
-    def why(self, query: Expression, hit: Path | int, *, heat: bool = False) -> Why:
-        """Why a picture, by its path or its rank, is a hit.
+    def why(self, query: Expression, hit: Path | int, k: int = 10, *, heat: bool = False) -> Why:
+        """Why a picture, by its path or its rank, is a hit; of more than `k` hits where it is not among these.
 
         Raises:
             UsageError: it is none; or its heat is wanted, and there is none.
         """
-        answer, _ = self.searcher.answer(query, hit if isinstance(hit, int) else DEEPEST, Kind.PICTURE)
-        found = next((each for each in answer.hits if hit in (each.rank, each.path, *each.copies)), None)
+        for depth in (max(k, hit) if isinstance(hit, int) else k, DEEPEST):
+            answer, _ = self.searcher.answer(query, depth, Kind.PICTURE)
+            found = next((each for each in answer.hits if hit in (each.rank, each.path, *each.copies)), None)
+            if found is not None:
+                break
         if found is None or found.item is None:
-            raise UsageError(f"{hit} is not among the {len(answer.hits)} hits; `retrieval why-not` says why")
+            what = f"there is no hit {hit}" if isinstance(hit, int) else f"{hit} is not among the hits"
+            raise UsageError(f"{what}: there are {len(answer.hits)}; `retrieval why-not` explains the others")
         with self.searcher.holdings.reading() as catalog:
             item = next(catalog.items([found.item]))
-        fit = Fit.best(self.searcher, query, item)
+        fit = Fit.best(self.searcher, query, [item])
         if fit is None:
             raise UsageError(f"{item.path} is not indexed with the present model yet; run `retrieval index`")
         told = Why(
@@ -66,7 +70,7 @@ class Explainer:
             match=answer.match,
             understood=written(replace(query, alternatives=(fit.asked,))),
             parts=fit.parts(),
-            sources=self._sources(fit, found),
+            sources=self._sources(fit, found, depth),
             filters=fit.checks,
             notes=answer.notes,
         )
@@ -74,12 +78,12 @@ class Explainer:
             told = replace(told, heat=self._heat(fit, item))
         return self._seen(told, fit, item) if self.model is not None else told
 
-    def _sources(self, fit: Fit, hit: Hit) -> tuple[SourceShare, ...]:
+    def _sources(self, fit: Fit, hit: Hit, depth: int) -> tuple[SourceShare, ...]:
         """What each ranking gave, as the search joined them."""
         side = fit.side
         if side.words is None:
             return ()
-        lists, _ = hybrid.rankings(side, side.nearest(max(hit.rank, CANDIDATES)), max(hit.rank, hybrid.DEEP))
+        lists, _ = hybrid.rankings(side, side.nearest(max(depth, CANDIDATES)), max(depth, hybrid.DEEP))
         places = {source: ranked.index(hit.content) + 1 for source, ranked in lists.items() if hit.content in ranked}
         points = {source: WEIGHTS[source] / (RANK + place) for source, place in places.items()}
         matched = {Source.WORDS: self._words(fit), Source.CAPTIONS: self._caption(fit)}

@@ -14,7 +14,7 @@ from ..queries.expression import Alternative, Expression
 from ..queries.filters import every
 from ..queries.spelling import spelled, written
 from ..records import Answer, Hit, Item, Kind, Threshold
-from ..sources.folders import EXTENSIONS
+from ..sources.folders import EXTENSIONS, stands_for
 from .checks import conjuncts, eased
 from .confidence import kept
 from .fit import Fit, without_a_word
@@ -33,17 +33,13 @@ class Missed:
     def why_not(self, place: Path) -> WhyNot:
         """Why the picture at an absolute path is no hit, or that it is one."""
         with self.searcher.holdings.reading() as catalog:
-            content = catalog.contents_at([place]).get(place)
-            items = catalog.items_holding([content]).get(content, []) if content is not None else []
-            frames = [item for item in catalog.items_within([place]) if item.second is not None]
+            items = catalog.items_at(place)
         if not items:
             return self._absent(place)
-        fits = [Fit.best(self.searcher, self.query, item) for item in frames or items if item.path == place]
-        seen = [fit for fit in fits if fit is not None]
-        if not seen:
+        fit = Fit.best(self.searcher, self.query, items)
+        if fit is None:
             said = "the model that answers has not seen it yet; run `retrieval index` on its folder"
             return WhyNot(self.query.text, place, Standing.UNENCODED, said)
-        fit = max(seen, key=Fit.stands_out)
         reading = Reading(fit.score(), fit.above_neutral())
         failed = [check for check in fit.checks if not check.passes]
         if failed:
@@ -58,12 +54,17 @@ class Missed:
         if problem is not None:
             said = f"it could not be used: {problem.reason}: {problem.message}"
             return replace(known, standing=Standing.FAILED, said=said, problem=problem)
+        if place.is_dir():
+            return replace(known, said="it is a folder; name a picture")
         if not place.is_file():
             return replace(known, standing=Standing.MISSING, said="there is no such file, and the library has none")
         if place.suffix.lower() not in EXTENSIONS:
             return replace(known, said=f"files that end in {place.suffix or 'nothing'} are not indexed")
-        if any(part.startswith(".") for part in place.parts[1:]):
+        if any(part.startswith(".") for part in (place.relative_to(roots[0]) if roots else Path(place.name)).parts):
             return replace(known, said="it is hidden; `retrieval index --hidden` takes hidden files, too")
+        beside = stands_for(place)
+        if beside is not None:
+            return replace(known, said=f"{beside.name} beside it is the same picture, and is indexed in its place")
         where = f"{roots[0]} was indexed without it" if roots else "no folder that it lies in was indexed"
         return replace(known, said=f"the library does not have it: {where}; run `retrieval index {place.parent}`")
 
@@ -75,39 +76,52 @@ class Missed:
         return replace(found, changes=tuple(change for change in changed if change))
 
     def _placed(self, place: Path, fit: Fit, reading: Reading) -> WhyNot:
-        """It passes the filters: its place among all that do."""
-        answer, _ = self.searcher.answer(self.query, DEEPEST, Kind.PICTURE)
-        hit = _of(answer, fit.item)
-        above = next((each for each in answer.hits if place in each.beneath), None)
-        shown = kept(replace(answer, hits=answer.hits[: self.k]), self.threshold)
+        """It passes the filters: its place among all that do, as the search itself orders them."""
+        answer, _ = self.searcher.answer(self.query, self.k, Kind.PICTURE)
+        shown = kept(answer, self.threshold).hits
         found = WhyNot(
             query=self.query.text,
             path=place,
-            standing=Standing.BELOW,
-            said=f"{DEEPEST} pictures or more are better",
+            standing=Standing.HIT,
+            said="",
             searched=answer.searched,
             reading=reading,
-            last=shown.hits[-1].score if shown.hits else None,
+            last=shown[-1].score if shown else None,
             filters=fit.checks,
             notes=answer.notes,
         )
+        hit = next((each for each in shown if each.content == fit.item.content), None)
+        if hit is not None:
+            reading = replace(reading, confidence=hit.confidence, band=hit.band)
+            return replace(found, said=f"it is hit {hit.rank} of {len(shown)}", rank=hit.rank, reading=reading)
+        above = next((each for each in shown if place in each.beneath), None)
         if above is not None:
-            said = f"it shows nearly the same as hit {above.rank}, {above.path}, and stands under it"
-            change = Change("show every picture by itself: --no-fold", "", above.rank + 1)
-            return replace(found, standing=Standing.FOLDED, said=said, rank=above.rank, changes=(change,))
+            return self._folded(found, above, fit.item)
+        hit = _of(answer, fit.item)
         if hit is None:
-            return replace(found, changes=tuple(self._fewer_words(fit)))
+            answer, _ = self.searcher.answer(self.query, DEEPEST, Kind.PICTURE, fold=False)
+            hit = _of(answer, fit.item)
+        if hit is None:
+            said = f"{DEEPEST} pictures or more are better"
+            return replace(found, standing=Standing.BELOW, said=said, changes=tuple(self._fewer_words(fit)))
         found = replace(found, rank=hit.rank, reading=replace(reading, confidence=hit.confidence, band=hit.band))
-        if any(each.rank == hit.rank and each.content == hit.content for each in shown.hits):
-            return replace(found, standing=Standing.HIT, said=f"it is hit {hit.rank} of {len(shown.hits)}")
+        if answer.nothing and self.threshold != "none":
+            said = "nothing here looks like the query, so nothing is shown"
+            return replace(found, standing=Standing.UNSURE, said=said, changes=(_all_the_same(hit, self.k),))
         if hit.rank <= self.k:
-            said, change = _unsure(answer, hit, self.threshold)
+            said = f"it would be hit {hit.rank}, but is only {hit.band}; {self.threshold} ones are shown"
+            change = Change(f"show less sure hits: --threshold {hit.band}", "", hit.rank)
             return replace(found, standing=Standing.UNSURE, said=said, changes=(change,))
         said = f"{hit.rank - 1} pictures fit better; {self.k} are shown"
-        if answer.nothing and self.threshold != "none":
-            said = f"nothing here looks like the query, so nothing is shown; {hit.rank - 1} pictures fit better"
         deeper = Change(f"show more hits: -k {hit.rank}", "", hit.rank)
-        return replace(found, said=said, changes=(*self._fewer_words(fit), deeper))
+        return replace(found, standing=Standing.BELOW, said=said, changes=(*self._fewer_words(fit), deeper))
+
+    def _folded(self, found: WhyNot, above: Hit, item: Item) -> WhyNot:
+        said = f"it shows nearly the same as hit {above.rank}, {above.path}, and stands under it"
+        apart, _ = self.searcher.answer(self.query, DEEPEST, Kind.PICTURE, fold=False)
+        hit = _of(apart, item)
+        change = Change("show every picture by itself: --no-fold", "", hit.rank if hit else above.rank)
+        return replace(found, standing=Standing.FOLDED, said=said, rank=above.rank, changes=(change,))
 
     def _fewer_words(self, fit: Fit) -> list[Change]:
         """The words whose loss brings it among the hits, the best first."""
@@ -117,8 +131,11 @@ class Missed:
     def _change(self, what: str, asked: Alternative, item: Item, depth: int) -> Change | None:
         """What a change of the query leads to; None where the picture is not among so many hits even then."""
         query = replace(self.query, alternatives=(asked,), notes=())
-        answer, _ = self.searcher.answer(query, depth, Kind.PICTURE)
-        hit = _of(answer, item)
+        answer, _ = self.searcher.answer(query, self.k, Kind.PICTURE)
+        hit = _of(kept(answer, self.threshold), item)
+        if hit is None and depth > self.k:
+            answer, _ = self.searcher.answer(query, depth, Kind.PICTURE, fold=False)
+            hit = _of(answer, item)
         return Change(what, written(query), hit.rank) if hit else None
 
 
@@ -142,10 +159,6 @@ def _let_through(fit: Fit) -> Iterator[tuple[str, Alternative]]:
         yield ", ".join(f"without {spelled(part)}" for part in bad), replace(fit.asked, where=every(*stay))
 
 
-def _unsure(answer: Answer, hit: Hit, threshold: Threshold) -> tuple[str, Change]:
-    """It is near enough, but not sure enough."""
-    if answer.nothing:
-        said = "nothing here looks like the query, this one neither; the nearest are not shown"
-        return said, Change("show the nearest all the same: --threshold none", "", hit.rank)
-    said = f"it would be hit {hit.rank}, but is only {hit.band}; {threshold} ones are shown"
-    return said, Change(f"show less sure hits: --threshold {hit.band}", "", hit.rank)
+def _all_the_same(hit: Hit, k: int) -> Change:
+    deeper = f" -k {hit.rank}" if hit.rank > k else ""
+    return Change(f"show the nearest all the same: --threshold none{deeper}", "", hit.rank)

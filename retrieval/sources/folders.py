@@ -104,6 +104,14 @@ def _walk(root: Path, folder: Path, rules: Rules, seen: set[tuple[int, int]]) ->
             yield _look(path, names)
 
 
+def stands_for(path: Path) -> Path | None:
+    """The processed picture beside a RAW file or a live photo's film that is indexed in its place, if there is one."""
+    if path.suffix.lower() not in BESIDE:
+        return None
+    same = (each for each in path.parent.iterdir() if each.stem.lower() == path.stem.lower())
+    return next((each for each in same if each.suffix.lower() in PROCESSED), None)
+
+
 def _look(path: Path, names: set[str] | None = None) -> Found | Problem:
     try:
         status = path.stat()

@@ -207,6 +207,11 @@ class Catalog:
             rows = self._each(ids, lambda some: select(items).where(items.c.id.in_(some)))
         return (to_item(row) for row in rows)
 
+    def items_at(self, path: Path) -> list[Item]:
+        """The picture file at a path, or the frames of the video."""
+        rows = self.connection.execute(select(items).where(items.c.path == path).order_by(items.c.second))
+        return [to_item(row) for row in rows]
+
     def items_within(self, places: Sequence[Path] | None) -> list[Item]:
         """The files that are one of these places or lie in one (None: all), in order of their path."""
         every = self.items()

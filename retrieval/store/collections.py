@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ..records import Kind
 from .catalog import chunks
+from .rows import PICTURE
 from .schema import contents, examples, fingerprints, items, saved
 
 Bits = npt.NDArray[np.uint64]
@@ -45,10 +46,12 @@ class Collections:
             self.connection.execute(upsert(fingerprints).on_conflict_do_nothing(), rows)
 
     def fingerprints(self, pictures: Sequence[int]) -> dict[int, int]:
-        """The fingerprints that are known."""
+        """The fingerprints that are known; of photos, not of frames of videos."""
         found: dict[int, int] = {}
         for some in chunks(pictures):
-            rows = self.connection.execute(select(fingerprints).where(fingerprints.c.content_id.in_(some)))
+            photo = exists().where(items.c.content_id == fingerprints.c.content_id, items.c.second == PICTURE)
+            chosen = select(fingerprints).where(fingerprints.c.content_id.in_(some), photo)
+            rows = self.connection.execute(chosen)
             found |= {row.content_id: row.bits & 0xFFFFFFFFFFFFFFFF for row in rows}
         return found
 
@@ -59,11 +62,12 @@ class Collections:
         return list(self.connection.execute(query.order_by(contents.c.id)).scalars())
 
     def moments(self, pictures: Iterable[int]) -> dict[int, Moment]:
-        """When each picture was taken, and by which camera."""
+        """When each photo was taken, and by which camera; nothing of frames of videos."""
         found: dict[int, Moment] = {}
         clock = func.substr(items.c.taken_at, 1, 19)
         for some in chunks(pictures):
-            chosen = select(items.c.content_id, clock, items.c.camera).where(items.c.content_id.in_(some))
+            chosen = select(items.c.content_id, clock, items.c.camera)
+            chosen = chosen.where(items.c.content_id.in_(some), items.c.second == PICTURE)
             for content, at, camera in self.connection.execute(chosen):
                 found[content] = Moment(content, datetime.fromisoformat(at) if at else None, camera)
         return found
