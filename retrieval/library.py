@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from . import app, config
 from .config import Settings
-from .errors import LibraryNotFound, UsageError
+from .errors import LibraryNotFound, SourceError, UsageError
 from .parts import Parts
 from .questions import Questions, everywhere
 from .records import Problem, Step, silent
@@ -178,15 +178,21 @@ class Library(Questions):
         """Unpack webdataset archives into a folder, and index it.
 
         Raises:
-            SourceError: the folder cannot be written.
+            SourceError: the folder cannot be written, or no archive can be read.
         """
-        from .albums.archives import unpack
+        from .albums.archives import CAPTIONS, unpack
 
-        problems = []
-        for number, found in enumerate(unpack(archives, placed(to)), start=1):
-            problems += [found] if isinstance(found, Problem) else []
+        place = placed(to)
+        problems: list[Problem] = []
+        found = 0
+        for number, each in enumerate(unpack(archives, place), start=1):
+            problems += [each] if isinstance(each, Problem) else []
+            found += isinstance(each, Path)
             progress(Step("unpack", number))
-        report = self.index([to], progress=progress)
+        if problems and not found:
+            raise SourceError(f"{problems[0].path}: {problems[0].message}")
+        captions = [table for archive in archives if (table := place / archive.stem / CAPTIONS).exists()]
+        report = self.index([place], captions, progress=progress)
         return replace(report, problems=(*problems, *report.problems))
 
     def set_caption(self, path: str | Path, text: str) -> None:

@@ -248,6 +248,11 @@ class Questions:
         with self.holdings.reading() as catalog:
             yield from catalog.items()
 
+    def has(self, path: str | Path) -> bool:
+        """Whether a picture file is part of the library."""
+        with self.holdings.reading() as catalog:
+            return bool(catalog.contents_at([placed(path)]))
+
     def __len__(self) -> int:
         return self.status().items
 

@@ -53,7 +53,7 @@ def test_copies_and_links_never_overwrite(photos: Path, paint: Paint, tmp_path: 
         ("red.jpg", True, ""),
         ("red (2).jpg", True, ""),
         ("red.jpg", False, "it is there already"),
-        ("gone.jpg", False, "the file is no longer there"),
+        ("gone.jpg", False, "there is no such file any more"),
     ]
     again = list(copied([photos / "red.jpg", same], album))
     assert [(deed.to.name, deed.done) for deed in again] == [("red.jpg", False), ("red (2).jpg", False)]
@@ -63,9 +63,10 @@ def test_copies_and_links_never_overwrite(photos: Path, paint: Paint, tmp_path: 
     assert not next(iter(linked([photos / "red.jpg"], tmp_path / "links"))).done
 
 
-def test_a_folder_that_cannot_be_written_is_a_reason(photos: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert next(iter(copied([photos / "red.jpg"], tmp_path / "file"))).reason
+    with pytest.raises(SourceError, match="cannot be a folder"):
+        list(copied([photos / "red.jpg"], tmp_path / "file"))
 
 
 def test_an_answer_becomes_an_album(run: Run, photos: Path, tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_archives_hold_upright_jpegs_with_texts(filled: Library, other: Library,
     assert names[:3] == ["000000000.jpg", "000000000.txt", "000000000.json"]
     report = other.import_archives(found.files, tmp_path / "unpacked")
     assert (report.added, report.problems) == (2, ())
-    assert said(other)["000000000.jpg"] == ["a red door"]
+    assert said(other)["000000000.jpg"] == ["a red door", "red again"]  # all of them, each once
     assert other.import_archives(found.files, tmp_path / "unpacked").unchanged == 2
 
 

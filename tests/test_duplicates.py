@@ -172,23 +172,46 @@ def test_copies_become_links_and_nothing_else_changes(run: Run, library: Library
 
 
 def test_a_file_that_has_changed_is_not_linked(run: Run, library: Library, copies: Path) -> None:
+    found = Duplicates(library.holdings)
+    groups = found.groups([Likeness.COPY])
     (copies / "sub" / "copy.png").write_bytes(b"something else")
-    assert "its bytes have changed" in run("duplicates", "--hard-link", "--apply").stdout
+    assert [deed.reason for deed in found.link(groups, apply=True)] == [
+        "its bytes have changed since; run `retrieval index`"
+    ]
     assert (copies / "sub" / "copy.png").read_bytes() == b"something else"
+    run("duplicates", "--hard-link", "--apply", code=1)  # it takes no part any more
 
 
 def test_moved_pictures_leave_the_library_and_are_noted(run: Run, copies: Path, tmp_path: Path) -> None:
-    (copies / "small.xmp").write_text("<x/>")
+    for ending in ("xmp", "cr2"):
+        (copies / f"small.{ending}").write_text("beside it")
     spare = tmp_path / "spare"
     spare.mkdir()
     (spare / "small.jpg").write_text("taken")
     run("duplicates", "--kind", "same", "--move-to", spare)
     assert (copies / "small.jpg").exists()  # a dry run
     run("duplicates", "--kind", "same", "--move-to", spare, "--apply")
-    assert sorted(path.name for path in spare.iterdir()) == ["moved.csv", "small (2).jpg", "small.jpg", "small.xmp"]
+    assert sorted(path.name for path in spare.iterdir()) == [
+        *("moved.csv", "small (2).jpg", "small.cr2", "small.jpg", "small.xmp")
+    ]
     assert (spare / "moved.csv").read_text().splitlines()[1] == f"{copies / 'small.jpg'},{spare / 'small (2).jpg'}"
     with Library.open(tmp_path / "library") as library:
         assert copies / "small.jpg" not in [item.path for item in library]
+
+
+def test_what_cannot_be_moved_is_neither_doubled_nor_noted(
+    library: Library, copies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(path: Path, to: Path) -> None:
+        shutil.copy(path, to)
+        raise PermissionError(13, "Permission denied")
+
+    found = Duplicates(library.holdings)
+    groups = found.groups([Likeness.SAME])
+    monkeypatch.setattr("retrieval.albums.duplicates.shutil.move", half)
+    assert [deed.done for deed in found.move(groups, tmp_path / "spare", apply=True)] == [False]
+    assert list((tmp_path / "spare").iterdir()) == []
+    assert (copies / "small.jpg").exists()
 
 
 def test_nothing_is_moved_into_an_indexed_folder(library: Library, copies: Path) -> None:

@@ -141,6 +141,19 @@ def test_what_cannot_be_taught_says_why(filled: Library, photos: Path, paint: Pa
     assert filled.named.taught() == {}
 
 
+def test_files_in_a_saved_search_are_found_from_anywhere(
+    filled: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
+    filled.named.save("reddish", "similar:red.jpg")
+    monkeypatch.chdir("/")
+    assert first(filled, "@reddish") == "red.jpg"
+    with pytest.raises(UsageError, match="empty"):
+        filled.named.save("x", "  ")
+    with pytest.raises(UsageError, match="and as what it does not"):
+        filled.named.teach("x", [photos / "red.jpg"], [photos / "red.jpg"])
+
+
 def test_a_word_whose_pictures_are_gone_says_so(filled: Library, photos: Path) -> None:
     filled.named.teach("x", [photos / "red.jpg"])
     filled.remove([photos / "red.jpg"])

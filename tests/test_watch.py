@@ -130,6 +130,17 @@ def test_a_library_in_the_watched_folder_wakes_no_one(photos: Path) -> None:
         assert len(watched.reports) == runs
 
 
+def test_a_link_to_a_folder_is_watched_too(library: Library, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(photos)
+    watched = Watched(library, tmp_path / "link", None)
+    watched.thread.start()
+    assert watched.has(*BEFORE)
+    Image.new("RGB", (9, 9), "grey").save(photos / "grey.png")
+    assert watched.has("grey.png", *BEFORE)
+    watched.stop.set()
+    watched.thread.join(20)
+
+
 def test_what_the_rules_leave_out_stays_out(library: Library, photos: Path) -> None:
     inside = photos / "@eaDir" / "sub"
     inside.mkdir(parents=True)
@@ -157,7 +168,10 @@ def test_a_folder_that_cannot_be_watched_says_what_to_do(photos: Path, monkeypat
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_ends_when_it_is_told(photos: Path, tmp_path: Path, sent: signal.Signals) -> None:
     environment = os.environ | {"RETRIEVAL_MODEL": "colours", "RETRIEVAL_INDEX": str(tmp_path / "library")}
-    command = [sys.executable, "-m", "retrieval", "watch", str(photos), "--json"]
+    # what starts the tests may have told its children to ignore Ctrl-C
+    listens = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    ready = f"{listens}; from retrieval.cli import main; main()"
+    command = [sys.executable, "-c", ready, "watch", str(photos), "--json"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:

@@ -287,6 +287,13 @@ def test_why_on_the_command_line(filled: None, run: Run, photos: Path, tmp_path:
     assert (found["rank"], found["verdict"]["yes"] > 0.9, found["boxes"][0]["label"]) == (1, True, "red")
 
 
+def test_a_heat_map_never_replaces_a_photo(run: Run, photos: Path) -> None:
+    run("index", photos)
+    before = (photos / "blue.webp").read_bytes()
+    assert "is a picture of the library" in run("why", "red", "1", "--heat", photos / "blue.webp", code=2).stderr
+    assert (photos / "blue.webp").read_bytes() == before
+
+
 def test_why_not_on_the_command_line(run: Run, photos: Path) -> None:
     run("index", photos)
     text = run("why-not", "red type:png", photos / "red.jpg").stdout

@@ -5,6 +5,7 @@ Knows the archives; does not know libraries.
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import tarfile
@@ -19,6 +20,7 @@ from ..records import Item, Problem, Reason
 from ..sources.folders import EXTENSIONS
 from .files import free
 
+CAPTIONS = "captions.csv"  # beside pictures that were taken out of an archive
 SHARD = 10_000  # pictures of an archive
 QUALITY = 95  # of pictures that are no JPEG
 LARGEST = 1 << 30  # bytes of a file that is taken out of an archive
@@ -64,13 +66,16 @@ def _jpeg(item: Item, max_megapixels: float) -> bytes:
 def unpack(archives: Sequence[Path], folder: Path) -> Iterator[Path | Problem]:
     """Take pictures and their texts out of archives into a folder, each archive into one of its own.
 
-    Of what an archive names only the last part of the path counts: nothing is written anywhere else.
+    Texts go into a `captions.csv` there. Of what an archive names only the last part of the path counts: nothing is
+    written anywhere else.
 
     Raises:
         SourceError: the folder cannot be written.
     """
     for archive in archives:
         place = folder / archive.stem
+        pictures_of: dict[str, Path] = {}
+        texts: dict[str, list[str]] = {}
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
@@ -79,17 +84,44 @@ def unpack(archives: Sequence[Path], folder: Path) -> Iterator[Path | Problem]:
             with tarfile.open(archive) as entries:
                 for entry in entries:
                     name = Path(entry.name).name
-                    ending = Path(name).suffix.lower()
-                    if not entry.isfile() or name.startswith(".") or ending not in (EXTENSIONS | {".txt"}):
+                    key, ending = Path(name).stem, Path(name).suffix.lower()
+                    if not entry.isfile() or name.startswith(".") or ending not in (EXTENSIONS | {".txt", ".json"}):
                         continue
                     if entry.size > LARGEST:
                         yield Problem(archive / entry.name, Reason.TOO_LARGE, f"{entry.size} bytes in an archive")
                         continue
                     content = entries.extractfile(entry)
                     assert content is not None  # it is a file
-                    yield _put(content.read(), place / name)
+                    if ending in EXTENSIONS:
+                        pictures_of[key] = _put(content.read(), place / name)
+                        yield pictures_of[key]
+                    else:
+                        texts[key] = _texts(content.read(), ending, texts.get(key, []))
         except (tarfile.TarError, EOFError, OSError) as exc:
-            yield Problem(archive, Reason.TRUNCATED, f"the archive is broken: {exc}")
+            yield Problem(archive, Reason.TRUNCATED, f"the archive cannot be read: {exc}")
+        rows = [(path.name, text) for key, path in pictures_of.items() for text in texts.get(key, [])]
+        if rows:
+            _write_captions(place / CAPTIONS, rows)
+
+
+def _texts(data: bytes, ending: str, known: list[str]) -> list[str]:
+    """What a `.txt` says, or the `captions` (or `caption`) of a `.json`; the longer list counts."""
+    text = data.decode("utf-8", "replace")
+    try:
+        row = json.loads(text) if ending == ".json" else {"caption": text}
+    except ValueError:
+        return known
+    found = row.get("captions") or [row.get("caption")] if isinstance(row, dict) else []
+    said = [" ".join(each.split()) for each in found if isinstance(each, str) and each.strip()]
+    return said if len(said) > len(known) else known
+
+
+def _write_captions(path: Path, rows: Sequence[tuple[str, str]]) -> None:
+    try:
+        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+            csv.writer(stream).writerows([("image", "caption"), *rows])
+    except OSError as exc:
+        raise SourceError(f"cannot write {path}: {exc.strerror}") from exc
 
 
 def _put(data: bytes, path: Path) -> Path:

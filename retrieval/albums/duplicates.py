@@ -21,7 +21,8 @@ from ..holdings import Holdings
 from ..indexing import fingerprints
 from ..records import Item, Step, silent
 from ..search.alike import ALIKE, Likeness, stacks
-from ..sources.folders import sidecars
+from ..sources.folders import companions
+from ..store.catalog import Known
 from ..store.collections import Collections
 from .files import Deed, free
 
@@ -64,17 +65,24 @@ class Duplicates:
     ) -> list[Group]:
         """The groups among the pictures in these places (None: everywhere), those that take most room first.
 
-        The one that is kept has the most pixels, then the most bytes, then the fewest folders above it.
+        Files that are gone, have changed since they were indexed, or are links take no part. The one that is kept has
+        the most pixels, then the most bytes, then the fewest folders above it.
+
+        Raises:
+            UsageError: the library has nothing in these places.
         """
         wanted = frozenset(kinds)
         if Likeness.SAME in wanted:
             self._complete()
         with self.holdings.reading() as catalog:
-            items = _files(catalog.items_within(places))
+            items = list(_files(catalog.items_within(places)))
+            known = catalog.known(0)
+        if places and not items:
+            raise UsageError(f"the library has nothing at {', '.join(map(str, places))}")
         holding: dict[int, list[Member]] = {}
         for item in items:
-            if item.path.is_file() and not item.path.is_symlink():
-                size = item.path.stat().st_size
+            size = _as_known(item.path, known[item.path])
+            if size is not None:
                 member = Member(item.path, item.facts.width, item.facts.height, size)
                 holding.setdefault(item.content, []).append(member)
         for members in holding.values():
@@ -112,7 +120,7 @@ class Duplicates:
         inside = next((root for root in roots if to.is_relative_to(root)), None)
         if inside is not None:
             raise UsageError(f"{to} lies in {inside}, which is indexed; give a folder outside of it")
-        pairs = [(member.path, group.keep.path) for group in groups for member in group.others]
+        pairs = [(member.path, group.keep) for group in groups for member in group.others]
         common = Path(os.path.commonpath([path.parent for path, _ in pairs])) if pairs else Path()
         if not apply:
             yield from (_moved(path, keep, to, common, apply=False) for path, keep in pairs)
@@ -184,35 +192,52 @@ def _linked(path: Path, keep: Path, *, apply: bool) -> Deed:
     return Deed(path, keep, done=True)
 
 
-def _moved(path: Path, keep: Path, folder: Path, common: Path, *, apply: bool) -> Deed:
+def _moved(path: Path, keep: Member, folder: Path, common: Path, *, apply: bool) -> Deed:
     to = free(folder / path.relative_to(common))
-    if not keep.is_file():
-        return Deed(path, to, reason=f"{keep}, which was to be kept, is no longer there")
+    if not keep.path.is_file() or keep.path.stat().st_size != keep.bytes:
+        return Deed(path, to, reason=f"{keep.path}, which was to be kept, is not as it was any more")
     if not apply:
         return Deed(path, to)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
-        _note(folder / LOG, path, to)  # before: a move that is not noted could not be undone
-        shutil.move(path, to)
-        for beside in sidecars(path):
-            if beside.exists() and not _shared(beside, path):
-                shutil.move(beside, free(to.with_name(beside.name)))
+        _move(path, to, folder / LOG)
+        for beside in companions(path):
+            if not _shared(beside, path):
+                _move(beside, free(to.with_name(beside.name)), folder / LOG)
     except OSError as exc:
-        return Deed(path, to, reason=exc.strerror or str(exc))
+        return Deed(path, to, done=not path.exists(), reason=exc.strerror or str(exc))
     return Deed(path, to, done=True)
 
 
-def _shared(beside: Path, path: Path) -> bool:
-    """Whether a sidecar `a.xmp` belongs to another file `a.*`, too."""
-    if beside.name.startswith(path.name):
-        return False
-    return any(other not in (beside, path) for other in path.parent.glob(f"{glob.escape(path.stem)}.*"))
-
-
-def _note(log: Path, path: Path, to: Path) -> None:
+def _move(path: Path, to: Path, log: Path) -> None:
+    """Move a file and note it; what cannot be taken away is not left in both places."""
+    try:
+        shutil.move(path, to)
+    except OSError:
+        if path.exists():
+            to.unlink(missing_ok=True)
+        raise
     new = not log.exists()
     with log.open("a", newline="", encoding="utf-8", errors="surrogateescape") as stream:
         rows = csv.writer(stream)
         if new:
             rows.writerow(("from", "to"))
         rows.writerow((path, to))
+
+
+def _shared(beside: Path, path: Path) -> bool:
+    """Whether a companion such as `a.xmp` belongs to another picture `a.*`, too."""
+    if beside.name.startswith(path.name):
+        return False
+    same = path.parent.glob(f"{glob.escape(path.stem)}.*")
+    return any(other not in (path, *companions(path)) for other in same)
+
+
+def _as_known(path: Path, known: Known) -> int | None:
+    """The size of a file that is as it was indexed; None of a link, or of one that is not."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    same = (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
+    return status.st_size if same and not path.is_symlink() else None

@@ -67,7 +67,7 @@ class Export:
             tables.arrow()
         try:
             if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
-                raise UsageError(f"{self.folder} is not empty; give a new folder")
+                raise UsageError(f"{self.folder} is a file, or a folder that is not empty; give a new folder")
             self.folder.mkdir(parents=True, exist_ok=True)
             files, problems = writers[form](items)
         except OSError as exc:

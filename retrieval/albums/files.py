@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from ..errors import SourceError
+
 
 @dataclass(frozen=True)
 class Deed:
@@ -34,12 +36,15 @@ def linked(paths: Sequence[Path], folder: Path) -> Iterator[Deed]:
 
 
 def _each(paths: Sequence[Path], folder: Path, put: Callable[[Path, Path], object]) -> Iterator[Deed]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise SourceError(f"{folder} cannot be a folder for them: {exc.strerror}") from exc
     for path in paths:
         to = folder / path.name
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                yield Deed(path, to, reason="the file is no longer there")
+                yield Deed(path, to, reason="there is no such file any more")
                 continue
             to = next(place for place in _names(to) if not taken(place) or _same(path, place))
             if taken(to):

@@ -148,7 +148,7 @@ def _beside(table: Path, file: Path) -> Rows:
     try:
         vectors = np.load(file, mmap_mode="r")
     except (OSError, ValueError) as exc:
-        raise SourceError(f"cannot read {file}: {exc}") from exc
+        raise SourceError(f"{file} is no whole NumPy file") from exc
     count = tables.count(table)
     if vectors.ndim != 2 or count != len(vectors):
         raise SourceError(f"{file} has {len(vectors)} rows, {table} has {count}")

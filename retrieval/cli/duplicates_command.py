@@ -63,7 +63,14 @@ class Act:
     multiple=True,
     help="Only pictures that are alike in this way; may be repeated.  [default: copy, same, burst]",
 )
-@click.option("--alike", "least", type=float, default=ALIKE, show_default=True, help="The cosine for --kind alike.")
+@click.option(
+    "--alike",
+    "least",
+    type=click.FloatRange(0, 1),
+    default=ALIKE,
+    show_default=True,
+    help="The cosine for --kind alike.",
+)
 @packed(
     "act",
     Act,
@@ -106,6 +113,8 @@ def command(
         _show_deeds(deeds, "linked" if act.hard_link else "moved", act.apply)
     else:
         _show(groups)
+    if act.apply and deeds and not any(deed.done for deed in deeds):
+        sys.exit(1)
     if not groups:
         note("no duplicates")
         sys.exit(1)

@@ -85,6 +85,9 @@ def print_answer(answer: Answer) -> None:
         if counts:
             shown = ", ".join(f"{value} ({count})" for value, count in counts[:FACETS])
             note(f"{name}: {shown}{f', and {len(counts) - FACETS} more' if len(counts) > FACETS else ''}")
+    beneath = sum(len(hit.beneath) for hit in answer.hits)
+    if beneath:
+        note(f"{beneath} that are nearly the same stand under them (--no-fold shows each)")
     kind = "texts" if answer.hits and answer.hits[0].kind is Kind.TEXT else "pictures"
     for line in answer.notes:
         note(f"note: {line}")

@@ -37,7 +37,10 @@ def command(name: str | None, query: str | None, forget: bool, settings: Setting
             note(f"@{name.removeprefix('@')} is forgotten")
         elif name is not None and query is not None:
             library.named.save(name, query)
-            note(f"saved as @{name.removeprefix('@')}")
+            plain = name.removeprefix("@")
+            note(f"saved as @{plain}")
+            if as_json:
+                print_json({plain: library.named.saved()[plain]})
         else:
             found = library.named.saved()
             if name is not None:

@@ -89,7 +89,7 @@ def _indexed(library: Library, places: Sequence[Path], rules: Rules, stop: threa
             report = library.index([place for place in places if place.is_dir()], rules=rules)
         except LibraryLocked as exc:
             if not told:
-                note(str(exc))
+                note(f"{exc} (it is tried again until then)")
             told = True
             if stop.wait(WAIT):
                 return Report(interrupted=True)

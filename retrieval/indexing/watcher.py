@@ -85,10 +85,11 @@ class Watcher:
         return came
 
     def _watch(self, observer: BaseObserver, folder: Path) -> None:
-        for watch in [watch for watch in observer.emitters if Path(watch.watch.path) == folder]:
+        for watch in [watch for watch in observer.emitters if Path(watch.watch.path) == folder.resolve()]:
             observer.unschedule(watch.watch)
         try:
-            observer.schedule(_Handler(self._changes), str(folder), recursive=True)
+            handler = _Handler(folder, self.own.resolve(), self._changes)
+            observer.schedule(handler, str(folder.resolve()), recursive=True)  # a link itself tells of nothing
         except OSError as exc:
             raise SourceError(
                 f"cannot watch {folder}: {exc.strerror}; --poll 30s needs no help of the system, or let it watch more "
@@ -110,25 +111,24 @@ class Watcher:
                 return found
         return found
 
-    def _places(self, changes: Sequence[Path]) -> list[Path]:
+    def _places(self, changed: Sequence[Path]) -> list[Path]:
         """The watched folders in which something has changed; their rules hold from there on."""
-        mine = [path for path in changes if not path.is_relative_to(self.own)]
-        return [folder for folder in self._there() if any(path.is_relative_to(folder) for path in mine)]
+        return [folder for folder in self._there() if folder in set(changed)]
 
 
+@dataclass(eq=False)  # watchdog keeps handlers in sets
 class _Handler(FileSystemEventHandler):
-    """Puts every event that changes something into a queue."""
+    """Puts a watched folder into a queue whenever something in it changes, but for the library's own files."""
 
-    def __init__(self, changes: queue.Queue[Path]) -> None:
-        self.changes = changes
+    folder: Path
+    own: Path
+    changes: queue.Queue[Path]
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Called by watchdog on its own thread."""
-        if event.event_type in HARMLESS:
-            return
-        for path in (event.src_path, event.dest_path):
-            if path:
-                self.changes.put(Path(os.fsdecode(path)))
+        paths = [Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path]
+        if event.event_type not in HARMLESS and not all(path.is_relative_to(self.own) for path in paths):
+            self.changes.put(self.folder)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -171,15 +171,18 @@ def _item(given: Given) -> Query:
     return ByItem(int(given.whole))
 
 
-def _feedback(wanted: bool) -> Callable[[Given], Feedback]:
-    def read(given: Given) -> Feedback:
-        number = given.whole.removeprefix("#")
-        if number != given.whole and not number.isdigit():
-            raise Wrong(f'"{given.whole}" is no number; write a file, or #12 for an item of the library')
-        piece = ByItem(int(number)) if number != given.whole else ByFile(Path(given.whole).expanduser())
-        return Feedback(piece, wanted)
+def _picture(given: Given) -> Query:
+    """A file, or #12 for an item of the library."""
+    number = given.whole.removeprefix("#")
+    if number == given.whole:
+        return ByFile(Path(given.whole).expanduser())
+    if not number.isdigit():
+        raise Wrong(f'"{given.whole}" is no number; write a file, or #12 for an item of the library')
+    return ByItem(int(number))
 
-    return read
+
+def _feedback(wanted: bool) -> Callable[[Given], Feedback]:
+    return lambda given: Feedback(_picture(given), wanted)
 
 
 FIELDS = {
@@ -204,9 +207,7 @@ FIELDS = {
     "text": Field(lambda given: Shows(given.whole), 'text:"total 12.90"', "shows these words (after `retrieval ocr`)"),
     "title": Field(_says(Word.TITLE), "title:wedding", "the file's own title contains it"),
     "keyword": Field(_says(Word.KEYWORD), "keyword:family", "one of the file's keywords contains it"),
-    "similar": Field(
-        lambda given: ByFile(Path(given.whole).expanduser()), "similar:pool.jpg", "looks like this picture"
-    ),
+    "similar": Field(_picture, "similar:pool.jpg", "looks like this picture"),
     "item": Field(_item, "item:12", "looks like this picture of the library"),
     "like": Field(_feedback(True), "like:pool.jpg", "more like this picture (or `like:#12`, of the library)"),
     "unlike": Field(_feedback(False), "unlike:lake.jpg", "less like this picture"),

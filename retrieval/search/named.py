@@ -13,8 +13,11 @@ from ..errors import UsageError
 from ..holdings import Holdings
 from ..queries import understand
 from ..queries.names import NAME, Names
+from ..queries.syntax import All, AnyOf, Minus, Node, Token, Weighted, parse, unparse
 from ..sources import placed
 from ..store.collections import Collections
+
+FILES = ("similar", "like", "unlike")  # tokens that take a file
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,9 @@ class Named:
         name, names = _plain(name), self.names()
         if name in names.taught:
             raise UsageError(f"@{name} is a taught word; choose another name, or forget it first")
+        if not query.strip():
+            raise UsageError("the query is empty; there is nothing to save")
+        query = unparse(_absolute(parse(query)))
         understand(query, names=replace(names, saved={**names.saved, name: query}))
         with self.holdings.writer("retrieval save"), self.holdings.writing() as catalog:
             Collections(catalog.connection).save(name, query)
@@ -61,12 +67,16 @@ class Named:
         name = _plain(name)
         if name in self.names().saved:
             raise UsageError(f"@{name} is a saved search; choose another name, or forget it first")
+        twice = {*map(placed, yes)} & {*map(placed, no)}
+        if twice:
+            raise UsageError(f"{twice.pop()} is given as what @{name} means and as what it does not")
         both = {placed(path): wanted for wanted, paths in ((True, yes), (False, no)) for path in paths}
         with self.holdings.writer("retrieval teach"), self.holdings.writing() as catalog:
             known, found = catalog.contents_at(both), Collections(catalog.connection)
             missing = [path for path in both if path not in known]
             if missing:
-                raise UsageError(f"the library has no picture {missing[0]}; index it first")
+                folder = "it is a folder; name its pictures" if missing[0].is_dir() else "index it first"
+                raise UsageError(f"the library has no picture {missing[0]}; {folder}")
             found.teach(name, {known[path]: wanted for path, wanted in both.items()})
             count = found.taught().get(name, (0, 0))
             if not count[0]:
@@ -91,3 +101,15 @@ def _plain(name: str) -> str:
     if not NAME.fullmatch(plain):
         raise UsageError(f'"{name}" is no name; names have letters, digits, - and _')
     return plain
+
+
+def _absolute(node: Node) -> Node:
+    """The tree with the files that it names as they are found from anywhere."""
+    match node:
+        case Token(name, value, tail) if name in FILES and not value.startswith("#"):
+            return replace(node, value=str(placed(Path(value + tail).expanduser())), tail="")
+        case Minus(part) | Weighted(part=part):
+            return replace(node, part=_absolute(part))
+        case All(parts) | AnyOf(parts):
+            return replace(node, parts=tuple(map(_absolute, parts)))
+    return node

@@ -30,6 +30,7 @@ from .searcher import DEEPEST, Searcher
 if TYPE_CHECKING:
     from ..vlm import VisionLanguageModel
 
+NOTHING = "nothing here looks like the query: `retrieval search` shows this only with --threshold none"
 COLUMNS = {"captions": "caption", "told": "a model's caption", "about": "file", "names": "name", "written": "shown"}
 
 
@@ -72,7 +73,7 @@ class Explainer:
             parts=fit.parts(),
             sources=self._sources(fit, found, depth),
             filters=fit.checks,
-            notes=answer.notes,
+            notes=(*answer.notes, *([NOTHING] if answer.nothing else [])),
         )
         if heat:
             told = replace(told, heat=self._heat(fit, item))

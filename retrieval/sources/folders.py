@@ -104,6 +104,13 @@ def _walk(root: Path, folder: Path, rules: Rules, seen: set[tuple[int, int]]) ->
             yield _look(path, names)
 
 
+def companions(path: Path) -> list[Path]:
+    """What lies beside a picture and belongs to it: its sidecars, its RAW file, the film of a live photo."""
+    same = (path.with_suffix(end) for each in BESIDE for end in (each, each.upper()))
+    beside = [*sidecars(path), *(same if path.suffix.lower() in PROCESSED else ())]
+    return [each for each in dict.fromkeys(beside) if each.is_file()]
+
+
 def stands_for(path: Path) -> Path | None:
     """The processed picture beside a RAW file or a live photo's film that is indexed in its place, if there is one."""
     if path.suffix.lower() not in BESIDE:
