@@ -21,6 +21,9 @@ from retrieval.indexing.watcher import Watcher
 
 from .conftest import COLOURS, Run
 
+# watchdog tells itself that a new folder in a new folder is watched twice over; it is watched once
+pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+
 
 def soon(true: Callable[[], bool], seconds: float = 20) -> bool:
     """Whether it becomes true in time."""
