@@ -130,7 +130,9 @@ def main() -> None:
         def reranked(text: str) -> list[int]:
             return [
                 hit.content
-                for hit in library.search(f'"{text}"', DEPTH, rerank=Budget(depth=20), threshold="none").hits
+                for hit in library.search(
+                    f'"{text}"', DEPTH, rerank=Budget(depth=20, anyway=True), threshold="none"
+                ).hits
             ]
 
         if given.fit:
@@ -149,7 +151,7 @@ def main() -> None:
             library.index([], [(stored, given.images)])
             table.row("+ hybrid, the others stored", ask(plain), ones)
             if given.rerank:
-                table.row("+ hybrid + rerank", ask(reranked), ones)
+                table.row("+ hybrid + rerank (left off)", ask(reranked), ones)
         library.index([], [(given.captions, given.images)])
         texts_for_pictures(library, rerank=given.rerank)
 
