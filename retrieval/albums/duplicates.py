@@ -201,8 +201,9 @@ def _moved(path: Path, keep: Member, folder: Path, common: Path, *, apply: bool)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         _move(path, to, folder / LOG)
-        for beside in companions(path):
-            if not _shared(beside, path):
+        own = companions(path)
+        for beside in own:
+            if not _shared(beside, path, own):
                 _move(beside, free(to.with_name(beside.name)), folder / LOG)
     except OSError as exc:
         return Deed(path, to, done=not path.exists(), reason=exc.strerror or str(exc))
@@ -225,12 +226,12 @@ def _move(path: Path, to: Path, log: Path) -> None:
         rows.writerow((path, to))
 
 
-def _shared(beside: Path, path: Path) -> bool:
-    """Whether a companion such as `a.xmp` belongs to another picture `a.*`, too."""
+def _shared(beside: Path, path: Path, own: Sequence[Path]) -> bool:
+    """Whether one of a picture's own companions, such as `a.xmp`, belongs to another picture `a.*`, too."""
     if beside.name.startswith(path.name):
         return False
     same = path.parent.glob(f"{glob.escape(path.stem)}.*")
-    return any(other not in (path, *companions(path)) for other in same)
+    return any(other not in (path, *own) for other in same)
 
 
 def _as_known(path: Path, known: Known) -> int | None:

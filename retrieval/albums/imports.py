@@ -21,7 +21,7 @@ from ..errors import ModelError, PictureError, SourceError
 from ..holdings import Holdings
 from ..records import Kind, Problem, Reason, Step, silent
 from ..sources import placed, tables
-from ..sources.captions import PICTURE_COLUMNS
+from ..sources.captions import PICTURE_COLUMNS, first_of
 from ..store.collections import Collections
 
 BATCH = 256
@@ -66,9 +66,7 @@ class Import:
         return [metadata for metadata, _ in files]
 
     def _path(self, row: dict[str, Any], base: Path) -> Path:
-        lowered = {name.lower(): value for name, value in row.items()}
-        name = next((lowered[column] for column in PICTURE_COLUMNS if lowered.get(column)), "")
-        return placed(base / str(name))
+        return placed(base / str(first_of(row, PICTURE_COLUMNS) or ""))
 
     def _usable(self, path: Path, vector: npt.NDArray[np.float32], metadata: Path) -> bool:
         wide = self.encoder.space.dimensions

@@ -23,6 +23,7 @@ from .options import (
     MODEL,
     PATH,
     PRECISION,
+    RULES,
     WORKERS,
     json_option,
     packed,
@@ -84,13 +85,7 @@ class How:
     click.option("--images", type=PATH, help="The folder that the caption files' picture names are relative to."),
     click.option("--stdin", is_flag=True, help="Read paths from standard input, one a line or ended by NUL."),
 )
-@packed(
-    "rules",
-    Rules,
-    click.option("--include", multiple=True, metavar="GLOB", help="Only files whose name or path fits."),
-    click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name or path fits."),
-    click.option("--hidden", is_flag=True, help="Hidden files and folders too."),
-)
+@packed("rules", Rules, *RULES)
 @packed(
     "how",
     How,

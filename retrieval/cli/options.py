@@ -29,6 +29,13 @@ BATCH_SIZE = click.option("--batch-size", type=int, help="Pictures a call of the
 WORKERS = click.option("--workers", type=int, help="Threads that decode pictures.  [default: one a core]")
 
 
+RULES = (  # which files of a folder count, as `sources.folders.Rules` has them
+    click.option("--include", multiple=True, metavar="GLOB", help="Only files whose name or path fits."),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name or path fits."),
+    click.option("--hidden", is_flag=True, help="Hidden files and folders too."),
+)
+
+
 class Duration(click.ParamType[float]):
     """Seconds, as `3`, `3s`, `500ms` or `2m`."""
 

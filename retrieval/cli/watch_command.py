@@ -23,6 +23,7 @@ from .options import (
     MODEL,
     PATH,
     PRECISION,
+    RULES,
     WORKERS,
     Duration,
     json_option,
@@ -36,13 +37,7 @@ WAIT = 2.0  # seconds before another process's writing is waited for again
 
 @click.command(name="watch")
 @click.argument("folders", nargs=-1, type=PATH)
-@packed(
-    "rules",
-    Rules,
-    click.option("--include", multiple=True, metavar="GLOB", help="Only files whose name or path fits."),
-    click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name or path fits."),
-    click.option("--hidden", is_flag=True, help="Hidden files and folders too."),
-)
+@packed("rules", Rules, *RULES)
 @click.option("--poll", type=Duration(), help="Look every so often, for network drives that do not tell of changes.")
 @settings_options(INDEX, MODEL, DEVICE, PRECISION, BATCH_SIZE, WORKERS)
 @json_option

@@ -62,9 +62,7 @@ class Describer:
         """Contents to caption, each with a file that holds it; and how many of the places need none."""
         with self.holdings.reading() as catalog:
             open_ones = Said(catalog.connection).without_caption(self.model.name, of_any_source=missing)
-            first: dict[int, Item] = {}
-            for item in catalog.items_within(places):
-                first.setdefault(item.content, item)
+            first = catalog.one_of_each(places)
         todo = [(content, first[content]) for content in open_ones if content in first]
         return todo, len(first) - len(todo)
 

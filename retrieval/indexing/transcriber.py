@@ -50,9 +50,7 @@ class Transcriber:
     def _todo(self, places: Sequence[Path] | None) -> tuple[list[Item], int]:
         """A file of each content that is to be read; and how many need it no more."""
         with self.holdings.reading() as catalog:
-            first: dict[int, Item] = {}
-            for item in catalog.items_within(places):
-                first.setdefault(item.content, item)
+            first = catalog.one_of_each(places)
             known = Said(catalog.connection).read_by(self.reader.name)
         todo = [item for content, item in first.items() if content not in known]
         return todo, len(first) - len(todo)

@@ -113,7 +113,7 @@ class Watcher:
 
     def _places(self, changed: Sequence[Path]) -> list[Path]:
         """The watched folders in which something has changed; their rules hold from there on."""
-        return [folder for folder in self._there() if folder in set(changed)]
+        return [folder for folder in self._there() if folder in changed]
 
 
 @dataclass(eq=False)  # watchdog keeps handlers in sets

@@ -42,11 +42,11 @@ class Fit:
         fits = []
         for asked in query.alternatives if row_of else ():
             side = searcher.side(asked, space, Kind.PICTURE)
-            for item in items:
-                if item.content in row_of:
-                    with holdings.reading() as catalog:
+            with holdings.reading() as catalog:
+                for item in items:
+                    if item.content in row_of:
                         checks = tuple(check(catalog, part, item) for part in conjuncts(asked.where))
-                    fits.append(cls(searcher, space, item, row_of[item.content], asked, side, checks))
+                        fits.append(cls(searcher, space, item, row_of[item.content], asked, side, checks))
         return max(fits, key=lambda fit: (-sum(not each.passes for each in fit.checks), fit.stands_out()), default=None)
 
     def score(self) -> float | None:
@@ -71,9 +71,8 @@ class Fit:
         if self.side.vector is None:
             return ()
         names = [named(part.piece) for part in self.asked.pieces]
-        found = [
-            (label, self.stands_out() - self._stands_out(rest)) for label, rest in _without_each(self._fixed(), names)
-        ]
+        whole = self.stands_out()
+        found = [(label, whole - self._stands_out(rest)) for label, rest in _without_each(self._fixed(), names)]
         total = sum(max(drop, 0.0) for _, drop in found) or 1.0
         return tuple(PartShare(label, drop, max(drop, 0.0) / total) for label, drop in found)
 

@@ -58,8 +58,8 @@ def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[C
         if isinstance(row, Problem):
             yield row
             continue
-        texts = _first(row, TEXT_COLUMNS)
-        name = _first(row, PICTURE_COLUMNS)
+        texts = first_of(row, TEXT_COLUMNS)
+        name = first_of(row, PICTURE_COLUMNS)
         texts = texts if isinstance(texts, list) else [texts]
         useful = [text.strip() for text in texts if isinstance(text, str) and text.strip()]
         if not useful:
@@ -76,7 +76,8 @@ def sidecar_text(path: Path) -> str:
     return ""
 
 
-def _first(row: Mapping[str, Any], columns: Iterable[str]) -> object:
+def first_of(row: Mapping[str, Any], columns: Iterable[str]) -> object:
+    """The value of the first of these columns that a row has, however it writes their names; None of none."""
     lowered = {str(key).strip().lower(): value for key, value in row.items() if key is not None}
     return next((lowered[column] for column in columns if lowered.get(column)), None)
 

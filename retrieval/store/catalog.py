@@ -217,6 +217,13 @@ class Catalog:
         every = self.items()
         return [item for item in every if places is None or any(item.path.is_relative_to(place) for place in places)]
 
+    def one_of_each(self, places: Sequence[Path] | None) -> dict[int, Item]:
+        """The contents of these places (None: all), each with the first file that holds it."""
+        found: dict[int, Item] = {}
+        for item in self.items_within(places):
+            found.setdefault(item.content, item)
+        return found
+
     def items_holding(self, ids: Iterable[int]) -> dict[int, list[Item]]:
         """The files that hold each of these contents, in order of their path."""
         found: dict[int, list[Item]] = defaultdict(list)

@@ -24,7 +24,7 @@ Bits = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Moment:
-    """When, by which camera and how large a picture was taken."""
+    """When and by which camera a picture was taken."""
 
     content: int
     at: datetime | None  # by the camera's own clock

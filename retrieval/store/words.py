@@ -85,7 +85,7 @@ class Words:
 
         A picture counts if at least half of the query's words are said of it.
         """
-        found = [f'"{term}"' for term in terms(query)]
+        found = phrases(query)
         ranked = self._matching(" OR ".join(found), k, allowed)
         if len(found) < 3 or not ranked:
             return ranked
@@ -94,12 +94,12 @@ class Words:
 
     def saying(self, query: str, k: int, allowed: Sequence[int] | None = None) -> list[int]:
         """Pictures of which people or files say every word of a query."""
-        found = [f'"{term}"' for term in terms(query)]
+        found = phrases(query)
         return self._matching(f"{SURE} : ({' AND '.join(found)})" if found else "", k, allowed)
 
     def matched(self, query: str, content: int) -> list[tuple[str, str]]:
         """What is said of a picture that has a word of a query: the column and the line."""
-        found = " OR ".join(f'"{term}"' for term in terms(query))
+        found = " OR ".join(phrases(query))
         if not found:
             return []
         marked = ", ".join(f"highlight(words, {place}, char(2), '')" for place in range(len(COLUMNS)))
@@ -128,6 +128,11 @@ def terms(query: str) -> list[str]:
     """The words of a query that can be looked up, each once; ideographs in a row are one phrase."""
     found = (" ".join(spaced([word]).split()) for word in TERM.findall(APART.sub(" ", query)))
     return list(dict.fromkeys(word for word in found if word and word.lower() not in STOPS))
+
+
+def phrases(query: str) -> list[str]:
+    """The same as FTS5 takes them."""
+    return [f'"{term}"' for term in terms(query)]
 
 
 def shares_term(line: str, query: str) -> bool:
