@@ -227,7 +227,8 @@ class Bearings:
             return None  # it is made again
         if not whole:
             return None
-        return Bank.made(nouns, letters), Gauge(int(numbers[0]), *numbers[1:])
+        gauge = None if self.holdings.whole else Gauge(int(numbers[0]), *numbers[1:])  # a part has a scale of its own
+        return Bank.made(nouns, letters), gauge
 
     def _save(self, number: int, bank: Bank, gauge: Gauge) -> None:
         """Keep it for the next process, where the library can be written: it can always be made again."""

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,8 +51,10 @@ class Holdings:
     database: Database
     engine: type[VectorIndex]
     writable: bool
+    whole: Holdings | None = None  # of a part of a library: all of it
 
     def __post_init__(self) -> None:
+        self._moment = threading.local()
         self._caches: dict[tuple[int, Kind], VectorCache] = {}
         self._samples: dict[tuple[int, Kind], tuple[int, Vectors]] = {}
 
@@ -109,6 +112,10 @@ class Holdings:
         write_manifest(path)
         return cls(path, database, engine, writable=True)
 
+    def within(self, folder: Path) -> Holdings:
+        """The part of the library that lies in one folder, as if there was nothing else; it cannot be changed."""
+        return Holdings(self.path, self.database.within(folder), self.engine, writable=False, whole=self)
+
     def close(self) -> None:
         """Close the catalog."""
         self.database.close()
@@ -118,9 +125,26 @@ class Holdings:
 
     @contextmanager
     def reading(self) -> Iterator[Catalog]:
-        """The catalog as it is at this moment."""
+        """The catalog as it is at this moment, or as it was when the `snapshot` around this began."""
+        held: Catalog | None = getattr(self._moment, "catalog", None)
+        if held is not None:
+            yield held
+            return
         with self.database.connect() as connection:
             yield Catalog(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Whatever this thread reads within comes from one moment, over one connection."""
+        if getattr(self._moment, "catalog", None) is not None:
+            yield
+            return
+        with self.database.connect() as connection:
+            self._moment.catalog = Catalog(connection)
+            try:
+                yield
+            finally:
+                self._moment.catalog = None
 
     @contextmanager
     def writing(self) -> Iterator[Catalog]:
@@ -199,12 +223,13 @@ class Holdings:
         space_id, space = self.serving()
         with self.reading() as catalog:
             stored = self.embeddings(catalog, space_id, space, kind)
+            if self.whole is not None and allowed is None:
+                allowed = stored.contents()
             if allowed is not None and len(allowed) <= FEW:
                 ids, vectors = stored.get(allowed.tolist())
                 scores = np.stack([cosines(vectors, query) for query in queries])
                 return _best(scores, np.broadcast_to(ids, (len(queries), len(ids))), k)
-            index = self.cache(space_id, space, kind).index(stored)
-            _, candidates = index.search(queries, min(k + MARGIN, len(index)), allowed)
+            candidates = self._candidates(kind, queries, k + MARGIN, allowed)
             ids, vectors = stored.get(np.unique(candidates[candidates >= 0]).tolist())
         row_of = {int(number): row for row, number in enumerate(ids)}
         scores = np.full(candidates.shape, -np.inf, np.float32)
@@ -215,11 +240,21 @@ class Holdings:
                 scores[q, list(slots)] = cosines(vectors[list(rows)], queries[q])
         return _best(scores, np.where(np.isinf(scores), -1, candidates), k)
 
+    def _candidates(self, kind: Kind, queries: Vectors, k: int, allowed: Ids | None) -> Ids:
+        """The k nearest contents of each query by the vector file, (q, k') with k' <= k; it is of the whole library."""
+        if self.whole is not None:
+            return self.whole._candidates(kind, queries, k, allowed)
+        space_id, space = self.serving()
+        with self.reading() as catalog:
+            stored = self.embeddings(catalog, space_id, space, kind)
+            return self.cache(space_id, space, kind).search(stored, queries, k, allowed)
+
     def count(self, kind: Kind) -> int:
         """How many contents of a kind can be found."""
         space_id, space = self.serving()
         with self.reading() as catalog:
-            return len(self.cache(space_id, space, kind).index(self.embeddings(catalog, space_id, space, kind)))
+            stored = self.embeddings(catalog, space_id, space, kind)
+            return stored.count() if self.whole else len(self.cache(space_id, space, kind).index(stored))
 
     def sample(self, kind: Kind) -> Vectors:
         """Up to `SAMPLE` stored vectors from all over the library, in no order: what its scores are like."""
@@ -295,8 +330,8 @@ class Holdings:
             problems=counts["problems"],
             spaces=tuple(space for _, space in spaces),
             serving=serving[1] if serving else None,
-            bytes=sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file()),
-            writer=self.holder(),
+            bytes=0 if self.whole else sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file()),
+            writer="" if self.whole else self.holder(),
             roots=tuple(roots),
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from . import app, config
 from .config import Settings
 from .errors import LibraryNotFound, SourceError, UsageError
-from .parts import Parts
+from .parts import Models, Parts
 from .questions import Questions, everywhere
 from .records import Problem, Step, silent
 from .sources import placed
@@ -46,7 +46,7 @@ class Library(Questions):
 
         settings = settings or config.load()
         holdings = Holdings.open(app.place(path, settings), app.vector_engine(), read_only=read_only)
-        return cls(Parts(holdings, settings))
+        return cls(Parts(holdings, Models(settings)))
 
     @classmethod
     def create(cls, path: str | Path | None = None, settings: Settings | None = None) -> Self:
@@ -63,7 +63,7 @@ class Library(Questions):
             from .encoders import checkpoints, names
 
             checkpoints.required(names.ModelName.parse(settings.model))
-        return cls(Parts(Holdings.create(app.place(path, settings), app.vector_engine()), settings))
+        return cls(Parts(Holdings.create(app.place(path, settings), app.vector_engine()), Models(settings)))
 
     def __enter__(self) -> Self:
         return self

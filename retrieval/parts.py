@@ -5,8 +5,10 @@ Knows which part is given what; does not know which class a model is of (`app.py
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import app, config
@@ -30,14 +32,47 @@ if TYPE_CHECKING:
 
 
 @dataclass
+class Models:
+    """The models of the settings, each loaded once, when it is first needed; safe for several threads."""
+
+    settings: Settings
+    encoders: dict[str, Encoder] = field(default_factory=dict)
+    seer: VisionLanguageModel | None = None  # the vision-language model
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def encoder(self, model: str) -> Encoder:
+        """The encoder of this spelling."""
+        from .encoders.gathered import gathered
+
+        with self._lock:
+            if model not in self.encoders:
+                self.encoders[model] = gathered(app.encoder(self.settings, model))
+            return self.encoders[model]
+
+    def vlm(self) -> VisionLanguageModel:
+        """The vision-language model."""
+        with self._lock:
+            if self.seer is None:
+                self.seer = app.vlm(self.settings)
+            return self.seer
+
+
+@dataclass
 class Parts:
-    """The parts of one library; models are loaded once."""
+    """The parts of one library, or of one folder of it."""
 
     holdings: Holdings
-    settings: Settings
-    loaded: VisionLanguageModel | None = None  # the vision-language model, once it is needed
+    models: Models
     _bearings: Bearings | None = None
-    _encoders: dict[str, Encoder] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """What it was opened with."""
+        return self.models.settings
+
+    def within(self, folder: Path) -> Parts:
+        """The parts for one folder of the library, with the same models."""
+        return Parts(self.holdings.within(folder), self.models)
 
     @property
     def model(self) -> str:
@@ -53,11 +88,7 @@ class Parts:
         Raises:
             ModelError: unknown, or its weights are not those of the library any more.
         """
-        if not model:
-            return self.encoder_of(self.holdings.serving()[1])
-        if model not in self._encoders:
-            self._encoders[model] = app.encoder(self.settings, model)
-        return self._encoders[model]
+        return self.models.encoder(model) if model else self.encoder_of(self.holdings.serving()[1])
 
     def encoder_of(self, space: Space) -> Encoder:
         """The encoder that made the embeddings of a space.
@@ -75,9 +106,7 @@ class Parts:
 
     def vlm(self) -> VisionLanguageModel:
         """The vision-language model of the settings."""
-        if self.loaded is None:
-            self.loaded = app.vlm(self.settings)
-        return self.loaded
+        return self.models.vlm()
 
     def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Step], None]) -> Indexer:
         """The write path."""

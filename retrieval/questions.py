@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .holdings import Holdings
     from .records import Budget, Item, Problem, Status, Step, Vectors
     from .results import Labelled
+    from .search.items import Items
     from .search.named import Named
 
 
@@ -48,6 +49,10 @@ class Questions:
     def path(self) -> Path:
         """The library's folder."""
         return self.holdings.path
+
+    def within(self, folder: str | Path) -> Questions:
+        """The same questions, to what lies in one folder: as if the library had nothing else, whatever is asked."""
+        return Questions(self.parts.within(placed(folder)))
 
     @property
     def model(self) -> str:
@@ -136,6 +141,7 @@ class Questions:
         number: int,
         size: int = 10,
         *,
+        image: str | Path | bytes | None = None,
         within: Sequence[str] = (),
         threshold: Threshold = "weak",
         fold: bool = True,
@@ -147,7 +153,7 @@ class Questions:
         Raises:
             UsageError: what `search` raises, or a page below one.
         """
-        return _kept(self.parts.pager().page(self._asked(text, None, within), number, size, fold=fold), threshold)
+        return _kept(self.parts.pager().page(self._asked(text, image, within), number, size, fold=fold), threshold)
 
     def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
         """The page that a cursor points at.
@@ -220,6 +226,13 @@ class Questions:
         from .search.named import Named
 
         return Named(self.holdings)
+
+    @property
+    def items(self) -> Items:
+        """The files without a question: one by one, newest first, by month."""
+        from .search.items import Items
+
+        return Items(self.holdings)
 
     def export(
         self,

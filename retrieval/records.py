@@ -227,6 +227,8 @@ class Hit:
     boxes: tuple[Box, ...] = ()  # where the picture shows the words of the query
     beneath: tuple[Path, ...] = ()  # pictures that show nearly the same and stand under it
     sources: tuple[str, ...] = ()  # what brought it up: pixels, captions (their meaning), words (their letters)
+    width: int = 0  # of a picture, in pixels, upright
+    height: int = 0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import LibraryDamaged
+from .records import Ids, Vectors
 from .store.embeddings import Embeddings, VectorFile
 from .vectors import VectorIndex
 
@@ -43,6 +44,12 @@ class VectorCache:
                     self._index.add(*stored.get(added.tolist()))
                 self.upto = newest
             return self._index
+
+    def search(self, stored: Embeddings, queries: Vectors, k: int, allowed: Ids | None) -> Ids:
+        """The k nearest of each query, (q, k') with k' <= k; one search at a time, as the index may grow between."""
+        with self._lock:
+            index = self.index(stored)
+            return index.search(queries, min(k, len(index)), allowed)[1]
 
     def save(self, stored: Embeddings) -> None:
         """Write the index if the file on disk does not know it yet: temporary name, fsync, rename, then the catalog.

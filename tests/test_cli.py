@@ -100,6 +100,8 @@ def test_json_has_the_documented_shape(filled: Run) -> None:
         "confidence",
         "band",
         "sources",
+        "width",
+        "height",
         "boxes",
         "beneath",
         "taken_at",

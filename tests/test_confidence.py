@@ -161,8 +161,8 @@ def test_a_change_of_space_changes_neither_bands_nor_what_is_refused(tmp_path: P
     found = []
     for name in ("builtin", "shifted"):
         with Library.create(tmp_path / name, BUILTIN) as library:
-            library.parts._encoders["shifted"] = Shifted()
-            library.parts.settings = Settings(model=name)
+            library.parts.models.encoders["shifted"] = Shifted()
+            library.parts.models.settings = Settings(model=name)
             library.index([photos])
             asked = (
                 "a cat",

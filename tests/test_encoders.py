@@ -7,6 +7,7 @@ import shutil
 import socket
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from retrieval.devices import choose_device, choose_precision, measure
-from retrieval.encoders import Encoder, checkpoints, listing
+from retrieval.encoders import Encoder, Grids, checkpoints, listing
 from retrieval.encoders.colours import Colours
+from retrieval.encoders.gathered import gathered
 from retrieval.encoders.names import BUILTIN, ModelName, Route
 from retrieval.encoders.openclip import OpenClip
 from retrieval.errors import ModelError, ModelUnavailable
+from retrieval.records import Vectors
 
 TINY = {
     "embed_dim": 16,
@@ -287,3 +290,50 @@ def test_every_known_tag_is_one_that_open_clip_has() -> None:
 
 def test_the_whole_list_is_open_clips() -> None:
     assert len(listing.everything()) > len(open_clip.list_pretrained()) - 20
+
+
+# --- calls of many threads --------------------------------------------------------------------------------------------
+
+
+class Slow(Colours):
+    """Remembers how many texts each call had; "bad" cannot be encoded."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def texts(self, batch: Sequence[str]) -> Vectors:
+        time.sleep(0.05)
+        self.calls.append(len(batch))
+        if "bad" in batch:
+            raise ValueError("bad")
+        return super().texts(batch)
+
+
+def test_calls_that_come_while_the_model_works_go_into_one() -> None:
+    slow = Slow()
+    encoder = gathered(slow)
+    names = ["red", "lime", "blue", "yellow"] * 5
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(lambda name: encoder.texts([name]), names))
+    assert np.array_equal(np.concatenate(found), Colours().texts(names))
+    assert len(slow.calls) <= 4
+    assert sum(slow.calls) == 20
+
+
+def test_one_bad_call_does_not_spoil_those_that_went_with_it() -> None:
+    encoder = gathered(Slow())
+
+    def asked(name: str) -> bool:
+        try:
+            return encoder.texts([name]).shape == (1, 3)
+        except ValueError:
+            return False
+
+    names = ["red", "bad", "blue", "lime"] * 3
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(asked, names)) == [name != "bad" for name in names]
+
+
+def test_a_gathered_encoder_has_grids_only_where_the_model_has(photos: Path) -> None:
+    assert isinstance(gathered(Colours()), Grids)
+    assert gathered(Colours()).space == Colours.space

@@ -163,8 +163,8 @@ def test_a_word_whose_pictures_are_gone_says_so(filled: Library, photos: Path) -
 
 def test_a_word_is_trained_anew_for_another_model(filled: Library, photos: Path) -> None:
     filled.named.teach("sea", [photos / "blue.webp"])
-    filled.parts._encoders["builtin"] = Shifted()
-    filled.parts.settings = Settings(model="builtin")
+    filled.parts.models.encoders["builtin"] = Shifted()
+    filled.parts.models.settings = Settings(model="builtin")
     filled.index([photos])
     assert filled.model == "shifted"
     assert first(filled, "@sea") == "blue.webp"

@@ -53,7 +53,7 @@ def shades(library: Library, paint: Paint) -> Library:
 
 
 def search(library: Library, judge: Judge, k: int = 3, text: str = "red", **budget: object) -> Answer:
-    library.parts.loaded = judge
+    library.parts.models.seer = judge
     return library.search(text, k, rerank=Budget(**budget))  # type: ignore[arg-type]  # its two fields
 
 
@@ -132,7 +132,7 @@ class Reader(Judge):
 def test_a_model_that_was_measured_not_to_help_is_left_off_aloud(shades: Library, tmp_path: Path) -> None:
     library = captioned(shades, tmp_path)
     judge = Reader(wrong=True)
-    library.parts.loaded = judge
+    library.parts.models.seer = judge
     assert evaluate_library_rerank(library).gains["MRR"].high < 0
     judge.asked = 0
     found = search(library, judge, text="red 7")
@@ -146,7 +146,7 @@ def test_a_model_that_was_measured_not_to_help_is_left_off_aloud(shades: Library
 def test_a_model_that_was_measured_to_help_stays_on(shades: Library, tmp_path: Path) -> None:
     library = captioned(shades, tmp_path)
     judge = Reader(wrong=False)
-    library.parts.loaded = judge
+    library.parts.models.seer = judge
     assert evaluate_library_rerank(library).gains["MRR"].low > 0
     assert names(search(library, judge, text="red 7"))[0] == "7"
 

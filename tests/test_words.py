@@ -109,7 +109,7 @@ def test_half_of_the_words_must_be_said(say: Say) -> None:
 
 
 def test_a_models_words_count_and_are_not_taken_for_certain(library: Library, photos: Path) -> None:
-    library.parts.settings = Settings(model="colours", vlm="colours")
+    library.parts.models.settings = Settings(model="colours", vlm="colours")
     library.index([photos])
     library.caption()
     with library.holdings.reading() as catalog:

@@ -71,7 +71,11 @@ class Searcher:
     def answer(
         self, query: Query | Expression, k: int, kind: Kind, *, fold: bool = True
     ) -> tuple[Answer, list[Candidate]]:
-        """As `search`, with the candidates that its hits were."""
+        """As `search`, with the candidates that its hits were; all of it from one moment of the library."""
+        with self.holdings.snapshot():
+            return self._answer(query, k, kind, fold=fold)
+
+    def _answer(self, query: Query | Expression, k: int, kind: Kind, *, fold: bool) -> tuple[Answer, list[Candidate]]:
         started = time.perf_counter()
         if k < 1:
             raise UsageError(f"k must be at least 1, got {k}")
@@ -194,6 +198,7 @@ class Searcher:
                     for item in files.get(under, [])
                     if passing is None or item.id in passing
                 )
+                hit = replace(hit, width=item.facts.width, height=item.facts.height)
                 hits.append(replace(hit, sources=tuple(each.sources), boxes=boxes, beneath=beneath))
                 if item.second is not None:
                     videos.add(item.path)

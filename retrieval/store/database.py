@@ -26,6 +26,7 @@ from ..errors import (
     StorageFull,
 )
 from .functions import register
+from .limits import limit
 from .migrations import VERSION, migrate, version_of
 
 BUSY_SECONDS = 10
@@ -37,6 +38,10 @@ class Database:
     def __init__(self, path: Path, engine: Engine) -> None:
         self.path = path
         self.engine = engine
+
+    def within(self, folder: Path) -> Database:
+        """The same file, of which only what lies in one folder can be seen, and nothing changed."""
+        return Database(self.path, _engine(self.path, writable=os.access(self.path, os.W_OK), folder=folder))
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Database:
@@ -99,7 +104,7 @@ class Database:
         self.engine.dispose()
 
 
-def _engine(path: Path, *, writable: bool) -> Engine:
+def _engine(path: Path, *, writable: bool, folder: Path | None = None) -> Engine:
     # A folder that cannot be written cannot hold WAL's shared memory: then no one writes, and the file is immutable.
     mode = "rwc" if writable else ("ro" if os.access(path.parent, os.W_OK) else "ro&immutable=1")
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
@@ -111,6 +116,8 @@ def _engine(path: Path, *, writable: bool) -> Engine:
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+        if folder is not None:
+            limit(connection, folder)
         connection.isolation_level = None  # the transactions are begun below, explicitly
         return connection
 

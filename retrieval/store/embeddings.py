@@ -65,15 +65,20 @@ class Embeddings:
 
     def sample(self, most: int) -> Vectors:
         """Up to `most` embeddings from all over the library, always the same ones of the same library."""
-        query = select(embeddings.c.content_id).where(embeddings.c.space_id == self.space_id)
-        joined = query.join(contents, contents.c.id == embeddings.c.content_id).where(contents.c.kind == self.kind)
-        ids = list(self.connection.execute(joined.order_by(embeddings.c.content_id)).scalars())
-        return self.get([ids[place] for place in evenly(len(ids), most)])[1]
+        ids = self.contents()
+        return self.get(ids[evenly(len(ids), most)].tolist())[1]
 
     def all(self) -> Iterator[tuple[Ids, Vectors]]:
         """Every embedding, in pieces."""
         for part in self._rows().partitions(CHUNK):
             yield self._arrays([(row.content_id, row.vector) for row in part])
+
+    def contents(self) -> Ids:
+        """The contents that have one, in order."""
+        query = select(embeddings.c.content_id).join(contents, contents.c.id == embeddings.c.content_id)
+        same = (embeddings.c.space_id == self.space_id, contents.c.kind == self.kind)
+        found = self.connection.execute(query.where(*same).order_by(embeddings.c.content_id)).scalars()
+        return np.array(list(found), np.int64)
 
     def count(self) -> int:
         """How many there are."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, text
 
 from .schema import metadata
-from .words import TABLES
+from .words import SEEN, TABLES
 
 
 def m002_what_models_say(connection: Connection) -> None:
@@ -115,6 +115,11 @@ def m009_collections(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m010_seen(connection: Connection) -> None:
+    """What full text may speak of: everything, but where a connection is limited (`limits.py`)."""
+    connection.execute(text(SEEN))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m002_what_models_say,
     m003_sidecars,
@@ -124,6 +129,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m007_readings,
     m008_words,
     m009_collections,
+    m010_seen,
 )
 VERSION = 1 + len(MIGRATIONS)
 
@@ -138,7 +144,7 @@ def migrate(connection: Connection) -> None:
     found = version_of(connection)
     if not found:
         metadata.create_all(connection)
-        for statement in TABLES:
+        for statement in (*TABLES, SEEN):
             connection.execute(text(statement))
     else:
         for number in range(found, VERSION):

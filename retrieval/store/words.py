@@ -29,6 +29,8 @@ TABLES = (
         for event, row in (("insert", "new"), ("update", "old"), ("update", "new"), ("delete", "old"))
     ),
 )
+SEEN = "CREATE VIEW seen AS SELECT id FROM contents"  # a limited connection has another one (`limits.py`)
+MAY = "EXISTS (SELECT 1 FROM seen WHERE seen.id = words.rowid)"
 COLUMNS = ("captions", "told", "about", "names", "written")
 WEIGHTS = (1.0, 0.5, 1.0, 0.5, 1.0)  # of the columns, in BM25
 SURE = "{captions about names written}"  # the columns that people and cameras wrote
@@ -103,7 +105,7 @@ class Words:
         if not found:
             return []
         marked = ", ".join(f"highlight(words, {place}, char(2), '')" for place in range(len(COLUMNS)))
-        chosen = f"SELECT {marked} FROM words WHERE words MATCH :match AND rowid = :content"
+        chosen = f"SELECT {marked} FROM words WHERE words MATCH :match AND rowid = :content AND {MAY}"
         row = self.connection.execute(text(chosen), {"match": found, "content": content}).first()
         return [
             (column, " ".join(line.replace("\2", "").split()))
@@ -115,10 +117,11 @@ class Words:
     def _matching(self, match: str, k: int, allowed: Sequence[int] | None) -> list[int]:
         if not match:
             return []
-        within = "" if allowed is None else "AND rowid IN (SELECT value FROM json_each(:allowed)) "
+        within = "" if allowed is None else " AND rowid IN (SELECT value FROM json_each(:allowed))"
         weights = ", ".join(map(str, WEIGHTS))
         query = (
-            f"SELECT rowid FROM words WHERE words MATCH :match {within}ORDER BY bm25(words, {weights}), rowid LIMIT :k"
+            f"SELECT rowid FROM words WHERE words MATCH :match AND {MAY}{within} "
+            f"ORDER BY bm25(words, {weights}), rowid LIMIT :k"
         )
         values = {"match": match, "k": k, **({} if allowed is None else {"allowed": json.dumps(list(allowed))})}
         return list(self.connection.execute(text(query), values).scalars())

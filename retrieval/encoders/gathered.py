@@ -1,0 +1,123 @@
+"""An encoder for many threads at once: while the model is at work, what arrives waits, and goes into one next call.
+
+Nothing waits for company: an idle model is called at once. Knows threads; does not know which model it is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+from ..records import Pixels, Space, Vectors
+from . import Encoder, Grids
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+T = TypeVar("T")
+MOST = 64  # inputs of one call
+
+
+def gathered(encoder: Encoder) -> Encoder:
+    """The encoder, with calls of several threads joined."""
+    if isinstance(encoder, Grids):
+        return _WithGrid(encoder, encoder)
+    return Gathered(encoder)
+
+
+class Gathered:
+    """An encoder whose calls are joined."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._images: _Calls[Pixels] = _Calls(encoder.images)
+        self._texts: _Calls[str] = _Calls(encoder.texts)
+
+    @property
+    def space(self) -> Space:
+        """The encoder's."""
+        return self._encoder.space
+
+    @property
+    def least(self) -> int:
+        """The encoder's."""
+        return self._encoder.least
+
+    def prepare(self, image: Image) -> Pixels:
+        """In the thread that asks."""
+        return self._encoder.prepare(image)
+
+    def images(self, batch: Sequence[Pixels]) -> Vectors:
+        """Joined with what other threads ask at the same time."""
+        return self._images(batch)
+
+    def texts(self, batch: Sequence[str]) -> Vectors:
+        """Joined with what other threads ask at the same time."""
+        return self._texts(batch)
+
+
+class _WithGrid(Gathered):
+    def __init__(self, encoder: Encoder, grids: Grids) -> None:
+        super().__init__(encoder)
+        self._grids, self._one = grids, threading.Lock()
+
+    def grid(self, image: Image) -> Vectors:
+        """One at a time."""
+        with self._one:
+            return self._grids.grid(image)
+
+
+@dataclass
+class _Job(Generic[T]):
+    batch: Sequence[T]
+    rows: Vectors | None = None
+    error: Exception | None = None
+
+
+@dataclass
+class _Calls(Generic[T]):
+    """One method of a model, called by one thread at a time for all that wait."""
+
+    call: Callable[[Sequence[T]], Vectors]
+    waiting: list[_Job[T]] = field(default_factory=list)
+    _list: threading.Lock = field(default_factory=threading.Lock)
+    _model: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, batch: Sequence[T]) -> Vectors:
+        job = _Job(batch)
+        with self._list:
+            self.waiting.append(job)
+        with self._model:  # who gets it serves everyone that waits
+            if job.rows is None and job.error is None:
+                self._serve(self._taken())
+        if job.error is not None:
+            raise job.error
+        assert job.rows is not None  # served, and not failed
+        return job.rows
+
+    def _taken(self) -> list[_Job[T]]:
+        """Those who wait, up to a batch; at least the first."""
+        with self._list:
+            count, inputs = 0, 0
+            while count < len(self.waiting) and (not count or inputs + len(self.waiting[count].batch) <= MOST):
+                inputs += len(self.waiting[count].batch)
+                count += 1
+            taken, self.waiting = self.waiting[:count], self.waiting[count:]
+        return taken
+
+    def _serve(self, jobs: Sequence[_Job[T]]) -> None:
+        try:
+            rows = self.call([each for job in jobs for each in job.batch])
+        except Exception as exc:
+            if len(jobs) == 1:
+                jobs[0].error = exc
+                return
+            for job in jobs:  # one of them is to blame: the others shall not suffer
+                self._serve([job])
+            return
+        for job, some in zip(jobs, np.split(rows, np.cumsum([len(job.batch) for job in jobs])[:-1]), strict=True):
+            job.rows = some

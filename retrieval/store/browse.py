@@ -1,0 +1,64 @@
+"""The library as people leaf through it: newest first, by month, on a map; and what is said of one picture.
+
+Works inside one transaction. Knows the tables; does not know queries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select, tuple_
+
+from ..records import Item
+from .rows import to_item
+from .schema import captions, contents, items
+
+TIME = func.coalesce(func.substr(items.c.taken_at, 1, 19), "")  # by the camera's clock; undated ones come last
+
+
+@dataclass(frozen=True)
+class Saying:
+    """One text of a picture, and where it is from."""
+
+    text: str
+    source: str  # file, sidecar, metadata, edited (by hand), generated (by a model)
+    model: str = ""  # of a generated one
+
+
+class Browse:
+    """Questions of someone who leafs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:
+        """The next `count` files after one of them, the newest first; with `until` ("2023-06"), no later ones."""
+        query = select(items).order_by(TIME.desc(), items.c.id.desc()).limit(count)
+        if after is not None:
+            last = select(TIME, items.c.id).where(items.c.id == after)
+            query = query.where(tuple_(TIME, items.c.id) < last.scalar_subquery())
+        if until:
+            query = query.where(until + "~" >= TIME)  # "~" comes after every digit and sign of a time
+        return [to_item(row) for row in self.connection.execute(query)]
+
+    def months(self) -> list[tuple[str, int]]:
+        """How many files there are of each month ("2023-06"), the newest first; undated ones under ""."""
+        month = func.substr(TIME, 1, 7)
+        rows = self.connection.execute(select(month, func.count()).group_by(month).order_by(month.desc()))
+        return [(row[0], row[1]) for row in rows]
+
+    def points(self) -> list[tuple[int, float, float]]:
+        """The files with coordinates: number, latitude, longitude."""
+        query = select(items.c.id, items.c.latitude, items.c.longitude).order_by(items.c.id)
+        here = items.c.latitude.is_not(None) & items.c.longitude.is_not(None)
+        return [(row[0], row[1], row[2]) for row in self.connection.execute(query.where(here))]
+
+    def sayings(self, picture: int) -> list[Saying]:
+        """What is said of a picture, each once: by hand first, then what came with it, then what models said."""
+        rank = func.instr("edited file    sidecar metadata", captions.c.source)  # 0 of what models said
+        chosen = select(contents.c.text, captions.c.source, captions.c.model)
+        chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
+        rows = self.connection.execute(
+            chosen.where(captions.c.picture_id == picture).order_by(rank == 0, rank, captions.c.id)
+        )
+        return list({row[0]: Saying(*row) for row in reversed(rows.fetchall())}.values())[::-1]
