@@ -5,7 +5,9 @@ Knows which part is given what; does not know which class a model is of (`app.py
 
 from __future__ import annotations
 
+import os
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +65,7 @@ class Parts:
 
     holdings: Holdings
     models: Models
+    folder: Path | None = None  # none: all of it
     _bearings: Bearings | None = None
 
     @property
@@ -72,7 +75,7 @@ class Parts:
 
     def within(self, folder: Path) -> Parts:
         """The parts for one folder of the library, with the same models."""
-        return Parts(self.holdings.within(folder), self.models)
+        return Parts(self.holdings.within(folder), self.models, folder)
 
     @property
     def model(self) -> str:
@@ -152,7 +155,8 @@ class Parts:
         """Answers page by page."""
         from .search.pages import Pager, Pages
 
-        return Pager(self.searcher(), Pages(config.cache_folder() / "pages"))
+        own = "pages" if self.folder is None else f"pages-{zlib.crc32(os.fsencode(self.folder)):08x}"
+        return Pager(self.searcher(), Pages(config.cache_folder() / own))
 
     def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
         """The vision-language model's part of the read path."""

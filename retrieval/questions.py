@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config import Settings
+from .errors import UsageError
 from .parts import Parts
 from .queries import understand
 from .queries.expression import Expression, Weighed
@@ -34,6 +35,7 @@ class Questions:
     """The questions to one opened library; `library.Library` opens it, and writes."""
 
     parts: Parts
+    reads_files: bool = True  # whether a query may name pictures by their path (`similar:pool.jpg`)
 
     @property
     def holdings(self) -> Holdings:
@@ -213,9 +215,19 @@ class Questions:
         """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.understand`)."""
         return _kept(self.parts.searcher().search(query, k, kind), threshold)
 
+    def understood(self, text: str) -> Expression:
+        """A query as it is read.
+
+        Raises:
+            QueryError: it cannot be understood.
+        """
+        return self._asked(text, None, ())
+
     def _asked(self, text: str, image: str | Path | bytes | None, within: Sequence[str]) -> Expression:
         names = self.named.names() if "@" in text else Names()
         query = understand(text, names=names)
+        if not self.reads_files and any(isinstance(each, ByFile) for each in query.looked_for):
+            raise UsageError("files are not named by their path here: upload the picture, or name an item (item:12)")
         if image is not None:
             query = query.with_piece(Weighed(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
         return query.within(Some(tuple(map(PathFits, within)))) if within else query

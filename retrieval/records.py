@@ -264,6 +264,7 @@ class Step:
     task: str  # scan, pictures, texts
     done: int
     total: int | None = None  # None: not known yet
+    answer: Answer | None = None  # of a search: what it has come to by then
 
 
 def silent(_step: Step) -> None:

@@ -320,6 +320,15 @@ def test_calls_that_come_while_the_model_works_go_into_one() -> None:
     assert sum(slow.calls) == 20
 
 
+def test_large_calls_are_not_joined_and_none_is_forgotten() -> None:
+    slow = Slow()
+    encoder = gathered(slow)
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: encoder.texts(["red"] * 100), range(6)))
+    assert [len(rows) for rows in found] == [100] * 6
+    assert slow.calls == [100] * 6
+
+
 def test_one_bad_call_does_not_spoil_those_that_went_with_it() -> None:
     encoder = gathered(Slow())
 

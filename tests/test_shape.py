@@ -19,6 +19,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "results": 1.5,  # of records
     "explanations": 1.5,
     "config": 1,
+    "plain": 1,
     "devices": 1,
     "hub": 1,
     "places": 1,
@@ -45,7 +46,8 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "models": 8,
     "measure": 8.5,  # of library
     "__init__": 9,
-    "cli": 10,
+    "server": 9.5,
+    "cli": 10,  # it starts the server
     "__main__": 11,
 }
 ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
@@ -56,6 +58,12 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "transformers": ("vlm",),
     "huggingface_hub": ("hub.py", "encoders/checkpoints.py"),
     "httpx": ("vlm/endpoint.py",),
+    "httpcore": ("server/fetch.py",),
+    "fastapi": ("server",),
+    "starlette": ("server",),
+    "uvicorn": ("server/run.py",),
+    "prometheus_client": ("server/metrics.py",),
+    "psutil": ("server/limits.py",),
     "click": ("cli",),
     "rich": ("cli",),
     "rawpy": ("pictures",),

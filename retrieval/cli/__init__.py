@@ -33,6 +33,8 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "remove": "Forget files or folders (the files stay).",
     "models": "List models, or fetch one.",
     "vlms": "List vision-language models, or fetch one.",
+    "serve": "Serve the library: web page, HTTP API, MCP.",
+    "token": "Say who may ask a server.",
     "eval": "Measure a model on a caption file.",
     "check": "Check that the library agrees with itself, and repair it.",
 }

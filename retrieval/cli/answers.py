@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 
 from ..library import Library
+from ..plain import show_path
 from ..records import Answer
 from .options import View
-from .output import note, print_answer, print_json, print_paths, show_path
+from .output import note, print_answer, print_json, print_paths
 
 
 def show(library: Library, answer: Answer, view: View) -> None:

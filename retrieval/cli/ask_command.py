@@ -11,8 +11,9 @@ from .. import app
 from ..config import Settings
 from ..errors import PictureError, UsageError
 from ..library import Library
+from ..plain import show_path
 from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, json_option, settings_options
-from .output import note, print_json, show_path
+from .output import note, print_json
 
 
 @click.command(name="ask")

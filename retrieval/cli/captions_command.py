@@ -11,10 +11,11 @@ from .. import app
 from ..config import Settings
 from ..errors import LibraryNotFound
 from ..library import Library
+from ..plain import show_path
 from ..records import Answer
 from .answers import show
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, View, settings_options, view_options
-from .output import note, print_json, show_path
+from .output import note, print_json
 
 
 @click.command(name="captions")

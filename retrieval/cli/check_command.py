@@ -8,8 +8,9 @@ import click
 
 from .. import app
 from ..config import Settings
+from ..plain import show_path
 from .options import INDEX, json_option, settings_options
-from .output import note, print_json, show_path
+from .output import note, print_json
 
 
 @click.command(name="check")

@@ -10,8 +10,9 @@ import click
 from ..albums.export import Exported, Format
 from ..config import Settings
 from ..library import Library
+from ..plain import show_path
 from .options import INDEX, PATH, json_option, settings_options
-from .output import note, note_problems, print_json, show_path
+from .output import note, note_problems, print_json
 from .progress import progress
 
 FORMATS = click.Choice(get_args(Format))

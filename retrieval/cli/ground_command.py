@@ -10,9 +10,10 @@ import click
 from .. import app
 from ..config import Settings
 from ..errors import UsageError
+from ..plain import show_path
 from ..records import Box
 from .options import DEVICE, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
-from .output import note, print_json, show_path
+from .output import note, print_json
 
 
 @click.command(name="ground")

@@ -12,6 +12,7 @@ from .. import app
 from ..config import Settings
 from ..errors import SourceError, UsageError
 from ..library import Library, plan
+from ..plain import plain, show_path
 from ..results import Plan, Report
 from ..sources.folders import Rules
 from ..sources.lists import read_paths
@@ -29,7 +30,7 @@ from .options import (
     packed,
     settings_options,
 )
-from .output import note, note_problems, plain, print_json, show_path, stopped
+from .output import note, note_problems, print_json, stopped
 from .progress import progress
 
 SHOWN = 5  # problems that are listed at the end of a run

@@ -49,6 +49,19 @@ class Duration(click.ParamType[float]):
         return float(match[1]) * {"ms": 0.001, "m": 60.0}.get(match[2] or "s", 1.0)
 
 
+class Size(click.ParamType[int]):
+    """Bytes, as `500000`, `64M` or `2GiB`."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """To bytes."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", str(value), re.IGNORECASE)
+        if not match:
+            self.fail(f"{value!r} is no size; write 500000, 64M or 2G", param, ctx)
+        return int(float(match[1]) * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[match[2].upper()])
+
+
 VLM = click.option(
     "--vlm",
     help="builtin, hf-hub:ORG/NAME, local-dir:PATH or endpoint:URL#MODEL (see `retrieval vlms`).  [default: builtin]",

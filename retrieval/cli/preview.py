@@ -10,8 +10,9 @@ import sys
 import click
 from PIL import Image
 
+from ..plain import show_path
 from ..records import Answer
-from .output import note, score, show_path
+from .output import note, score
 
 HEIGHT = 10  # lines
 ITERM2 = ("iTerm.app", "WezTerm", "mintty")  # terminals that speak iTerm2's protocol

@@ -13,6 +13,7 @@ from ..albums.export import Format
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
+from ..plain import show_path
 from ..queries.expression import Expression
 from ..queries.spelling import written
 from ..records import Answer, Budget, ByFile, ByItem, Order
@@ -31,7 +32,7 @@ from .options import (
     settings_options,
     view_options,
 )
-from .output import note, show_path
+from .output import note
 from .progress import progress
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import SourceError, UsageError
+from ..plain import show_path
 from ..records import Answer, Hit
-from .output import fragment, score, show_path
+from .output import fragment, score
 
 STYLE = """
 body{font:15px/1.4 system-ui,sans-serif;margin:2rem;background:Canvas;color:CanvasText;color-scheme:light dark}

@@ -6,9 +6,10 @@ import click
 
 from ..config import Settings
 from ..library import Library
+from ..plain import show_path
 from ..records import Status
 from .options import INDEX, json_option, settings_options
-from .output import print_json, show_path, size
+from .output import print_json, size
 
 
 @click.command(name="status")

@@ -8,8 +8,9 @@ import click
 
 from ..config import Settings
 from ..library import Library
+from ..plain import show_path
 from .options import INDEX, PATH, json_option, settings_options
-from .output import note, print_json, print_rows, show_path
+from .output import note, print_json, print_rows
 
 
 class Spread(click.Command):

@@ -14,6 +14,7 @@ import click
 from ..config import Settings
 from ..errors import LibraryLocked, SourceError, UsageError
 from ..library import Library
+from ..plain import plain, show_path
 from ..results import Report
 from ..sources.folders import Rules
 from .options import (
@@ -30,7 +31,7 @@ from .options import (
     packed,
     settings_options,
 )
-from .output import note, note_problems, plain, show_path
+from .output import note, note_problems
 
 WAIT = 2.0  # seconds before another process's writing is waited for again
 

@@ -11,8 +11,9 @@ from ..config import Settings
 from ..errors import UsageError
 from ..explanations import FilterCheck, SourceShare, Why
 from ..library import Library
+from ..plain import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
-from .output import note, print_json, show_path
+from .output import note, print_json
 
 BAR = 20  # signs of a whole share
 LINES = 3  # that matched, of each ranking; --json has all

@@ -10,9 +10,10 @@ import click
 from ..config import Settings
 from ..explanations import WhyNot
 from ..library import Library
+from ..plain import show_path
 from ..records import Threshold
 from .options import DEVICE, INDEX, PATH, PRECISION, json_option, settings_options
-from .output import note, print_json, show_path
+from .output import note, print_json
 from .why_command import filters
 
 

@@ -92,8 +92,8 @@ class _Calls(Generic[T]):
         with self._list:
             self.waiting.append(job)
         with self._model:  # who gets it serves everyone that waits
-            if job.rows is None and job.error is None:
-                self._serve(self._taken())
+            while job.rows is None and job.error is None:
+                self._serve_all(self._taken(), job)
         if job.error is not None:
             raise job.error
         assert job.rows is not None  # served, and not failed
@@ -108,6 +108,16 @@ class _Calls(Generic[T]):
                 count += 1
             taken, self.waiting = self.waiting[:count], self.waiting[count:]
         return taken
+
+    def _serve_all(self, jobs: Sequence[_Job[T]], own: _Job[T]) -> None:
+        """Serve them; where that is cut short (Ctrl-C), the others go on waiting."""
+        try:
+            self._serve(jobs)
+        except BaseException:
+            left = [job for job in jobs if job is not own and job.rows is None and job.error is None]
+            with self._list:
+                self.waiting = left + self.waiting
+            raise
 
     def _serve(self, jobs: Sequence[_Job[T]]) -> None:
         try:

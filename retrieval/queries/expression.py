@@ -60,6 +60,11 @@ class Expression:
         return " or ".join(dict.fromkeys(each.words for each in self.alternatives if each.words))
 
     @property
+    def looked_for(self) -> tuple[Query, ...]:
+        """All that its pieces are."""
+        return tuple(part.piece for each in self.alternatives for part in each.pieces)
+
+    @property
     def unwanted(self) -> tuple[str, ...]:
         """What no alternative wants, in words."""
         first, *others = (each.unwanted for each in self.alternatives)

@@ -165,8 +165,13 @@ def _has(given: Given) -> Filter:
         raise Wrong(f'nothing is called "{given.whole}"; there are {", ".join(Mark)}') from None
 
 
+def _numbered(text: str) -> bool:
+    """Whether it can be an item's number: SQLite counts to 2 to the 63rd."""
+    return text.isdecimal() and len(text) < 20 and int(text) < 2**63
+
+
 def _item(given: Given) -> Query:
-    if not given.whole.isdigit():
+    if not _numbered(given.whole):
         raise Wrong(f'"{given.whole}" is no number; the numbers of items stand in `retrieval search --json`')
     return ByItem(int(given.whole))
 
@@ -176,7 +181,7 @@ def _picture(given: Given) -> Query:
     number = given.whole.removeprefix("#")
     if number == given.whole:
         return ByFile(Path(given.whole).expanduser())
-    if not number.isdigit():
+    if not _numbered(number):
         raise Wrong(f'"{given.whole}" is no number; write a file, or #12 for an item of the library')
     return ByItem(int(number))
 

@@ -161,3 +161,14 @@ def _near(where: Near) -> Token:
     named = spot is not None and (spot.latitude, spot.longitude) == (where.latitude, where.longitude)
     point = f"{_digits(where.latitude)},{_digits(where.longitude)}"
     return Token("near", where.name if named else point, f"~{_digits(where.kilometres)}km")
+
+
+def chips(query: Expression) -> list[list[str]]:
+    """What each alternative of a query looks for, and its filters, each as a query has it."""
+    found: list[list[str]] = []
+    for each in query.alternatives:
+        nodes = [node for node in map(_piece, each.pieces) if node is not None]
+        where = _node(each.where) if each.where != EVERYTHING else None
+        filters = where.parts if isinstance(where, All) else [where] if where is not None else []
+        found.append([unparse(node) for node in (*nodes, *filters)])
+    return found

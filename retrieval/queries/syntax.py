@@ -224,13 +224,14 @@ def unparse(node: Node) -> str:
         case Word(text, quoted):
             return _quote(text) if quoted else text
         case Token(name, value, tail):
-            return f"{name}:{value if PLAIN.fullmatch(value) else _quote(value)}{tail}"
+            bare = PLAIN.fullmatch(value) and tail[:1] in ("", "~")
+            return f"{name}:{value if bare else _quote(value)}{tail}"
         case Name(name):
             return f"@{name}"
         case Minus(part):
             return f"-{_grouped(part)}"
         case Weighted(weight, part):
-            return f"{Decimal(repr(weight)):f}:{_grouped(part)}"
+            return f"{Decimal(repr(weight)).normalize():f}:{_grouped(part)}"
         case All(parts):
             return " ".join(_grouped(part) if isinstance(part, AnyOf) else unparse(part) for part in parts)
         case AnyOf(parts):

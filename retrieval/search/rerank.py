@@ -106,21 +106,18 @@ class Reranker:
         started = time.perf_counter()
         able = self.model.abilities
         facts = [fact for fact in asked.facts if (Ability.COUNT if fact.wanted else Ability.ANSWER) in able]
-        task = _Task(self, asked.text, facts, answer.hits, k, budget, started)
+        task = _Task(self, asked.text, facts, answer, k, budget, started)
         if facts:
             task.notes.append(f"understood: {asked.text}; {'; '.join(map(str, facts))}")
         try:
             task.run()
         except RetrievalError as exc:
             task.notes.append(f"{self.model.name} did not speak ({exc}); this is the encoder's order")
-        order = task.order()
-        hits = [
-            replace(answer.hits[place], rank=rank, verdict=task.known.get(answer.hits[place].content))
-            for rank, place in enumerate(order[:k], start=1)
-        ]
+        found = task.found()
+        if task.indifferent():
+            task.notes.append("its verdicts do not differ from picture to picture; this is the encoder's order")
         checked = f"checked {len(task.known)} of {len(answer.hits)} with {self.model.name}"
-        seconds = answer.seconds + time.perf_counter() - started
-        return replace(answer, hits=tuple(hits), seconds=seconds, notes=(*answer.notes, checked, *task.notes))
+        return replace(found, notes=(*answer.notes, checked, *task.notes))
 
 
 @dataclass
@@ -130,7 +127,7 @@ class _Task:
     reranker: Reranker
     text: str
     facts: Sequence[Fact]
-    hits: Sequence[Hit]
+    answer: Answer
     k: int
     budget: Budget
     started: float
@@ -140,6 +137,19 @@ class _Task:
     looks: dict[int, Look] = field(default_factory=dict)  # new ones, to be kept
     lost: set[int] = field(default_factory=set)  # pictures that can no longer be read
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def hits(self) -> Sequence[Hit]:
+        """The encoder's."""
+        return self.answer.hits
+
+    def found(self) -> Answer:
+        """The answer in the order that is known by now."""
+        hits = [
+            replace(self.hits[place], rank=rank, verdict=self.known.get(self.hits[place].content))
+            for rank, place in enumerate(self.order()[: self.k], start=1)
+        ]
+        return replace(self.answer, hits=tuple(hits), seconds=self.answer.seconds + time.perf_counter() - self.started)
 
     def run(self) -> None:
         """Ask until the top is settled, the budget is spent or everything is known."""
@@ -154,7 +164,7 @@ class _Task:
                 before = time.perf_counter()
                 self._ask(batch)
                 self._join([hit.content for hit in batch])
-                self.reranker.progress(Step("checked", len(self.known), len(self.hits)))
+                self.reranker.progress(Step("checked", len(self.known), len(self.hits), self.found()))
                 taken = time.perf_counter() - before
                 spent = time.perf_counter() - self.started
                 if self.budget.seconds is not None and spent + taken > self.budget.seconds:
@@ -258,13 +268,14 @@ class _Task:
 
     def order(self) -> list[int]:
         """Places of the hits, best first."""
-        said = [value for value in self._opinions().tolist() if not math.isnan(value)]
-        if not said:
-            return list(range(len(self.hits)))
-        if len(said) >= ENOUGH and float(np.std(said)) < SAME:
-            self.notes.append("its verdicts do not differ from picture to picture; this is the encoder's order")
+        if self.indifferent() or np.isnan(self._opinions()).all():
             return list(range(len(self.hits)))
         return [int(i) for i in np.argsort(-self._scores(0.0), kind="stable")]
+
+    def indifferent(self) -> bool:
+        """Whether its verdicts say nothing, as all of them are the same."""
+        said = [value for value in self._opinions().tolist() if not math.isnan(value)]
+        return len(said) >= ENOUGH and float(np.std(said)) < SAME
 
 
 def fused(cosines: Floats, opinions: Floats, weight: float) -> Floats:

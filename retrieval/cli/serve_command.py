@@ -1,0 +1,129 @@
+"""`retrieval serve`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from ..config import Settings
+from ..errors import UsageError
+from ..library import Library
+from ..plain import show_path
+from ..sources import placed
+from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, Size, packed, settings_options
+from .output import note
+
+
+@dataclass(frozen=True)
+class At:
+    """Where the server listens, and to whom it answers."""
+
+    host: str
+    port: int
+    host_names: tuple[str, ...]
+    origins: tuple[str, ...]
+    token: bool
+
+
+@dataclass(frozen=True)
+class May:
+    """What may be done over the network."""
+
+    roots: tuple[Path, ...]
+    fetch: bool
+    no_originals: bool
+    max_upload: int
+    max_memory: int
+    queue: int
+    log_queries: bool
+
+    def named(self) -> dict[str, Path]:
+        """The roots by their names.
+
+        Raises:
+            UsageError: one is no folder, or two have one name.
+        """
+        found: dict[str, Path] = {}
+        for root in self.roots:
+            path = placed(root.expanduser())
+            if not path.is_dir():
+                raise UsageError(f"--root {root}: there is no such folder")
+            if path.name in found:
+                raise UsageError(f"--root {root}: {found[path.name]} is called {path.name}, too")
+            found[path.name] = path
+        return found
+
+
+@click.command(name="serve")
+@packed(
+    "at",
+    At,
+    click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at."),
+    click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port; 0: any."),
+    click.option("--host-name", "host_names", multiple=True, help="A name that the server goes by; repeatable."),
+    click.option("--origin", "origins", multiple=True, help="A page elsewhere that may ask, as https://example.org."),
+    click.option("--token", is_flag=True, help="Demand a token on this machine, too."),
+)
+@packed(
+    "may",
+    May,
+    click.option("--root", "roots", multiple=True, type=PATH, help="A folder that may be indexed over HTTP."),
+    click.option("--fetch", is_flag=True, help="Let pictures be searched by their address on the web."),
+    click.option("--no-originals", is_flag=True, help="Give out small pictures only, not the files."),
+    click.option("--max-upload", type=Size(), default="64M", show_default=True, help="The largest upload."),
+    click.option("--max-memory", type=Size(), default="0", help="Begin nothing new above this.  [default: no limit]"),
+    click.option("--queue", type=click.IntRange(1), default=256, show_default=True, help="How many requests may wait."),
+    click.option("--log-queries", is_flag=True, help="Log what is asked for, too."),
+)
+@settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
+def command(at: At, may: May, settings: Settings) -> None:
+    """Serve the library: a web page at /, an HTTP API under /v1 (its reference is at /docs), MCP at /mcp.
+
+    Without options only this machine reaches it. At any other address everyone has to show a token: the first one is
+    made and shown when the server starts; `retrieval token` makes others.
+
+    \b
+    Examples:
+      retrieval serve
+      retrieval serve --root ~/Pictures                 # lets the page index it
+      retrieval serve --host 0.0.0.0 --host-name photos.home
+    """
+    from ..server.access import Scope, Tokens
+    from ..server.api import Doors, application
+    from ..server.limits import Load
+    from ..server.run import Place, serve
+    from ..server.service import Service
+
+    roots = may.named()
+    with Library.open(None, settings) as library:
+        place = Place(at.host, at.port, library.path)
+        tokens = Tokens.of(library.path)
+        demand = at.token or not place.local
+        sockets = place.listen()
+        port = sockets[0].getsockname()[1]
+        doors = Doors(
+            demand=demand,
+            names=frozenset(name.lower() for name in at.host_names),
+            origins=frozenset(at.origins),
+            socket=str(place.socket) if len(sockets) > 1 else "",
+            load=Load(body=may.max_upload, memory=may.max_memory, waiting=may.queue),
+            queries=may.log_queries,
+        )
+        if demand and not tokens.all():
+            shown = tokens.add("first", Scope.ADMIN)
+            note(f"The first token, which may do everything; it is shown this once:\n\n    {shown}\n")
+        service = Service(library, roots, may.fetch, not may.no_originals)
+        note(f"library: {show_path(library.path)} ({len(library)} files)")
+        note(f"serving at http://{_shown(at.host)}:{port}/ (Ctrl-C ends it)")
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+        logging.getLogger("retrieval.server").setLevel(logging.INFO)
+        serve(application(service, tokens, doors), place, sockets)
+    note("stopped")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else "localhost" if host in ("127.0.0.1", "0.0.0.0") else host

@@ -1,0 +1,83 @@
+"""`retrieval token`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import app
+from ..config import Settings
+from ..plain import show_path
+from ..sources import placed
+from .options import INDEX, PATH, json_option, settings_options
+from .output import note, print_json, print_rows
+
+
+@click.group(name="token")
+def command() -> None:
+    """Who may ask a server: make tokens, list them, take them away.
+
+    \b
+    Examples:
+      retrieval token add phone
+      retrieval token add grandma --folder ~/Pictures/family
+      retrieval token list
+      retrieval token remove phone
+    """
+
+
+@command.command(name="add")
+@click.argument("name")
+@click.option(
+    "--scope", type=click.Choice(["read", "write", "admin"]), default="read", show_default=True, help="What it may do."
+)
+@click.option("--folder", type=PATH, help="Let it see what lies in this folder only.")
+@settings_options(INDEX)
+def add(name: str, scope: str, folder: Path | None, settings: Settings) -> None:
+    """Make a token; it is shown this once."""
+    from ..server.access import Scope, Tokens
+
+    limit = placed(folder.expanduser()) if folder else None
+    click.echo(Tokens.of(_library(settings)).add(name, Scope[scope.upper()], limit))
+    note("Keep it: only a hash of it is stored.")
+
+
+@command.command(name="list")
+@settings_options(INDEX)
+@json_option
+def list_command(settings: Settings, as_json: bool) -> None:
+    """List tokens by name; they themselves are not stored."""
+    from ..server.access import Tokens
+
+    found = Tokens.of(_library(settings)).all()
+    rows = [
+        {"name": each.name, "scope": each.scope.name.lower(), "folder": each.folder, "made_at": each.made_at}
+        for each in found
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    lines = [
+        [each.name, each.scope.name.lower(), show_path(each.folder) if each.folder else "", each.made_at]
+        for each in found
+    ]
+    print_rows(["name", "scope", "folder", "made"], lines)
+
+
+@command.command(name="remove")
+@click.argument("name")
+@settings_options(INDEX)
+def remove(name: str, settings: Settings) -> None:
+    """Take a token away; a server that runs refuses it from now on."""
+    from ..server.access import Tokens
+
+    Tokens.of(_library(settings)).remove(name)
+    note(f"token {name} is gone")
+
+
+def _library(settings: Settings) -> Path:
+    from ..library import Library
+
+    with Library.open(None, settings, read_only=True):
+        return app.place(None, settings)

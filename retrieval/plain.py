@@ -1,0 +1,41 @@
+"""The values of this package as JSON has them: one form for the command line, the HTTP API and agents.
+
+Knows dataclasses, paths and arrays; does not know what they mean.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def plain(value: Any) -> Any:
+    """Any value of this package as JSON has it. Bytes of paths that are not UTF-8 are escaped as `\\xNN`."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Path):
+        return show_path(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return value
+
+
+def show_path(path: Path) -> str:
+    """A path for people, strange bytes escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,91 @@
+"""The application: every route, one form of errors, and around them the gate, the limits, the numbers and the log.
+
+Knows which parts there are and in which order they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from .. import __version__
+from ..errors import RetrievalError
+from . import item_routes, job_routes, name_routes, search_routes, speech_routes, state_routes
+from .access import Tokens
+from .guard import Guard, Refusal
+from .limits import Limits, Load
+from .logs import Logged
+from .metrics import Measured, Metrics
+from .service import Service
+from .wiring import foreseen, invalid, of_http, refused, unforeseen
+
+PAGE = Path(__file__).parent / "page"
+ROUTES = (search_routes, item_routes, speech_routes, name_routes, job_routes, state_routes)
+ABOUT = (
+    "Search a photo collection by words or by example, find captions for a picture, ask about pictures. "
+    "Every answer is that of the command line; docs/http.md has examples."
+)
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Who is let in, and how."""
+
+    demand: bool = False  # a token of everyone
+    names: frozenset[str] = frozenset()  # host names that are answered, beside localhost and addresses
+    origins: frozenset[str] = frozenset()  # pages elsewhere that may ask
+    socket: str = ""  # the Unix socket of the library's owner
+    load: Load = field(default_factory=Load)
+    queries: bool = False  # whether the log says what was asked for
+
+
+def routed(service: Service) -> FastAPI:
+    """The routes, without the gate."""
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    api = FastAPI(
+        title="retrieval", version=__version__, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None
+    )
+    api.state.service, api.state.metrics = service, Metrics()
+    api.add_exception_handler(RetrievalError, foreseen)
+    api.add_exception_handler(Refusal, refused)
+    api.add_exception_handler(RequestValidationError, invalid)
+    api.add_exception_handler(HTTPException, of_http)
+    api.add_exception_handler(Exception, unforeseen)
+    for routes in ROUTES:
+        api.include_router(routes.router)
+    api.mount("/page", StaticFiles(directory=PAGE), name="page")
+    for path, file in (("/", "index.html"), ("/docs", "docs.html")):
+        api.add_api_route(path, _page(file), include_in_schema=False)
+    return api
+
+
+def application(service: Service, tokens: Tokens, doors: Doors) -> ASGIApp:
+    """The routes with everything around them, as a server runs it."""
+    api = routed(service)
+    limits = Limits(api, doors.load)
+    metrics: Metrics = api.state.metrics
+    metrics.limits = limits
+    guard = Guard(Measured(limits, metrics), tokens, doors.demand, doors.names, doors.origins, doors.socket)
+    api.state.guard = guard
+    return Logged(guard, doors.queries)
+
+
+def _page(file: str) -> Callable[[], FileResponse]:
+    def page() -> FileResponse:
+        return FileResponse(PAGE / file, headers={"cache-control": "no-cache"})
+
+    return page

@@ -1,0 +1,124 @@
+"""A picture from the web, for who searches by its address: public addresses only, small, and soon.
+
+Every name, also of every redirect, is resolved here and the connection made to an address that was checked, so that a
+name cannot point elsewhere a moment later. Knows HTTP and addresses; does not know pictures.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpcore
+
+from ..errors import SourceError, UsageError
+
+PORTS = {"http": 80, "https": 443}
+REDIRECTS = 3
+BYTES = 32 << 20
+SECONDS = 15.0
+
+Resolve = Callable[[str, int], list[str]]
+
+
+def fetched(url: str, *, public: Callable[[str], bool] | None = None, ports: Iterable[int] = (80, 443)) -> bytes:
+    """The bytes at an address.
+
+    Raises:
+        UsageError: it is no address that may be asked; SourceError: nothing usable comes from there.
+    """
+    end, allowed = time.monotonic() + SECONDS, frozenset(ports)
+    with httpcore.ConnectionPool(network_backend=Checked(public or is_public), ssl_context=_ssl()) as pool:
+        for _ in range(REDIRECTS + 1):
+            _permitted(url, allowed)
+            try:
+                answer = _asked(pool, url, end)
+            except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as exc:
+                raise SourceError(f"nothing comes from {url[:200]}: {exc or type(exc).__name__}") from exc
+            if isinstance(answer, bytes):
+                return answer
+            url = urljoin(url, answer)
+    raise SourceError(f"{url[:200]} leads on more than {REDIRECTS} times")
+
+
+def _permitted(url: str, ports: frozenset[int]) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS.get(parts.scheme, 0)
+    except ValueError as exc:
+        raise UsageError(f"{url[:200]!r} is no address") from exc
+    if parts.scheme not in PORTS or not parts.hostname or "@" in parts.netloc:
+        raise UsageError(f"{url[:200]!r} is no http or https address")
+    if port not in ports:
+        raise UsageError(f"port {port} is not asked; the usual ones are 80 and 443")
+
+
+def _asked(pool: httpcore.ConnectionPool, url: str, end: float) -> bytes | str:
+    """What stands there, or where it leads on."""
+    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), max(0.1, end - time.monotonic()))
+    headers = [("user-agent", "retrieval"), ("accept", "image/*")]
+    with pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as answer:
+        if answer.status in (301, 302, 303, 307, 308):
+            found = dict(answer.headers).get(b"location") or {k.lower(): v for k, v in answer.headers}.get(b"location")
+            if not found:
+                raise SourceError(f"{url[:200]} leads nowhere")
+            return found.decode("latin-1")
+        if answer.status != 200:
+            raise SourceError(f"{url[:200]} answers {answer.status}")
+        data = bytearray()
+        for chunk in answer.iter_stream():
+            data += chunk
+            if len(data) > BYTES:
+                raise SourceError(f"{url[:200]} has more than {BYTES >> 20} MiB")
+            if time.monotonic() > end:
+                raise SourceError(f"{url[:200]} takes longer than {SECONDS:.0f} s")
+    return bytes(data)
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is of the open internet, and not one that stands for another of ours."""
+    found = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
+        if inner is not None:
+            return is_public(str(inner))
+        if found in ipaddress.ip_network("64:ff9b::/96") or found in ipaddress.ip_network("64:ff9b:1::/48"):
+            return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
+    return found.is_global and not (found.is_multicast or found.is_reserved or found.is_unspecified)
+
+
+class Checked(httpcore.NetworkBackend):
+    """Connects to addresses that were checked, and only to these."""
+
+    def __init__(self, public: Callable[[str], bool]) -> None:
+        self._public, self._backend = public, httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore.NetworkStream:
+        """A connection to a name, if all that it stands for is public.
+
+        Raises:
+            UsageError: it is not; SourceError: the name is unknown.
+        """
+        try:
+            found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+        except (OSError, UnicodeError) as exc:
+            raise SourceError(f"{host[:200]} is not known") from exc
+        if not found or not all(map(self._public, found)):
+            raise UsageError(f"{host[:200]} is not on the open internet")
+        return self._backend.connect_tcp(sorted(found)[0], port, timeout, local_address, socket_options)
+
+
+def _ssl() -> ssl.SSLContext:
+    return ssl.create_default_context()

@@ -1,0 +1,183 @@
+"""The gate of the server: which hosts and origins are answered, who a caller is, which headers every answer has.
+
+Plain ASGI around everything else. Knows HTTP headers and `access.py`; does not know what is asked.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .access import ANYONE, OWNER, Caller, Guesses, Sessions, Tokens
+
+COOKIE = "retrieval_session"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN = ("/healthz", "/readyz", "/v1/login", "/page/", "/docs", "/openapi.json")  # beside "/", for anyone
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Refusal(Exception):
+    """A request that is not let in."""
+
+    def __init__(self, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.kind, self.message, self.headers = status, kind, message, headers or {}
+
+
+@dataclass
+class Guard:
+    """Lets callers in, or not; whoever is in stands in `scope["state"]["caller"]`."""
+
+    app: ASGIApp
+    tokens: Tokens
+    demand: bool  # a token of everyone who comes over the network
+    names: frozenset[str] = frozenset()  # host names that are answered, beside localhost and addresses
+    origins: frozenset[str] = frozenset()  # pages elsewhere that may ask, such as "https://example.org"
+    socket: str = ""  # the Unix socket of this machine's user
+    sessions: Sessions = field(default_factory=Sessions)
+    guesses: Guesses = field(default_factory=Guesses)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return  # there are no web sockets here
+        headers, state = Headers(scope=scope), scope.setdefault("state", {})
+        origin = headers.get("origin", "")
+        allowed = origin if origin in self.origins else ""
+        try:
+            state["caller"] = self._caller(scope, headers)
+        except Refusal as refusal:
+            await refuse(refusal, _with_headers(send, allowed))
+            return
+        if allowed and scope["method"] == "OPTIONS":
+            await _preflight(_with_headers(send, allowed))
+            return
+        await self.app(scope, receive, _with_headers(send, allowed))
+
+    def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
+        """Who asks; None where anyone may.
+
+        Raises:
+            Refusal: they may not.
+        """
+        if self.socket and scope.get("server") == (self.socket, None):
+            return OWNER  # the file system let them in
+        self._host(headers)
+        self._same_site(scope, headers)
+        caller = self._known(scope, headers)
+        if caller is None and not _open(scope["path"]):
+            challenge = {"www-authenticate": 'Bearer realm="retrieval"'}
+            raise Refusal(401, "unauthorized", "show a token: Authorization: Bearer ...", challenge)
+        return caller
+
+    def _host(self, headers: Headers) -> None:
+        """Names that we do not go by are refused: a page elsewhere may have had its own name point here."""
+        hosts = headers.getlist("host")
+        host = _hostname(hosts[0]) if len(hosts) == 1 else None
+        if host is None or not (host == "localhost" or host in self.names or _is_address(host)):
+            shown = repr(hosts[0][:80]) if hosts else "no name"
+            raise Refusal(421, "unknown_host", f"this server does not go by {shown}; start it with --host-name")
+
+    def _same_site(self, scope: Scope, headers: Headers) -> None:
+        """Pages of other sites get nothing, neither by a browser's cookie nor by being on the same machine."""
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
+        if origin is not None:
+            if origin not in self.origins and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+                raise Refusal(403, "cross_site", "pages of other sites may not ask; start the server with --origin")
+        elif site not in ("none", "same-origin"):
+            navigates = headers.get("sec-fetch-mode") == "navigate" and scope["method"] in SAFE
+            if not (navigates and not scope["path"].startswith("/v1/")):
+                raise Refusal(403, "cross_site", "pages of other sites may not ask; start the server with --origin")
+
+    def _known(self, scope: Scope, headers: Headers) -> Caller | None:
+        address = (scope.get("client") or ("",))[0]
+        kind, _, shown = headers.get("authorization", "").partition(" ")
+        if shown:
+            wait = self.guesses.wait(address)
+            if wait:
+                raise Refusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
+            caller = self.tokens.caller(shown.strip()) if kind.lower() == "bearer" else None
+            if caller is None:
+                self.guesses.wrong(address)
+                raise Refusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
+            return caller
+        cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        name = self.sessions.name(cookie) if cookie else None
+        caller = self.tokens.named(name) if name else None
+        return caller if caller or self.demand else ANYONE
+
+
+def _open(path: str) -> bool:
+    return path == "/" or path.startswith(OPEN)
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _with_headers(send: Send, origin: str) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            if origin:
+                headers["access-control-allow-origin"] = origin
+                headers["cross-origin-resource-policy"] = "cross-origin"
+                headers.add_vary_header("Origin")
+        await send(message)
+
+    return sending
+
+
+async def refuse(refusal: Refusal, send: Send) -> None:
+    """Say so."""
+    body = json.dumps({"error": {"type": refusal.kind, "message": refusal.message}}).encode()
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}
+    await _answer(refusal.status, headers, body, send)
+
+
+async def _preflight(send: Send) -> None:
+    allowed = {
+        "access-control-allow-methods": "GET, POST, PUT, DELETE",
+        "access-control-allow-headers": "authorization, content-type",
+        "access-control-max-age": "600",
+    }
+    await _answer(204, allowed, b"", send)
+
+
+async def _answer(status: int, headers: dict[str, str], body: bytes, send: Send) -> None:
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,141 @@
+"""Pictures of the library over HTTP: what is known of one, its thumbnail, its file; leafing by time and place.
+
+Files are named by the item's number only: no path ever comes from a client.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import FileResponse, Response
+from pydantic import BaseModel, Field
+
+from ..errors import PictureError, UsageError
+from ..questions import Questions
+from ..records import Answer, Item, Reason
+from .previews import Previews
+from .wiring import ERRORS, Asked, Json, NotThere, Number, Serving, Writing
+
+router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS)
+
+DAY = 24 * 3600
+
+
+def item_of(asked: Questions, number: int) -> Item:
+    """A file by its number.
+
+    Raises:
+        NotThere: the caller can see none.
+    """
+    try:
+        return asked.items.get(number)
+    except UsageError as exc:
+        raise NotThere(f"there is no item {number}") from exc
+
+
+def told(item: Item) -> dict[str, Any]:
+    """What a grid needs of a file."""
+    return {
+        "item": item.id,
+        "content": item.content,
+        "path": item.path,
+        "width": item.facts.width,
+        "height": item.facts.height,
+        "taken_at": item.facts.taken_at,
+        "second": item.second,
+    }
+
+
+@router.get("/items", summary="Files, the newest first")
+def items(
+    asked: Asked,
+    count: Annotated[int, Query(ge=1, le=1000)] = 200,
+    after: Annotated[Number | None, Query(description="The last item of the page before")] = None,
+    until: Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$", description="None later than this month")] = "",
+) -> Response:
+    """A page of files by the time they were taken; those without a date come last."""
+    found = asked.items.newest(count, after, until)
+    return Json({"items": [told(item) for item in found], "next": found[-1].id if len(found) == count else None})
+
+
+@router.get("/items/{item}", summary="What is known of a file")
+def one(asked: Asked, item: Number) -> Response:
+    """Its facts, its place, everything that is said of it, and the other files that hold the same picture."""
+    found = item_of(asked, item)
+    said = asked.items.sayings(found.content)
+    copies = [copy.path for copy in asked.items.copies(found)]
+    return Json({**told(found), "facts": found.facts, "place": found.place, "texts": said, "copies": copies})
+
+
+@router.get("/items/{item}/thumbnail", response_class=Response, summary="A small picture of it")
+def thumbnail(
+    service: Serving,
+    asked: Asked,
+    item: Number,
+    size: Annotated[Literal["320", "1280", "2560"], Query(description="Pixels of the longer side, at most")] = "320",
+    accept: Annotated[str, Header()] = "*/*",
+    if_none_match: Annotated[str, Header()] = "",
+) -> Response:
+    """WebP, AVIF for the larger ones where the client takes it, JPEG where it takes neither."""
+    found = item_of(asked, item)
+    form = Previews.form(accept, int(size))
+    tag = f'"{found.content}-{size}-{form}"'
+    headers = {"etag": tag, "cache-control": f"private, max-age={DAY}", "vary": "Accept"}
+    if tag in if_none_match:
+        return Response(status_code=304, headers=headers)
+    data = service.previews.get(asked, found, int(size), form)
+    return Response(data, media_type=f"image/{form}", headers=headers)
+
+
+@router.get("/items/{item}/original", response_class=FileResponse, summary="The file itself")
+def original(service: Serving, asked: Asked, item: Number, download: bool = False) -> Response:
+    """In ranges, where a player asks for them."""
+    found = item_of(asked, item)
+    if not service.originals:
+        raise UsageError("the files themselves are not given out here")
+    if not found.path.is_file():
+        raise PictureError(Reason.VANISHED, f"{found.path} is no longer there")
+    kind = mimetypes.guess_type(found.path.name)[0] or "application/octet-stream"
+    shown = kind.startswith(("image/", "video/")) and kind != "image/svg+xml" and not download
+    name = found.path.name.encode("utf-8", "replace").decode()
+    return FileResponse(
+        found.path,
+        media_type=kind if shown else "application/octet-stream",
+        filename=name,
+        content_disposition_type="inline" if shown else "attachment",
+        headers={"cache-control": "private, no-cache"},
+    )
+
+
+@router.get("/items/{item}/similar", response_model=Answer, summary="Pictures like it")
+def similar(asked: Asked, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
+    """The k pictures most like it, without itself."""
+    return Json(asked.similar(item_of(asked, item).id, k))
+
+
+class Said(BaseModel):
+    """A caption."""
+
+    text: str = Field(min_length=1, max_length=2000)
+
+
+@router.put("/items/{item}/caption", summary="Caption it by hand")
+def set_caption(service: Writing, asked: Asked, item: Number, said: Said) -> Response:
+    """Keep a caption, in place of what models said of it; it is searchable at once."""
+    found = item_of(asked, item)
+    service.library.set_caption(found.path, said.text)
+    return Json({"item": found.id, "texts": asked.items.sayings(found.content)})
+
+
+@router.get("/timeline", summary="How many files there are of each month")
+def timeline(asked: Asked) -> Response:
+    """Pairs of a month ("2023-06", or "" for those without a date) and a count, the newest first."""
+    return Json({"months": asked.items.months()})
+
+
+@router.get("/map", summary="Where files were taken")
+def places(asked: Asked) -> Response:
+    """Triples of an item, its latitude and its longitude."""
+    return Json({"points": asked.items.points()})

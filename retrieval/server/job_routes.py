@@ -1,0 +1,71 @@
+"""Indexing over HTTP: below the roots that were named when the server was started, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field
+
+from ..plain import plain
+from ..sources import placed
+from .wiring import ERRORS, Json, NotThere, Number, Ruling
+
+router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)
+
+
+class Wanted(BaseModel):
+    """What shall be indexed."""
+
+    root: str = Field(max_length=200, description="One of the names that GET /v1/roots gives")
+    folder: str = Field(default="", max_length=2000, description="A folder below it, relative")
+    retry: bool = Field(default=False, description="Files that failed before, too")
+
+
+@router.get("/roots", summary="What may be indexed")
+def roots(service: Ruling) -> Response:
+    """The folders that were named when the server was started."""
+    return Json({"roots": service.roots})
+
+
+@router.get("/jobs", summary="Indexing jobs, the newest first")
+def jobs(service: Ruling) -> Response:
+    """The last ones, with their state and progress."""
+    return Json({"jobs": service.jobs.all()})
+
+
+@router.post("/jobs", status_code=202, summary="Index a folder")
+def start(service: Ruling, wanted: Wanted) -> Response:
+    """Begin; one job is at work at a time."""
+    folder = service.root(wanted.root, wanted.folder)
+    shown = f"{wanted.root}/{wanted.folder}".rstrip("/")
+    return Json(service.jobs.start([placed(folder)], [shown], retry=wanted.retry), 202)
+
+
+@router.get("/jobs/{job}", summary="One job")
+def one(service: Ruling, job: Number) -> Response:
+    """Its state, its progress and, when it has ended, its report and problems."""
+    _there(service, job)
+    return Json(service.jobs.get(job))
+
+
+@router.get("/jobs/{job}/events", response_class=EventSourceResponse, summary="A job as it goes on")
+def events(service: Ruling, job: Number) -> Iterator[ServerSentEvent]:
+    """An event `job` at each change, `end` after the last one."""
+    for now in service.jobs.follow(job):
+        yield ServerSentEvent(comment="still at work") if now is None else ServerSentEvent(event="job", data=plain(now))
+    yield ServerSentEvent(event="end", data=None)
+
+
+@router.delete("/jobs/{job}", summary="Stop a job")
+def stop(service: Ruling, job: Number) -> Response:
+    """What it has done is kept; the next run goes on from there."""
+    _there(service, job)
+    return Json(service.jobs.stop(job))
+
+
+def _there(service: Ruling, job: int) -> None:
+    if job not in {each.id for each in service.jobs.all()}:
+        raise NotThere(f"there is no job {job}")

@@ -1,0 +1,69 @@
+"""One line of JSON for each request: when, what route, how long, who, and the request's number. Never what was asked
+for, unless the one who started the server wants it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import unquote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("retrieval.server")
+PLAIN = re.compile(r"[\w.-]{1,64}")
+QUIET = ("/healthz", "/readyz", "/metrics")
+
+
+@dataclass
+class Logged:
+    """Around an application: every answer gets a number and a line."""
+
+    app: ASGIApp
+    queries: bool = False  # also what was asked for
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        number = given if PLAIN.fullmatch(given) else secrets.token_hex(8)
+        started, status = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = number
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception:
+            log.exception("request %s failed", number)
+            raise
+        finally:
+            if not (scope["path"] in QUIET and status == 200):
+                log.info("%s", self._line(scope, number, status, time.perf_counter() - started))
+
+    def _line(self, scope: Scope, number: str, status: int, seconds: float) -> str:
+        caller = scope.get("state", {}).get("caller")
+        told = {
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "request": number,
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "caller": caller.name if caller else "",
+            "address": (scope.get("client") or ("",))[0],
+        }
+        if self.queries:
+            told["query"] = unquote(scope["query_string"].decode("latin-1"))
+        return json.dumps(told)

@@ -1,0 +1,77 @@
+"""Numbers for Prometheus: requests and their time by route, the queue, the library's size, the model.
+
+Knows counters; does not know what is asked.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .limits import Limits
+from .service import Service
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+@dataclass
+class Metrics:
+    """The numbers of one server."""
+
+    limits: Limits | None = None
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        labels = ("method", "route", "status")
+        name = "retrieval_requests"
+        self.requests = Counter(name, "Requests answered", labels, registry=self.registry)
+        about = "Seconds until an answer begins"
+        self.seconds = Histogram(
+            "retrieval_request_seconds", about, ("route",), buckets=BUCKETS, registry=self.registry
+        )
+        self.waiting = Gauge("retrieval_queue", "Requests that wait for their turn", registry=self.registry)
+        self.refused = Gauge("retrieval_refused", "Requests refused as too many or too large", registry=self.registry)
+        self.pictures = Gauge("retrieval_pictures", "Pictures of the library", registry=self.registry)
+        self.texts = Gauge("retrieval_texts", "Texts of the library", registry=self.registry)
+        self.problems = Gauge("retrieval_problems", "Files that could not be used", registry=self.registry)
+        self.model = Gauge("retrieval_model", "The model that answers", ("encoder", "vlm"), registry=self.registry)
+
+    def text(self, service: Service) -> str:
+        """The present numbers, in Prometheus's format."""
+        status = service.library.status()
+        self.pictures.set(status.pictures)
+        self.texts.set(status.texts)
+        self.problems.set(status.problems)
+        self.model.clear()
+        self.model.labels(status.serving.model if status.serving else "", service.library.settings.vlm).set(1)
+        if self.limits is not None:
+            self.waiting.set(self.limits.waiting)
+            self.refused.set(self.limits.refused)
+        return generate_latest(self.registry).decode()
+
+
+@dataclass
+class Measured:
+    """Around an application: counts and times what it answers."""
+
+    app: ASGIApp
+    metrics: Metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "other")  # the pattern, not what was put in it
+                self.metrics.requests.labels(scope["method"], route, str(message["status"])).inc()
+                self.metrics.seconds.labels(route).observe(time.perf_counter() - started)
+            await send(message)
+
+        await self.app(scope, receive, sending)

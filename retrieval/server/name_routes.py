@@ -1,0 +1,57 @@
+"""Saved searches and taught words over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from .item_routes import item_of
+from .wiring import ERRORS, Asked, Json, Number, Writing
+
+router = APIRouter(prefix="/v1", tags=["names"], responses=ERRORS)
+
+Name = Annotated[str, Path(max_length=64, description="Without its @")]
+
+
+class Saved(BaseModel):
+    """A search that gets a name."""
+
+    query: str = Field(min_length=1, max_length=4000)
+
+
+class Examples(BaseModel):
+    """Pictures that a word means, and that it does not, by their numbers."""
+
+    yes: list[Number] = Field(default=[], max_length=1000)
+    no: list[Number] = Field(default=[], max_length=1000)
+
+
+@router.get("/names", summary="Saved searches and taught words")
+def names(asked: Asked) -> Response:
+    """The queries of saved searches, and how many pictures each taught word is and is not."""
+    return Json({"saved": asked.named.saved(), "taught": asked.named.taught()})
+
+
+@router.put("/names/{name}", summary="Keep a search under a name")
+def save(service: Writing, name: Name, saved: Saved) -> Response:
+    """`@name` stands for it in any query from now on."""
+    service.library.named.save(name, saved.query)
+    return Json({"name": name, "query": service.library.named.saved().get(name.removeprefix("@"))})
+
+
+@router.post("/names/{name}/examples", summary="Teach a word by pictures")
+def teach(service: Writing, asked: Asked, name: Name, examples: Examples) -> Response:
+    """Add pictures that a word means, and that it does not; how many there are of both then."""
+    yes, no = ([item_of(asked, number).path for number in each] for each in (examples.yes, examples.no))
+    count = service.library.named.teach(name, yes, no)
+    return Json({"name": name, "yes": count[0], "no": count[1]})
+
+
+@router.delete("/names/{name}", summary="Forget a name")
+def forget(service: Writing, name: Name) -> Response:
+    """A saved search, or a taught word with its examples."""
+    service.library.named.forget(name)
+    return Json({"name": name})

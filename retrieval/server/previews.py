@@ -1,0 +1,74 @@
+"""Pictures in sizes for screens, made when asked for; the last ones are kept in memory.
+
+Knows image formats; does not know HTTP but what an Accept header names.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from .. import pictures
+from ..errors import PictureError
+from ..pictures.thumbnails import THUMBNAIL_SIDE
+from ..questions import Questions
+from ..records import Item, Reason
+
+KEPT = 128 << 20  # bytes of previews in memory
+QUALITY = {"webp": 82, "avif": 60, "jpeg": 85}
+
+
+@dataclass
+class Previews:
+    """Previews of one library's pictures."""
+
+    max_megapixels: float
+    _kept: OrderedDict[tuple[int, int, str], bytes] = field(default_factory=OrderedDict)
+    _bytes: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @staticmethod
+    def form(accept: str, size: int) -> str:
+        """The format for a client; AVIF where it is worth its time."""
+        if "image/avif" in accept and size > THUMBNAIL_SIDE:
+            return "avif"
+        return "webp" if "image/webp" in accept or "*/*" in accept or "image/*" in accept else "jpeg"
+
+    def get(self, asked: Questions, item: Item, size: int, form: str) -> bytes:
+        """The bytes of a preview.
+
+        Raises:
+            PictureError: the file cannot be read any more, and there is no thumbnail of it.
+        """
+        key = (item.content, size, form)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        stored = asked.thumbnails([item.content]).get(item.content) if size <= THUMBNAIL_SIDE else None
+        if stored is not None and form == "webp":
+            return stored
+        data = self._made(item, size, form, stored)
+        with self._lock:
+            self._kept[key] = data
+            self._bytes += len(data)
+            while self._bytes > KEPT and self._kept:
+                self._bytes -= len(self._kept.popitem(last=False)[1])
+        return data
+
+    def _made(self, item: Item, size: int, form: str, stored: bytes | None) -> bytes:
+        if stored is not None:
+            image = Image.open(io.BytesIO(stored)).convert("RGB")
+        elif not item.path.is_file():
+            raise PictureError(Reason.VANISHED, f"{item.path} is no longer there")
+        else:
+            image = pictures.load(item.path, size // 2, self.max_megapixels, item.second).image
+            image.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        out = io.BytesIO()
+        options = {"speed": 8} if form == "avif" else {}
+        image.save(out, form.upper(), quality=QUALITY[form], **options)
+        return out.getvalue()

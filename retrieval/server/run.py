@@ -1,0 +1,149 @@
+"""The server process: sockets, patience with slow clients, and an end that finishes what is in flight.
+
+Knows uvicorn; does not know routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import os
+import signal
+import socket as net
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ..errors import UsageError
+
+SOCKET = "server.sock"  # in the library's folder
+HEADER_SECONDS = 10.0  # that a client has to say what it wants
+GRACE = 30  # seconds for what is in flight when the server is stopped
+
+
+class Patient(H11Protocol):
+    """HTTP/1.1, with an end to patience: a request's headers must come within `HEADER_SECONDS`."""
+
+    _limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """A client comes; the clock runs."""
+        super().connection_made(transport)
+        self._limit = self.loop.call_later(HEADER_SECONDS, self._enough)
+
+    def data_received(self, data: bytes) -> None:
+        """Once a request is whole, its own limits hold; the next one on this connection is timed by keep-alive."""
+        super().data_received(data)
+        if self.cycle is not None and self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+        elif self.cycle is None and self._limit is None:
+            self._limit = self.loop.call_later(HEADER_SECONDS, self._enough)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has gone."""
+        if self._limit is not None:
+            self._limit.cancel()
+        super().connection_lost(exc)
+
+    def _enough(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    library: Path | None = None  # its folder gets the Unix socket
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def socket(self) -> Path | None:
+        """The Unix socket, absolute."""
+        return None if self.library is None else (self.library / SOCKET).absolute()
+
+    def listen(self) -> list[net.socket]:
+        """The open sockets: TCP, and the owner's.
+
+        Raises:
+            UsageError: the address is taken, or none of this machine.
+        """
+        kind = net.AF_INET6 if ":" in self.host else net.AF_INET
+        tcp = net.socket(kind)
+        tcp.setsockopt(net.SOL_SOCKET, net.SO_REUSEADDR, 1)
+        try:
+            tcp.bind((self.host, self.port))
+        except (OSError, OverflowError) as exc:
+            tcp.close()
+            why = getattr(exc, "strerror", None) or exc
+            raise UsageError(f"cannot listen at {self.host}:{self.port}: {why}; choose another --port") from exc
+        return [tcp, *self._owners()]
+
+    def _owners(self) -> list[net.socket]:
+        path = self.socket
+        if path is None or not os.access(path.parent, os.W_OK) or len(os.fsencode(path)) > 100:
+            return []  # a socket's name is short; then there is none
+        if path.exists():
+            probe = net.socket(net.AF_UNIX)
+            try:
+                probe.connect(str(path))
+            except OSError:
+                path.unlink(missing_ok=True)  # of a server that was killed
+            else:
+                return []  # another server has it
+            finally:
+                probe.close()
+        unix = net.socket(net.AF_UNIX)
+        before = os.umask(0o177)
+        try:
+            unix.bind(str(path))
+        finally:
+            os.umask(before)
+        return [unix]
+
+
+def serve(app: ASGIApp, place: Place, sockets: list[net.socket]) -> None:
+    """Answer until Ctrl-C or SIGTERM; then finish what is in flight, and stop."""
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    config = uvicorn.Config(
+        app,
+        http=Patient,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=GRACE,
+        h11_max_incomplete_event_size=32 << 10,
+        backlog=512,
+    )
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _ended)  # uvicorn has its own while it runs, and raises the signal once more at the end
+    try:
+        uvicorn.Server(config).run(sockets=sockets)
+    finally:
+        if place.socket is not None and len(sockets) > 1:
+            place.socket.unlink(missing_ok=True)
+
+
+def _ended(_number: int, _frame: object) -> None:
+    """All that was to be done is done."""

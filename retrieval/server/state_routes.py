@@ -1,0 +1,121 @@
+"""How the library and the server are: status, problems, models, duplicates; health, metrics; who is logged in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from .. import __version__
+from .. import models as list_of_models
+from ..errors import LibraryError
+from ..plain import plain
+from ..search.alike import ALIKE, Likeness
+from .guard import COOKIE, Refusal
+from .wiring import ERRORS, Asked, Json, Ruling, Serving, Whole, caller_of
+
+router = APIRouter(tags=["state"], responses=ERRORS)
+
+
+@router.get("/healthz", summary="Whether the process lives")
+def healthz() -> Response:
+    """Always, when it can answer."""
+    return Json({"status": "ok", "version": __version__})
+
+
+@router.get("/readyz", summary="Whether it can answer queries")
+def readyz(service: Serving) -> Response:
+    """503 as long as the library cannot be read."""
+    try:
+        service.library.status()
+    except LibraryError as exc:
+        return Json({"status": "not ready", "reason": str(exc)}, 503)
+    return Json({"status": "ready"})
+
+
+@router.get("/metrics", response_class=Response, summary="Numbers for Prometheus")
+def metrics(service: Whole, request: Request) -> Response:
+    """Requests, latencies, the queue, the library's size, the model."""
+    return Response(request.app.state.metrics.text(service), media_type="text/plain; version=0.0.4")
+
+
+@router.get("/v1/status", summary="What the library holds")
+def status(asked: Asked, service: Serving, request: Request) -> Response:
+    """Counts, the model, folders, and what this caller may do."""
+    caller = caller_of(request)
+    may = {
+        "name": caller.name,
+        "scope": caller.scope.name.lower(),
+        "folder": caller.folder,
+        "fetch": service.fetches,
+        "originals": service.originals,
+        "vlm": service.library.settings.vlm,
+    }
+    return Json({**plain(asked.status()), "version": __version__, "caller": may})
+
+
+@router.get("/v1/problems", summary="Files that could not be used")
+def problems(asked: Asked) -> Response:
+    """Each with its reason."""
+    return Json({"problems": asked.problems()})
+
+
+@router.get("/v1/models", summary="The models of this server, as OpenAI's clients list them")
+def models(service: Serving) -> Response:
+    """The vision-language model (for chat completions) and the encoder."""
+    names = dict.fromkeys((service.library.settings.vlm, service.library.model))
+    rows = [{"id": name, "object": "model", "created": 0, "owned_by": "retrieval"} for name in names]
+    return Json({"object": "list", "data": rows})
+
+
+@router.get("/v1/encoders", summary="Encoders that this machine has")
+def encoders(service: Ruling) -> Response:
+    """As `retrieval models` lists them."""
+    return Json({"encoders": list_of_models.encoders(), "serving": service.library.model})
+
+
+@router.get("/v1/duplicates", summary="Pictures that are the same or nearly")
+def duplicates(
+    service: Ruling,
+    kind: Annotated[list[Likeness], Query(description="In which ways")] = [Likeness.COPY, Likeness.SAME],  # noqa: B006  # FastAPI copies it
+    least: Annotated[float, Query(ge=0, le=1, description="The cosine for `alike`")] = ALIKE,
+) -> Response:
+    """Groups, those that take most room first; the first of each is the best."""
+    return Json({"groups": service.library.duplicates().groups(kind, None, least)})
+
+
+class Login(BaseModel):
+    """A token."""
+
+    token: str = Field(max_length=200)
+
+
+@router.post("/v1/login", summary="Log a browser in")
+def login(login: Login, request: Request) -> Response:
+    """A cookie for who shows a token; it holds until the server stops, thirty days at most."""
+    guard: Any = request.app.state.guard
+    address = request.client.host if request.client else ""
+    wait = guard.guesses.wait(address)
+    if wait:
+        raise Refusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
+    caller = guard.tokens.caller(login.token)
+    if caller is None:
+        guard.guesses.wrong(address)
+        raise Refusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
+    answer = Json({"name": caller.name, "scope": caller.scope.name.lower()})
+    cookie = guard.sessions.begin(caller.name)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, cookie, max_age=30 * 24 * 3600, httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+@router.post("/v1/logout", summary="Log a browser out")
+def logout(request: Request) -> Response:
+    """Forget its cookie."""
+    guard: Any = request.app.state.guard
+    guard.sessions.end(request.cookies.get(COOKIE, ""))
+    answer = Json({"status": "out"})
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return answer
