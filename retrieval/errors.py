@@ -2,7 +2,8 @@
 
 RetrievalError                      exit code of the command line
 ├── UsageError                      2  a query, a number or an option that makes no sense
-│   └── QueryError                     points at the place in the query
+│   ├── QueryError                     points at the place in the query
+│   └── NotFound                       an item, or a job, of a number that there is not
 ├── LibraryError                    3  the library cannot serve
 │   ├── LibraryNotFound
 │   ├── LibraryVersionError            written by another version
@@ -41,6 +42,10 @@ class QueryError(UsageError):
         line = "".join(" " if sign.isspace() else sign for sign in query[start : last + 20])
         super().__init__(f"{message}\n  {line}\n  {' ' * (first - start)}{'^' * max(1, last - first)}")
         self.reason, self.query, self.place = message, query, place
+
+
+class NotFound(UsageError):
+    """There is no item, or no job, of this number."""
 
 
 class LibraryError(RetrievalError):

@@ -57,6 +57,12 @@ def find(name: str) -> Spot | None:
     return Spot(f"{best['name']}, {country}", float(best["latitude"]), float(best["longitude"]))
 
 
+def towns() -> list[tuple[float, float, int, str]]:
+    """Every city that can be named: latitude, longitude, inhabitants, name."""
+    found = _names().get_cities().values()
+    return [(float(c["latitude"]), float(c["longitude"]), int(c["population"]), str(c["name"])) for c in found]
+
+
 def kilometres(latitude: float | None, longitude: float | None, to_latitude: float, to_longitude: float) -> float:
     """The distance of two points on a sphere (haversine); infinite where one is not known."""
     if latitude is None or longitude is None:

@@ -21,10 +21,10 @@ from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Que
 from .sources import placed
 
 if TYPE_CHECKING:
-    from .albums.export import Exported, Format
+    from .albums.export import Exported
     from .explanations import Why, WhyNot
     from .holdings import Holdings
-    from .records import Budget, Item, Problem, Status, Step, Vectors
+    from .records import Budget, Format, Item, Problem, Status, Step, Vectors
     from .results import Labelled
     from .search.items import Items
     from .search.named import Named

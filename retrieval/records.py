@@ -59,6 +59,9 @@ Threshold: TypeAlias = Literal["strong", "likely", "weak", "none"]  # the least 
 Order: TypeAlias = Literal["score", "date", "diverse"]  # of hits: the best, the newest, or different ones first
 
 
+Format: TypeAlias = Literal["npy", "parquet", "csv", "webdataset"]  # in which pictures leave the library
+
+
 class Reason(StrEnum):
     """Why a file could not be used; the words are stable and safe to match in scripts."""
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import piexif
 import pytest
 
-from retrieval import Library, UsageError
+from retrieval import Library
+from retrieval.errors import NotFound
 
 from .conftest import Paint
 
@@ -66,7 +67,7 @@ def test_what_is_said_of_a_picture_comes_with_its_source_and_by_hand_first(dated
 
 
 def test_a_number_that_is_none_is_refused(dated: Library) -> None:
-    with pytest.raises(UsageError, match="no item 999"):
+    with pytest.raises(NotFound, match="no item 999"):
         dated.items.get(999)
 
 

@@ -46,6 +46,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "models": 8,
     "measure": 8.5,  # of library
     "__init__": 9,
+    "client": 9,
     "server": 9.5,
     "cli": 10,  # it starts the server
     "__main__": 11,
@@ -57,8 +58,9 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "sqlalchemy": ("store",),
     "transformers": ("vlm",),
     "huggingface_hub": ("hub.py", "encoders/checkpoints.py"),
-    "httpx": ("vlm/endpoint.py",),
+    "httpx": ("vlm/endpoint.py", "client.py"),
     "httpcore": ("server/fetch.py",),
+    "mcp": ("server/agents.py",),
     "fastapi": ("server",),
     "starlette": ("server",),
     "uvicorn": ("server/run.py",),

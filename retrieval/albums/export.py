@@ -13,17 +13,16 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from ..errors import SourceError, UsageError
 from ..holdings import Holdings
-from ..records import Item, Kind, Problem, Step, silent
+from ..records import Format, Item, Kind, Problem, Step, silent
 from ..sources import tables
 from . import archives, columns
 
-Format: TypeAlias = Literal["npy", "parquet", "csv", "webdataset"]
 Written: TypeAlias = tuple[list[Path], list[Problem]]
 
 PART = 100_000  # rows of a file

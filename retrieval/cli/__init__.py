@@ -34,6 +34,7 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "models": "List models, or fetch one.",
     "vlms": "List vision-language models, or fetch one.",
     "serve": "Serve the library: web page, HTTP API, MCP.",
+    "mcp": "Serve the library to an agent, by the Model Context Protocol.",
     "token": "Say who may ask a server.",
     "eval": "Measure a model on a caption file.",
     "check": "Check that the library agrees with itself, and repair it.",

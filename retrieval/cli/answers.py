@@ -11,15 +11,15 @@ from .options import View
 from .output import note, print_answer, print_json, print_paths
 
 
-def show(library: Library, answer: Answer, view: View) -> None:
-    """Print an answer, write its contact sheet; exit code 1 when there is no hit."""
+def show(library: Library | None, answer: Answer, view: View) -> None:
+    """Print an answer, write its contact sheet (with the library's thumbnails); exit code 1 when there is no hit."""
     if view.as_json:
         print_json(answer)
     elif view.paths or view.null:
         print_paths([hit.path for hit in answer.hits if hit.path is not None], null=view.null)
     else:
         print_answer(answer)
-    if view.preview or view.sheet:
+    if library is not None and view.drawn:
         thumbnails = library.thumbnails([hit.content for hit in answer.hits])
         if view.preview:
             from .preview import preview

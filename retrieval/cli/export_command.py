@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
-from ..albums.export import Exported, Format
 from ..config import Settings
 from ..library import Library
 from ..plain import show_path
+from ..records import Format
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, note_problems, print_json
 from .progress import progress
+
+if TYPE_CHECKING:
+    from ..albums.export import Exported
 
 FORMATS = click.Choice(get_args(Format))
 

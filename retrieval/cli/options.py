@@ -85,6 +85,11 @@ class View:
     preview: bool
     threshold: Threshold
 
+    @property
+    def drawn(self) -> bool:
+        """Whether pictures are drawn, which takes the library's thumbnails."""
+        return self.preview or self.sheet is not None
+
 
 VIEW = (
     click.option("-k", "k", type=int, default=10, show_default=True, help="How many hits."),

@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
+from .. import app
 from ..albums import files
-from ..albums.export import Format
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
 from ..plain import show_path
 from ..queries.expression import Expression
 from ..queries.spelling import written
-from ..records import Answer, Budget, ByFile, ByItem, Order
+from ..records import Answer, Budget, ByFile, ByItem, Format, Order
 from ..sources import placed
+from . import warm
 from .answers import show
 from .export_command import FORMATS, show_exported
 from .options import (
@@ -45,14 +47,15 @@ class Asked:
     items: tuple[int, ...]
     within: tuple[str, ...]
     facets: bool
+    server: bool
 
     def query(self) -> str:
-        """The query's text, with --image and --item as the tokens that they are.
+        """The query's text, with --image and --item as the tokens that they are; files by their whole path.
 
         Raises:
             UsageError: nothing was asked.
         """
-        pieces = [ByItem(item) for item in self.items] + [ByFile(image.expanduser()) for image in self.images]
+        pieces = [ByItem(item) for item in self.items] + [ByFile(placed(image.expanduser())) for image in self.images]
         if self.text is None and not pieces:
             raise UsageError('say what to look for: words ("a dog on the beach"), --image FILE or --item NUMBER')
         tokens = [written(Expression.of(piece)) for piece in pieces]
@@ -69,14 +72,21 @@ class Rerank:
     depth: int
     anyway: bool
 
+    def options(self) -> dict[str, Any]:
+        """As a server is asked for it."""
+        if not self.wanted:
+            return {}
+        return {"rerank": True, "budget": self.budget, "depth": self.depth, "anyway": self.anyway}
+
 
 @dataclass(frozen=True)
 class Shown:
-    """In which order hits are shown."""
+    """Which hits are shown, and in which order."""
 
     sort: str
     diverse: bool
     fold: bool
+    page: int | None
 
     @property
     def order(self) -> Order:
@@ -91,6 +101,11 @@ class Album:
     copy_to: Path | None
     link_to: Path | None
     export: tuple[Format, Path] | None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether they are put anywhere."""
+        return bool(self.copy_to or self.link_to or self.export)
 
     def put(self, library: Library, answer: Answer) -> None:
         """Put them there, and say so."""
@@ -125,6 +140,7 @@ class Album:
     click.option(
         "--within", multiple=True, metavar="GLOB", help="Only pictures whose path fits, such as 'holidays/*'."
     ),
+    click.option("--server/--no-server", default=True, help="Ask the server that has the library open, if one runs."),
 )
 @packed(
     "order",
@@ -136,6 +152,7 @@ class Album:
     click.option(
         "--fold/--no-fold", default=True, help="Show pictures that are nearly the same as one hit.  [default: fold]"
     ),
+    click.option("--page", type=int, help="This page of -k hits; what is indexed meanwhile does not move them."),
 )
 @packed(
     "album",
@@ -149,7 +166,6 @@ class Album:
         help="Write the hits into a new folder, as npy, parquet, csv or webdataset (see `retrieval export`).",
     ),
 )
-@click.option("--page", type=int, help="This page of -k hits; what is indexed meanwhile does not move them.")
 @packed(
     "rerank",
     Rerank,
@@ -160,9 +176,7 @@ class Album:
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
-def command(
-    asked: Asked, rerank: Rerank, order: Shown, album: Album, page: int | None, settings: Settings, view: View
-) -> None:
+def command(asked: Asked, rerank: Rerank, order: Shown, album: Album, settings: Settings, view: View) -> None:
     """Find the pictures that fit TEXT, or that are most like a picture, or both.
 
     TEXT takes filters and signs, too: -word takes a meaning away, 2:word gives it weight, and tokens such as
@@ -180,24 +194,35 @@ def command(
       retrieval search "receipts" -k 50 --copy-to receipts/
     """
     text = asked.query()
-    if page is not None and rerank.wanted:
+    if order.page is not None and rerank.wanted:
         raise UsageError("--page goes without --rerank")
-    if order.order != "score" and (page is not None or rerank.wanted):
+    if order.order != "score" and (order.page is not None or rerank.wanted):
         raise UsageError("--sort date and --diverse go without --page and --rerank")
+    if asked.server and not (asked.within or album.wanted or view.drawn) and warm.placeless(asked.text):
+        options = {"threshold": view.threshold, "fold": order.fold, "order": order.order, "facets": asked.facets}
+        found = warm.answer(settings, text, view.k, page=order.page, **options, **rerank.options())
+        if found is not None:
+            note(f"library: {show_path(app.place(None, settings))}, asked through its server")
+            show(None, found, view)
+            return
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
-        look = partial(library.search, text, view.k, within=asked.within, threshold=view.threshold)
-        if page is not None:
-            turn = partial(library.page, text, page, view.k, within=asked.within)
-            answer = turn(threshold=view.threshold, fold=order.fold)
-        elif rerank.wanted:
-            budget = Budget(rerank.budget, rerank.depth, rerank.anyway)
-            with progress(quiet=view.as_json) as step:
-                answer = look(rerank=budget, fold=order.fold, progress=step)
-        else:
-            answer = look(order=order.order, fold=order.fold)
-        if asked.facets:
-            counts = library.facets(text, within=asked.within)
-            answer = replace(answer, facets=counts)
+        answer = _answer(library, asked, rerank, order, view)
         album.put(library, answer)
         show(library, answer, view)
+
+
+def _answer(library: Library, asked: Asked, rerank: Rerank, order: Shown, view: View) -> Answer:
+    """The library's answer, found in this process."""
+    text = asked.query()
+    look = partial(library.search, text, view.k, within=asked.within, threshold=view.threshold)
+    if order.page is not None:
+        turn = partial(library.page, text, order.page, view.k, within=asked.within)
+        answer = turn(threshold=view.threshold, fold=order.fold)
+    elif rerank.wanted:
+        budget = Budget(rerank.budget, rerank.depth, rerank.anyway)
+        with progress(quiet=view.as_json) as step:
+            answer = look(rerank=budget, fold=order.fold, progress=step)
+    else:
+        answer = look(order=order.order, fold=order.fold)
+    return replace(answer, facets=library.facets(text, within=asked.within)) if asked.facets else answer

@@ -40,6 +40,7 @@ class May:
     max_memory: int
     queue: int
     log_queries: bool
+    allow_write: bool
 
     def named(self) -> dict[str, Path]:
         """The roots by their names.
@@ -78,6 +79,7 @@ class May:
     click.option("--max-memory", type=Size(), default="0", help="Begin nothing new above this.  [default: no limit]"),
     click.option("--queue", type=click.IntRange(1), default=256, show_default=True, help="How many requests may wait."),
     click.option("--log-queries", is_flag=True, help="Log what is asked for, too."),
+    click.option("--allow-write", is_flag=True, help="Let agents (MCP) write captions, too."),
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 def command(at: At, may: May, settings: Settings) -> None:
@@ -112,6 +114,7 @@ def command(at: At, may: May, settings: Settings) -> None:
             socket=str(place.socket) if len(sockets) > 1 else "",
             load=Load(body=may.max_upload, memory=may.max_memory, waiting=may.queue),
             queries=may.log_queries,
+            agents_write=may.allow_write,
         )
         if demand and not tokens.all():
             shown = tokens.add("first", Scope.ADMIN)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import QueryError
 from .syntax import All, AnyOf, Minus, Name, Node, Span, Weighted, parse
 
+FILES = ("similar", "like", "unlike")  # tokens that take a file
 NAME = re.compile(r"\w[\w-]*")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import UsageError
+from ..errors import NotFound
 from ..holdings import Holdings
 from ..records import Item
 from ..store.browse import Browse, Saying
@@ -24,12 +24,12 @@ class Items:
         """One file by its number.
 
         Raises:
-            UsageError: there is none.
+            NotFound: there is none.
         """
         with self.holdings.reading() as catalog:
             found = next(catalog.items([item]), None)
         if found is None:
-            raise UsageError(f"the library has no item {item}; the numbers stand in the answers of `search --json`")
+            raise NotFound(f"the library has no item {item}; the numbers stand in the answers of `search --json`")
         return found
 
     def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:

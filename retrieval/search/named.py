@@ -12,12 +12,10 @@ from pathlib import Path
 from ..errors import UsageError
 from ..holdings import Holdings
 from ..queries import understand
-from ..queries.names import NAME, Names
+from ..queries.names import FILES, NAME, Names
 from ..queries.syntax import All, AnyOf, Minus, Node, Token, Weighted, parse, unparse
 from ..sources import placed
 from ..store.collections import Collections
-
-FILES = ("similar", "like", "unlike")  # tokens that take a file
 
 
 @dataclass(frozen=True)

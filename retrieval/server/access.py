@@ -13,6 +13,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -46,7 +47,9 @@ class Caller:
 
 
 ANYONE = Caller("anyone", Scope.ADMIN)  # on this machine, where no token is demanded
+NO_ONE = Caller("no one", Scope.READ, Path("/nowhere"))
 OWNER = Caller("owner", Scope.ADMIN, trusted=True)  # who can open the socket in the library's folder
+CALLER: ContextVar[Caller] = ContextVar("caller", default=OWNER)  # for what is not given the request; else who started
 
 
 @dataclass(frozen=True)

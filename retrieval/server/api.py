@@ -5,6 +5,7 @@ Knows which parts there are and in which order they stand.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from .. import __version__
 from ..errors import RetrievalError
 from . import item_routes, job_routes, name_routes, search_routes, speech_routes, state_routes
 from .access import Tokens
+from .agents import Agents
 from .guard import Guard, Refusal
 from .limits import Limits, Load
 from .logs import Logged
@@ -46,14 +48,18 @@ class Doors:
     socket: str = ""  # the Unix socket of the library's owner
     load: Load = field(default_factory=Load)
     queries: bool = False  # whether the log says what was asked for
+    agents_write: bool = False  # whether agents may write captions, as far as their token lets them
 
 
-def routed(service: Service) -> FastAPI:
+def routed(service: Service, *, agents_write: bool = False) -> FastAPI:
     """The routes, without the gate."""
+    agents, agents_routes = Agents(service, agents_write).routes()
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        threading.Thread(target=service.warm, daemon=True, name="warming").start()
+        async with agents.session_manager.run():
+            yield
         service.close()
 
     api = FastAPI(
@@ -67,6 +73,7 @@ def routed(service: Service) -> FastAPI:
     api.add_exception_handler(Exception, unforeseen)
     for routes in ROUTES:
         api.include_router(routes.router)
+    api.router.routes.extend(agents_routes)
     api.mount("/page", StaticFiles(directory=PAGE), name="page")
     for path, file in (("/", "index.html"), ("/docs", "docs.html")):
         api.add_api_route(path, _page(file), include_in_schema=False)
@@ -75,7 +82,7 @@ def routed(service: Service) -> FastAPI:
 
 def application(service: Service, tokens: Tokens, doors: Doors) -> ASGIApp:
     """The routes with everything around them, as a server runs it."""
-    api = routed(service)
+    api = routed(service, agents_write=doors.agents_write)
     limits = Limits(api, doors.load)
     metrics: Metrics = api.state.metrics
     metrics.limits = limits

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .access import ANYONE, OWNER, Caller, Guesses, Sessions, Tokens
+from .access import ANYONE, CALLER, NO_ONE, OWNER, Caller, Guesses, Sessions, Tokens
 
 COOKIE = "retrieval_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -72,7 +72,11 @@ class Guard:
         if allowed and scope["method"] == "OPTIONS":
             await _preflight(_with_headers(send, allowed))
             return
-        await self.app(scope, receive, _with_headers(send, allowed))
+        who = CALLER.set(state["caller"] or NO_ONE)
+        try:
+            await self.app(scope, receive, _with_headers(send, allowed))
+        finally:
+            CALLER.reset(who)
 
     def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
         """Who asks; None where anyone may.
@@ -117,6 +121,8 @@ class Guard:
             if wait:
                 raise Refusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
             caller = self.tokens.caller(shown.strip()) if kind.lower() == "bearer" else None
+            if caller is None and not self.demand:
+                return ANYONE  # clients of OpenAI's protocol always show some key
             if caller is None:
                 self.guesses.wrong(address)
                 raise Refusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})

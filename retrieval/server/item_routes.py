@@ -12,27 +12,15 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 
+from .. import places
 from ..errors import PictureError, UsageError
-from ..questions import Questions
 from ..records import Answer, Item, Reason
 from .previews import Previews
-from .wiring import ERRORS, Asked, Json, NotThere, Number, Serving, Writing
+from .wiring import ERRORS, Asked, Json, Number, Serving, Writing
 
 router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS)
 
 DAY = 24 * 3600
-
-
-def item_of(asked: Questions, number: int) -> Item:
-    """A file by its number.
-
-    Raises:
-        NotThere: the caller can see none.
-    """
-    try:
-        return asked.items.get(number)
-    except UsageError as exc:
-        raise NotThere(f"there is no item {number}") from exc
 
 
 def told(item: Item) -> dict[str, Any]:
@@ -63,7 +51,7 @@ def items(
 @router.get("/items/{item}", summary="What is known of a file")
 def one(asked: Asked, item: Number) -> Response:
     """Its facts, its place, everything that is said of it, and the other files that hold the same picture."""
-    found = item_of(asked, item)
+    found = asked.items.get(item)
     said = asked.items.sayings(found.content)
     copies = [copy.path for copy in asked.items.copies(found)]
     return Json({**told(found), "facts": found.facts, "place": found.place, "texts": said, "copies": copies})
@@ -79,7 +67,7 @@ def thumbnail(
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
     """WebP, AVIF for the larger ones where the client takes it, JPEG where it takes neither."""
-    found = item_of(asked, item)
+    found = asked.items.get(item)
     form = Previews.form(accept, int(size))
     tag = f'"{found.content}-{size}-{form}"'
     headers = {"etag": tag, "cache-control": f"private, max-age={DAY}", "vary": "Accept"}
@@ -92,7 +80,7 @@ def thumbnail(
 @router.get("/items/{item}/original", response_class=FileResponse, summary="The file itself")
 def original(service: Serving, asked: Asked, item: Number, download: bool = False) -> Response:
     """In ranges, where a player asks for them."""
-    found = item_of(asked, item)
+    found = asked.items.get(item)
     if not service.originals:
         raise UsageError("the files themselves are not given out here")
     if not found.path.is_file():
@@ -112,7 +100,7 @@ def original(service: Serving, asked: Asked, item: Number, download: bool = Fals
 @router.get("/items/{item}/similar", response_model=Answer, summary="Pictures like it")
 def similar(asked: Asked, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
     """The k pictures most like it, without itself."""
-    return Json(asked.similar(item_of(asked, item).id, k))
+    return Json(asked.similar(asked.items.get(item).id, k))
 
 
 class Said(BaseModel):
@@ -124,7 +112,7 @@ class Said(BaseModel):
 @router.put("/items/{item}/caption", summary="Caption it by hand")
 def set_caption(service: Writing, asked: Asked, item: Number, said: Said) -> Response:
     """Keep a caption, in place of what models said of it; it is searchable at once."""
-    found = item_of(asked, item)
+    found = asked.items.get(item)
     service.library.set_caption(found.path, said.text)
     return Json({"item": found.id, "texts": asked.items.sayings(found.content)})
 
@@ -135,7 +123,13 @@ def timeline(asked: Asked) -> Response:
     return Json({"months": asked.items.months()})
 
 
+@router.get("/towns", summary="The world's towns, for a map without a network")
+def towns() -> Response:
+    """Their latitude, longitude, inhabitants and name (GeoNames, CC BY 4.0)."""
+    return Json({"towns": places.towns()}, headers={"cache-control": f"private, max-age={DAY}"})
+
+
 @router.get("/map", summary="Where files were taken")
-def places(asked: Asked) -> Response:
+def points(asked: Asked) -> Response:
     """Triples of an item, its latitude and its longitude."""
     return Json({"points": asked.items.points()})

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from ..plain import plain
 from ..sources import placed
-from .wiring import ERRORS, Json, NotThere, Number, Ruling
+from .wiring import ERRORS, Json, Number, Ruling
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)
 
@@ -47,7 +47,6 @@ def start(service: Ruling, wanted: Wanted) -> Response:
 @router.get("/jobs/{job}", summary="One job")
 def one(service: Ruling, job: Number) -> Response:
     """Its state, its progress and, when it has ended, its report and problems."""
-    _there(service, job)
     return Json(service.jobs.get(job))
 
 
@@ -62,10 +61,4 @@ def events(service: Ruling, job: Number) -> Iterator[ServerSentEvent]:
 @router.delete("/jobs/{job}", summary="Stop a job")
 def stop(service: Ruling, job: Number) -> Response:
     """What it has done is kept; the next run goes on from there."""
-    _there(service, job)
     return Json(service.jobs.stop(job))
-
-
-def _there(service: Ruling, job: int) -> None:
-    if job not in {each.id for each in service.jobs.all()}:
-        raise NotThere(f"there is no job {job}")

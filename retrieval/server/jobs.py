@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from ..errors import RetrievalError, UsageError
+from ..errors import NotFound, RetrievalError, UsageError
 from ..library import Library
 from ..records import Problem, Step
 from ..results import Report
@@ -73,11 +73,11 @@ class Jobs:
         """One job.
 
         Raises:
-            UsageError: there is none of this number.
+            NotFound: there is none of this number.
         """
         with self._changed:
             if number not in self._jobs:
-                raise UsageError(f"there is no job {number}")
+                raise NotFound(f"there is no job {number}")
             return self._jobs[number]
 
     def start(self, folders: Sequence[Path], shown: Sequence[str], *, retry: bool = False) -> Job:

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from .item_routes import item_of
 from .wiring import ERRORS, Asked, Json, Number, Writing
 
 router = APIRouter(prefix="/v1", tags=["names"], responses=ERRORS)
@@ -45,7 +44,7 @@ def save(service: Writing, name: Name, saved: Saved) -> Response:
 @router.post("/names/{name}/examples", summary="Teach a word by pictures")
 def teach(service: Writing, asked: Asked, name: Name, examples: Examples) -> Response:
     """Add pictures that a word means, and that it does not; how many there are of both then."""
-    yes, no = ([item_of(asked, number).path for number in each] for each in (examples.yes, examples.no))
+    yes, no = ([asked.items.get(number).path for number in each] for each in (examples.yes, examples.no))
     count = service.library.named.teach(name, yes, no)
     return Json({"name": name, "yes": count[0], "no": count[1]})
 

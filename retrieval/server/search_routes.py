@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import PictureError, RetrievalError, UsageError
 from ..plain import plain
+from ..queries.fields import FIELDS
 from ..queries.spelling import chips
 from ..questions import Questions
 from ..records import Answer, Budget, ByText, Kind, Order, Step, Threshold
 from .fetch import fetched
-from .item_routes import item_of
 from .service import Service
 from .wiring import ERRORS, Asked, Json, Number, Serving, foreseen
 
@@ -196,6 +196,13 @@ def understood(asked: Asked, q: Words) -> Response:
     return Json({"query": query.text, "alternatives": chips(query), "notes": query.notes, "words": query.words})
 
 
+@router.get("/language", summary="The tokens of the query language")
+def language() -> Response:
+    """Each with an example and what it means."""
+    rows = [{"name": name, "example": field.example, "meaning": field.help} for name, field in FIELDS.items()]
+    return Json({"tokens": rows})
+
+
 @router.get("/facets", summary="How many likely answers there are of each year, camera, place ...")
 def facets(asked: Asked, wanted: Annotated[Wanted, Query()]) -> Response:
     """Lists of values with their counts, the most first; of the whole library where nothing is asked."""
@@ -212,7 +219,7 @@ def why(
     vlm: Annotated[bool, Query(description="What the vision-language model says to it, too")] = False,
 ) -> Response:
     """Each word's share, each ranking's, what its filters found, and how its score reads."""
-    path = item_of(asked, item).path
+    path = asked.items.get(item).path
     if vlm:
         with service.speaking:
             return Json(asked.why(q, path, heat=heat, vlm=True))
@@ -222,7 +229,7 @@ def why(
 @router.get("/why-not", response_model=None, summary="Why a picture is no hit, and what would make it one")
 def why_not(asked: Asked, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
     """Its standing, the reason, and the smallest changes of the query that bring it up."""
-    return Json(asked.why_not(q, item_of(asked, item).path, k, threshold=threshold))
+    return Json(asked.why_not(q, asked.items.get(item).path, k, threshold=threshold))
 
 
 @router.post("/captions", response_model=Answer, summary="The library's texts that fit a picture")
@@ -238,7 +245,7 @@ def captions(
     if (item is None) == (image is None):
         raise UsageError("send either an image or an item")
     if item is not None:
-        return Json(asked.captions(item_of(asked, item).path, k, threshold=threshold))
+        return Json(asked.captions(asked.items.get(item).path, k, threshold=threshold))
     data = uploaded(service, asked, image)
     if data is None:
         raise PictureError("empty", "the upload is empty")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from ..errors import LibraryNotFound, UsageError
+from ..errors import RetrievalError, UsageError
 from ..library import Library
 from ..pictures.worker import Workers
 from ..questions import Questions
@@ -61,8 +61,8 @@ class Service:
         return self.library.parts.vlm()
 
     def warm(self) -> None:
-        """Load what the first query would wait for."""
-        with contextlib.suppress(LibraryNotFound, UsageError):  # an empty one: there is nothing to load yet
+        """Load what the first query would wait for; what is wrong with it is told to who asks."""
+        with contextlib.suppress(RetrievalError):
             self.library.search("a photo", k=1)
 
     def root(self, name: str, folder: str) -> Path:

@@ -23,7 +23,6 @@ from ..errors import UsageError
 from ..questions import Questions
 from ..vlm import SEEN, messages
 from ..vlm.messages import ImagePart, Message, Part, TextPart
-from .item_routes import item_of
 from .service import Service
 from .wiring import ERRORS, Asked, Json, Number, Serving
 
@@ -46,7 +45,7 @@ def shown(service: Service, asked: Questions, items: list[int], images: list[Upl
     if len(items) + len(images) > MOST:
         raise UsageError(f"at most {MOST} pictures are shown at once")
     settings = service.library.settings
-    found = [item_of(asked, number) for number in items]
+    found = [asked.items.get(number) for number in items]
     known: list[Part] = [app.part(item.path, settings, item.second) for item in found]
     return known + [ImagePart(service.picture(image.file.read(), SEEN)) for image in images]
 

@@ -23,7 +23,7 @@ from .guard import Refusal
 from .service import Service
 
 STATUS = (  # of the error tree; the first that fits
-    (errors.QueryError, 400),
+    (errors.NotFound, 404),
     (errors.UsageError, 400),
     (errors.LibraryNotFound, 404),
     (errors.LibraryLocked, 409),
@@ -35,10 +35,6 @@ STATUS = (  # of the error tree; the first that fits
     (errors.SourceError, 400),
     (errors.StorageFull, 507),
 )
-
-
-class NotThere(errors.UsageError):
-    """What was asked for by its number is not there."""
 
 
 class Json(Response):
@@ -129,11 +125,9 @@ def error(status: int, kind: str, message: str, headers: dict[str, str] | None =
 
 def foreseen(_request: Request, exc: Exception) -> Response:
     """An error of the tree."""
-    if isinstance(exc, NotThere):
-        return error(404, "NotFound", str(exc))
     status = next((code for kind, code in STATUS if isinstance(exc, kind)), 500)
     if isinstance(exc, errors.QueryError):
-        told = {"type": "QueryError", "message": exc.reason, "place": exc.place}
+        told = {"type": "QueryError", "message": exc.reason, "place": exc.place, "query": exc.query}
         return Json({"error": told}, status)
     return error(status, type(exc).__name__, str(exc))
 

@@ -1,0 +1,34 @@
+"""`retrieval mcp`."""
+
+from __future__ import annotations
+
+import click
+
+from ..config import Settings
+from ..library import Library
+from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, settings_options
+
+
+@click.command(name="mcp")
+@click.option("--allow-write", is_flag=True, help="Let the agent write captions and save searches.")
+@click.option("--originals", is_flag=True, help="Let the agent have the files themselves, not small pictures only.")
+@settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
+def command(allow_write: bool, originals: bool, settings: Settings) -> None:
+    """Serve the library to an agent over standard input and output, by the Model Context Protocol.
+
+    Agents start this themselves; give them the command. `retrieval serve` offers the same at /mcp.
+
+    \b
+    Examples:
+      claude mcp add photos -- retrieval mcp --index ~/photos-library
+      retrieval mcp --allow-write
+    """
+    from ..server.agents import Agents
+    from ..server.service import Service
+
+    with Library.open(None, settings) as library:
+        service = Service(library, originals=originals)
+        try:
+            Agents(service, allow_write).server().run("stdio")
+        finally:
+            service.close()

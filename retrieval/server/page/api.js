@@ -1,0 +1,69 @@
+// The HTTP API: one function for each question. Errors are `Failure`s with the server's own words.
+
+export class Failure extends Error {
+  constructor(status, error) {
+    super(error.message);
+    Object.assign(this, { status, type: error.type, place: error.place });
+  }
+}
+
+export const events = new EventTarget(); // "login", "offline", "online"
+
+async function answered(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    events.dispatchEvent(new Event("offline"));
+    throw new Failure(0, { type: "offline", message: "The server does not answer." });
+  }
+  events.dispatchEvent(new Event("online"));
+  if (answer.ok) return answer;
+  const said = await answer.json().catch(() => ({ error: { type: "http", message: answer.statusText } }));
+  if (answer.status === 401) events.dispatchEvent(new Event("login"));
+  throw new Failure(answer.status, said.error);
+}
+
+export async function ask(path, { method = "GET", query, body, signal } = {}) {
+  const at = new URL(path, location.origin);
+  for (const [name, value] of Object.entries(query ?? {})) {
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (each !== undefined && each !== null && each !== "") at.searchParams.append(name, each);
+    }
+  }
+  const form = body instanceof FormData;
+  const options = { method, signal, body: form ? body : body && JSON.stringify(body) };
+  if (body && !form) options.headers = { "content-type": "application/json" };
+  return (await answered(at, options)).json();
+}
+
+// Server-sent events of a request, one after the other: {event, data}.
+export async function* stream(path, { query, method = "GET", body, signal } = {}) {
+  const at = new URL(path, location.origin);
+  for (const [name, value] of Object.entries(query ?? {})) {
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (each !== undefined && each !== "") at.searchParams.append(name, each);
+    }
+  }
+  const answer = await answered(at, { method, body, signal });
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    rest += value.replaceAll("\r\n", "\n");
+    const blocks = rest.split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const fields = Object.fromEntries(block.split("\n").map((line) => line.split(/: ?(.*)/s).slice(0, 2)));
+      if (!fields.event) continue;
+      const data = fields.data ? JSON.parse(fields.data) : null;
+      if (fields.event === "error") throw new Failure(400, data.error);
+      yield { event: fields.event, data };
+    }
+  }
+}
+
+export const thumbnail = (item, size = 320) => `/v1/items/${item}/thumbnail?size=${size}`;
+export const original = (item) => `/v1/items/${item}/original`;
