@@ -7,10 +7,12 @@ import io
 import json
 import socket
 import struct
+import threading
 import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -442,3 +444,66 @@ ADDRESSES = [
 def test_addresses_that_are_not_of_the_open_internet_are_refused(url: str) -> None:
     with pytest.raises((UsageError, SourceError)):
         fetch.fetched(url)
+
+
+@contextlib.contextmanager
+def web(answers: dict[str, tuple[int, dict[str, str], bytes]]) -> Iterator[int]:
+    """A web server on this machine with a few answers; its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, headers, body = answers[self.path]
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def get(port: int, path: str) -> bytes:
+    """As a server that takes 127.0.0.1 for the open internet would get it."""
+    return fetch.fetched(f"http://127.0.0.1:{port}{path}", public=lambda address: address == "127.0.0.1", ports=(port,))
+
+
+def test_what_is_fetched_is_bounded_and_each_redirect_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "BYTES", 1000)
+    answers: dict[str, tuple[int, dict[str, str], bytes]] = {
+        "/fine": (200, {}, b"picture"),
+        "/moved": (302, {"Location": "/fine"}, b""),
+        "/round": (302, {"Location": "/round"}, b""),
+        "/inside": (302, {"Location": "http://127.0.0.2/"}, b""),
+        "/file": (302, {"Location": "file:///etc/passwd"}, b""),
+        "/port": (302, {"Location": "http://127.0.0.1:22/"}, b""),
+        "/nowhere": (302, {}, b""),
+        "/large": (200, {}, bytes(5000)),
+        "/gone": (404, {}, b""),
+    }
+    with web(answers) as port:
+        assert get(port, "/fine") == get(port, "/moved") == b"picture"
+        for path in ("/inside", "/file", "/port"):
+            with pytest.raises(UsageError):
+                get(port, path)
+        for path in ("/round", "/nowhere", "/large", "/gone"):
+            with pytest.raises(SourceError):
+                get(port, path)
+
+
+def test_a_name_that_also_stands_for_an_inner_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("10.0.0.1", 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(UsageError, match="open internet"):
+        fetch.fetched("http://rebound.example/")

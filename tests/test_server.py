@@ -236,6 +236,8 @@ def test_the_model_captions_answers_and_grounds(http: httpx.Client, library: Lib
     asked = http.post("/v1/ask", data={**red, "question": "what colour is it?"})
     assert asked.json()["answer"] == "red"
     assert http.post("/v1/ground", data={**red, "phrase": "red"}).json()["boxes"]
+    told = events(http.post("/v1/ask/stream", data={**red, "question": "what colour is it?"}))
+    assert told == [("answer", {"answer": "red", "model": "colours"}), ("end", None)]
     upload = {"images": picture("blue")["image"]}
     assert http.post("/v1/ask", data={"question": "what colour?"}, files=upload).json()["answer"] == "blue"
     assert http.post("/v1/ask", data={"question": "what colour?"}).status_code == 400

@@ -108,6 +108,20 @@ def test_an_answer_depends_on_the_picture(model: Transformers) -> None:
     assert isinstance(model.answer(PICTURES[:1], "is there a dog?"), str)
 
 
+def test_what_is_said_can_be_followed_while_it_is_said(model: Transformers) -> None:
+    can(model, Ability.ANSWER)
+    pieces: list[str] = []
+    question = "is there a cat?"
+    said = model.telling(pieces.append).answer(PICTURES[:1], question)
+    assert said == model.answer(PICTURES[:1], question)
+    assert "".join(pieces).strip() == said
+
+
+def test_a_model_that_weighs_several_answers_is_heard_at_the_end() -> None:
+    builtin = KeepsLooks.load("builtin")
+    assert builtin.telling(print).answer(PICTURES[:1], "is there a dog?") in ("yes", "no")
+
+
 def test_a_question_is_verified_picture_by_picture(model: Transformers) -> None:
     can(model, Ability.ANSWER)
     together = model.verify("is there a dog?", PICTURES)

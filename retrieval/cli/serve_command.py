@@ -41,6 +41,7 @@ class May:
     queue: int
     log_queries: bool
     allow_write: bool
+    create: bool
 
     def named(self) -> dict[str, Path]:
         """The roots by their names.
@@ -79,6 +80,7 @@ class May:
     click.option("--max-memory", type=Size(), default="0", help="Begin nothing new above this.  [default: no limit]"),
     click.option("--queue", type=click.IntRange(1), default=256, show_default=True, help="How many requests may wait."),
     click.option("--log-queries", is_flag=True, help="Log what is asked for, too."),
+    click.option("--create", is_flag=True, help="Make an empty library where there is none."),
     click.option("--allow-write", is_flag=True, help="Let agents (MCP) write captions, too."),
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
@@ -101,7 +103,7 @@ def command(at: At, may: May, settings: Settings) -> None:
     from ..server.service import Service
 
     roots = may.named()
-    with Library.open(None, settings) as library:
+    with (Library.create if may.create else Library.open)(None, settings) as library:
         place = Place(at.host, at.port, library.path)
         tokens = Tokens.of(library.path)
         demand = at.token or not place.local

@@ -6,8 +6,6 @@ Knows parameters and answers; does not know how anything is found.
 from __future__ import annotations
 
 import io
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
@@ -17,15 +15,15 @@ from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..errors import PictureError, RetrievalError, UsageError
-from ..plain import plain
+from ..errors import PictureError, UsageError
 from ..queries.fields import FIELDS
 from ..queries.spelling import chips
 from ..questions import Questions
 from ..records import Answer, Budget, ByText, Kind, Order, Step, Threshold
 from .fetch import fetched
 from .service import Service
-from .wiring import ERRORS, Asked, Json, Number, Serving, foreseen
+from .stream import streamed
+from .wiring import ERRORS, Asked, Json, Number, Serving
 
 router = APIRouter(prefix="/v1", tags=["search"], responses=ERRORS)
 
@@ -153,40 +151,6 @@ def search_stream(asked: Asked, wanted: Annotated[Wanted, Query()], request: Req
             emit("answer", answered(asked, wanted, None, told))
 
     yield from streamed(work, request)
-
-
-class _Gone(KeyboardInterrupt):
-    """The one who asked has gone."""
-
-
-def streamed(work: Callable[[Callable[[str, Any], None]], None], request: Request) -> Iterator[ServerSentEvent]:
-    """What a call emits while it runs in a thread of its own, as events; `end` is the last one."""
-    events: queue.SimpleQueue[ServerSentEvent | None] = queue.SimpleQueue()
-    gone = threading.Event()
-
-    def emit(name: str, value: Any) -> None:
-        if gone.is_set():
-            raise _Gone
-        events.put(ServerSentEvent(event=name, data=plain(value)))
-
-    def run() -> None:
-        try:
-            work(emit)
-        except RetrievalError as exc:
-            answer = foreseen(request, exc)
-            events.put(ServerSentEvent(event="error", raw_data=bytes(answer.body).decode()))
-        except _Gone:
-            pass
-        finally:
-            events.put(None)
-
-    threading.Thread(target=run, daemon=True, name="stream").start()
-    try:
-        while (event := events.get()) is not None:
-            yield event
-        yield ServerSentEvent(event="end", data=None)
-    finally:
-        gone.set()
 
 
 @router.get("/understand", summary="How a query is read")

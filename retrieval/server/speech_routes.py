@@ -10,20 +10,22 @@ import binascii
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response, StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from .. import app
 from ..errors import UsageError
 from ..questions import Questions
-from ..vlm import SEEN, messages
+from ..vlm import SEEN, Ability, Telling, VisionLanguageModel, messages
 from ..vlm.messages import ImagePart, Message, Part, TextPart
 from .service import Service
+from .stream import streamed
 from .wiring import ERRORS, Asked, Json, Number, Serving
 
 router = APIRouter(prefix="/v1", tags=["vision-language model"], responses=ERRORS)
@@ -85,6 +87,31 @@ def ask(
         return Json({"answer": messages.answer(model, parts, question), "model": model.name})
 
 
+@router.post("/ask/stream", response_class=EventSourceResponse, summary="A question, answered while one reads")
+def ask_stream(
+    service: Serving,
+    asked: Asked,
+    request: Request,
+    question: Annotated[str, Form(min_length=1, max_length=2000)],
+    items: Items = [],  # noqa: B006  # FastAPI copies it
+    images: Files = [],  # noqa: B006
+) -> Iterator[ServerSentEvent]:
+    """Events: `text` (a piece, as the model says it), `answer` (the whole), `end`; or `error`."""
+    parts = shown(service, asked, items, images)
+
+    def work(emit: Callable[[str, Any], None]) -> None:
+        with service.speaking:
+            model = following(service.vlm(), lambda piece: emit("text", piece))
+            emit("answer", {"answer": messages.answer(model, parts, question), "model": model.name})
+
+    yield from streamed(work, request)
+
+
+def following(model: VisionLanguageModel, heard: Callable[[str], None]) -> VisionLanguageModel:
+    """The model, followed while it speaks, where it can be."""
+    return model.telling(heard) if isinstance(model, Telling) else model
+
+
 @router.post("/ground", summary="Where a picture shows something")
 def ground(
     service: Serving,
@@ -143,28 +170,35 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/chat/completions", responses=STREAMED, summary="OpenAI's chat completions, by the model of this server")
-def chat_completions(service: Serving, asked: ChatRequest) -> Response:
+def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> Response:
     """For clients and evaluation kits that speak this protocol; pictures come as data URIs."""
     turns = [_turn(service, message) for message in asked.messages]
     limit = asked.max_completion_tokens or asked.max_tokens or 256
-    with service.speaking:
-        model = service.vlm()
-        said = _said(service, turns, limit)
+    model = service.vlm()
     about = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": model.name}
     if asked.stream:
-        return StreamingResponse(_chunks(about, said), media_type="text/event-stream")
+        _answerable(model, turns)
+        return StreamingResponse(_chunks(about, service, turns, limit, request), media_type="text/event-stream")
+    with service.speaking:
+        said = _said(model, turns, limit)
     choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop", "logprobs": None}
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}  # the models here do not count for us
     return Json({**about, "object": "chat.completion", "choices": [choice], "usage": usage})
 
 
-def _said(service: Service, turns: list[Message], limit: int) -> str:
-    model = service.vlm()
-    if "chat" in model.abilities:
+def _answerable(model: VisionLanguageModel, turns: Sequence[Message]) -> None:
+    """Raises:
+    UsageError: the model does not converse, and this is a conversation.
+    """
+    if Ability.CHAT not in model.abilities and (any(turn.images for turn in turns[:-1]) or not turns[-1].images):
+        raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")
+
+
+def _said(model: VisionLanguageModel, turns: Sequence[Message], limit: int) -> str:
+    _answerable(model, turns)
+    if Ability.CHAT in model.abilities:
         return model.chat(turns, limit)
     last = turns[-1]
-    if (len(turns) > 1 and any(turn.images for turn in turns[:-1])) or not last.images:
-        raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")
     return messages.answer(model, [part for part in last.parts if isinstance(part, ImagePart)], last.text)
 
 
@@ -189,16 +223,34 @@ def _part(service: Service, part: ContentPart) -> Part:
         raise UsageError("a picture's data URI is not base64") from exc
 
 
-def _chunks(about: dict[str, Any], said: str) -> Iterator[str]:
-    """The answer word by word, as the protocol streams it."""
-    words = said.split(" ")
-    deltas: list[dict[str, str]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": word if place == 0 else f" {word}"} for place, word in enumerate(words)]
-    for delta in deltas:
-        yield _event({**about, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
-    yield _event({**about, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+def _chunks(
+    about: dict[str, Any], service: Service, turns: Sequence[Message], limit: int, request: Request
+) -> Iterator[str]:
+    """The answer piece by piece, as the protocol streams it; whole, where the model cannot be followed."""
+
+    def work(emit: Callable[[str, Any], None]) -> None:
+        pieces: list[str] = []
+
+        def heard(piece: str) -> None:
+            pieces.append(piece)
+            emit("text", piece)
+
+        with service.speaking:
+            said = _said(following(service.vlm(), heard), turns, limit)
+        if not pieces:
+            emit("text", said)
+
+    yield _event(about, {"role": "assistant", "content": ""})
+    for event in streamed(work, request):
+        if event.event == "text":
+            yield _event(about, {"content": event.data})
+        elif event.event == "error":
+            yield f"data: {event.raw_data}\n\n"
+            return
+    yield _event(about, {}, "stop")
     yield "data: [DONE]\n\n"
 
 
-def _event(value: dict[str, Any]) -> str:
-    return f"data: {json.dumps({**value, 'object': 'chat.completion.chunk'})}\n\n"
+def _event(about: dict[str, Any], delta: dict[str, Any], reason: str | None = None) -> str:
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    return f"data: {json.dumps({**about, 'object': 'chat.completion.chunk', 'choices': [choice]})}\n\n"

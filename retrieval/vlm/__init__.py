@@ -103,6 +103,15 @@ class VisionLanguageModel(Protocol):
         ...
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A model whose answers can be followed while it speaks."""
+
+    def telling(self, heard: Callable[[str], None]) -> VisionLanguageModel:
+        """The same model, loaded once, which tells each piece of what it says as it comes."""
+        ...
+
+
 def judging(model: VisionLanguageModel, images: Sequence[Image]) -> Callable[[str], list[Judgement]]:
     """How any number of queries are judged on the same pictures: a model that can keep its look looks once."""
     if isinstance(model, Onlooker):

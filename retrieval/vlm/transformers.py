@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
+from transformers import TextStreamer
 
 from .. import devices
 from ..errors import UsageError
@@ -42,6 +43,7 @@ class Transformers:
     device: torch.device
     identity: str
     batch: int = 4
+    heard: Callable[[str], None] | None = None  # who follows what is said
 
     @classmethod
     def load(
@@ -71,6 +73,11 @@ class Transformers:
     def abilities(self) -> frozenset[Ability]:
         """What its family can do."""
         return self.family.abilities
+
+    def telling(self, heard: Callable[[str], None]) -> Self:
+        """See `Telling.telling`. A model that weighs several answers (beam search) says its own at the end only."""
+        beams = self.model.generation_config.num_beams or 1
+        return self if beams > 1 else replace(self, heard=heard, batch=1)
 
     # --- the contract --------------------------------------------------------------------------------------
 
@@ -205,7 +212,8 @@ class Transformers:
     @torch.inference_mode()
     def _run(self, inputs: Inputs, limit: int, *, skip_special: bool = True, whole: bool = False) -> list[str]:
         """Generate greedily; `whole` keeps the prompt in front, where the boxes' notation needs it."""
-        rows = self.model.generate(**inputs, max_new_tokens=limit, do_sample=False)
+        more = {"streamer": _Streamer(self.processor.tokenizer, self.heard)} if self.heard else {}
+        rows = self.model.generate(**inputs, max_new_tokens=limit, do_sample=False, **more)
         if not self.family.encodes and not whole:
             rows = rows[:, inputs["input_ids"].shape[1] :]
         texts: list[str] = self.processor.batch_decode(rows, skip_special_tokens=skip_special)
@@ -279,6 +287,19 @@ class Transformers:
         for token in self.processor.tokenizer.get_added_vocab():
             text = text.replace(token, " ")
         return text
+
+
+class _Streamer(TextStreamer):
+    """Hands on what is generated, word by word, without the prompt."""
+
+    def __init__(self, tokenizer: Any, heard: Callable[[str], None]) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self.heard = heard
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002  # transformers'
+        """A piece that will not change any more."""
+        if text:
+            self.heard(text)
 
 
 def _part_as_dict(part: Part) -> dict[str, Any]:

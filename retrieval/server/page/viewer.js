@@ -1,6 +1,6 @@
 // One picture, large: what is known of it, what is said of it, why it is here, and what the model says to questions.
 
-import { ask, original, thumbnail } from "./api.js";
+import { ask, original, stream, thumbnail } from "./api.js";
 import { $, count, date, el, fill, name, svg } from "./dom.js";
 
 const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mts|m2ts|3gp|wmv|ogv)$/i;
@@ -248,9 +248,19 @@ export class Viewer {
       if (!text) { field.focus(); return; }
       const block = el("div", { class: "said" }, el("b", {}, text), "…");
       said.prepend(block);
-      try { block.lastChild.replaceWith(await work(text)); } catch (error) { block.lastChild.replaceWith(el("span", { class: "error" }, error.message)); }
+      try {
+        const found = await work(text, block);
+        block.lastChild.replaceWith(found);
+      } catch (error) { block.lastChild.replaceWith(el("span", { class: "error" }, error.message)); }
     };
-    const question = async (text) => (await ask("/v1/ask", { method: "POST", body: this.form({ question: text }) })).answer;
+    const question = async (text, block) => {
+      let said = "";
+      for await (const { event, data } of stream("/v1/ask/stream", { method: "POST", body: this.form({ question: text }) })) {
+        if (event === "text") block.lastChild.replaceWith(document.createTextNode((said += data)));
+        if (event === "answer") said = data.answer;
+      }
+      return said;
+    };
     const where = async (text) => {
       const { boxes } = await ask("/v1/ground", { method: "POST", body: this.form({ phrase: text }) });
       this.boxes(boxes);

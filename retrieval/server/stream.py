@@ -1,0 +1,54 @@
+"""A call that tells what it does while it works, as server-sent events. Knows threads; does not know what is told."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fastapi import Request
+from fastapi.sse import ServerSentEvent
+
+from ..errors import RetrievalError
+from ..plain import plain
+from .logs import log
+from .wiring import foreseen, unforeseen
+
+
+class _Gone(KeyboardInterrupt):
+    """The one who asked has gone."""
+
+
+def streamed(work: Callable[[Callable[[str, Any], None]], None], request: Request) -> Iterator[ServerSentEvent]:
+    """What a call emits while it runs in a thread of its own, as events; `end` is the last one."""
+    events: queue.SimpleQueue[ServerSentEvent | None] = queue.SimpleQueue()
+    gone = threading.Event()
+
+    def emit(name: str, value: Any) -> None:
+        if gone.is_set():
+            raise _Gone
+        events.put(ServerSentEvent(event=name, data=plain(value)))
+
+    def run() -> None:
+        try:
+            work(emit)
+        except RetrievalError as exc:
+            answer = foreseen(request, exc)
+            events.put(ServerSentEvent(event="error", raw_data=bytes(answer.body).decode()))
+        except _Gone:
+            pass
+        except Exception:
+            log.exception("a stream failed")
+            told = unforeseen(request, RuntimeError())
+            events.put(ServerSentEvent(event="error", raw_data=bytes(told.body).decode()))
+        finally:
+            events.put(None)
+
+    threading.Thread(target=run, daemon=True, name="stream").start()
+    try:
+        while (event := events.get()) is not None:
+            yield event
+        yield ServerSentEvent(event="end", data=None)
+    finally:
+        gone.set()
