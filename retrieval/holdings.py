@@ -10,11 +10,12 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import filelock
 import numpy as np
@@ -36,11 +37,20 @@ from .store.words import Words
 from .vectorfiles import VectorCache
 from .vectors import VectorIndex
 
+T = TypeVar("T")
+
 FORMAT = 1
 MANIFEST, CATALOG, VECTORS, LOCK, HOLDER = "library.json", "catalog.sqlite", "vectors", "writer.lock", "writer.json"
 FEW = 2000  # a filter that leaves at most this many is answered from the stored vectors, exactly
 SAMPLE = 2000  # vectors that stand for all
 MARGIN = 32  # more candidates than asked for, so that re-scoring can change the order
+
+
+class _Moment(threading.local):
+    """A thread's snapshot, while it is in one."""
+
+    catalog: Catalog | None = None
+    known: dict[str, Any]
 
 
 @dataclass
@@ -54,7 +64,7 @@ class Holdings:
     whole: Holdings | None = None  # of a part of a library: all of it
 
     def __post_init__(self) -> None:
-        self._moment = threading.local()
+        self._moment = _Moment()
         self._caches: dict[tuple[int, Kind], VectorCache] = {}
         self._samples: dict[tuple[int, Kind], tuple[int, Vectors]] = {}
 
@@ -126,9 +136,8 @@ class Holdings:
     @contextmanager
     def reading(self) -> Iterator[Catalog]:
         """The catalog as it is at this moment, or as it was when the `snapshot` around this began."""
-        held: Catalog | None = getattr(self._moment, "catalog", None)
-        if held is not None:
-            yield held
+        if self._moment.catalog is not None:
+            yield self._moment.catalog
             return
         with self.database.connect() as connection:
             yield Catalog(connection)
@@ -136,15 +145,24 @@ class Holdings:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Whatever this thread reads within comes from one moment, over one connection."""
-        if getattr(self._moment, "catalog", None) is not None:
+        if self._moment.catalog is not None:
             yield
             return
         with self.database.connect() as connection:
-            self._moment.catalog = Catalog(connection)
+            self._moment.catalog, self._moment.known = Catalog(connection), {}
             try:
                 yield
             finally:
                 self._moment.catalog = None
+
+    def _once(self, key: str, work: Callable[[], T]) -> T:
+        """What cannot change within a snapshot is worked out once in it."""
+        if self._moment.catalog is None:
+            return work()
+        if key not in self._moment.known:
+            self._moment.known[key] = work()
+        found: T = self._moment.known[key]
+        return found
 
     @contextmanager
     def writing(self) -> Iterator[Catalog]:
@@ -208,7 +226,7 @@ class Holdings:
             LibraryNotFound: nothing has been indexed yet.
         """
         with self.reading() as catalog:
-            found = catalog.serving()
+            found = self._once("serving", catalog.serving)
         if found is None:
             raise LibraryNotFound(f"the library at {self.path} is empty; fill it with `retrieval index FOLDER`")
         return found
@@ -254,7 +272,8 @@ class Holdings:
         space_id, space = self.serving()
         with self.reading() as catalog:
             stored = self.embeddings(catalog, space_id, space, kind)
-            return stored.count() if self.whole else len(self.cache(space_id, space, kind).index(stored))
+            counted = stored.count if self.whole else lambda: len(self.cache(space_id, space, kind).index(stored))
+            return self._once(f"count {kind}", counted)
 
     def sample(self, kind: Kind) -> Vectors:
         """Up to `SAMPLE` stored vectors from all over the library, in no order: what its scores are like."""
