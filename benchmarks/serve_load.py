@@ -21,6 +21,8 @@ import httpx
 import numpy as np
 import psutil
 
+from retrieval.server.limits import Load
+
 SERVER = """
 import sys
 from pathlib import Path
@@ -94,7 +96,7 @@ def main() -> None:
         queries = [row[1] for row in csv.reader(stream)][1:]
     print(f"{clients} clients, {seconds:.0f} s, {os.cpu_count()} cores shared with the clients")
     print(f"{'at work':>8} {'answers':>8} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} {'errors':>7} {'MiB':>6}")
-    for running in (8, 1):
+    for running in (Load().running, 1):
         row = loaded(library, queries, seconds, clients, running)
         print(f"{row[0]:>8} {row[1]:>8} {row[2]:>9.1f} {row[3]:>8.0f} {row[4]:>8.0f} {row[5]:>7} {row[6]:>6.0f}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import json
@@ -10,7 +11,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +25,7 @@ from retrieval.errors import SourceError, UsageError
 from retrieval.pictures.worker import Workers
 from retrieval.server import fetch
 from retrieval.server.access import Scope, Tokens
+from retrieval.server.limits import Limits, Load
 
 from .conftest import COLOURS
 from .serving import Server, serving
@@ -370,6 +372,39 @@ def test_more_requests_than_can_wait_are_told_when_to_come_again(library: Librar
     codes = {answer.status_code for answer in answers}
     assert codes <= {200, 429}
     assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)
+
+
+def test_long_answers_do_not_keep_short_ones_waiting() -> None:
+    """Of the limits alone: four long requests are at work, and do not end."""
+
+    async def app(scope: dict[str, object], receive: object, send: Callable[[object], Awaitable[None]]) -> None:
+        if scope["path"] == "/v1/ask":
+            await asyncio.Event().wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def run() -> list[object]:
+        limits, said = Limits(app, Load(running=1, patience=0.1)), list[object]()  # type: ignore[arg-type]  # ASGI
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: object) -> None:
+            said.append(message)
+
+        def request(path: str) -> asyncio.Task[None]:
+            scope = {"type": "http", "path": path, "headers": [], "method": "GET"}
+            return asyncio.create_task(limits(scope, receive, send))
+
+        long = [request("/v1/ask") for _ in range(4)]
+        await asyncio.sleep(0.01)
+        await request("/v1/search")
+        await request("/v1/ask")
+        for task in long:
+            task.cancel()
+        return [message["status"] for message in said if isinstance(message, dict) and "status" in message]
+
+    assert asyncio.run(run()) == [200, 429]
 
 
 def test_above_the_memory_ceiling_nothing_new_is_begun(library: Library) -> None:

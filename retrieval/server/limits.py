@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from dataclasses import dataclass, field
 
@@ -16,6 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .guard import Refusal, refuse
 
+LONG = frozenset(
+    "/v1/ask /v1/ask/stream /v1/caption /v1/ground /v1/chat/completions /v1/search/stream /v1/duplicates /mcp".split()
+)
 SMALL = ("/healthz", "/readyz", "/metrics", "/page/", "/docs", "/openapi.json")  # they never wait
 
 
@@ -23,7 +27,8 @@ SMALL = ("/healthz", "/readyz", "/metrics", "/page/", "/docs", "/openapi.json") 
 class Load:
     """How much is taken on."""
 
-    running: int = 8  # requests at work
+    running: int = max(2, os.cpu_count() or 1)  # requests at work; more only take turns on the same cores
+    speaking: int = 4  # of those, beside, that a vision-language model answers, or that take as long
     waiting: int = 256
     patience: float = 30.0  # seconds that one waits at most
     body: int = 64 << 20  # bytes of an upload
@@ -39,7 +44,7 @@ class Limits:
     load: Load
     waiting: int = 0
     refused: int = 0
-    _turn: asyncio.Semaphore | None = None
+    _turns: dict[bool, asyncio.Semaphore] = field(default_factory=dict)  # long requests have a lane of their own
     _memory: tuple[float, int] = field(default=(0.0, 0))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,10 +52,11 @@ class Limits:
         if scope["type"] != "http" or _small(scope["path"]):
             await self.app(scope, receive, send)
             return
-        if self._turn is None:
-            self._turn = asyncio.Semaphore(self.load.running)
+        if not self._turns:
+            self._turns = {False: asyncio.Semaphore(self.load.running), True: asyncio.Semaphore(self.load.speaking)}
+        turn = self._turns[scope["path"] in LONG]
         try:
-            await self._begin(scope)
+            await self._begin(scope, turn)
         except Refusal as refusal:
             self.refused += 1
             await refuse(refusal, send)
@@ -58,9 +64,9 @@ class Limits:
         try:
             await self._answer(scope, receive, send)
         finally:
-            self._turn.release()
+            turn.release()
 
-    async def _begin(self, scope: Scope) -> None:
+    async def _begin(self, scope: Scope, turn: asyncio.Semaphore) -> None:
         """Wait for a turn.
 
         Raises:
@@ -73,11 +79,10 @@ class Limits:
             raise Refusal(429, "busy", "the server's memory is full; try it again", {"retry-after": "5"})
         if self.waiting >= self.load.waiting:
             raise Refusal(429, "busy", f"{self.waiting} requests are waiting; try it again", {"retry-after": "2"})
-        assert self._turn is not None  # made by the first request
         self.waiting += 1
         try:
             async with asyncio.timeout(self.load.patience):
-                await self._turn.acquire()
+                await turn.acquire()
         except TimeoutError as exc:
             raise Refusal(429, "busy", "it was not your turn in time; try it again", {"retry-after": "5"}) from exc
         finally:
