@@ -11,9 +11,7 @@ from sqlalchemy import Connection, func, select, tuple_
 
 from ..records import Item
 from .rows import to_item
-from .schema import captions, contents, items
-
-TIME = func.coalesce(func.substr(items.c.taken_at, 1, 19), "")  # by the camera's clock; undated ones come last
+from .schema import CLOCK, captions, contents, items
 
 
 @dataclass(frozen=True)
@@ -33,18 +31,20 @@ class Browse:
 
     def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:
         """The next `count` files after one of them, the newest first; with `until` ("2023-06"), no later ones."""
-        query = select(items).order_by(TIME.desc(), items.c.id.desc()).limit(count)
+        query = select(items).order_by(CLOCK.desc(), items.c.id.desc()).limit(count)
         if after is not None:
-            last = select(TIME, items.c.id).where(items.c.id == after)
-            query = query.where(tuple_(TIME, items.c.id) < last.scalar_subquery())
+            last = select(CLOCK, items.c.id).where(items.c.id == after)
+            query = query.where(tuple_(CLOCK, items.c.id) < last.scalar_subquery())
         if until:
-            query = query.where(until + "~" >= TIME)  # "~" comes after every digit and sign of a time
+            query = query.where(until + "~" >= CLOCK)  # "~" comes after every sign of a time
         return [to_item(row) for row in self.connection.execute(query)]
 
     def months(self) -> list[tuple[str, int]]:
         """How many files there are of each month ("2023-06"), the newest first; undated ones under ""."""
-        month = func.substr(TIME, 1, 7)
-        rows = self.connection.execute(select(month, func.count()).group_by(month).order_by(month.desc()))
+        month = func.substr(CLOCK, 1, 7)
+        rows = self.connection.execute(
+            select(month, func.count()).select_from(items).group_by(month).order_by(month.desc())
+        )
         return [(row[0], row[1]) for row in rows]
 
     def points(self) -> list[tuple[int, float, float]]:

@@ -120,6 +120,11 @@ def m010_seen(connection: Connection) -> None:
     connection.execute(text(SEEN))
 
 
+def m011_clock(connection: Connection) -> None:
+    """Files by the camera's own time."""
+    connection.execute(text("CREATE INDEX items_by_clock ON items (coalesce(substr(taken_at, 1, 19), ''), id)"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m002_what_models_say,
     m003_sidecars,
@@ -130,6 +135,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m008_words,
     m009_collections,
     m010_seen,
+    m011_clock,
 )
 VERSION = 1 + len(MIGRATIONS)
 

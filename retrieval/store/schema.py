@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    literal_column,
 )
 from sqlalchemy.engine import Dialect
 
@@ -94,6 +96,11 @@ items = Table(  # picture files, and the frames of video files
     Index("items_by_content", "content_id"),
     Index("items_by_time", "taken_at"),
 )
+
+CLOCK: ColumnElement[str] = literal_column(
+    "coalesce(substr(taken_at, 1, 19), '')"
+)  # the camera's own time; undated files come last
+Index("items_by_clock", CLOCK, items.c.id)  # what the library is leafed through by
 
 captions = Table(  # which texts belong to which pictures
     "captions",

@@ -9,7 +9,7 @@ export const USUAL = { threshold: "weak", order: "score", fold: true, rerank: fa
 
 const entry = (hit) => ({
   item: hit.item, path: hit.path, text: hit.text, band: hit.band, width: hit.width, height: hit.height,
-  second: hit.second, beneath: hit.beneath.length, rank: hit.rank, score: hit.score, verdict: hit.verdict,
+  second: hit.second, beneath: hit.beneath.length, folded: hit.beneath, rank: hit.rank, score: hit.score, verdict: hit.verdict,
 });
 
 export class Column {

@@ -308,7 +308,7 @@ export class Viewer {
       Description: facts.description, Keywords: facts.keywords.join(", "),
       Rating: facts.rating > 0 ? "★".repeat(facts.rating) : "",
       Coordinates: facts.latitude !== null && facts.longitude !== null ? `${facts.latitude.toFixed(5)}, ${facts.longitude.toFixed(5)}` : "",
-      "Also at": found.copies.join("\n"), Item: String(found.item),
+      "Also at": found.copies.join("\n"), "Nearly the same": (this.entry.folded ?? []).join("\n"), Item: String(found.item),
     };
     const shown = Object.entries(rows).filter(([, value]) => value);
     return this.section("Facts", el("dl", {}, ...shown.flatMap(([label, value]) => [el("dt", {}, label), el("dd", {}, value)])));
