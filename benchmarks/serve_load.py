@@ -36,7 +36,9 @@ from retrieval.server.service import Service
 with Library.open(sys.argv[1], read_only=True) as library:
     place = Place(port=int(sys.argv[2]))
     load = Load(running=int(sys.argv[3]), waiting=1000)
-    serve(application(Service(library), Tokens.of(library.path), Doors(load=load)), place, place.listen())
+    service = Service(library)
+    app = application(service, Tokens.of(library.path), Doors(load=load))
+    serve(app, place, place.listen(), service.jobs.stop_all)
 """
 
 

@@ -364,6 +364,24 @@ def test_a_server_that_is_stopped_finishes_what_is_in_flight(library: Library, t
         assert not kept.exists()
 
 
+def test_a_server_that_is_stopped_while_it_indexes_keeps_what_is_done_and_ends_soon(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(600):
+        Image.new("RGB", (400, 300), (number % 256, number // 256, 7)).save(tmp_path / "photos" / f"{number}.png")
+    options = ("--create", "--root", tmp_path / "photos")
+    with serving(tmp_path / "library", *options) as server, server.client() as client, ThreadPoolExecutor(1) as pool:
+        job = client.post("/v1/jobs", json={"root": "photos"}).json()["id"]
+        followed = pool.submit(client.get, f"/v1/jobs/{job}/events")
+        while client.get(f"/v1/jobs/{job}").json()["task"] != "pictures":
+            time.sleep(0.05)
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert events(followed.result())[-2][1]["state"] == "stopped"
+    assert time.monotonic() - started < 20
+    with Library.open(tmp_path / "library", COLOURS) as library:
+        assert len(library) < 600
+
+
 def test_an_address_that_is_taken_is_told(server: Server, library: Library) -> None:
     with pytest.raises(AssertionError, match="choose another --port"), serving(library.path, "--port", server.port):
         pass

@@ -126,7 +126,7 @@ def command(at: At, may: May, settings: Settings) -> None:
         note(f"serving at http://{_shown(at.host)}:{port}/ (Ctrl-C ends it)")
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
         logging.getLogger("retrieval.server").setLevel(logging.INFO)
-        serve(application(service, tokens, doors), place, sockets)
+        serve(application(service, tokens, doors), place, sockets, service.jobs.stop_all)
     note("stopped")
 
 

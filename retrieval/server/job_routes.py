@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -11,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from ..plain import plain
 from ..sources import placed
+from .jobs import BEAT, State
 from .wiring import ERRORS, Json, Number, Ruling
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)
@@ -51,10 +53,15 @@ def one(service: Ruling, job: Number) -> Response:
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse, summary="A job as it goes on")
-def events(service: Ruling, job: Number) -> Iterator[ServerSentEvent]:
-    """An event `job` at each change, `end` after the last one."""
-    for now in service.jobs.follow(job):
-        yield ServerSentEvent(comment="still at work") if now is None else ServerSentEvent(event="job", data=plain(now))
+async def events(service: Ruling, job: Number) -> AsyncIterator[ServerSentEvent]:
+    """An event `job` at each change, `end` after the last one; it keeps no thread waiting."""
+    now = None
+    while now is None or now.state is State.RUNNING:
+        then, now = now, service.jobs.get(job)
+        if now is not then:
+            yield ServerSentEvent(event="job", data=plain(now))
+        else:
+            await asyncio.sleep(BEAT)
     yield ServerSentEvent(event="end", data=None)
 
 

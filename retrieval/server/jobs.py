@@ -60,13 +60,13 @@ class Jobs:
     library: Library
     _jobs: dict[int, Job] = field(default_factory=dict)
     _stopping: set[int] = field(default_factory=set)
-    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _thread: threading.Thread | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def all(self) -> list[Job]:
         """The jobs that are remembered, the newest first."""
-        with self._changed:
+        with self._lock:
             return [self._jobs[number] for number in sorted(self._jobs, reverse=True)]
 
     def get(self, number: int) -> Job:
@@ -75,7 +75,7 @@ class Jobs:
         Raises:
             NotFound: there is none of this number.
         """
-        with self._changed:
+        with self._lock:
             if number not in self._jobs:
                 raise NotFound(f"there is no job {number}")
             return self._jobs[number]
@@ -86,7 +86,7 @@ class Jobs:
         Raises:
             UsageError: another job is at work.
         """
-        with self._changed:
+        with self._lock:
             running = next((job for job in self._jobs.values() if job.state is State.RUNNING), None)
             if running is not None:
                 raise UsageError(f"job {running.id} is at work; wait for it, or stop it")
@@ -101,28 +101,19 @@ class Jobs:
     def stop(self, number: int) -> Job:
         """Ask a job to stop; what it has done is kept."""
         job = self.get(number)
-        with self._changed:
+        with self._lock:
             if job.state is State.RUNNING:
                 self._stopping.add(number)
         return job
 
-    def follow(self, number: int) -> Iterator[Job | None]:
-        """A job whenever it changes, until it ends; None where nothing did for a while."""
-        job = self.get(number)
-        yield job
-        while job.state is State.RUNNING:
-            with self._changed:
-                self._changed.wait(10)
-                now = self._jobs.get(number)
-            if now is None:
-                return
-            yield None if now is job else now
-            job = now
+    def stop_all(self) -> None:
+        """Ask what is at work to stop."""
+        for job in self.all():
+            self.stop(job.id)
 
     def close(self) -> None:
         """Stop what is at work, and wait for it."""
-        for job in self.all():
-            self.stop(job.id)
+        self.stop_all()
         if self._thread is not None:
             self._thread.join(30)
 
@@ -154,9 +145,8 @@ class Jobs:
             self._put(number, state=state, report=told, problems=report.problems, seconds=report.seconds, left=None)
 
     def _put(self, number: int, **changed: object) -> None:
-        with self._changed:
+        with self._lock:
             self._jobs[number] = replace(self._jobs[number], **changed)  # type: ignore[arg-type]  # fields of Job
-            self._changed.notify_all()
 
 
 def _shown(step: Step, seconds: float) -> dict[str, object]:

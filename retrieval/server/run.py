@@ -11,8 +11,10 @@ import logging
 import os
 import signal
 import socket as net
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -119,8 +121,21 @@ class Place:
         return [unix]
 
 
-def serve(app: ASGIApp, place: Place, sockets: list[net.socket]) -> None:
-    """Answer until Ctrl-C or SIGTERM; then finish what is in flight, and stop."""
+class Server(uvicorn.Server):
+    """A server that tells when it begins to stop: what would go on for long can end then."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ctrl-C or SIGTERM."""
+        self.ending()
+        super().handle_exit(sig, frame)
+
+
+def serve(app: ASGIApp, place: Place, sockets: list[net.socket], ending: Callable[[], None]) -> None:
+    """Answer until Ctrl-C or SIGTERM; then finish what is in flight, and stop. `ending` is called when that begins."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         app,
@@ -139,7 +154,7 @@ def serve(app: ASGIApp, place: Place, sockets: list[net.socket]) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _ended)  # uvicorn has its own while it runs, and raises the signal once more at the end
     try:
-        uvicorn.Server(config).run(sockets=sockets)
+        Server(config, ending).run(sockets=sockets)
     finally:
         if place.socket is not None and len(sockets) > 1:
             place.socket.unlink(missing_ok=True)
