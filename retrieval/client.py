@@ -35,7 +35,13 @@ class Client:
     def __init__(
         self, url: str = "http://127.0.0.1:8000", token: str = "", *, socket: Path | None = None, timeout: float = 120
     ) -> None:
-        """By its address; or by the Unix socket in a library's folder, which needs no token."""
+        """By its address; or by the Unix socket in a library's folder, which needs no token.
+
+        Raises:
+            UsageError: the address does not begin with http.
+        """
+        if not url.startswith(("http://", "https://")):
+            raise errors.UsageError(f"{url!r} is no address; write http://{url}")
         transport = httpx.HTTPTransport(uds=str(socket)) if socket is not None else None
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self.http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport, trust_env=False)
@@ -243,6 +249,10 @@ def _error(status: int, text: str) -> errors.RetrievalError:
         return errors.RetrievalError(f"the server answers {status}: {text[:200]}")
     if kind is errors.PictureError:
         return errors.PictureError("unusable", message)
+    if told["type"] in ("busy", "fault"):
+        return errors.ModelUnavailable(message)
+    if status in (401, 403):
+        return errors.LibraryError(message)
     if kind is errors.QueryError:
         return errors.QueryError(message, str(told["query"]), (told["place"][0], told["place"][1]))
     return kind(message) if kind and issubclass(kind, errors.RetrievalError) else errors.UsageError(message)

@@ -349,7 +349,7 @@ class Holdings:
             problems=counts["problems"],
             spaces=tuple(space for _, space in spaces),
             serving=serving[1] if serving else None,
-            bytes=0 if self.whole else sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file()),
+            bytes=0 if self.whole else sum(map(_size, self.path.rglob("*"))),
             writer="" if self.whole else self.holder(),
             roots=tuple(roots),
         )
@@ -364,6 +364,13 @@ def write_manifest(path: Path) -> None:
         temporary.replace(path / MANIFEST)
     except OSError as exc:
         raise _full_or(exc, path) from exc
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size if file.is_file() else 0
+    except OSError:  # it was there a moment ago
+        return 0
 
 
 def _ours(entry: Path) -> bool:

@@ -41,6 +41,7 @@ class Models:
     encoders: dict[str, Encoder] = field(default_factory=dict)
     seer: VisionLanguageModel | None = None  # the vision-language model
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _vlm_lock: threading.Lock = field(default_factory=threading.Lock)  # of its own: searches do not wait for it
 
     def encoder(self, model: str) -> Encoder:
         """The encoder of this spelling."""
@@ -53,7 +54,7 @@ class Models:
 
     def vlm(self) -> VisionLanguageModel:
         """The vision-language model."""
-        with self._lock:
+        with self._vlm_lock:
             if self.seer is None:
                 self.seer = app.vlm(self.settings)
             return self.seer

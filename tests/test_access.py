@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import UsageError
-from retrieval.server.access import MINUTE, SESSION, WRONG, Guesses, Scope, Sessions, Tokens
+from retrieval.server.access import MINUTE, SESSION, WRONG, Guesses, Scope, Sessions, Tokens, digest_of
 
 from .conftest import Run
 
@@ -75,11 +75,20 @@ def test_a_damaged_file_lets_no_one_in(tokens: Tokens) -> None:
 def test_a_session_ends_by_itself_and_by_hand() -> None:
     clock = Clock()
     sessions = Sessions(clock)
-    first, second = sessions.begin("phone"), sessions.begin("phone")
+    first, second = sessions.begin("rtv_1"), sessions.begin("rtv_1")
     sessions.end(second)
-    assert (sessions.name(first), sessions.name(second), sessions.name("else")) == ("phone", None, None)
+    known = (sessions.digest(first), sessions.digest(second), sessions.digest("else"))
+    assert known == (digest_of("rtv_1"), None, None)
     clock.now += SESSION + 1
-    assert sessions.name(first) is None
+    assert sessions.digest(first) is None
+
+
+def test_a_new_token_of_an_old_name_does_not_open_its_sessions(tokens: Tokens) -> None:
+    sessions = Sessions()
+    cookie = sessions.begin(tokens.add("bob", Scope.READ))
+    tokens.remove("bob")
+    tokens.add("bob", Scope.ADMIN)
+    assert tokens.of_digest(sessions.digest(cookie) or "") is None
 
 
 def test_who_guesses_has_to_wait_and_no_one_else() -> None:

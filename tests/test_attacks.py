@@ -182,6 +182,7 @@ def test_pages_of_another_are_not_to_be_had(server: Server, tokens: dict[str, st
         ({"host": "[::1]:8000"}, 200),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"origin": "http://127.0.0.1:1"}, 403),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),
         ({"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"}, 403),
@@ -211,6 +212,13 @@ def test_a_page_that_was_named_at_start_may_ask(library: Library) -> None:
         asked = ask(server, "OPTIONS", "/v1/search", headers={**headers, "access-control-request-method": "POST"})
     assert answer.headers["access-control-allow-origin"] == "https://friend.example"
     assert (asked.status_code, "POST" in asked.headers["access-control-allow-methods"]) == (204, True)
+
+
+def test_a_browser_may_ask_beforehand_without_a_token(library: Library) -> None:
+    with serving(library.path, "--token", "--origin", "https://friend.example") as server:
+        headers = {"origin": "https://friend.example", "access-control-request-method": "GET"}
+        assert ask(server, "OPTIONS", "/v1/status", headers=headers).status_code == 204
+        assert ask(server, "GET", "/v1/status", headers=headers).status_code == 401
 
 
 def test_every_answer_forbids_scripts_of_others(server: Server, tokens: dict[str, str]) -> None:
@@ -365,6 +373,46 @@ def test_a_slow_loris_is_let_go_while_others_are_answered(server: Server) -> Non
     assert time.monotonic() - started < 14
 
 
+def test_a_slow_second_request_on_a_connection_is_let_go_too(server: Server) -> None:
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as slow:
+        slow.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert slow.recv(4096)
+        slow.sendall(b"G")
+        with contextlib.suppress(OSError):
+            while slow.recv(4096):
+                pass
+    assert time.monotonic() - started < 16
+
+
+def test_made_up_methods_are_not_kept(server: Server, tokens: dict[str, str]) -> None:
+    raw(server, b"EVIL" * 100 + b" /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+    assert "EVIL" not in ask(server, "GET", "/metrics", tokens["read"]).text
+
+
+def test_pictures_that_are_never_looked_at_are_not_decoded(server: Server, tokens: dict[str, str]) -> None:
+    part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,\u00e4"}}
+    body = {"messages": [{"role": "user", "content": [part] * 9}]}
+    answer = ask(server, "POST", "/v1/chat/completions", tokens["read"], json=body)
+    assert (answer.status_code, "at most 8" in answer.text) == (400, True)
+    body = {"messages": [{"role": "user", "content": [part]}]}
+    assert ask(server, "POST", "/v1/chat/completions", tokens["read"], json=body).status_code == 400
+
+
+@pytest.mark.parametrize("mode", ["P", "1", "L", "RGB"])
+def test_large_pictures_of_every_mode_and_shape_are_handed_on_small(mode: str) -> None:
+    workers = Workers(1)
+    try:
+        for size in ((6000, 4000), (60_000, 400)):
+            out = io.BytesIO()
+            Image.new(mode, size).save(out, "PNG")
+            found = workers.decode(out.getvalue(), 200)
+            assert found.width * found.height <= 16_000_000
+            assert min(found.size) <= 1000
+    finally:
+        workers.close()
+
+
 def test_more_requests_than_can_wait_are_told_when_to_come_again(library: Library) -> None:
     with serving(library.path, "--queue", "2") as server, ThreadPoolExecutor(60) as pool:
         answers = list(pool.map(lambda _: ask(server, "GET", "/v1/search?q=red"), range(240)))
@@ -393,7 +441,7 @@ def test_long_answers_do_not_keep_short_ones_waiting() -> None:
             said.append(message)
 
         def request(path: str) -> asyncio.Task[None]:
-            scope = {"type": "http", "path": path, "headers": [], "method": "GET"}
+            scope = {"type": "http", "path": path, "headers": [], "method": "GET", "query_string": b""}
             return asyncio.create_task(limits(scope, receive, send))
 
         long = [request("/v1/ask") for _ in range(4)]
@@ -405,6 +453,49 @@ def test_long_answers_do_not_keep_short_ones_waiting() -> None:
         return [message["status"] for message in said if isinstance(message, dict) and "status" in message]
 
     assert asyncio.run(run()) == [200, 429]
+
+
+def test_bodies_that_trickle_in_hold_no_turn(server: Server, tokens: dict[str, str]) -> None:
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+            slow.sendall(b"POST /v1/search HTTP/1.1\r\nhost: localhost\r\ncontent-length: 900000\r\n")
+            slow.sendall(f"authorization: Bearer {tokens['read']}\r\n\r\nx".encode())
+        assert ask(server, "GET", "/v1/status", tokens["read"]).status_code == 200
+    assert time.monotonic() - started < 5
+
+
+def test_someone_unknown_may_send_no_more_than_a_token(server: Server) -> None:
+    assert ask(server, "POST", "/v1/login", content=b"x" * 5000).status_code == 413
+
+
+def test_a_client_that_does_not_read_holds_no_turn() -> None:
+    async def app(scope: dict[str, object], receive: object, send: Callable[[object], Awaitable[None]]) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if scope["path"] == "/v1/items/1/original":
+            await asyncio.Event().wait()
+
+    async def run() -> int:
+        limits, answers = Limits(app, Load(running=1, patience=0.1)), list[object]()  # type: ignore[arg-type]  # ASGI
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: object) -> None:
+            answers.append(message)
+
+        scope = {"type": "http", "headers": [], "method": "GET", "query_string": b""}
+        stuck = [
+            asyncio.create_task(limits({**scope, "path": "/v1/items/1/original"}, receive, send)) for _ in range(3)
+        ]
+        await asyncio.sleep(0.05)
+        await limits({**scope, "path": "/v1/search"}, receive, send)
+        for task in stuck:
+            task.cancel()
+        return sum(isinstance(each, dict) and each.get("status") == 200 for each in answers)
+
+    assert asyncio.run(run()) == 4
 
 
 def test_above_the_memory_ceiling_nothing_new_is_begun(library: Library) -> None:

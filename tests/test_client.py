@@ -136,6 +136,7 @@ def test_a_search_asks_the_server_of_its_library(filled: Run, tmp_path: Path) ->
         image = filled("search", "--image", tmp_path / "photos" / "blue.webp", "-k", "1", "--paths")
         assert image.stdout.strip().endswith("blue.webp")
         wrong = filled("search", "rating:many", code=2)
+        assert "through its server" not in filled("search", "red", "-k", "2000", "--json").stderr
     for text in (found.stdout, own.stdout):
         assert _timeless(text) == _timeless(alone)
     assert "^^^" in wrong.stderr

@@ -96,6 +96,29 @@ def test_a_picture_elsewhere_is_as_unknown_as_one_that_does_not_exist(part: Ques
     assert part.named.taught() == {"warm": (0, 1)}
 
 
+def test_captions_of_a_copy_elsewhere_are_not_read(library: Library, mine: Path) -> None:
+    table = mine.parent / "hidden" / "captions.csv"
+    table.write_text("image,caption\nsecret lime.png,the secret garden\n")
+    library.index([mine.parent], [table])
+    part = library.within(mine)
+    lime = next(item for item in part if item.path.stem == "lime")
+    assert part.items.sayings(lime.content) == []
+    assert part.captions(mine / "lime.png", threshold="none").hits[0].text != "the secret garden"
+
+
+def test_how_often_words_occur_elsewhere_changes_no_order(library: Library, paint: Paint) -> None:
+    folder = paint("mine/zalpha.png", "red").parent
+    paint("mine/zbeta.png", "lime")
+    library.index([folder])
+    orders: list[list[Path | None]] = []
+    for name in ("zalpha", "zbeta"):
+        for number in range(12):
+            paint(f"{name}/{name} {number}.png", (number, 9, len(orders)))
+        library.index([folder.parent])
+        orders.append([hit.path for hit in library.within(folder).search("zalpha zbeta", threshold="none").hits])
+    assert orders[0] == orders[1]
+
+
 def test_what_is_indexed_later_is_seen_at_once(part: Questions, library: Library, paint: Paint, mine: Path) -> None:
     part.search("red")
     paint("mine/olive.png")

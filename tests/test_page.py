@@ -222,6 +222,39 @@ def test_a_picture_opens_with_what_is_known_and_the_arrows_lead_on(page: Page) -
     assert page.evaluate("document.activeElement.closest('.tile')?.dataset.place") == "1"
 
 
+def test_each_search_that_is_entered_is_a_step_back(page: Page) -> None:
+    page.goto("/")
+    box = page.get_by_role("combobox", name="Search")
+    for word in ("red", "blue"):
+        box.press_sequentially(word, delay=30)
+        box.press("Enter")
+        expect(page.locator("#answer")).to_contain_text("507 searched")
+        box.fill("") if word == "red" else None
+    page.go_back()
+    expect(box).to_have_value("red")
+    page.go_back()
+    expect(box).to_have_value("")
+
+
+def test_back_closes_a_picture_and_stays_with_the_search(page: Page) -> None:
+    page.goto("/?q=red&threshold=none")
+    page.locator("#grid .tile[aria-posinset='1'] a").click()
+    expect(page.locator("#viewer")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#viewer")).to_be_hidden()
+    assert page.url.endswith("?q=red&threshold=none")
+
+
+def test_a_picture_that_the_address_names_has_its_neighbours(page: Page) -> None:
+    page.goto("/?q=red&threshold=none")
+    page.locator("#grid .tile[aria-posinset='1'] a").click()
+    expect(page.locator("#viewer").get_by_role("heading", level=1)).to_have_text("red.jpg")
+    page.reload()
+    expect(page.locator("#viewer").get_by_role("heading", level=1)).to_have_text("red.jpg")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#viewer").get_by_role("heading", level=1)).not_to_have_text("red.jpg")
+
+
 def test_why_a_picture_is_here_and_where_it_shows_it(page: Page) -> None:
     page.goto("/?q=red+barn")
     page.locator("#grid .tile[aria-posinset='1'] a").click()
@@ -261,7 +294,7 @@ def test_a_word_is_taught_by_clicking_and_searched_by_its_name(page: Page) -> No
     page.locator("#grid .tile[aria-posinset='1'] a").click()
     page.get_by_label("Word to teach").fill("midnight")
     page.get_by_role("button", name="Yes").click()
-    expect(page.locator("#viewer")).to_contain_text("@midnight knows 1 pictures for")
+    expect(page.locator("#viewer")).to_contain_text("@midnight knows 1 picture for")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="@midnight", exact=True).click()
     expect(page.get_by_role("combobox", name="Search")).to_have_value("navy @midnight")

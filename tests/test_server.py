@@ -146,6 +146,8 @@ def test_a_rerank_streams_the_first_order_then_better_ones(http: httpx.Client) -
 
 
 def test_an_error_while_streaming_is_an_event(http: httpx.Client) -> None:
+    told = events(http.post("/v1/ask/stream", data={"items": 999, "question": "what?"}))
+    assert [name for name, _ in told] == ["error", "end"]
     found = events(http.get("/v1/search/stream", params={"q": "rating:many"}))
     assert found[0][0] == "error"
     assert found[0][1]["error"]["type"] == "QueryError"
@@ -328,6 +330,8 @@ def test_the_log_has_a_line_for_each_request_and_no_queries(http: httpx.Client, 
         ("GET", "/v1/search/next?cursor=nothing", 400),
         ("GET", "/v1/items/0", 422),
         ("DELETE", "/v1/jobs/99", 404),
+        ("GET", "/v1/jobs/99/events", 404),
+        ("GET", "/mcp", 405),
     ],
 )
 def test_every_error_has_one_form(http: httpx.Client, method: str, url: str, status: int) -> None:

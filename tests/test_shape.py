@@ -58,7 +58,7 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "sqlalchemy": ("store",),
     "transformers": ("vlm",),
     "huggingface_hub": ("hub.py", "encoders/checkpoints.py"),
-    "httpx": ("vlm/endpoint.py", "client.py"),
+    "httpx": ("vlm/endpoint.py", "client.py", "server/fetch.py"),
     "httpcore": ("server/fetch.py",),
     "mcp": ("server/agents.py",),
     "fastapi": ("server",),

@@ -118,12 +118,17 @@ def command(at: At, may: May, settings: Settings) -> None:
             queries=may.log_queries,
             agents_write=may.allow_write,
         )
-        if demand and not tokens.all():
-            shown = tokens.add("first", Scope.ADMIN)
-            note(f"The first token, which may do everything; it is shown this once:\n\n    {shown}\n")
+        if len(sockets) == 1:
+            note("no socket in the library's folder (another server has it, or it cannot be written)")
+        if demand and not any(token.scope is Scope.ADMIN for token in tokens.all()):
+            taken = {token.name for token in tokens.all()}
+            name = next(each for each in ("first", *(f"first-{n}" for n in range(2, 1000))) if each not in taken)
+            shown = tokens.add(name, Scope.ADMIN)
+            note(f"The token {name}, which may do everything; it is shown this once:\n\n    {shown}\n")
         service = Service(library, roots, may.fetch, not may.no_originals)
         note(f"library: {show_path(library.path)} ({len(library)} files)")
-        note(f"serving at http://{_shown(at.host)}:{port}/ (Ctrl-C ends it)")
+        who = "everyone shows a token" if demand else "this machine alone, without a token"
+        note(f"serving at http://{_shown(at.host)}:{port}/ to {who} (Ctrl-C ends it)")
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
         logging.getLogger("retrieval.server").setLevel(logging.INFO)
         serve(application(service, tokens, doors), place, sockets, service.jobs.stop_all)

@@ -8,6 +8,7 @@ import click
 
 from .. import app
 from ..config import Settings
+from ..errors import UsageError
 from ..plain import show_path
 from ..sources import placed
 from .options import INDEX, PATH, json_option, settings_options
@@ -39,6 +40,8 @@ def add(name: str, scope: str, folder: Path | None, settings: Settings) -> None:
     from ..server.access import Scope, Tokens
 
     limit = placed(folder.expanduser()) if folder else None
+    if limit is not None and not limit.is_dir():
+        raise UsageError(f"--folder {folder}: there is no such folder")
     click.echo(Tokens.of(_library(settings)).add(name, Scope[scope.upper()], limit))
     note("Keep it: only a hash of it is stored.")
 

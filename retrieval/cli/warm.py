@@ -23,7 +23,8 @@ def answer(settings: Settings, text: str, k: int, **options: Any) -> Answer | No
     """The server's answer; None where no server has this library, or would answer otherwise."""
     socket = app.place(None, settings) / SOCKET
     usual = Settings()
-    if not socket.is_socket() or any(getattr(settings, name) != getattr(usual, name) for name in OTHERS):
+    too_much = k > 1000 or len(text) > 4000 or (options.get("page") or 1) > 1000  # for one request
+    if not socket.is_socket() or too_much or any(getattr(settings, name) != getattr(usual, name) for name in OTHERS):
         return None
     from ..client import Client
 

@@ -111,6 +111,8 @@ def _upright_srgb(image: Image.Image, least: int) -> Image.Image:
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
     factor = min(upright.size) // least if least else 1
+    if factor > 1 and upright.mode in ("1", "P", "PA"):  # blocks of these have no mean
+        upright = upright.convert("RGBA" if "transparency" in upright.info or upright.mode == "PA" else "RGB")
     if factor > 1 and upright.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "La", "RGBa"):
         upright = upright.reduce(factor)
     return _to_srgb(upright, profile)

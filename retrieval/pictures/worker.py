@@ -5,6 +5,7 @@ Knows processes and their limits; does not know where the bytes are from.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import queue
 import resource
@@ -20,6 +21,7 @@ from PIL import Image
 from ..errors import PictureError
 from ..records import Reason
 
+LARGEST = 16_000_000  # pixels of what is handed on: no model sees more
 CONTEXT = multiprocessing.get_context("spawn")  # a fork would have this process's threads and locks
 
 
@@ -115,6 +117,9 @@ def _work(pipe: Connection, memory: int) -> None:
             return
         try:
             image = decode(data, "", least, megapixels).image
+            if image.width * image.height > LARGEST:  # thin ones are not reduced by their shorter side
+                scale = math.sqrt(LARGEST / (image.width * image.height))
+                image = image.resize((max(1, int(image.width * scale)), max(1, int(image.height * scale))))
             pipe.send((image.size, image.tobytes()))
         except PictureError as exc:
             pipe.send((str(exc.reason), str(exc)))

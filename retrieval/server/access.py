@@ -114,7 +114,7 @@ class Tokens:
             raise UsageError("a token for one folder can only read")
         shown = f"rtv_{secrets.token_urlsafe(32)}"
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._write((*self.all(), Token(name, scope, _digest(shown), folder, now)))
+        self._write((*self.all(), Token(name, scope, digest_of(shown), folder, now)))
         return shown
 
     def remove(self, name: str) -> None:
@@ -130,15 +130,15 @@ class Tokens:
 
     def caller(self, shown: str) -> Caller | None:
         """Who shows this token; compared in constant time with each."""
-        digest, found = _digest(shown), None
+        return self.of_digest(digest_of(shown))
+
+    def of_digest(self, digest: str) -> Caller | None:
+        """Who has the token with this hash, as long as it is not taken away."""
+        found = None
         for token in self.all():
             if hmac.compare_digest(digest, token.digest):
                 found = token.caller
         return found
-
-    def named(self, name: str) -> Caller | None:
-        """Who has the token of this name, as long as it exists."""
-        return next((token.caller for token in self.all() if token.name == name), None)
 
     def _write(self, tokens: tuple[Token, ...]) -> None:
         rows = [
@@ -166,7 +166,8 @@ def _token(row: dict[str, str]) -> Token:
     return Token(row["name"], Scope[row["scope"].upper()], row["sha256"], folder, row.get("made_at", ""))
 
 
-def _digest(shown: str) -> str:
+def digest_of(shown: str) -> str:
+    """The hash that stands for a token or a cookie."""
     return hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -175,24 +176,24 @@ class Sessions:
     """Who is logged in with a browser; forgotten when the server stops."""
 
     clock: Callable[[], float] = time.monotonic
-    _open: dict[str, tuple[str, float]] = field(default_factory=dict)  # digest of the cookie -> token's name, end
+    _open: dict[str, tuple[str, float]] = field(default_factory=dict)  # digest of the cookie -> of the token, end
 
-    def begin(self, name: str) -> str:
+    def begin(self, token: str) -> str:
         """A cookie for the holder of a token."""
         now = self.clock()
         self._open = {key: value for key, value in self._open.items() if value[1] > now}
         cookie = secrets.token_urlsafe(32)
-        self._open[_digest(cookie)] = name, now + SESSION
+        self._open[digest_of(cookie)] = digest_of(token), now + SESSION
         return cookie
 
-    def name(self, cookie: str) -> str | None:
-        """The token's name of whom this cookie was given."""
-        name, end = self._open.get(_digest(cookie), ("", 0.0))
-        return name if end > self.clock() else None
+    def digest(self, cookie: str) -> str | None:
+        """The hash of the token for which this cookie was given: another one of the same name is another one."""
+        digest, end = self._open.get(digest_of(cookie), ("", 0.0))
+        return digest if end > self.clock() else None
 
     def end(self, cookie: str) -> None:
         """Log out."""
-        self._open.pop(_digest(cookie), None)
+        self._open.pop(digest_of(cookie), None)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 from pydantic import Field
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from .. import __version__, app
 from ..errors import RetrievalError, UsageError
@@ -159,6 +159,9 @@ class Agents:
         server = self.server()
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         inner = server.streamable_http_app(stateless_http=True, json_response=True, transport_security=security)
+        for route in inner.routes:
+            assert isinstance(route, Route)  # the SDK's one route
+            route.methods = {"POST"}  # nothing is ever pushed: no stream is kept open
         return server, list(inner.routes)
 
 

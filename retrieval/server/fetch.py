@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpcore
+import httpx
 
 from ..errors import SourceError, UsageError
 
@@ -33,9 +34,10 @@ def fetched(url: str, *, public: Callable[[str], bool] | None = None, ports: Ite
         UsageError: it is no address that may be asked; SourceError: nothing usable comes from there.
     """
     end, allowed = time.monotonic() + SECONDS, frozenset(ports)
-    with httpcore.ConnectionPool(network_backend=Checked(public or is_public), ssl_context=_ssl()) as pool:
+    backend = Checked(public or is_public, end)
+    with httpcore.ConnectionPool(network_backend=backend, ssl_context=_ssl()) as pool:
         for _ in range(REDIRECTS + 1):
-            _permitted(url, allowed)
+            url = _permitted(url, allowed)
             try:
                 answer = _asked(pool, url, end)
             except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as exc:
@@ -46,16 +48,19 @@ def fetched(url: str, *, public: Callable[[str], bool] | None = None, ports: Ite
     raise SourceError(f"{url[:200]} leads on more than {REDIRECTS} times")
 
 
-def _permitted(url: str, ports: frozenset[int]) -> None:
+def _permitted(url: str, ports: frozenset[int]) -> str:
+    """The address in plain letters, as it is sent."""
     try:
+        url = str(httpx.URL(url))
         parts = urlsplit(url)
         port = parts.port or PORTS.get(parts.scheme, 0)
-    except ValueError as exc:
+    except (ValueError, httpx.InvalidURL) as exc:
         raise UsageError(f"{url[:200]!r} is no address") from exc
     if parts.scheme not in PORTS or not parts.hostname or "@" in parts.netloc:
         raise UsageError(f"{url[:200]!r} is no http or https address")
     if port not in ports:
         raise UsageError(f"port {port} is not asked; the usual ones are 80 and 443")
+    return url
 
 
 def _asked(pool: httpcore.ConnectionPool, url: str, end: float) -> bytes | str:
@@ -95,8 +100,8 @@ def is_public(address: str) -> bool:
 class Checked(httpcore.NetworkBackend):
     """Connects to addresses that were checked, and only to these."""
 
-    def __init__(self, public: Callable[[str], bool]) -> None:
-        self._public, self._backend = public, httpcore.SyncBackend()
+    def __init__(self, public: Callable[[str], bool], end: float) -> None:
+        self._public, self._end, self._backend = public, end, httpcore.SyncBackend()
 
     def connect_tcp(
         self,
@@ -117,7 +122,40 @@ class Checked(httpcore.NetworkBackend):
             raise SourceError(f"{host[:200]} is not known") from exc
         if not found or not all(map(self._public, found)):
             raise UsageError(f"{host[:200]} is not on the open internet")
-        return self._backend.connect_tcp(sorted(found)[0], port, timeout, local_address, socket_options)
+        stream = self._backend.connect_tcp(sorted(found)[0], port, timeout, local_address, socket_options)
+        return Timed(stream, self._end)
+
+
+class Timed(httpcore.NetworkStream):
+    """A connection whose reading ends at a moment, however it drips."""
+
+    def __init__(self, stream: httpcore.NetworkStream, end: float) -> None:
+        self._stream, self._end = stream, end
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  # one moment holds for all
+        """What comes, until the moment."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout(f"it takes longer than {SECONDS:.0f} s")
+        return self._stream.read(max_bytes, left)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """As it is."""
+        self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        """As it is."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """The same, encrypted."""
+        return Timed(self._stream.start_tls(ssl_context, server_hostname, timeout), self._end)
+
+    def get_extra_info(self, info: str) -> Any:
+        """As it is."""
+        return self._stream.get_extra_info(info)
 
 
 def _ssl() -> ssl.SSLContext:

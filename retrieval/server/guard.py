@@ -65,12 +65,13 @@ class Guard:
         origin = headers.get("origin", "")
         allowed = origin if origin in self.origins else ""
         try:
+            if allowed and scope["method"] == "OPTIONS":  # a browser asks beforehand, and shows nothing then
+                self._host(headers)
+                await _preflight(_with_headers(send, allowed))
+                return
             state["caller"] = self._caller(scope, headers)
         except Refusal as refusal:
             await refuse(refusal, _with_headers(send, allowed))
-            return
-        if allowed and scope["method"] == "OPTIONS":
-            await _preflight(_with_headers(send, allowed))
             return
         who = CALLER.set(state["caller"] or NO_ONE)
         try:
@@ -106,7 +107,7 @@ class Guard:
         """Pages of other sites get nothing, neither by a browser's cookie nor by being on the same machine."""
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
         if origin is not None:
-            if origin not in self.origins and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+            if origin not in self.origins and origin.partition("://")[2].lower() != headers.get("host", "").lower():
                 raise Refusal(403, "cross_site", "pages of other sites may not ask; start the server with --origin")
         elif site not in ("none", "same-origin"):
             navigates = headers.get("sec-fetch-mode") == "navigate" and scope["method"] in SAFE
@@ -128,8 +129,8 @@ class Guard:
                 raise Refusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
             return caller
         cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        name = self.sessions.name(cookie) if cookie else None
-        caller = self.tokens.named(name) if name else None
+        digest = self.sessions.digest(cookie) if cookie else None
+        caller = self.tokens.of_digest(digest) if digest else None
         return caller if caller or self.demand else ANYONE
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from ..plain import plain
 from ..sources import placed
-from .jobs import BEAT, State
+from .jobs import BEAT, Job, State
 from .wiring import ERRORS, Json, Number, Ruling
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)
@@ -52,16 +53,20 @@ def one(service: Ruling, job: Number) -> Response:
     return Json(service.jobs.get(job))
 
 
+def named(service: Ruling, job: Number) -> Job:
+    """The job of this number, before any answer begins."""
+    return service.jobs.get(job)
+
+
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse, summary="A job as it goes on")
-async def events(service: Ruling, job: Number) -> AsyncIterator[ServerSentEvent]:
+async def events(service: Ruling, now: Annotated[Job, Depends(named)]) -> AsyncIterator[ServerSentEvent]:
     """An event `job` at each change, `end` after the last one; it keeps no thread waiting."""
-    now = None
-    while now is None or now.state is State.RUNNING:
-        then, now = now, service.jobs.get(job)
+    yield ServerSentEvent(event="job", data=plain(now))
+    while now.state is State.RUNNING:
+        await asyncio.sleep(BEAT)
+        then, now = now, service.jobs.get(now.id)
         if now is not then:
             yield ServerSentEvent(event="job", data=plain(now))
-        else:
-            await asyncio.sleep(BEAT)
     yield ServerSentEvent(event="end", data=None)
 
 

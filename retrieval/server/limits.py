@@ -7,10 +7,12 @@ numbers; does not know what is asked.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+import tempfile
 import time
 from dataclasses import dataclass, field
+from typing import IO
+from urllib.parse import parse_qs
 
 import psutil
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +22,9 @@ from .guard import Refusal, refuse
 LONG = frozenset(
     "/v1/ask /v1/ask/stream /v1/caption /v1/ground /v1/chat/completions /v1/search/stream /v1/duplicates /mcp".split()
 )
+LOGIN, TINY = "/v1/login", 4096  # bytes that someone unknown may send
+IN_MEMORY = 1 << 20  # bytes of a body; larger ones are kept in a temporary file
+PIECE = 1 << 18
 SMALL = ("/healthz", "/readyz", "/metrics", "/page/", "/docs", "/openapi.json")  # they never wait
 
 
@@ -33,12 +38,17 @@ class Load:
     patience: float = 30.0  # seconds that one waits at most
     body: int = 64 << 20  # bytes of an upload
     body_seconds: float = 60.0  # that it may take
+    sending: float = 60.0  # seconds that a client may leave a piece of a long answer unread
     memory: int = 0  # bytes of the process above which nothing new is begun; 0: no ceiling
 
 
 @dataclass
 class Limits:
-    """Around an application: what is too much does not get in."""
+    """Around an application: what is too much does not get in.
+
+    A body is taken in whole before its request has a turn, so that slow clients hold none; a turn ends when the answer
+    begins, but of long ones with their end.
+    """
 
     app: ASGIApp
     load: Load
@@ -54,29 +64,81 @@ class Limits:
             return
         if not self._turns:
             self._turns = {False: asyncio.Semaphore(self.load.running), True: asyncio.Semaphore(self.load.speaking)}
-        turn = self._turns[scope["path"] in LONG]
         try:
-            await self._begin(scope, turn)
+            with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+                body = await self._taken(scope, receive, file)
+                await self._answer(scope, body, send)
         except Refusal as refusal:
             self.refused += 1
             await refuse(refusal, send)
-            return
-        try:
-            await self._answer(scope, receive, send)
-        finally:
-            turn.release()
 
-    async def _begin(self, scope: Scope, turn: asyncio.Semaphore) -> None:
-        """Wait for a turn.
+    async def _taken(self, scope: Scope, receive: Receive, file: IO[bytes]) -> Receive:
+        """The body, read to its end; what gives it again, piece by piece.
 
         Raises:
-            Refusal: too many wait, or for too long, or the memory is full, or the body is too large.
+            Refusal: it is too large or too slow, or the memory is full.
         """
+        most = TINY if scope["path"] == LOGIN else self.load.body
         told = dict(scope["headers"]).get(b"content-length", b"0")
-        if not told.isdigit() or int(told) > self.load.body:
-            raise Refusal(413, "too_large", f"an upload may have {self.load.body >> 20} MiB")
+        large = Refusal(413, "too_large", f"an upload may have {most >> 20} MiB")
+        if not told.isdigit() or int(told) > most:
+            raise large
         if self.load.memory and self._resident() > self.load.memory:
             raise Refusal(429, "busy", "the server's memory is full; try it again", {"retry-after": "5"})
+        try:
+            async with asyncio.timeout(self.load.body_seconds):
+                while True:
+                    message = await receive()
+                    file.write(message.get("body", b""))
+                    if file.tell() > most:
+                        raise large
+                    if not message.get("more_body", False):
+                        break
+        except TimeoutError as exc:
+            raise Refusal(408, "too_slow", f"the upload took longer than {self.load.body_seconds:.0f} s") from exc
+        size = file.tell()
+        file.seek(0)
+
+        whole = False
+
+        async def again() -> Message:
+            nonlocal whole
+            if whole:
+                return await receive()  # only that the client has gone can come now
+            piece = file.read(PIECE)
+            whole = file.tell() >= size
+            return {"type": "http.request", "body": piece, "more_body": not whole}
+
+        return again
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application's answer, when it is its turn.
+
+        Raises:
+            Refusal: too many wait, or for too long.
+        """
+        long = _long(scope)
+        turn = self._turns[long]
+        await self._wait(turn)
+        held = True
+
+        async def sending(message: Message) -> None:
+            nonlocal held
+            if held and not long and message["type"] == "http.response.start":
+                held = False
+                turn.release()
+            async with asyncio.timeout(self.load.sending if long else None):
+                await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except TimeoutError:
+            pass  # a client that does not read has no claim to a turn
+        finally:
+            if held:
+                turn.release()
+
+    async def _wait(self, turn: asyncio.Semaphore) -> None:
         if self.waiting >= self.load.waiting:
             raise Refusal(429, "busy", f"{self.waiting} requests are waiting; try it again", {"retry-after": "2"})
         self.waiting += 1
@@ -87,22 +149,6 @@ class Limits:
             raise Refusal(429, "busy", "it was not your turn in time; try it again", {"retry-after": "5"}) from exc
         finally:
             self.waiting -= 1
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application's answer; where the body was too large or too slow that one, whatever is made of it."""
-        body, begun = _Body(receive, self.load), False
-
-        async def sending(message: Message) -> None:
-            nonlocal begun
-            if body.refused is None or begun:
-                begun = True
-                await send(message)
-
-        with contextlib.suppress(Refusal):
-            await self.app(scope, body.receive, sending)
-        if body.refused is not None and not begun:
-            self.refused += 1
-            await refuse(body.refused, send)
 
     def _resident(self) -> int:
         """Bytes of this process, looked up four times a second at most."""
@@ -118,36 +164,8 @@ def _small(path: str) -> bool:
     return path == "/" or path.startswith(SMALL) or (path.startswith("/v1/jobs/") and path.endswith("/events"))
 
 
-@dataclass
-class _Body:
-    """A body of bounded size, that comes within a bounded time."""
-
-    source: Receive
-    load: Load
-    refused: Refusal | None = None
-    taken: int = 0
-    whole: bool = False
-
-    def __post_init__(self) -> None:
-        self.end = time.monotonic() + self.load.body_seconds
-
-    async def receive(self) -> Message:
-        """The next piece.
-
-        Raises:
-            Refusal: it is too much, or too slow.
-        """
-        if self.whole:
-            return await self.source()  # only that the client has gone can come now
-        try:
-            async with asyncio.timeout(max(0.001, self.end - time.monotonic())):
-                message = await self.source()
-        except TimeoutError as exc:
-            self.refused = Refusal(408, "too_slow", f"the upload took longer than {self.load.body_seconds:.0f} s")
-            raise self.refused from exc
-        self.taken += len(message.get("body", b""))
-        self.whole = not message.get("more_body", False)
-        if self.taken > self.load.body:
-            self.refused = Refusal(413, "too_large", f"an upload may have {self.load.body >> 20} MiB")
-            raise self.refused
-        return message
+def _long(scope: Scope) -> bool:
+    """Whether a vision-language model has its say in the answer, or it takes as long."""
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    asked = (query.get("rerank", ["false"])[-1], query.get("vlm", ["false"])[-1])
+    return scope["path"] in LONG or any(each.lower() not in ("false", "0", "off", "no", "f", "n") for each in asked)

@@ -54,6 +54,7 @@ class Previews:
             return stored
         data = self._made(item, size, form, stored)
         with self._lock:
+            self._bytes -= len(self._kept.pop(key, b""))  # another one may have made it, too
             self._kept[key] = data
             self._bytes += len(data)
             while self._bytes > KEPT and self._kept:

@@ -39,12 +39,13 @@ class Patient(H11Protocol):
         self._limit = self.loop.call_later(HEADER_SECONDS, self._enough)
 
     def data_received(self, data: bytes) -> None:
-        """Once a request is whole, its own limits hold; the next one on this connection is timed by keep-alive."""
+        """Once a request is there, its own limits hold; the next one on this connection is timed as the first."""
         super().data_received(data)
-        if self.cycle is not None and self._limit is not None:
+        idle = self.cycle is None or self.cycle.response_complete
+        if not idle and self._limit is not None:
             self._limit.cancel()
             self._limit = None
-        elif self.cycle is None and self._limit is None:
+        elif idle and self._limit is None:
             self._limit = self.loop.call_later(HEADER_SECONDS, self._enough)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -54,6 +55,7 @@ class Patient(H11Protocol):
         super().connection_lost(exc)
 
     def _enough(self) -> None:
+        self._limit = None
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
 

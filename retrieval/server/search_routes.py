@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -62,8 +63,15 @@ class Wanted(BaseModel):
         return Budget(self.budget, self.depth, self.anyway) if self.rerank else None
 
 
-def answered(asked: Questions, wanted: Wanted, image: bytes | None, progress: Callable[[Step], None]) -> Answer:
-    """The answer to what is wanted."""
+def answered(
+    service: Service, asked: Questions, wanted: Wanted, image: bytes | None, progress: Callable[[Step], None]
+) -> Answer:
+    """The answer to what is wanted; the vision-language model speaks for one at a time."""
+    with service.speaking if wanted.rerank else nullcontext():
+        return _answered(asked, wanted, image, progress)
+
+
+def _answered(asked: Questions, wanted: Wanted, image: bytes | None, progress: Callable[[Step], None]) -> Answer:
     if wanted.page is not None:
         if wanted.rerank or wanted.order != "score":
             raise UsageError("pages are in the order of scores: leave out rerank and order")
@@ -109,9 +117,9 @@ def uploaded(service: Service, asked: Questions, file: UploadFile | None, url: s
 
 
 @router.get("/search", response_model=Answer, summary="Pictures for a query, best first")
-def search(asked: Asked, wanted: Annotated[Wanted, Query()]) -> Response:
+def search(service: Serving, asked: Asked, wanted: Annotated[Wanted, Query()]) -> Response:
     """The k pictures that fit a query best, in words, by pictures of the library, or both."""
-    return Json(answered(asked, wanted, None, _quiet))
+    return Json(answered(service, asked, wanted, None, _quiet))
 
 
 @router.get("/search/next", response_model=Answer, summary="The next page")
@@ -129,11 +137,13 @@ def search_by_picture(
     url: Annotated[str, Form(max_length=2000, description="Or its address, where the server fetches any")] = "",
 ) -> Response:
     """The k pictures that are most like an upload, together with words where there are any."""
-    return Json(answered(asked, wanted, uploaded(service, asked, image, url), _quiet))
+    return Json(answered(service, asked, wanted, uploaded(service, asked, image, url), _quiet))
 
 
 @router.get("/search/stream", response_class=EventSourceResponse, summary="The first order at once, then better ones")
-def search_stream(asked: Asked, wanted: Annotated[Wanted, Query()], request: Request) -> Iterator[ServerSentEvent]:
+def search_stream(
+    service: Serving, asked: Asked, wanted: Annotated[Wanted, Query()], request: Request
+) -> Iterator[ServerSentEvent]:
     """Events: `answer` (the encoder's order), `checked` (n of m, while the model speaks), `answer` (its order), `end`.
 
     Errors come as an event `error`, of the same form as elsewhere.
@@ -146,9 +156,9 @@ def search_stream(asked: Asked, wanted: Annotated[Wanted, Query()], request: Req
             if step.answer is not None:
                 emit("answer", step.answer)
 
-        emit("answer", answered(asked, first, None, _quiet))
+        emit("answer", answered(service, asked, first, None, _quiet))
         if wanted.rerank:
-            emit("answer", answered(asked, wanted, None, told))
+            emit("answer", answered(service, asked, wanted, None, told))
 
     yield from streamed(work, request)
 

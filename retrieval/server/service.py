@@ -16,7 +16,7 @@ from ..errors import RetrievalError, UsageError
 from ..library import Library
 from ..pictures.worker import Workers
 from ..questions import Questions
-from ..vlm import VisionLanguageModel
+from ..vlm import Ability, VisionLanguageModel
 from .access import Caller
 from .jobs import Jobs
 from .previews import Previews
@@ -59,6 +59,12 @@ class Service:
     def vlm(self) -> VisionLanguageModel:
         """The vision-language model; hold `speaking` while it works."""
         return self.library.parts.vlm()
+
+    @property
+    def grounds(self) -> bool | None:
+        """Whether the vision-language model finds what a phrase says; None where it is not loaded yet."""
+        seer = self.library.parts.models.seer
+        return None if seer is None else Ability.GROUND in seer.abilities
 
     def warm(self) -> None:
         """Load what the first query would wait for; what is wrong with it is told to who asks."""

@@ -6,7 +6,6 @@ Knows messages; does not know models.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import time
 import uuid
@@ -97,9 +96,9 @@ def ask_stream(
     images: Files = [],  # noqa: B006
 ) -> Iterator[ServerSentEvent]:
     """Events: `text` (a piece, as the model says it), `answer` (the whole), `end`; or `error`."""
-    parts = shown(service, asked, items, images)
 
     def work(emit: Callable[[str, Any], None]) -> None:
+        parts = shown(service, asked, items, images)
         with service.speaking:
             model = following(service.vlm(), lambda piece: emit("text", piece))
             emit("answer", {"answer": messages.answer(model, parts, question), "model": model.name})
@@ -172,12 +171,16 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 @router.post("/chat/completions", responses=STREAMED, summary="OpenAI's chat completions, by the model of this server")
 def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> Response:
     """For clients and evaluation kits that speak this protocol; pictures come as data URIs."""
+    pictures = [sum(part.image_url is not None for part in _parts(message)) for message in asked.messages]
+    if sum(pictures) > MOST:
+        raise UsageError(f"at most {MOST} pictures are shown at once")
+    model = service.vlm()
+    if Ability.CHAT not in model.abilities and (any(pictures[:-1]) or not pictures[-1]):
+        raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")
     turns = [_turn(service, message) for message in asked.messages]
     limit = asked.max_completion_tokens or asked.max_tokens or 256
-    model = service.vlm()
     about = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": model.name}
     if asked.stream:
-        _answerable(model, turns)
         return StreamingResponse(_chunks(about, service, turns, limit, request), media_type="text/event-stream")
     with service.speaking:
         said = _said(model, turns, limit)
@@ -186,16 +189,7 @@ def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> 
     return Json({**about, "object": "chat.completion", "choices": [choice], "usage": usage})
 
 
-def _answerable(model: VisionLanguageModel, turns: Sequence[Message]) -> None:
-    """Raises:
-    UsageError: the model does not converse, and this is a conversation.
-    """
-    if Ability.CHAT not in model.abilities and (any(turn.images for turn in turns[:-1]) or not turns[-1].images):
-        raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")
-
-
 def _said(model: VisionLanguageModel, turns: Sequence[Message], limit: int) -> str:
-    _answerable(model, turns)
     if Ability.CHAT in model.abilities:
         return model.chat(turns, limit)
     last = turns[-1]
@@ -203,12 +197,13 @@ def _said(model: VisionLanguageModel, turns: Sequence[Message], limit: int) -> s
 
 
 def _turn(service: Service, message: ChatMessage) -> Message:
-    content = message.content or ""
-    if isinstance(content, str):
-        parts: tuple[Part, ...] = (TextPart(content),)
-    else:
-        parts = tuple(_part(service, part) for part in content)
+    parts = tuple(_part(service, part) for part in _parts(message))
     return Message("system" if message.role == "developer" else message.role, parts)
+
+
+def _parts(message: ChatMessage) -> list[ContentPart]:
+    content = message.content or ""
+    return [ContentPart(type="text", text=content)] if isinstance(content, str) else content
 
 
 def _part(service: Service, part: ContentPart) -> Part:
@@ -219,7 +214,7 @@ def _part(service: Service, part: ContentPart) -> Part:
         raise UsageError("pictures come as data URIs (data:image/jpeg;base64,...); addresses are not fetched here")
     try:
         return ImagePart(service.picture(base64.b64decode(data, validate=True), SEEN))
-    except binascii.Error as exc:
+    except ValueError as exc:
         raise UsageError("a picture's data URI is not base64") from exc
 
 

@@ -29,7 +29,7 @@ def healthz() -> Response:
 def readyz(service: Serving) -> Response:
     """503 as long as the library cannot be read."""
     try:
-        service.library.status()
+        service.library.model  # noqa: B018  # it is read from the catalog
     except LibraryError as exc:
         return Json({"status": "not ready", "reason": str(exc)}, 503)
     return Json({"status": "ready"})
@@ -52,6 +52,7 @@ def status(asked: Asked, service: Serving, request: Request) -> Response:
         "fetch": service.fetches,
         "originals": service.originals,
         "vlm": service.library.settings.vlm,
+        "grounds": service.grounds,
     }
     return Json({**plain(asked.status()), "version": __version__, "caller": may})
 
@@ -105,7 +106,7 @@ def login(login: Login, request: Request) -> Response:
         guard.guesses.wrong(address)
         raise Refusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
     answer = Json({"name": caller.name, "scope": caller.scope.name.lower()})
-    cookie = guard.sessions.begin(caller.name)
+    cookie = guard.sessions.begin(login.token)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, cookie, max_age=30 * 24 * 3600, httponly=True, samesite="strict", secure=secure)
     return answer

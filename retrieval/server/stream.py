@@ -47,7 +47,14 @@ def streamed(work: Callable[[Callable[[str, Any], None]], None], request: Reques
 
     threading.Thread(target=run, daemon=True, name="stream").start()
     try:
-        while (event := events.get()) is not None:
+        while True:
+            try:
+                event = events.get(timeout=1)
+            except queue.Empty:  # so that one who has gone is noticed
+                yield ServerSentEvent(comment="still at work")
+                continue
+            if event is None:
+                break
             yield event
         yield ServerSentEvent(event="end", data=None)
     finally:

@@ -15,7 +15,9 @@ VIEWS = {
     "items": "SELECT * FROM main.items WHERE {inside}",
     "captions": (
         "SELECT * FROM main.captions WHERE picture_id IN (SELECT content_id FROM temp.items) "
-        "AND (source NOT IN ('metadata', 'sidecar') OR {origin})"  # a copy elsewhere may have words of its own
+        # a copy elsewhere may have words of its own; those by hand and by models are of the pixels
+        "AND (source IN ('edited', 'generated') OR {origin} "
+        "OR picture_id NOT IN (SELECT content_id FROM main.items WHERE NOT {inside}))"
     ),
     "contents": (
         "SELECT * FROM main.contents WHERE id IN (SELECT content_id FROM temp.items) "

@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -46,6 +47,12 @@ class Words:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+
+    @cached_property
+    def limited(self) -> bool:
+        """Whether this connection sees a part of the catalog only."""
+        own = text("SELECT 1 FROM temp.sqlite_master WHERE name = 'seen'")
+        return self.connection.execute(own).first() is not None
 
     def refresh(self) -> None:
         """Read again what has changed since."""
@@ -89,9 +96,11 @@ class Words:
         """
         found = phrases(query)
         ranked = self._matching(" OR ".join(found), k, allowed)
-        if len(found) < 3 or not ranked:
+        if not ranked or (len(found) < 3 and not self.limited):
             return ranked
         said = Counter(content for term in found for content in self._matching(term, len(ranked), ranked))
+        if self.limited:  # BM25 would tell how often words occur elsewhere
+            ranked.sort(key=lambda content: (-said[content], content))
         return [content for content in ranked if 2 * said[content] >= len(found)]
 
     def saying(self, query: str, k: int, allowed: Sequence[int] | None = None) -> list[int]:
@@ -121,7 +130,7 @@ class Words:
         weights = ", ".join(map(str, WEIGHTS))
         query = (
             f"SELECT rowid FROM words WHERE words MATCH :match AND {MAY}{within} "
-            f"ORDER BY bm25(words, {weights}), rowid LIMIT :k"
+            f"ORDER BY {'' if self.limited else f'bm25(words, {weights}), '}rowid LIMIT :k"
         )
         values = {"match": match, "k": k, **({} if allowed is None else {"allowed": json.dumps(list(allowed))})}
         return list(self.connection.execute(text(query), values).scalars())

@@ -121,7 +121,7 @@ export class Column {
     if (error.status === 401) return;
     this.grid.set([]);
     fill(this.answerNode);
-    this.state("error", error);
+    this.state(error.type === "LibraryNotFound" ? "empty" : "error", error);
   }
 
   // What stands where no pictures are.

@@ -11,7 +11,7 @@ import { Viewer } from "./viewer.js";
 const input = $("#query");
 const state = { image: null, until: "", months: [], facets: {}, caller: null, comparing: false };
 const total = () => state.months.reduce((sum, [, number]) => sum + number, 0);
-const viewer = new Viewer($("#viewer"), { query: () => input.value.trim(), insert, caller: () => state.caller, taught: loadNames });
+const viewer = new Viewer($("#viewer"), { query: () => input.value.trim(), insert, caller: () => state.caller, taught: loadNames, home: () => first });
 const open = (column, entry, place) => viewer.open(column, entry, place);
 const first = new Column({ grid: $("#grid"), answer: $("#answer"), state: $("#state"), open, months: total });
 const second = new Column({ grid: $("#other-grid"), answer: $("#other-answer"), state: $("#other-state"), open, months: total });
@@ -33,15 +33,24 @@ async function search({ push = false } = {}) {
   if (current) loadFacets();
 }
 
-const typed = later(() => { state.until = ""; search(); }, 140);
+const typed = later(() => {
+  state.until = "";
+  if (!/(^|[\s(-])[a-z]+:$/.test(input.value.trim())) search(); // a filter that still lacks its value is waited for
+}, 140);
+
+let entered = location.search; // the last search that is an entry of the history
 
 function remember(push) {
   const query = new URLSearchParams();
   if (input.value.trim()) query.set("q", input.value.trim());
   for (const [key, value] of Object.entries(first.settings)) if (value !== USUAL[key]) query.set(key, value);
   const at = query.size ? `?${query}` : location.pathname;
-  if (push && at !== location.pathname + location.search) history.pushState(null, "", at);
-  else history.replaceState(history.state, "", at + location.hash);
+  const search = query.size ? at : "";
+  if (push && search !== entered) {
+    history.replaceState(history.state, "", entered || location.pathname); // typing went over it
+    history.pushState(null, "", at);
+    entered = search;
+  } else history.replaceState(history.state, "", at + location.hash);
 }
 
 function recall() {
@@ -96,8 +105,8 @@ function narrow(token, add) {
   search({ push: true });
 }
 
-function insert(text) {
-  input.value = text.startsWith("@") ? `${input.value.trim()} ${text}`.trim() : text;
+function insert(text, alone = false) {
+  input.value = text.startsWith("@") && !alone ? `${input.value.trim()} ${text}`.trim() : text;
   setImage(null);
   search({ push: true });
   scrollTo({ top: 0 });
@@ -153,7 +162,7 @@ first.changed = second.changed = drawOptions;
 
 async function loadNames() {
   const canWrite = state.caller && state.caller.scope !== "read" && !state.caller.folder;
-  await side.names({ insert, canWrite, save: saveSearch });
+  await side.names({ insert, open: (name) => insert(`@${name}`, true), canWrite, save: saveSearch });
   hints.load();
 }
 
@@ -162,6 +171,8 @@ async function saveSearch() {
   if (!query) { alert("There is no search to save: write one first."); return; }
   const name = prompt(`Keep "${query}" under the name`);
   if (!name) return;
+  const known = (await ask("/v1/names")).saved[name.replace(/^@/, "")];
+  if (known !== undefined && !confirm(`@${name.replace(/^@/, "")} is "${known}" already. Replace it?`)) return;
   try {
     await ask(`/v1/names/${encodeURIComponent(name.replace(/^@/, ""))}`, { method: "PUT", body: { query } });
     loadNames();
@@ -194,7 +205,7 @@ function compare() {
 
 $("#compare").addEventListener("click", compare);
 $("#filters").addEventListener("click", () => toggleSide(!document.body.classList.contains("side-open")));
-$("#library").addEventListener("click", () => library($("#panel"), { changed: begin }));
+$("#library").addEventListener("click", () => library($("#panel"), { changed: begin, leave }));
 $("#map").addEventListener("click", () => worldMap($("#panel"), { insert }));
 $("#theme").addEventListener("click", () => {
   const dark = getComputedStyle(document.documentElement).colorScheme.includes("dark");
@@ -203,7 +214,7 @@ $("#theme").addEventListener("click", () => {
 });
 
 input.addEventListener("input", () => { hints.open(); typed(); });
-$("#search").addEventListener("submit", (event) => { event.preventDefault(); hints.close(); state.until = ""; search({ push: true }); input.blur(); });
+$("#search").addEventListener("submit", (event) => { event.preventDefault(); hints.close(); state.until = ""; search({ push: true }).then(() => first.grid.focus(0)); });
 $(".brand").addEventListener("click", (event) => {
   event.preventDefault();
   input.value = "";
@@ -211,7 +222,10 @@ $(".brand").addEventListener("click", (event) => {
   setImage(null);
   search({ push: true });
 });
-addEventListener("popstate", () => { recall(); search(); viewer.follow(location.hash); });
+addEventListener("popstate", () => {
+  if (location.search !== entered) { entered = location.search; recall(); search(); }
+  viewer.follow(location.hash);
+});
 addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, dialog");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -241,6 +255,11 @@ $("#login form").addEventListener("submit", async (event) => {
   } catch (error) { $("#login-error").textContent = error.message; }
 });
 $("#login").addEventListener("cancel", (event) => event.preventDefault());
+
+async function leave() {
+  await ask("/v1/logout", { method: "POST" });
+  location.reload();
+}
 
 async function begin() {
   try {

@@ -11,7 +11,7 @@ function panel(dialog, title, ...children) {
 
 // --- the library --------------------------------------------------------------------------------------------------
 
-export async function library(dialog, { changed }) {
+export async function library(dialog, { changed, leave }) {
   const status = await ask("/v1/status");
   const rules = status.caller.scope === "admin" && !status.caller.folder;
   const [{ problems }, roots, jobs] = await Promise.all([
@@ -26,13 +26,14 @@ export async function library(dialog, { changed }) {
   const follow = async (id) => {
     for await (const { event, data } of stream(`/v1/jobs/${id}/events`)) if (event === "job") draw(data);
     changed();
+    if (dialog.open) library(dialog, { changed, leave });
   };
   const draw = (job) => {
     const running = job.state === "running", report = job.report;
     const bar = el("progress", { "aria-label": "Indexing", max: job.total ?? 1 });
     if (running && job.total) bar.value = job.done;
     const told = running
-      ? [job.task === "scan" ? `looking for files: ${count(job.done)}` : `${job.task}: ${count(job.done)} of ${count(job.total ?? 0)}`,
+      ? [!job.task ? "starting" : job.task === "scan" ? `looking for files: ${count(job.done)}` : `${job.task}: ${count(job.done)} of ${count(job.total ?? 0)}`,
         job.rate ? `${job.rate.toFixed(0)} a second` : "", job.left ? `${seconds(job.left)} left` : ""]
       : [{ done: "Done", stopped: "Stopped; what was done is kept", failed: `Failed: ${job.message}` }[job.state],
         report ? `${plural(report.added, "picture")} added, ${report.changed} changed, ${report.removed} removed in ${seconds(job.seconds)}` : "",
@@ -64,7 +65,8 @@ export async function library(dialog, { changed }) {
           problems.length > 200 ? el("p", { class: "hint" }, `and ${count(problems.length - 200)} more`) : null,
           rules && names.length ? el("div", { class: "actions" }, ...names.map(([root]) => el("button", { type: "button", onclick: () => start(root, true) }, `Try ${root} again`))) : null)
         : el("p", { class: "hint" }, "Every file could be read.")),
-    el("p", { class: "hint" }, el("a", { href: "/docs" }, "The HTTP API")));
+    el("p", { class: "hint" }, el("a", { href: "/docs" }, "The HTTP API"),
+      status.caller.name === "anyone" ? null : el("button", { type: "button", class: "quiet", onclick: leave }, "Log out")));
   const running = jobs.jobs.find((job) => job.state === "running");
   if (running) follow(running.id).catch(() => {});
   else if (jobs.jobs[0]) draw(jobs.jobs[0]);

@@ -48,20 +48,20 @@ export function facets(found, query, narrow) {
   fill($("#facets"), ...sections);
 }
 
-export async function names({ insert, save, canWrite }) {
+export async function names({ insert, open, save, canWrite }) {
   const found = await ask("/v1/names");
-  const row = (name, about) => el("div", { class: "named" },
-    el("button", { type: "button", class: "facet", title: about, onclick: () => insert(`@${name}`) }, el("span", {}, `@${name}`)),
+  const row = (name, about, act) => el("div", { class: "named" },
+    el("button", { type: "button", class: "facet", title: about, onclick: act }, el("span", {}, `@${name}`)),
     canWrite ? el("button", { type: "button", class: "forget", "aria-label": `Forget @${name}`, onclick: async () => {
       if (!confirm(`Forget @${name}?`)) return;
       await ask(`/v1/names/${encodeURIComponent(name)}`, { method: "DELETE" });
-      names({ insert, save, canWrite });
+      names({ insert, open, save, canWrite });
     } }, "×") : null);
   const saved = Object.entries(found.saved), taught = Object.entries(found.taught);
   fill($("#names"),
     el("h2", {}, "Saved and taught"),
-    ...saved.map(([name, query]) => row(name, query)),
-    ...taught.map(([name, [yes, no]]) => row(name, `taught by ${yes} pictures for and ${no} against`)),
+    ...saved.map(([name, query]) => row(name, query, () => open(name))),
+    ...taught.map(([name, [yes, no]]) => row(name, `taught by ${yes} pictures for and ${no} against`, () => insert(`@${name}`))),
     saved.length + taught.length ? null : el("p", { class: "hint" }, "A search can be kept under a name; a word can be taught by pictures."),
     canWrite ? el("button", { type: "button", class: "quiet", onclick: save }, "Save this search") : null);
 }

@@ -1,15 +1,15 @@
 // One picture, large: what is known of it, what is said of it, why it is here, and what the model says to questions.
 
 import { ask, original, stream, thumbnail } from "./api.js";
-import { $, count, date, el, fill, name, svg } from "./dom.js";
+import { $, count, date, el, fill, name, plural, svg } from "./dom.js";
 
 const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mts|m2ts|3gp|wmv|ogv)$/i;
 const SOURCES = { edited: "by hand", file: "caption file", sidecar: "beside the file", metadata: "in the file", generated: "a model" };
 const BANDS = { strong: "a strong match", likely: "a likely match", weak: "a weak match" };
 
 export class Viewer {
-  constructor(dialog, { query, insert, caller, taught }) {
-    Object.assign(this, { dialog, query, insert, caller, taught });
+  constructor(dialog, { query, insert, caller, taught, home }) {
+    Object.assign(this, { dialog, query, insert, caller, taught, home });
     dialog.addEventListener("close", () => this.closed());
     dialog.addEventListener("keydown", (event) => this.key(event));
     dialog.addEventListener("click", (event) => { if (event.target === this.stage) dialog.close(); });
@@ -29,14 +29,23 @@ export class Viewer {
   // A picture that an address names: #item=12.
   follow(hash) {
     const found = hash.match(/^#item=(\d+)$/);
-    if (found && Number(found[1]) !== this.item) this.show(Number(found[1]), {});
-    else if (!found && this.dialog.open) this.dialog.close();
+    if (found && Number(found[1]) !== this.item) this.found(Number(found[1]));
+    else if (!found && this.dialog.open) { this.item = null; this.dialog.close(); }
+  }
+
+  // Where it stands among the pictures, so that the arrows lead on.
+  found(item) {
+    const place = this.home().grid.entries.findIndex((entry) => entry.item === item);
+    Object.assign(this, { column: place < 0 ? null : this.home(), place });
+    this.show(item, this.column?.grid.entries[place] ?? {});
   }
 
   async show(item, entry) {
     Object.assign(this, { item, entry });
-    if (!this.dialog.open) this.dialog.showModal();
-    history.replaceState(history.state, "", `#item=${item}`);
+    if (!this.dialog.open) {
+      this.dialog.showModal();
+      if (location.hash !== `#item=${item}`) history.pushState({ viewer: true }, "", `#item=${item}`); // Back closes it
+    } else history.replaceState(history.state, "", `#item=${item}`);
     this.picture(item, entry);
     fill(this.about, el("p", { class: "hint" }, "…"));
     try {
@@ -86,9 +95,10 @@ export class Viewer {
 
   closed() {
     this.item = null;
-    history.replaceState(history.state, "", location.pathname + location.search);
+    if (history.state?.viewer) history.back();
+    else history.replaceState(history.state, "", location.pathname + location.search);
     fill(this.dialog);
-    if (this.column) this.column.grid.focus(this.place);
+    (this.column ?? this.home()).grid.focus(this.place ?? 0);
   }
 
   // --- what is known ----------------------------------------------------------------------------------------------
@@ -148,13 +158,14 @@ export class Viewer {
       event.preventDefault();
       error.textContent = "";
       try {
-        draw((await ask(`/v1/items/${found.item}/caption`, { method: "PUT", body: { text: field.value } })).texts);
-        form.hidden = true;
-        edit.hidden = false;
-        edit.focus();
+        if (!field.value.trim()) throw new Error("Write something first.");
+        found.texts = (await ask(`/v1/items/${found.item}/caption`, { method: "PUT", body: { text: field.value } })).texts;
+        draw(found.texts);
+        leave();
       } catch (failure) { error.textContent = failure.message; }
-    } }, field, el("button", {}, "Keep"));
-    const edit = el("button", { type: "button", onclick: () => { field.value = found.texts[0]?.text ?? ""; form.hidden = false; edit.hidden = true; field.focus(); } }, "Write a caption");
+    } }, field, el("button", {}, "Keep"), el("button", { type: "button", onclick: () => leave() }, "Cancel"));
+    const leave = () => { form.hidden = true; edit.hidden = false; error.textContent = ""; edit.focus(); };
+    const edit = el("button", { type: "button", onclick: () => { field.value = found.texts.find((each) => each.source === "edited")?.text ?? ""; form.hidden = false; edit.hidden = true; field.focus(); } }, "Write a caption");
     const generate = el("button", { type: "button", onclick: async () => {
       generate.disabled = true;
       generate.textContent = "The model looks …";
@@ -267,7 +278,8 @@ export class Viewer {
       return boxes.length ? `${boxes.length} found` : "nowhere";
     };
     const form = el("form", { onsubmit: (event) => { event.preventDefault(); busy(question, field.value.trim()); } }, field,
-      el("button", {}, "Ask"), el("button", { type: "button", onclick: () => busy(where, field.value.trim()) }, "Find"));
+      el("button", {}, "Ask"),
+      this.caller()?.grounds === false ? null : el("button", { type: "button", onclick: () => busy(where, field.value.trim()) }, "Find"));
     return this.section("Ask about it", form, said);
   }
 
@@ -288,7 +300,7 @@ export class Viewer {
       try {
         const path = `/v1/names/${encodeURIComponent(word)}/examples`;
         const found = await ask(path, { method: "POST", body: { [yes ? "yes" : "no"]: [this.item] } });
-        told.textContent = `@${word} knows ${found.yes} pictures for and ${found.no} against.`;
+        told.textContent = `@${word} knows ${plural(found.yes, "picture")} for and ${found.no} against.`;
         this.taught();
       } catch (error) { told.textContent = error.message; }
     };
