@@ -52,6 +52,30 @@ def test_a_question_on_two_pictures_is_one_request_with_both_in_order(server: Se
     assert [part["type"] for part in parts] == ["image_url", "image_url", "text"]
 
 
+def test_what_is_said_can_be_followed_while_it_is_said(server: Server) -> None:
+    heard: list[str] = []
+    assert model(server).telling(heard.append).answer([BLUE, RED], "which colours?") == "blue, red"
+    assert "".join(heard) == "blue, red"
+    assert len(heard) > 4
+    assert server.bodies[0]["stream"] is True
+
+
+def test_a_server_that_does_not_stream_is_asked_as_usual(server: Server) -> None:
+    heard: list[str] = []
+    server.failures = ["500", ""]
+    assert model(server).telling(heard.append).answer([RED], "which colours?") == "red"
+    assert "stream" not in server.bodies[-1]
+    server.failures = ["prose", ""]
+    assert model(server).telling(heard.append).answer([RED], "which colours?") == "red"
+    assert heard == []
+
+
+def test_an_answer_that_breaks_off_is_no_answer(server: Server) -> None:
+    server.failures = ["breaks"]
+    with pytest.raises(ModelUnavailable, match="broke off"):
+        model(server).telling(print).answer([RED], "which colours?")
+
+
 def test_a_judgement_is_read_from_the_first_tokens_probabilities(server: Server) -> None:
     red, blue = model(server).judge("something red", [RED, BLUE])
     assert red.yes > 0.95

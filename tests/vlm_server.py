@@ -57,6 +57,12 @@ def opened(url: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
+def pieces(text: str) -> list[bytes]:
+    """An answer as the protocol streams it, letter by letter."""
+    deltas = [{"choices": [{"index": 0, "delta": {"content": letter}}]} for letter in text]
+    return [f"data: {json.dumps(delta)}\n\n".encode() for delta in deltas] + [b"data: [DONE]\n\n"]
+
+
 @contextmanager
 def serve(server: Server) -> Iterator[Server]:
     lock = threading.Lock()
@@ -98,8 +104,19 @@ def serve(server: Server) -> Iterator[Server]:
                 self.reply(200, b'{"choices": []}')
             elif server.refuses and "logprobs" in body:
                 self.reply(400, b'{"error": {"message": "logprobs is not supported"}}')
+            elif body.get("stream"):
+                self.stream(server.answer(body)["choices"][0]["message"]["content"], failure == "breaks")
             else:
                 self.reply(200, json.dumps(server.answer(body)).encode())
+
+        def stream(self, text: str, breaks: bool) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Content-Length", "100000" if breaks else str(sum(map(len, pieces(text)))))
+            self.end_headers()
+            for piece in pieces(text)[: 2 if breaks else None]:
+                self.wfile.write(piece)
+            self.close_connection = breaks
 
         def reply(self, status: int, data: bytes, length: int | None = None) -> None:
             self.send_response(status)

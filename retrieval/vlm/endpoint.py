@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -57,6 +58,7 @@ class Endpoint:
     parallel: int = 4
     pause: float = 0.5  # seconds before the second try, doubled for each further one
     notes: list[str] = field(default_factory=list)  # what the reader should know of its answers
+    heard: Callable[[str], None] | None = None  # who follows what is said
 
     @classmethod
     def load(cls, spelling: str, family: str = "", key: str = "", timeout: float = 120.0) -> Endpoint:
@@ -82,6 +84,12 @@ class Endpoint:
     def abilities(self) -> frozenset[Ability]:
         """What its family can do."""
         return self.family.abilities
+
+    def telling(self, heard: Callable[[str], None]) -> Endpoint:
+        """See `Telling.telling`; over the same connections."""
+        found = replace(self, heard=heard)
+        found.__dict__["_client"] = self._client
+        return found
 
     def close(self) -> None:
         """Close the connections to the server; the next question opens them again."""
@@ -170,6 +178,10 @@ class Endpoint:
         if keep:  # boxes are special tokens of some models; vLLM and SGLang drop them unless told not to
             body["skip_special_tokens"] = False
         asks = probabilities and NO_LOGPROBS not in self.notes
+        if self.heard is not None and not probabilities:
+            said = self._streamed(body, self.heard)
+            if said:
+                return Reply(said)
         try:
             return self._reply(self._post(body | ({"logprobs": True, "top_logprobs": TOP} if asks else {})))
         except ModelRefused:
@@ -177,6 +189,26 @@ class Endpoint:
                 raise
             self.notes.append(NO_LOGPROBS)
             return self._reply(self._post(body | {"max_tokens": max(8, limit)}))
+
+    def _streamed(self, body: dict[str, Any], heard: Callable[[str], None]) -> str:
+        """The answer, told as it comes; empty where the server does not stream, or fails before it said anything.
+
+        Raises:
+            ModelUnavailable: it breaks off.
+        """
+        said: list[str] = []
+        try:
+            with self._client.stream("POST", "/chat/completions", json={**body, "stream": True}) as answer:
+                for line in answer.iter_lines() if answer.is_success else ():
+                    data = line.removeprefix("data:").strip()
+                    if line.startswith("data:") and data != "[DONE]":
+                        piece = str(json.loads(data)["choices"][0]["delta"].get("content") or "")
+                        said.append(piece)
+                        heard(piece)
+        except (httpx.HTTPError, ValueError, KeyError, IndexError, TypeError) as exc:
+            if said:
+                raise ModelUnavailable(f"{self.url} broke off while it answered ({exc}); ask again") from exc
+        return "".join(said)
 
     def _written(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         """The protocol's messages: a user's content is a list of parts, in order; the others' is a string.

@@ -80,6 +80,8 @@ export class Column {
     ];
     fill(
       this.answerNode, el("span", { class: "told" }, parts.filter(Boolean).join(" · ")),
+      ...["strong", "likely", "weak"].filter((band) => answer.hits.some((hit) => hit.band === band))
+        .map((band) => el("span", { class: "legend" }, el("span", { class: `band ${band}` }), `${band} match`)),
       ...(answer.hits.length ? answer.notes : []).map((note) => el("span", { class: "note" }, note)),
     );
     this.state(answer.hits.length ? "" : answer.nothing ? "nothing" : "none");

@@ -200,7 +200,9 @@ function compare() {
   document.body.classList.toggle("comparing", state.comparing);
   second.settings = { ...first.settings, rerank: !first.settings.rerank };
   drawOptions();
-  if (state.comparing) second.search(asked());
+  if (!state.comparing) return;
+  second.search(asked());
+  if (innerWidth < 900) $("#other").scrollIntoView();
 }
 
 $("#compare").addEventListener("click", compare);

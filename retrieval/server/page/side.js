@@ -45,7 +45,8 @@ export function facets(found, query, narrow) {
       ...values.slice(0, 6).map(button),
       rest.length ? el("details", { class: "more" }, el("summary", {}, `${rest.length} more`), ...rest.slice(0, 60).map(button)) : null);
   });
-  fill($("#facets"), ...sections);
+  const any = sections.some(Boolean);
+  fill($("#facets"), any && query ? el("p", { class: "hint" }, "Counted are the likely answers") : null, ...sections);
 }
 
 export async function names({ insert, open, save, canWrite }) {
