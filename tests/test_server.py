@@ -240,6 +240,7 @@ def test_the_model_captions_answers_and_grounds(http: httpx.Client, library: Lib
     assert http.post("/v1/ground", data={**red, "phrase": "red"}).json()["boxes"]
     told = events(http.post("/v1/ask/stream", data={**red, "question": "what colour is it?"}))
     assert told == [("answer", {"answer": "red", "model": "colours"}), ("end", None)]
+    assert events(http.post("/v1/caption/stream", data=red))[0][0] == "answer"
     upload = {"images": picture("blue")["image"]}
     assert http.post("/v1/ask", data={"question": "what colour?"}, files=upload).json()["answer"] == "blue"
     assert http.post("/v1/ask", data={"question": "what colour?"}).status_code == 400
@@ -302,6 +303,8 @@ def test_numbers_for_prometheus_tell_routes_and_no_queries(http: httpx.Client) -
     http.get("/v1/search", params={"q": "secret words"})
     found = http.get("/metrics").text
     assert 'retrieval_requests_total{method="GET",route="/v1/search",status="200"}' in found
+    for step in ("encode", "find", "fold", "hits"):
+        assert f'retrieval_step_seconds_count{{step="{step}"}}' in found
     assert 'retrieval_model{encoder="colours",vlm="colours"} 1.0' in found
     assert "secret" not in found
 

@@ -27,8 +27,8 @@ def command(allow_write: bool, originals: bool, settings: Settings) -> None:
     from ..server.service import Service
 
     with Library.open(None, settings) as library:
-        service = Service(library, originals=originals)
+        service = Service(library)
         try:
-            Agents(service, allow_write).server().run("stdio")
+            Agents(service, allow_write, originals).server().run("stdio")
         finally:
             service.close()

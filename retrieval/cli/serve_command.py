@@ -41,6 +41,7 @@ class May:
     queue: int
     log_queries: bool
     allow_write: bool
+    allow_originals: bool
     create: bool
 
     def named(self) -> dict[str, Path]:
@@ -80,6 +81,7 @@ class May:
     click.option("--max-memory", type=Size(), default="0", help="Begin nothing new above this.  [default: no limit]"),
     click.option("--queue", type=click.IntRange(1), default=256, show_default=True, help="How many requests may wait."),
     click.option("--log-queries", is_flag=True, help="Log what is asked for, too."),
+    click.option("--allow-originals", is_flag=True, help="Let agents have the files, not small pictures only."),
     click.option("--create", is_flag=True, help="Make an empty library where there is none."),
     click.option("--allow-write", is_flag=True, help="Let agents (MCP) write captions, too."),
 )
@@ -117,6 +119,7 @@ def command(at: At, may: May, settings: Settings) -> None:
             load=Load(body=may.max_upload, memory=may.max_memory, waiting=may.queue),
             queries=may.log_queries,
             agents_write=may.allow_write,
+            agents_originals=may.allow_originals,
         )
         if len(sockets) == 1:
             note("no socket in the library's folder (another server has it, or it cannot be written)")

@@ -22,6 +22,7 @@ from ..holdings import Holdings
 from ..queries.expression import Expression
 from ..queries.facts import Asked, Fact, split, unwanted
 from ..records import Answer, Budget, Hit, Judgement, Look, Step, silent
+from ..steps import step
 from ..store.said import Said
 from ..vlm import SEEN, Ability, Onlooker, VisionLanguageModel
 from .fusion import Source
@@ -110,7 +111,8 @@ class Reranker:
         if facts:
             task.notes.append(f"understood: {asked.text}; {'; '.join(map(str, facts))}")
         try:
-            task.run()
+            with step("rerank"):
+                task.run()
         except RetrievalError as exc:
             task.notes.append(f"{self.model.name} did not speak ({exc}); this is the encoder's order")
         found = task.found()

@@ -17,6 +17,7 @@ from ..holdings import Holdings
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import EVERYTHING
 from ..records import Answer, Band, Hit, Item, Kind, Order, Query, Space
+from ..steps import step
 from ..store.said import Said
 from ..store.selection import Selection
 from ..store.words import shares_term
@@ -81,15 +82,19 @@ class Searcher:
             raise UsageError(f"k must be at least 1, got {k}")
         asked = query if isinstance(query, Expression) else Expression.of(query)
         _, space = self.holdings.serving()
-        sides = self.sides(asked, space, kind)
+        with step("encode"):  # and filter: what each alternative looks for
+            sides = self.sides(asked, space, kind)
         total = max(side.total for side in sides)
         wanted = k
         while True:  # once, but where several of the nearest are frames of one video, or nearly the same
-            found = [_find(side, wanted) for side in sides]
+            with step("find"):
+                found = [_find(side, wanted) for side in sides]
             candidates = merged(found)
             if fold and kind is Kind.PICTURE:
-                candidates = self._folded(candidates)
-            hits = self.hits(candidates[: max(wanted, k)], kind, asked.words)[:k]
+                with step("fold"):
+                    candidates = self._folded(candidates)
+            with step("hits"):
+                hits = self.hits(candidates[: max(wanted, k)], kind, asked.words)[:k]
             if len(hits) >= k or wanted >= total:
                 break
             wanted *= 4

@@ -47,6 +47,7 @@ class Agents:
 
     service: Service
     writes: bool = False
+    originals: bool = False  # whether the files themselves are handed out
 
     def asked(self) -> Questions:
         """The library, as far as the caller may see it."""
@@ -109,8 +110,7 @@ class Agents:
         asked, settings = self.asked(), self.service.library.settings
         found = [asked.items.get(number) for number in items]
         parts = [app.part(each.path, settings, each.second) for each in found]
-        with self.service.speaking:
-            model = self.service.vlm()
+        with self.service.speaks() as model:
             return _told(answer=messages.answer(model, parts, question), model=model.name)
 
     def why(self, query: Query, item: Number) -> str:
@@ -130,7 +130,7 @@ class Agents:
         """Look at a picture: a small one, unless the server gives out originals and one is wanted."""
         asked = self.asked()
         found = asked.items.get(item)
-        if original and self.service.originals and found.path.stat().st_size <= LARGEST:
+        if original and self.originals and found.path.stat().st_size <= LARGEST:
             return Image(data=found.path.read_bytes(), format=found.facts.format or "jpeg")
         return Image(data=self.service.previews.get(asked, found, 1280, "jpeg"), format="jpeg")
 

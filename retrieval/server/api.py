@@ -48,12 +48,13 @@ class Doors:
     socket: str = ""  # the Unix socket of the library's owner
     load: Load = field(default_factory=Load)
     queries: bool = False  # whether the log says what was asked for
+    agents_originals: bool = False  # whether agents may have the files themselves
     agents_write: bool = False  # whether agents may write captions, as far as their token lets them
 
 
-def routed(service: Service, *, agents_write: bool = False) -> FastAPI:
+def routed(service: Service, *, agents_write: bool = False, agents_originals: bool = False) -> FastAPI:
     """The routes, without the gate."""
-    agents, agents_routes = Agents(service, agents_write).routes()
+    agents, agents_routes = Agents(service, agents_write, agents_originals).routes()
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -82,7 +83,7 @@ def routed(service: Service, *, agents_write: bool = False) -> FastAPI:
 
 def application(service: Service, tokens: Tokens, doors: Doors) -> ASGIApp:
     """The routes with everything around them, as a server runs it."""
-    api = routed(service, agents_write=doors.agents_write)
+    api = routed(service, agents_write=doors.agents_write, agents_originals=doors.agents_originals)
     limits = Limits(api, doors.load)
     metrics: Metrics = api.state.metrics
     metrics.limits = limits

@@ -20,7 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .guard import Refusal, refuse
 
 LONG = frozenset(
-    "/v1/ask /v1/ask/stream /v1/caption /v1/ground /v1/chat/completions /v1/search/stream /v1/duplicates /mcp".split()
+    "/v1/ask /v1/ask/stream /v1/caption /v1/caption/stream /v1/ground /v1/chat/completions /v1/search/stream "
+    "/v1/duplicates /mcp".split()
 )
 LOGIN, TINY = "/v1/login", 4096  # bytes that someone unknown may send
 IN_MEMORY = 1 << 20  # bytes of a body; larger ones are kept in a temporary file

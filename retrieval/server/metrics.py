@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..steps import LISTENER
 from .limits import Limits
 from .service import Service
 
@@ -33,12 +34,19 @@ class Metrics:
         self.seconds = Histogram(
             "retrieval_request_seconds", about, ("route",), buckets=BUCKETS, registry=self.registry
         )
+        self.steps = Histogram(
+            "retrieval_step_seconds", "Seconds of a step", ("step",), buckets=BUCKETS, registry=self.registry
+        )
         self.waiting = Gauge("retrieval_queue", "Requests that wait for their turn", registry=self.registry)
         self.refused = Gauge("retrieval_refused", "Requests refused as too many or too large", registry=self.registry)
         self.pictures = Gauge("retrieval_pictures", "Pictures of the library", registry=self.registry)
         self.texts = Gauge("retrieval_texts", "Texts of the library", registry=self.registry)
         self.problems = Gauge("retrieval_problems", "Files that could not be used", registry=self.registry)
         self.model = Gauge("retrieval_model", "The model that answers", ("encoder", "vlm"), registry=self.registry)
+
+    def step(self, name: str, seconds: float) -> None:
+        """One step of an answer is done."""
+        self.steps.labels(name).observe(seconds)
 
     def text(self, service: Service) -> str:
         """The present numbers, in Prometheus's format."""
@@ -76,4 +84,8 @@ class Measured:
                 self.metrics.seconds.labels(route).observe(time.perf_counter() - started)
             await send(message)
 
-        await self.app(scope, receive, sending)
+        listening = LISTENER.set(self.metrics.step)
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            LISTENER.reset(listening)

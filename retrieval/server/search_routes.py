@@ -67,7 +67,7 @@ def answered(
     service: Service, asked: Questions, wanted: Wanted, image: bytes | None, progress: Callable[[Step], None]
 ) -> Answer:
     """The answer to what is wanted; the vision-language model speaks for one at a time."""
-    with service.speaking if wanted.rerank else nullcontext():
+    with service.speaks() if wanted.rerank else nullcontext():
         return _answered(asked, wanted, image, progress)
 
 
@@ -195,7 +195,7 @@ def why(
     """Each word's share, each ranking's, what its filters found, and how its score reads."""
     path = asked.items.get(item).path
     if vlm:
-        with service.speaking:
+        with service.speaks():
             return Json(asked.why(q, path, heat=heat, vlm=True))
     return Json(asked.why(q, path, heat=heat))
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from ..errors import RetrievalError, UsageError
 from ..library import Library
 from ..pictures.worker import Workers
 from ..questions import Questions
+from ..steps import step
 from ..vlm import Ability, VisionLanguageModel
 from .access import Caller
 from .jobs import Jobs
@@ -54,11 +57,16 @@ class Service:
 
     def picture(self, data: bytes, least: int) -> Image:
         """The picture of an upload; see `Workers.decode`."""
-        return self.workers.decode(data, least)
+        with step("decode"):
+            return self.workers.decode(data, least)
 
-    def vlm(self) -> VisionLanguageModel:
-        """The vision-language model; hold `speaking` while it works."""
-        return self.library.parts.vlm()
+    @contextmanager
+    def speaks(self) -> Iterator[VisionLanguageModel]:
+        """The vision-language model, for one at a time."""
+        with self.speaking:
+            model = self.library.parts.vlm()
+            with step("speak"):
+                yield model
 
     @property
     def grounds(self) -> bool | None:

@@ -66,9 +66,27 @@ def pictured(parts: list[Part]) -> Image:
 def caption(service: Serving, asked: Asked, items: Items = [], images: Files = []) -> Response:  # noqa: B006  # FastAPI copies it
     """One sentence on a picture; nothing is kept."""
     image = pictured(shown(service, asked, items, images))
-    with service.speaking:
-        model = service.vlm()
+    with service.speaks() as model:
         return Json({"text": model.caption([image])[0], "model": model.name})
+
+
+@router.post("/caption/stream", response_class=EventSourceResponse, summary="A caption, while the model writes it")
+def caption_stream(
+    service: Serving,
+    asked: Asked,
+    request: Request,
+    items: Items = [],  # noqa: B006  # FastAPI copies it
+    images: Files = [],  # noqa: B006
+) -> Iterator[ServerSentEvent]:
+    """Events: `text` (a piece, as the model writes it), `answer` (the whole), `end`; or `error`."""
+
+    def work(emit: Callable[[str, Any], None]) -> None:
+        image = pictured(shown(service, asked, items, images))
+        with service.speaks() as model:
+            text = following(model, lambda piece: emit("text", piece)).caption([image])[0]
+        emit("answer", {"text": text, "model": model.name})
+
+    yield from streamed(work, request)
 
 
 @router.post("/ask", summary="A question on pictures")
@@ -81,8 +99,7 @@ def ask(
 ) -> Response:
     """The model's answer."""
     parts = shown(service, asked, items, images)
-    with service.speaking:
-        model = service.vlm()
+    with service.speaks() as model:
         return Json({"answer": messages.answer(model, parts, question), "model": model.name})
 
 
@@ -99,9 +116,9 @@ def ask_stream(
 
     def work(emit: Callable[[str, Any], None]) -> None:
         parts = shown(service, asked, items, images)
-        with service.speaking:
-            model = following(service.vlm(), lambda piece: emit("text", piece))
-            emit("answer", {"answer": messages.answer(model, parts, question), "model": model.name})
+        with service.speaks() as model:
+            answer = messages.answer(following(model, lambda piece: emit("text", piece)), parts, question)
+        emit("answer", {"answer": answer, "model": model.name})
 
     yield from streamed(work, request)
 
@@ -121,8 +138,7 @@ def ground(
 ) -> Response:
     """Boxes in parts of the picture's width and height, from its top left corner."""
     image = pictured(shown(service, asked, items, images))
-    with service.speaking:
-        model = service.vlm()
+    with service.speaks() as model:
         return Json({"boxes": model.ground(image, phrase), "model": model.name})
 
 
@@ -174,7 +190,7 @@ def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> 
     pictures = [sum(part.image_url is not None for part in _parts(message)) for message in asked.messages]
     if sum(pictures) > MOST:
         raise UsageError(f"at most {MOST} pictures are shown at once")
-    model = service.vlm()
+    model = service.library.parts.vlm()
     if Ability.CHAT not in model.abilities and (any(pictures[:-1]) or not pictures[-1]):
         raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")
     turns = [_turn(service, message) for message in asked.messages]
@@ -182,7 +198,7 @@ def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> 
     about = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": model.name}
     if asked.stream:
         return StreamingResponse(_chunks(about, service, turns, limit, request), media_type="text/event-stream")
-    with service.speaking:
+    with service.speaks() as model:
         said = _said(model, turns, limit)
     choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop", "logprobs": None}
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}  # the models here do not count for us
@@ -230,8 +246,8 @@ def _chunks(
             pieces.append(piece)
             emit("text", piece)
 
-        with service.speaking:
-            said = _said(following(service.vlm(), heard), turns, limit)
+        with service.speaks() as model:
+            said = _said(following(model, heard), turns, limit)
         if not pieces:
             emit("text", said)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Any
 
 from fastapi import Request
@@ -45,7 +46,7 @@ def streamed(work: Callable[[Callable[[str, Any], None]], None], request: Reques
         finally:
             events.put(None)
 
-    threading.Thread(target=run, daemon=True, name="stream").start()
+    threading.Thread(target=copy_context().run, args=(run,), daemon=True, name="stream").start()
     try:
         while True:
             try:
