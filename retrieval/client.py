@@ -25,6 +25,7 @@ import httpx
 from . import errors
 from .records import Answer, Band, Box, Hit, Judgement, Kind, Order, Threshold
 
+LONGEST, MOST = 4000, 1000  # characters of a query, and hits (or pages) of it, that one request may ask for
 KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
 Values = dict[str, Any]
 
@@ -95,19 +96,9 @@ class Client:
     def stream(self, text: str, k: int = 10, **options: Any) -> Iterator[Answer]:
         """The first order at once, then better ones as a vision-language model checks the hits."""
         query = {"q": text, "k": k, "rerank": True, **options}
-        with self.http.stream("GET", "/v1/search/stream", params=_plain(query)) as answer:
-            if not answer.is_success:
-                answer.read()
-                raise _error(answer.status_code, answer.text)
-            event = ""
-            for line in answer.iter_lines():
-                name, _, value = line.partition(":")
-                if name == "event":
-                    event = value.strip()
-                elif name == "data" and event == "answer":
-                    yield _answer(json.loads(value))
-                elif name == "data" and event == "error":
-                    raise _error(400, value)
+        for event, value in self._events("/v1/search/stream", params=_plain(query)):
+            if event == "answer":
+                yield _answer(value)
 
     def similar(self, item: int, k: int = 10) -> Answer:
         """The k pictures most like one of the library's own."""
@@ -196,11 +187,25 @@ class Client:
     def index(self, root: str, folder: str = "", *, retry: bool = False) -> Iterator[Values]:
         """Index a folder below one of the server's roots; the job, whenever it changes, until it ends."""
         job = self._asked("POST", "/v1/jobs", json={"root": root, "folder": folder, "retry": retry})
-        with self.http.stream("GET", f"/v1/jobs/{job['id']}/events", timeout=None) as answer:
+        for event, value in self._events(f"/v1/jobs/{job['id']}/events", timeout=None):
+            if event == "job":
+                yield value
+
+    def _events(self, url: str, **sent: Any) -> Iterator[tuple[str, Any]]:
+        """The events of a stream, with what they carry; an `error` is raised."""
+        with self.http.stream("GET", url, **sent) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _error(answer.status_code, answer.text)
+            event = ""
             for line in answer.iter_lines():
                 name, _, value = line.partition(":")
-                if name == "data" and value.strip() not in ("", "null"):
-                    yield json.loads(value)
+                if name == "event":
+                    event = value.strip()
+                elif name == "data" and event == "error":
+                    raise _error(400, value)
+                elif name == "data":
+                    yield event, json.loads(value)
 
     def _asked(self, method: str, url: str, **sent: Any) -> Any:
         return json.loads(self._sent(method, url, **sent).content)
@@ -237,7 +242,7 @@ def _file(image: str | Path | bytes) -> tuple[str, bytes]:
 def _shown(images: Sequence[str | Path | bytes | int], **fields_: str) -> Values:
     items = [image for image in images if isinstance(image, int)]
     files = [("images", _file(image)) for image in images if not isinstance(image, int)]
-    return {"data": {**fields_, "items": items}, "files": files} if files else {"data": {**fields_, "items": items}}
+    return {"data": {**fields_, "items": items}, **({"files": files} if files else {})}
 
 
 def _error(status: int, text: str) -> errors.RetrievalError:

@@ -15,6 +15,7 @@ import platformdirs
 
 from .errors import UsageError
 
+SOCKET = "server.sock"  # in a library's folder, of the server that has it open
 VARIABLES = {
     "index": "RETRIEVAL_INDEX",
     "model": "RETRIEVAL_MODEL",

@@ -5,6 +5,7 @@ Knows dataclasses, paths and arrays; does not know what they mean.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -34,6 +35,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in value]
     return value
+
+
+def compact(value: Any) -> str:
+    """Any value of this package as one line of JSON; half characters stay escaped."""
+    text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def show_path(path: Path) -> str:

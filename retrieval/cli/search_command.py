@@ -15,8 +15,7 @@ from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
 from ..plain import show_path
-from ..queries.expression import Expression
-from ..queries.spelling import written
+from ..queries.spelling import with_pieces
 from ..records import Answer, Budget, ByFile, ByItem, Format, Order
 from ..sources import placed
 from . import warm
@@ -58,9 +57,7 @@ class Asked:
         pieces = [ByItem(item) for item in self.items] + [ByFile(placed(image.expanduser())) for image in self.images]
         if self.text is None and not pieces:
             raise UsageError('say what to look for: words ("a dog on the beach"), --image FILE or --item NUMBER')
-        tokens = [written(Expression.of(piece)) for piece in pieces]
-        text = f"({self.text})" if tokens and "OR" in (self.text or "").split() else self.text  # with each side of it
-        return " ".join(filter(None, (text, *tokens)))
+        return with_pieces(self.text or "", pieces)
 
 
 @dataclass(frozen=True)

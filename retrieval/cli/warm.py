@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import app
-from ..config import Settings
+from ..config import SOCKET, Settings
 from ..errors import ModelUnavailable
 from ..records import Answer
 
 if TYPE_CHECKING:
     from ..client import Client
 
-SOCKET = "server.sock"  # see server/run.py
 OTHERS = ("device", "precision")  # settings that a server may have otherwise
 
 
@@ -23,11 +22,12 @@ def answer(settings: Settings, text: str, k: int, **options: Any) -> Answer | No
     """The server's answer; None where no server has this library, or would answer otherwise."""
     socket = app.place(None, settings) / SOCKET
     usual = Settings()
-    too_much = k > 1000 or len(text) > 4000 or (options.get("page") or 1) > 1000  # for one request
-    if not socket.is_socket() or too_much or any(getattr(settings, name) != getattr(usual, name) for name in OTHERS):
+    if not socket.is_socket() or any(getattr(settings, name) != getattr(usual, name) for name in OTHERS):
         return None
-    from ..client import Client
+    from ..client import LONGEST, MOST, Client
 
+    if k > MOST or len(text) > LONGEST or (options.get("page") or 1) > MOST:
+        return None
     with Client("http://localhost", socket=socket) as client:
         try:
             if options.get("rerank") and not _same_model(client, settings):

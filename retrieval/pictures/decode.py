@@ -112,7 +112,7 @@ def _upright_srgb(image: Image.Image, least: int) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
     factor = min(upright.size) // least if least else 1
     if factor > 1 and upright.mode in ("1", "P", "PA"):  # blocks of these have no mean
-        upright = upright.convert("RGBA" if "transparency" in upright.info or upright.mode == "PA" else "RGB")
+        upright = _without_palette(upright)
     if factor > 1 and upright.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "La", "RGBa"):
         upright = upright.reduce(factor)
     return _to_srgb(upright, profile)
@@ -123,7 +123,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _from_deep(image).convert("RGB")
     if image.mode in ("P", "PA"):
-        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+        image = _without_palette(image)
     alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
     flat = image.convert("RGB" if image.mode == "RGBA" else "L") if alpha else image
     converted = _by_profile(flat, profile) if profile else flat.convert("RGB")
@@ -132,6 +132,10 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     white = Image.new("RGB", image.size, "white")
     white.paste(converted, mask=alpha)
     return white
+
+
+def _without_palette(image: Image.Image) -> Image.Image:
+    return image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:

@@ -6,12 +6,13 @@ Knows tokens; does not know libraries.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from .. import places
 from ..errors import QueryError
-from ..records import ByFile, ByItem, ByTaught, ByText
+from ..records import ByFile, ByItem, ByTaught, ByText, Query
 from . import dates
 from .expression import MINUS, Alternative, Expression, Weighed
 from .filters import (
@@ -161,6 +162,13 @@ def _near(where: Near) -> Token:
     named = spot is not None and (spot.latitude, spot.longitude) == (where.latitude, where.longitude)
     point = f"{_digits(where.latitude)},{_digits(where.longitude)}"
     return Token("near", where.name if named else point, f"~{_digits(where.kilometres)}km")
+
+
+def with_pieces(text: str, pieces: Sequence[Query]) -> str:
+    """A query with more that is looked for, as the tokens that stand for it; with each side, where it has several."""
+    tokens = [written(Expression.of(piece)) for piece in pieces]
+    whole = f"({text})" if tokens and "OR" in text.split() else text
+    return " ".join(filter(None, (whole, *tokens)))
 
 
 def chips(query: Expression) -> list[list[str]]:

@@ -6,7 +6,6 @@ Knows the protocol's SDK; read-only unless it is allowed to write. Small picture
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,8 +19,9 @@ from pydantic import Field
 from starlette.routing import BaseRoute, Route
 
 from .. import __version__, app
+from ..client import LONGEST
 from ..errors import RetrievalError, UsageError
-from ..plain import plain
+from ..plain import compact, plain
 from ..questions import Questions
 from ..records import Hit, Threshold
 from ..vlm import messages
@@ -37,7 +37,7 @@ ABOUT = (
     "`nothing` means that no picture looks like the query: say so, do not guess."
 )
 
-Query = Annotated[str, Field(max_length=4000, description="Words, filters and signs, as docs/queries.md has them")]
+Query = Annotated[str, Field(max_length=LONGEST, description="Words, filters and signs, as docs/queries.md has them")]
 Number = Annotated[int, Field(ge=1, lt=2**63, description="An item's number")]
 
 
@@ -184,4 +184,4 @@ def _short(hit: Hit) -> dict[str, Any]:
 
 
 def _told(**found: Any) -> str:
-    return json.dumps(plain(found), ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    return compact(found)

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .access import ANYONE, CALLER, NO_ONE, OWNER, Caller, Guesses, Sessions, Tokens
 
-COOKIE = "retrieval_session"
+COOKIE, LOGIN = "retrieval_session", "/v1/login"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN = ("/healthz", "/readyz", "/v1/login", "/page/", "/docs", "/openapi.json")  # beside "/", for anyone
+FREE = ("/healthz", "/readyz", "/page/", "/docs", "/openapi.json")  # of no picture, and of no cost; like "/"
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; "
@@ -90,7 +90,7 @@ class Guard:
         self._host(headers)
         self._same_site(scope, headers)
         caller = self._known(scope, headers)
-        if caller is None and not _open(scope["path"]):
+        if caller is None and not (free(scope["path"]) or scope["path"].startswith(LOGIN)):
             challenge = {"www-authenticate": 'Bearer realm="retrieval"'}
             raise Refusal(401, "unauthorized", "show a token: Authorization: Bearer ...", challenge)
         return caller
@@ -114,28 +114,35 @@ class Guard:
             if not (navigates and not scope["path"].startswith("/v1/")):
                 raise Refusal(403, "cross_site", "pages of other sites may not ask; start the server with --origin")
 
+    def identified(self, shown: str, address: str, otherwise: Caller | None = None) -> Caller:
+        """Who shows this token.
+
+        Raises:
+            Refusal: no one, where there is no one else to take them for; or this address has to wait.
+        """
+        wait = self.guesses.wait(address)
+        if wait:
+            raise Refusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
+        caller = self.tokens.caller(shown) or otherwise
+        if caller is None:
+            self.guesses.wrong(address)
+            raise Refusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
+        return caller
+
     def _known(self, scope: Scope, headers: Headers) -> Caller | None:
-        address = (scope.get("client") or ("",))[0]
         kind, _, shown = headers.get("authorization", "").partition(" ")
         if shown:
-            wait = self.guesses.wait(address)
-            if wait:
-                raise Refusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
-            caller = self.tokens.caller(shown.strip()) if kind.lower() == "bearer" else None
-            if caller is None and not self.demand:
-                return ANYONE  # clients of OpenAI's protocol always show some key
-            if caller is None:
-                self.guesses.wrong(address)
-                raise Refusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
-            return caller
+            token, address = shown.strip() if kind.lower() == "bearer" else "", (scope.get("client") or ("",))[0]
+            return self.identified(token, address, None if self.demand else ANYONE)  # OpenAI's clients show some key
         cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         digest = self.sessions.digest(cookie) if cookie else None
         caller = self.tokens.of_digest(digest) if digest else None
         return caller if caller or self.demand else ANYONE
 
 
-def _open(path: str) -> bool:
-    return path == "/" or path.startswith(OPEN)
+def free(path: str) -> bool:
+    """Whether a path tells nothing of the library, and costs nothing."""
+    return path == "/" or path.startswith(FREE)
 
 
 def _hostname(host: str) -> str | None:

@@ -131,14 +131,14 @@ class Jobs:
 
         try:
             report = self.library.index(folders, retry=retry, progress=progress)
+        except _Stopped:
+            self._put(number, state=State.STOPPED, seconds=time.monotonic() - started)
         except RetrievalError as exc:
             self._put(number, state=State.FAILED, message=str(exc), seconds=time.monotonic() - started)
-        except BaseException as exc:
-            what = "the server's log says more" if not isinstance(exc, _Stopped) else ""
-            state = State.STOPPED if isinstance(exc, _Stopped) else State.FAILED
-            self._put(number, state=state, message=what, seconds=time.monotonic() - started)
-            if state is State.FAILED:
-                raise
+        except BaseException:
+            what = "the server's log says more"
+            self._put(number, state=State.FAILED, message=what, seconds=time.monotonic() - started)
+            raise
         else:
             state = State.STOPPED if report.interrupted else State.DONE
             told = replace(report, problems=())

@@ -17,16 +17,15 @@ from urllib.parse import parse_qs
 import psutil
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .guard import Refusal, refuse
+from .guard import LOGIN, Refusal, free, refuse
 
 LONG = frozenset(
     "/v1/ask /v1/ask/stream /v1/caption /v1/caption/stream /v1/ground /v1/chat/completions /v1/search/stream "
     "/v1/duplicates /mcp".split()
 )
-LOGIN, TINY = "/v1/login", 4096  # bytes that someone unknown may send
+TINY = 4096  # bytes that someone unknown may send
 IN_MEMORY = 1 << 20  # bytes of a body; larger ones are kept in a temporary file
 PIECE = 1 << 18
-SMALL = ("/healthz", "/readyz", "/metrics", "/page/", "/docs", "/openapi.json")  # they never wait
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Limits:
         """
         most = TINY if scope["path"] == LOGIN else self.load.body
         told = dict(scope["headers"]).get(b"content-length", b"0")
-        large = Refusal(413, "too_large", f"an upload may have {most >> 20} MiB")
+        large = Refusal(413, "too_large", f"at most {most:,} bytes may be sent")
         if not told.isdigit() or int(told) > most:
             raise large
         if self.load.memory and self._resident() > self.load.memory:
@@ -99,7 +98,6 @@ class Limits:
             raise Refusal(408, "too_slow", f"the upload took longer than {self.load.body_seconds:.0f} s") from exc
         size = file.tell()
         file.seek(0)
-
         whole = False
 
         async def again() -> Message:
@@ -162,7 +160,8 @@ class Limits:
 
 def _small(path: str) -> bool:
     """Whether a request costs nothing, or, as one that follows a job, only waits itself."""
-    return path == "/" or path.startswith(SMALL) or (path.startswith("/v1/jobs/") and path.endswith("/events"))
+    follows = path.startswith("/v1/jobs/") and path.endswith("/events")
+    return free(path) or path == "/metrics" or follows
 
 
 def _long(scope: Scope) -> bool:

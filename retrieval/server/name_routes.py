@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from ..client import LONGEST
 from .wiring import ERRORS, Asked, Json, Number, Writing
 
 router = APIRouter(prefix="/v1", tags=["names"], responses=ERRORS)
@@ -18,7 +19,7 @@ Name = Annotated[str, Path(max_length=64, description="Without its @")]
 class Saved(BaseModel):
     """A search that gets a name."""
 
-    query: str = Field(min_length=1, max_length=4000)
+    query: str = Field(min_length=1, max_length=LONGEST)
 
 
 class Examples(BaseModel):

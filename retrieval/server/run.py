@@ -21,9 +21,9 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..config import SOCKET
 from ..errors import UsageError
 
-SOCKET = "server.sock"  # in the library's folder
 HEADER_SECONDS = 10.0  # that a client has to say what it wants
 GRACE = 30  # seconds for what is in flight when the server is stopped
 

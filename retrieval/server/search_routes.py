@@ -16,11 +16,12 @@ from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..errors import PictureError, UsageError
+from ..client import LONGEST, MOST
+from ..errors import UsageError
 from ..queries.fields import FIELDS
-from ..queries.spelling import chips
+from ..queries.spelling import chips, with_pieces
 from ..questions import Questions
-from ..records import Answer, Budget, ByText, Kind, Order, Step, Threshold
+from ..records import Answer, Budget, ByItem, ByText, Kind, Order, Step, Threshold
 from .fetch import fetched
 from .service import Service
 from .stream import streamed
@@ -28,9 +29,8 @@ from .wiring import ERRORS, Asked, Json, Number, Serving
 
 router = APIRouter(prefix="/v1", tags=["search"], responses=ERRORS)
 
-LONGEST = 4000  # characters of a query
 Words = Annotated[str, Query(max_length=LONGEST, description="The query, as docs/queries.md describes its language")]
-Count = Annotated[int, Query(ge=1, le=1000, description="How many hits")]
+Count = Annotated[int, Query(ge=1, le=MOST, description="How many hits")]
 
 
 class Wanted(BaseModel):
@@ -39,13 +39,13 @@ class Wanted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     q: str = Field("", max_length=LONGEST, description="The query, as docs/queries.md describes its language")
-    k: int = Field(20, ge=1, le=1000, description="How many hits")
+    k: int = Field(20, ge=1, le=MOST, description="How many hits")
     item: list[Number] = Field([], max_length=100, description="Pictures of the library that hits shall be like")
     threshold: Threshold = Field("weak", description="The least sure hits that are shown")
     order: Order = Field("score", description="By which hits stand")
     fold: bool = Field(True, description="Show pictures that are nearly the same as one hit")
     facets: bool = Field(False, description="Count the likely answers by year, camera, place, type, folder")
-    page: int | None = Field(None, ge=1, le=1000, description="This page of k hits; `cursor` leads on")
+    page: int | None = Field(None, ge=1, le=MOST, description="This page of k hits; `cursor` leads on")
     rerank: bool = Field(False, description="Let a vision-language model check the best hits")
     budget: float | None = Field(None, gt=0, le=600, description="Seconds that may take")
     depth: int = Field(50, ge=1, le=500, description="How many hits may be checked")
@@ -54,9 +54,7 @@ class Wanted(BaseModel):
     @property
     def text(self) -> str:
         """The query with the items as the tokens that they are."""
-        items = " ".join(f"item:{number}" for number in self.item)
-        query = f"({self.q})" if items and "OR" in self.q.split() else self.q
-        return " ".join(filter(None, (query, items)))
+        return with_pieces(self.q, [ByItem(number) for number in self.item])
 
     def budgeted(self) -> Budget | None:
         """How much a rerank may cost; None where none is wanted."""
@@ -89,28 +87,24 @@ def _answered(asked: Questions, wanted: Wanted, image: bytes | None, progress: C
             fold=wanted.fold,
             progress=progress,
         )
-    return with_facets(asked, wanted, image, found) if wanted.facets else found
-
-
-def with_facets(asked: Questions, wanted: Wanted, image: bytes | None, found: Answer) -> Answer:
-    """The answer with its facets."""
-    return replace(found, facets=asked.facets(wanted.text, image=image))
+    return replace(found, facets=asked.facets(wanted.text, image=image)) if wanted.facets else found
 
 
 def uploaded(service: Service, asked: Questions, file: UploadFile | None, url: str = "") -> bytes | None:
-    """The picture that came with a request, decoded elsewhere, as bytes that are quickly decoded again.
+    """The picture that came with a request, or whose address did; see `decoded`."""
+    if url:
+        if not service.fetches:
+            raise UsageError("pictures of the web are not fetched here; start the server with --fetch")
+        return decoded(service, asked, fetched(url))
+    return None if file is None else decoded(service, asked, file.file.read())
+
+
+def decoded(service: Service, asked: Questions, data: bytes) -> bytes:
+    """A picture, decoded elsewhere, as bytes that are quickly decoded again.
 
     Raises:
         PictureError: it cannot be used.
     """
-    if url:
-        if not service.fetches:
-            raise UsageError("pictures of the web are not fetched here; start the server with --fetch")
-        data = fetched(url)
-    elif file is not None:
-        data = file.file.read()
-    else:
-        return None
     out = io.BytesIO()
     service.picture(data, asked.parts.encoder().least).save(out, "BMP")
     return out.getvalue()
@@ -194,10 +188,8 @@ def why(
 ) -> Response:
     """Each word's share, each ranking's, what its filters found, and how its score reads."""
     path = asked.items.get(item).path
-    if vlm:
-        with service.speaks():
-            return Json(asked.why(q, path, heat=heat, vlm=True))
-    return Json(asked.why(q, path, heat=heat))
+    with service.speaks() if vlm else nullcontext():
+        return Json(asked.why(q, path, heat=heat, vlm=vlm))
 
 
 @router.get("/why-not", response_model=None, summary="Why a picture is no hit, and what would make it one")
@@ -216,14 +208,11 @@ def captions(
     image: Annotated[UploadFile | None, File(description="A picture file")] = None,
 ) -> Response:
     """The texts that fit an upload, or a picture of the library, best first."""
-    if (item is None) == (image is None):
-        raise UsageError("send either an image or an item")
-    if item is not None:
+    if item is not None and image is None:
         return Json(asked.captions(asked.items.get(item).path, k, threshold=threshold))
-    data = uploaded(service, asked, image)
-    if data is None:
-        raise PictureError("empty", "the upload is empty")
-    return Json(asked.captions(data, k, threshold=threshold))
+    if item is None and image is not None:
+        return Json(asked.captions(decoded(service, asked, image.file.read()), k, threshold=threshold))
+    raise UsageError("send either an image or an item")
 
 
 @router.get("/texts", response_model=Answer, summary="The library's texts that mean something like a query")

@@ -5,10 +5,9 @@ Knows which calls must not meet; does not know HTTP.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -76,7 +75,7 @@ class Service:
 
     def warm(self) -> None:
         """Load what the first query would wait for; what is wrong with it is told to who asks."""
-        with contextlib.suppress(RetrievalError):
+        with suppress(RetrievalError):
             self.library.search("a photo", k=1)
 
     def root(self, name: str, folder: str) -> Path:

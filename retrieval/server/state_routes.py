@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -13,8 +13,9 @@ from .. import models as list_of_models
 from ..errors import LibraryError
 from ..plain import plain
 from ..search.alike import ALIKE, Likeness
-from .guard import COOKIE, Refusal
-from .wiring import ERRORS, Asked, Json, Ruling, Serving, Whole, caller_of
+from .access import SESSION
+from .guard import COOKIE
+from .wiring import ERRORS, Asked, Json, Ruling, Serving, Whole, caller_of, guard_of
 
 router = APIRouter(tags=["state"], responses=ERRORS)
 
@@ -96,27 +97,19 @@ class Login(BaseModel):
 @router.post("/v1/login", summary="Log a browser in")
 def login(login: Login, request: Request) -> Response:
     """A cookie for who shows a token; it holds until the server stops, thirty days at most."""
-    guard: Any = request.app.state.guard
-    address = request.client.host if request.client else ""
-    wait = guard.guesses.wait(address)
-    if wait:
-        raise Refusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
-    caller = guard.tokens.caller(login.token)
-    if caller is None:
-        guard.guesses.wrong(address)
-        raise Refusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
+    guard = guard_of(request)
+    caller = guard.identified(login.token, request.client.host if request.client else "")
     answer = Json({"name": caller.name, "scope": caller.scope.name.lower()})
     cookie = guard.sessions.begin(login.token)
     secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, cookie, max_age=30 * 24 * 3600, httponly=True, samesite="strict", secure=secure)
+    answer.set_cookie(COOKIE, cookie, max_age=SESSION, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
 @router.post("/v1/logout", summary="Log a browser out")
 def logout(request: Request) -> Response:
     """Forget its cookie."""
-    guard: Any = request.app.state.guard
-    guard.sessions.end(request.cookies.get(COOKIE, ""))
+    guard_of(request).sessions.end(request.cookies.get(COOKIE, ""))
     answer = Json({"status": "out"})
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer

@@ -5,7 +5,6 @@ Knows FastAPI and the error tree; does not know any route.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Annotated, Any, cast
 
@@ -16,10 +15,10 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from .. import errors
-from ..plain import plain
+from ..plain import compact
 from ..questions import Questions
 from .access import Caller, Scope
-from .guard import Refusal
+from .guard import Guard, Refusal
 from .service import Service
 
 STATUS = (  # of the error tree; the first that fits
@@ -43,10 +42,8 @@ class Json(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """One line, in UTF-8; half characters stay escaped."""
-        return json.dumps(plain(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
-            "utf-8", "backslashreplace"
-        )
+        """One line, in UTF-8."""
+        return compact(content).encode()
 
 
 def service_of(request: Request) -> Service:
@@ -79,6 +76,11 @@ def asked_of(request: Request) -> Questions:
     return service_of(request).asked_by(caller_of(request))
 
 
+def guard_of(request: Request) -> Guard:
+    """The gate that this application stands behind."""
+    return cast(Guard, request.app.state.guard)
+
+
 def whole_of(request: Request) -> Service:
     """The service, for those who may see the whole library."""
     if caller_of(request).folder is not None:
@@ -107,14 +109,8 @@ ERROR = {
 }
 FORM = {"application/json": {"schema": ERROR}}
 ERRORS: dict[int | str, dict[str, Any]] = {  # what any route may answer
-    "4XX": {
-        "description": "It cannot be answered; the message says why",
-        "content": {"application/json": {"schema": ERROR}},
-    },
-    "5XX": {
-        "description": "A model, the library or the disk failed",
-        "content": {"application/json": {"schema": ERROR}},
-    },
+    "4XX": {"description": "It cannot be answered; the message says why", "content": FORM},
+    "5XX": {"description": "A model, the library or the disk failed", "content": FORM},
 }
 
 

@@ -25,28 +25,26 @@ async function answered(path, options) {
   throw new Failure(answer.status, said.error);
 }
 
-export async function ask(path, { method = "GET", query, body, signal } = {}) {
+function address(path, query) {
   const at = new URL(path, location.origin);
   for (const [name, value] of Object.entries(query ?? {})) {
     for (const each of Array.isArray(value) ? value : [value]) {
       if (each !== undefined && each !== null && each !== "") at.searchParams.append(name, each);
     }
   }
+  return at;
+}
+
+export async function ask(path, { method = "GET", query, body, signal } = {}) {
   const form = body instanceof FormData;
   const options = { method, signal, body: form ? body : body && JSON.stringify(body) };
   if (body && !form) options.headers = { "content-type": "application/json" };
-  return (await answered(at, options)).json();
+  return (await answered(address(path, query), options)).json();
 }
 
 // Server-sent events of a request, one after the other: {event, data}.
 export async function* stream(path, { query, method = "GET", body, signal } = {}) {
-  const at = new URL(path, location.origin);
-  for (const [name, value] of Object.entries(query ?? {})) {
-    for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== undefined && each !== "") at.searchParams.append(name, each);
-    }
-  }
-  const answer = await answered(at, { method, body, signal });
+  const answer = await answered(address(path, query), { method, body, signal });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

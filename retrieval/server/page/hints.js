@@ -16,10 +16,9 @@ export class Hints {
     });
   }
 
-  async load() {
-    const [language, names] = await Promise.all([ask("/v1/language"), ask("/v1/names")]);
-    this.tokens = language.tokens;
+  async load(names) {
     this.names = names;
+    if (!this.tokens.length) this.tokens = (await ask("/v1/language")).tokens; // they do not change
     if (document.activeElement === this.input) this.open();
   }
 

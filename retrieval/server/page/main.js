@@ -162,8 +162,9 @@ first.changed = second.changed = drawOptions;
 
 async function loadNames() {
   const canWrite = state.caller && state.caller.scope !== "read" && !state.caller.folder;
-  await side.names({ insert, open: (name) => insert(`@${name}`, true), canWrite, save: saveSearch });
-  hints.load();
+  const names = await ask("/v1/names");
+  side.names(names, { insert, open: (name) => insert(`@${name}`, true), canWrite, save: saveSearch, changed: loadNames });
+  hints.load(names);
 }
 
 async function saveSearch() {

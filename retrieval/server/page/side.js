@@ -49,14 +49,13 @@ export function facets(found, query, narrow) {
   fill($("#facets"), any && query ? el("p", { class: "hint" }, "Counted are the likely answers") : null, ...sections);
 }
 
-export async function names({ insert, open, save, canWrite }) {
-  const found = await ask("/v1/names");
+export function names(found, { insert, open, save, canWrite, changed }) {
   const row = (name, about, act) => el("div", { class: "named" },
     el("button", { type: "button", class: "facet", title: about, onclick: act }, el("span", {}, `@${name}`)),
     canWrite ? el("button", { type: "button", class: "forget", "aria-label": `Forget @${name}`, onclick: async () => {
       if (!confirm(`Forget @${name}?`)) return;
       await ask(`/v1/names/${encodeURIComponent(name)}`, { method: "DELETE" });
-      names({ insert, open, save, canWrite });
+      changed();
     } }, "×") : null);
   const saved = Object.entries(found.saved), taught = Object.entries(found.taught);
   fill($("#names"),
