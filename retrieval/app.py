@@ -35,9 +35,9 @@ def encoder(settings: Settings, model: str) -> Encoder:
         from .encoders.colours import Colours
 
         return Colours()
-    from .encoders.openclip import OpenClip
+    from .encoders import halves
 
-    return OpenClip.load(model, settings.device, settings.precision)
+    return halves.encoder(model, settings.device, settings.precision, config.cache_folder() / "towers")
 
 
 def vlm(settings: Settings) -> VisionLanguageModel:

@@ -5,6 +5,7 @@ Knows its parts and how they agree; does not know how a query is written, what a
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -283,7 +284,9 @@ class Holdings:
             newest = stored.last_change()
             known = self._samples.get((space_id, kind))
             if known is None or known[0] != newest:
-                known = self._samples[space_id, kind] = (newest, stored.sample(SAMPLE))
+                among = stored.contents() if self.whole else None
+                some = (self.whole or self).cache(space_id, space, kind).sample(stored, SAMPLE, among)
+                known = self._samples[space_id, kind] = (newest, some)
         return known[1]
 
     def vectors_of(self, kind: Kind, contents: Sequence[int]) -> tuple[Ids, Vectors]:
@@ -378,8 +381,6 @@ def _ours(entry: Path) -> bool:
 
 
 def _full_or(exc: OSError, path: Path) -> LibraryError | StorageFull:
-    import errno
-
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(path).free >> 10 if path.exists() else 0
         return StorageFull(f"no room on the disk that holds {path} ({free} KiB left); free some and run it again")

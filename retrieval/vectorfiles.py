@@ -11,10 +11,14 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from .errors import LibraryDamaged
 from .records import Ids, Vectors
-from .store.embeddings import Embeddings, VectorFile
+from .store.embeddings import Embeddings, VectorFile, evenly
 from .vectors import VectorIndex
+
+UNSAVED = 0.01  # changes, as a share of the index, that are read from the catalog at each opening instead
 
 
 @dataclass
@@ -51,15 +55,22 @@ class VectorCache:
             index = self.index(stored)
             return index.search(queries, min(k, len(index)), allowed)[1]
 
+    def sample(self, stored: Embeddings, most: int, among: Ids | None = None) -> Vectors:
+        """Up to `most` vectors from all over the index, or of these numbers; always the same ones of the same index."""
+        with self._lock:
+            index = self.index(stored)
+            ids = np.sort(index.ids) if among is None else among
+            return index.get(ids[evenly(len(ids), most)])
+
     def save(self, stored: Embeddings) -> None:
-        """Write the index if the file on disk does not know it yet: temporary name, fsync, rename, then the catalog.
+        """Write the index if the file on disk lacks much of it: temporary name, fsync, rename, then the catalog.
 
         Raises:
             OSError: it cannot be written; the old file stays valid.
         """
         with self._lock:
             index, file = self.index(stored), stored.file()
-            if file is not None and file.upto == self.upto and self._whole(file):
+            if file is not None and self.upto - file.upto <= UNSAVED * len(index) and self._whole(file):
                 return
             self.folder.mkdir(exist_ok=True)
             final = self.folder / f"{self.name}-{self.upto}.{self._engine_name}"
@@ -75,7 +86,7 @@ class VectorCache:
                 raise
             temporary.replace(final)
             _to_disk(self.folder)
-            stored.put_file(VectorFile(self._engine_name, final.name, self.upto, checksum(final)))
+            stored.put_file(VectorFile(self._engine_name, final.name, self.upto, checksum(final), *_stamp(final)))
 
     def tidy(self, stored: Embeddings) -> None:
         """Delete the files that a newer one has replaced; call it once that one is committed."""
@@ -89,7 +100,7 @@ class VectorCache:
         file = stored.file()
         if file is None:
             return "" if stored.count() == 0 else f"the vector file {self.name} is missing"
-        if not self._whole(file):
+        if not self._whole(file, looked_at=False):
             return f"the vector file {file.file} is missing or damaged"
         with self._lock:
             self._index, self.upto = None, -1
@@ -118,13 +129,22 @@ class VectorCache:
             index.add(ids, vectors)
         return index
 
-    def _whole(self, file: VectorFile) -> bool:
+    def _whole(self, file: VectorFile, *, looked_at: bool = True) -> bool:
+        """Whether the file is what was written: by its size and time where they are the same, else by its sum."""
         path = self.folder / file.file
-        return file.engine == self._engine_name and path.is_file() and checksum(path) == file.checksum
+        if file.engine != self._engine_name or not path.is_file():
+            return False
+        same = looked_at and _stamp(path) == (file.size, file.mtime_ns)
+        return same or checksum(path) == file.checksum
 
     @property
     def _engine_name(self) -> str:
         return self.engine.__name__.lower()
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def checksum(path: Path) -> str:

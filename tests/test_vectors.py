@@ -126,17 +126,62 @@ def test_any_history_of_adding_and_removing_agrees_with_plain_comparison(
     assert [set(row) for row in right[1].tolist()] == [set(row) for row in found[1].tolist()]
 
 
-def test_past_its_limit_faiss_becomes_lists_and_still_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+def clustered(rows: int, seed: int = 0) -> Vectors:
+    """Unit vectors of 64 numbers about 40 centres: without any order, no sieve would be of use."""
+    found = unit(40, 64)[np.random.default_rng(seed).integers(40, size=rows)] + 0.8 * unit(rows, 64, seed)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found.astype(np.float32)
+
+
+@pytest.fixture
+def sieved(monkeypatch: pytest.MonkeyPatch) -> tuple[Faiss, Vectors]:
+    """An index that is past its limit, and its vectors by number."""
     monkeypatch.setattr(faiss, "EXACT_UP_TO", 2000)
-    monkeypatch.setattr(faiss, "TRAINED_ON", 20)
-    vectors = unit(4000)
-    index = Faiss(16)
+    monkeypatch.setattr(faiss, "LATE_AT_LEAST", 100)
+    vectors, index = clustered(4000), Faiss(64)
     for start in range(0, 4000, 1000):
         index.add(np.arange(start, start + 1000, dtype=np.int64), vectors[start : start + 1000])
-    found = index.search(vectors[:200], 1)[1][:, 0]
+    assert index._sieve is not None
+    return index, vectors
+
+
+def agreement(index: Faiss, vectors: Vectors, ids: Ids, seed: int = 5) -> float:
+    """The share of the ten nearest of other queries that plain comparison gives, too."""
+    plain = Exact(vectors.shape[1])
+    plain.add(ids, vectors)
+    queries = clustered(100, seed)
+    pairs = zip(index.search(queries, 10)[1], plain.search(queries, 10)[1], strict=True)
+    return float(np.mean([len(set(ours) & set(right)) / 10 for ours, right in pairs]))
+
+
+def test_past_its_limit_faiss_has_a_sieve_and_still_finds(sieved: tuple[Faiss, Vectors]) -> None:
+    index, vectors = sieved
     assert len(index) == 4000
+    assert agreement(index, vectors, np.arange(4000)) > 0.95
+    found = index.search(vectors[:200], 1)[1][:, 0]
     assert (found == np.arange(200)).mean() > 0.97
     few = index.search(vectors[:1], 10, numbers(11, 1500, 3999))[1]
-    assert set(few[0, :3].tolist()) == {11, 1500, 3999}, "a filter that leaves three returns those three"
+    assert set(few[0].tolist()) == {11, 1500, 3999, -1}, "a filter that leaves three returns those three"
     index.remove(numbers(0))
     assert index.search(vectors[:1], 1)[1][0, 0] != 0
+
+
+@pytest.mark.parametrize("late", [50, 300], ids=["beside the file", "taken into memory"])
+def test_a_mapped_file_takes_changes_and_is_saved_with_them(
+    sieved: tuple[Faiss, Vectors], tmp_path: Path, late: int
+) -> None:
+    index, vectors = sieved
+    index.save(tmp_path / "file")
+    index = Faiss.load(tmp_path / "file", 64)
+    new = clustered(late, seed=9)
+    index.add(np.arange(3990, 3990 + late, dtype=np.int64), new)  # ten of them in place of others
+    index.remove(np.arange(0, 500, dtype=np.int64))
+    after = np.concatenate([vectors[500:3990], new])
+    ids = np.arange(500, 3990 + late)
+    assert sorted(index.ids.tolist()) == ids.tolist()
+    assert agreement(index, after, ids) > 0.95
+    index.save(tmp_path / "file")
+    again = Faiss.load(tmp_path / "file", 64)
+    assert again.ids.tolist() == ids.tolist()
+    assert agreement(again, after, ids) > 0.95
+    assert again.search(new[:5], 1)[1][:, 0].tolist() == [3990, 3991, 3992, 3993, 3994]

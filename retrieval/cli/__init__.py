@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import warnings
 from importlib import import_module
@@ -85,6 +86,7 @@ def cli() -> None:
 def main() -> None:
     """The entry point: errors become one line and an exit code."""
     warnings.filterwarnings("ignore")  # for people there are errors and notes; libraries' warnings are for us
+    gc.set_threshold(100_000)  # most of what a command makes stays to its end: the default looks through it 50 times
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as exc:
@@ -99,3 +101,5 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: no one is left to tell
         sys.exit(0)
+    finally:
+        gc.freeze()  # at the end, too: everything goes with the process

@@ -45,6 +45,7 @@ class OpenClip:
     device: torch.device
     precision: torch.dtype | None
     least: int
+    found: Path  # its checkpoint: a file or a folder
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -72,7 +73,7 @@ class OpenClip:
         model.visual = ready(model.visual, torch.rand(1, 3, height, width, device=place))
         model = model.to(kind or torch.float32)
         space = Space(name.spelling, _dimensions(model, tokenizer, place), _fingerprint(found, config))
-        return cls(space, model, preprocess, tokenizer, place, kind, max(height, width))
+        return cls(space, model, preprocess, tokenizer, place, kind, max(height, width), found)
 
     def prepare(self, image: Image) -> Pixels:
         """The model's own resizing, cropping and normalisation: (3, height, width) float32."""

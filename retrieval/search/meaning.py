@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError, UsageError
 from ..holdings import Holdings
@@ -84,10 +84,7 @@ class Understanding:
                 notes = (f"only the first {LONGEST} of {len(text)} characters were read",) if long else ()
                 return Meaning(self.encoder(self.space).texts([text[:LONGEST]]), notes=notes)
             case ByFile(path):
-                try:
-                    return Meaning(self._picture(pictures.read(path)[0], path.name))
-                except PictureError as exc:
-                    raise PictureError(exc.reason, f"{path}: {exc}") from exc
+                return self._file(path)
             case ByBytes(data):
                 return Meaning(self._picture(data, ""))
             case ByItem(number):
@@ -97,9 +94,19 @@ class Understanding:
             case ByTaught(name):
                 return Meaning(taught.direction(self.holdings, name)[None])
 
+    def _file(self, path: Path) -> Meaning:
+        from ..pictures import read  # Pillow, which queries of words need not
+
+        try:
+            return Meaning(self._picture(read(path)[0], path.name))
+        except PictureError as exc:
+            raise PictureError(exc.reason, f"{path}: {exc}") from exc
+
     def _picture(self, data: bytes, name: str) -> Vectors:
+        from ..pictures import decode
+
         encoder = self.encoder(self.space)
-        picture = pictures.decode(data, name, encoder.least, self.max_megapixels)
+        picture = decode(data, name, encoder.least, self.max_megapixels)
         return encoder.images([encoder.prepare(picture.image)])
 
     def _item(self, number: int) -> Meaning:

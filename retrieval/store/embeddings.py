@@ -6,7 +6,7 @@ Knows the tables; does not know any vector engine.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class VectorFile:
     file: str
     upto: int  # the last change it knows
     checksum: str
+    size: int = -1  # as it was written, and when: while they are these, the sum need not be taken
+    mtime_ns: int = -1
 
 
 class Embeddings:
@@ -62,11 +64,6 @@ class Embeddings:
             )
             found += [(row[0], row[1]) for row in self.connection.execute(query)]
         return self._arrays(found)
-
-    def sample(self, most: int) -> Vectors:
-        """Up to `most` embeddings from all over the library, always the same ones of the same library."""
-        ids = self.contents()
-        return self.get(ids[evenly(len(ids), most)].tolist())[1]
 
     def all(self) -> Iterator[tuple[Ids, Vectors]]:
         """Every embedding, in pieces."""
@@ -141,19 +138,13 @@ class Embeddings:
     def file(self) -> VectorFile | None:
         """The vector file that is whole, if there is one."""
         same = (vector_files.c.space_id == self.space_id, vector_files.c.kind == self.kind)
-        row = self.connection.execute(select(vector_files).where(*same)).first()
-        return VectorFile(row.engine, row.file, row.upto, row.checksum) if row else None
+        known = [vector_files.c[each.name] for each in fields(VectorFile)]
+        row = self.connection.execute(select(*known).where(*same)).first()
+        return VectorFile(*row) if row else None
 
     def put_file(self, file: VectorFile) -> None:
         """A new file is whole; the changes it knows are forgotten."""
-        row = {
-            "space_id": self.space_id,
-            "kind": self.kind,
-            "engine": file.engine,
-            "file": file.file,
-            "upto": file.upto,
-            "checksum": file.checksum,
-        }
+        row = {"space_id": self.space_id, "kind": self.kind, **asdict(file)}
         statement = upsert(vector_files).values(row)
         self.connection.execute(statement.on_conflict_do_update(index_elements=["space_id", "kind"], set_=row))
         old = (changes.c.space_id == self.space_id, changes.c.kind == self.kind, changes.c.seq <= file.upto)

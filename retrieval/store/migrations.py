@@ -125,6 +125,12 @@ def m011_clock(connection: Connection) -> None:
     connection.execute(text("CREATE INDEX items_by_clock ON items (coalesce(substr(taken_at, 1, 19), ''), id)"))
 
 
+def m012_stamps(connection: Connection) -> None:
+    """What vector files looked like when they were written."""
+    for name in ("size", "mtime_ns"):
+        connection.execute(text(f"ALTER TABLE vector_files ADD COLUMN {name} INTEGER DEFAULT '-1' NOT NULL"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m002_what_models_say,
     m003_sidecars,
@@ -136,6 +142,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m009_collections,
     m010_seen,
     m011_clock,
+    m012_stamps,
 )
 VERSION = 1 + len(MIGRATIONS)
 

@@ -145,6 +145,8 @@ vector_files = Table(  # the caches that are whole, and up to which change they 
     Column("file", Text, nullable=False),
     Column("upto", Integer, nullable=False),
     Column("checksum", Text, nullable=False),
+    Column("size", Integer, nullable=False, server_default="-1"),  # of the file as it was written
+    Column("mtime_ns", Integer, nullable=False, server_default="-1"),
 )
 
 judgements = Table(  # what vision-language models said, never asked twice

@@ -22,6 +22,15 @@ class VectorIndex(Protocol):
 
     def __len__(self) -> int: ...
 
+    @property
+    def ids(self) -> Ids:
+        """The numbers that are there, in no order."""
+        ...
+
+    def get(self, ids: Ids) -> Vectors:
+        """The vectors of these numbers, which are there, in their order and in the precision in which they are kept."""
+        ...
+
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Add n vectors, (n, dimensions) unit rows, under n numbers; a number that is there is replaced."""
         ...
@@ -38,12 +47,12 @@ class VectorIndex(Protocol):
         ...
 
     def save(self, path: Path) -> None:
-        """Write the index to one file."""
+        """Write the index to one file; the one that it was loaded from, too."""
         ...
 
     @classmethod
     def load(cls, path: Path, dimensions: int) -> Self:
-        """Read what `save` wrote.
+        """What `save` wrote; it may be read from there as long as it is used.
 
         Raises:
             LibraryDamaged: the file is not whole, or of another number of dimensions.

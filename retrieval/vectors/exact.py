@@ -23,6 +23,11 @@ class Exact:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def get(self, ids: Ids) -> Vectors:
+        """By a look at all numbers."""
+        order = np.argsort(self.ids)
+        return self.vectors[order[np.searchsorted(self.ids[order], ids)]]
+
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Append, after dropping what is replaced; of a number given twice the last counts."""
         last = len(ids) - 1 - np.unique(ids[::-1], return_index=True)[1]

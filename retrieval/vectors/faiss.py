@@ -1,11 +1,12 @@
-"""FAISS: exact in half precision while small, inverted lists of 8-bit codes from 200,000 vectors on.
+"""FAISS: every vector in half precision, exact; past 200,000 a sieve of 4-bit codes in front of it.
 
-Knows FAISS; does not know where the vectors come from. The sizes are from measurements of text queries against
-pictures (see `docs/decisions.md`); scores are approximate, the library re-scores them with the stored vectors.
+A saved file is used where it lies, memory-mapped: opening costs nothing, and what is added meanwhile is kept beside it
+until the next `save`. Knows FAISS; does not know where the vectors come from. docs/decisions.md has the measurements.
 """
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,97 +16,235 @@ import numpy.typing as npt
 
 from ..errors import LibraryDamaged
 from ..records import Ids, Vectors
+from .exact import Exact
 
-EXACT_UP_TO = 200_000  # vectors
-PROBED = 0.25  # share of the inverted lists that a query visits
+Places = npt.NDArray[np.int64]
+
+EXACT_UP_TO = 200_000  # vectors that are all compared
+LEAST_WIDTH = 64  # numbers of a vector below which a sieve saves nothing
+PROBED = 0.25  # share of the sieve's lists that a query visits
 TRAINED_ON = 64  # vectors a list
+PASSING = 20  # times k of candidates that pass the sieve, and at least the root of all
+AT_ONCE = 50_000  # vectors encoded at a time
+LATE = 0.01  # share of a mapped file that may be kept beside it
+LATE_AT_LEAST = 2000
 WIDE = 2_000_000  # comparisons from which on a search is worth several threads
 THREADS = faiss.omp_get_max_threads()
+MAGIC = b"retrieval vectors 2"
+FOOTER = struct.Struct(f"<{len(MAGIC)}sqqq")  # magic, bytes of the exact index, of the sieve, number of vectors
 
 
 class Faiss:
     """Inner products of unit vectors, by number, with removal and filters that are applied inside the search."""
 
-    def __init__(self, dimensions: int, index: Any = None) -> None:
+    def __init__(self, dimensions: int) -> None:
         self.dimensions = dimensions
-        self.index = index if index is not None else _flat(dimensions)
+        self._exact = _exact(dimensions)
+        self._sieve: Any = None
+        self._ids: Ids = np.empty(0, np.int64)  # by place in the exact index; a number may be there again, later
+        self._gone: npt.NDArray[np.bool_] = np.empty(0, bool)  # removed or replaced
+        self._order: Places | None = None  # places by number
+        self._late = Exact(dimensions)  # what came after the file was mapped
+        self._file: npt.NDArray[np.uint8] | None = None  # mapped
+        self._sieve_at: slice | None = None  # where the sieve lies in it, until it is needed
 
     def __len__(self) -> int:
-        return int(self.index.ntotal)
+        return len(self._ids) - int(self._gone.sum()) + len(self._late)
+
+    @property
+    def ids(self) -> Ids:
+        """The numbers that are there, in no order."""
+        return np.concatenate([self._ids[~self._gone], self._late.ids])
+
+    def get(self, ids: Ids) -> Vectors:
+        """In half precision, but for what is late."""
+        if not len(self._late):
+            return self._rows(self._places(ids))
+        late = np.isin(ids, self._late.ids)
+        rows = np.empty((len(ids), self.dimensions), np.float32)
+        rows[~late], rows[late] = self._rows(self._places(ids[~late])), self._late.get(ids[late])
+        return rows
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
-        """Replace and append; the index is rebuilt as inverted lists when it grows past `EXACT_UP_TO`."""
-        last = len(ids) - 1 - np.unique(ids[::-1], return_index=True)[1]
+        """Replace and append; of a number given twice the last counts."""
+        last = np.sort(len(ids) - 1 - np.unique(ids[::-1], return_index=True)[1])
         ids, vectors = ids[last], np.ascontiguousarray(vectors[last], np.float32)
-        if len(self):
-            self.remove(ids)
-        if _is_flat(self.index) and len(self) + len(ids) > EXACT_UP_TO:
-            old_ids, old = self._everything()
-            ids, vectors = np.concatenate([old_ids, ids]), np.concatenate([old, vectors])
-            self.index = _lists(self.dimensions, vectors)
-        self.index.add_with_ids(vectors, ids.astype(np.int64))
+        self.remove(ids)
+        if self._file is not None:
+            self._late.add(ids, vectors)
+            if len(self._late) > max(LATE_AT_LEAST, LATE * len(self._ids)):
+                self._own()
+        else:
+            self._append(ids, vectors)
 
     def remove(self, ids: Ids) -> None:
-        """Remove these numbers."""
-        self.index.remove_ids(faiss.IDSelectorBatch(np.ascontiguousarray(ids, np.int64)))
+        """Forget these numbers."""
+        self._late.remove(ids)
+        self._gone[self._places(ids)] = True
 
     def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> tuple[npt.NDArray[np.float32], Ids]:
-        """Filters run inside the search; a filtered search of inverted lists visits all of them."""
-        size = min(k, len(self) if allowed is None else len(allowed))
+        """Filters run inside the search, and what they leave is compared exactly."""
         scores = np.full((len(queries), k), -np.inf, np.float32)
         found = np.full((len(queries), k), -1, np.int64)
-        if size and len(self):
-            rows = np.ascontiguousarray(queries, np.float32)
-            # Of this thread alone, as OpenMP counts: starting others costs more than a small search.
-            faiss.omp_set_num_threads(1 if len(rows) * len(self) < WIDE else THREADS)
-            scores[:, :size], found[:, :size] = self.index.search(rows, size, params=self._parameters(allowed))
-            scores[found < 0] = -np.inf
+        size = min(k, len(self) if allowed is None else len(allowed))
+        if not size:
+            return scores, found
+        rows = np.ascontiguousarray(queries, np.float32)
+        if len(self._ids):
+            scores[:, :size], found[:, :size] = self._mapped(rows, size, allowed)
+        if len(self._late):
+            others = self._late.search(rows, size, allowed)
+            joined = np.concatenate([scores, others[0]], axis=1), np.concatenate([found, others[1]], axis=1)
+            best = np.lexsort((joined[1], -joined[0]), axis=1)[:, :k]
+            scores, found = (np.take_along_axis(each, best, 1) for each in joined)
         return scores, found
 
-    def _parameters(self, allowed: Ids | None) -> Any:
-        fields: dict[str, Any] = {}
-        if allowed is not None:
-            fields["sel"] = faiss.IDSelectorBatch(np.ascontiguousarray(allowed, np.int64))
-        if _is_flat(self.index):
-            return faiss.SearchParameters(**fields) if fields else None
-        lists = self.index.nlist
-        fields["nprobe"] = lists if fields else max(1, round(lists * PROBED))
-        return faiss.SearchParametersIVF(**fields)
+    def _mapped(self, rows: Vectors, k: int, allowed: Ids | None) -> tuple[npt.NDArray[np.float32], Ids]:
+        """The best of the exact index, (q, k) scores and ids."""
+        # Of this thread alone, as OpenMP counts: starting others costs more than a small search.
+        faiss.omp_set_num_threads(1 if len(rows) * len(self._ids) < WIDE else THREADS)
+        chosen: dict[str, Any] = {}
+        if allowed is not None or self._gone.any():
+            passing = ~self._gone
+            if allowed is not None:
+                wanted = np.zeros_like(passing)
+                wanted[self._places(allowed)] = True
+                passing &= wanted
+            bits = np.packbits(passing, bitorder="little")
+            chosen["sel"] = faiss.IDSelectorBitmap(len(passing), faiss.swig_ptr(bits))
+        sieve = self._loaded_sieve() if allowed is None else None
+        if sieve is not None:
+            chosen["nprobe"] = max(1, round(sieve.nlist * PROBED))
+            passed: dict[str, Any] = {"k_factor": max(PASSING, len(self._ids) ** 0.5 / k)}
+            passed["base_index_params"] = faiss.SearchParametersIVF(**chosen)
+            both = faiss.IndexRefine(sieve, self._exact)
+            scores, places = both.search(rows, k, params=faiss.IndexRefineSearchParameters(**passed))
+        else:
+            scores, places = self._exact.search(rows, k, params=faiss.SearchParameters(**chosen) if chosen else None)
+        scores[places < 0] = -np.inf
+        return scores, np.where(places < 0, -1, self._ids[places])
 
-    def _everything(self) -> tuple[Ids, Vectors]:
-        ids: Ids = faiss.vector_to_array(self.index.id_map).copy()
-        return ids, self.index.index.reconstruct_n(0, self.index.ntotal)
+    def _places(self, ids: Ids) -> Places:
+        """Where these numbers are in the exact index; those that are not there are passed over."""
+        if not len(self._ids):
+            return np.empty(0, np.int64)
+        if self._order is None:
+            self._order = np.argsort(self._ids, kind="stable")
+        places = np.searchsorted(self._ids, ids, "right", sorter=self._order) - 1  # of several the last
+        places = self._order[places.clip(0)]
+        found: Places = places[(self._ids[places] == ids) & ~self._gone[places]]
+        return found
+
+    # --- in memory -----------------------------------------------------------------------------------------
+
+    def _append(self, ids: Ids, vectors: Vectors) -> None:
+        self._exact.add(vectors)
+        self._ids, self._order = np.concatenate([self._ids, ids]), None
+        self._gone = np.concatenate([self._gone, np.zeros(len(ids), bool)])
+        if self._sieve is not None:
+            self._sieve.add(vectors)
+        elif len(self._ids) > EXACT_UP_TO and self.dimensions >= LEAST_WIDTH and self.dimensions % 2 == 0:
+            self._sieve = _sieve(self._exact)
+
+    def _rows(self, places: Places) -> Vectors:
+        """The vectors at these places, as they are kept."""
+        if not len(places):
+            return np.empty((0, self.dimensions), np.float32)
+        codes = faiss.rev_swig_ptr(self._exact.codes.data(), self._exact.ntotal * self.dimensions * 2)
+        rows: Vectors = codes.view(np.float16).reshape(-1, self.dimensions)[places].astype(np.float32)
+        return rows
+
+    def _own(self) -> None:
+        """Out of the mapped file into memory, with what is late and without what is gone, in order of the numbers."""
+        late, there = self._late, np.flatnonzero(~self._gone)
+        ids = np.concatenate([self._ids[there], late.ids])
+        source = np.concatenate([there, -1 - np.arange(len(late))])  # below 0: of the late ones
+        order = np.argsort(ids, kind="stable")
+        exact = _exact(self.dimensions)
+        for start in range(0, len(order), AT_ONCE):
+            some = source[order[start : start + AT_ONCE]]
+            rows = np.empty((len(some), self.dimensions), np.float32)
+            rows[some >= 0] = self._rows(some[some >= 0])
+            rows[some < 0] = late.vectors[-1 - some[some < 0]]
+            exact.add(rows)
+        sieve = self._sieve
+        if self._sieve_at is not None and self._file is not None:
+            sieve = faiss.deserialize_index(self._file[self._sieve_at])  # a copy: what is mapped cannot change
+        self._exact, self._ids, self._gone = exact, ids[order], np.zeros(len(ids), bool)
+        self._sieve = None if sieve is None else _sieve(exact, sieve)
+        self._late, self._order, self._file, self._sieve_at = Exact(self.dimensions), None, None, None
+
+    # --- in a file -----------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
-        """FAISS's own format."""
-        faiss.write_index(self.index, str(path))
+        """One file: the exact index and the sieve in FAISS's own format, the numbers, and where each begins."""
+        if self._gone.any() or len(self._late) or np.any(np.diff(self._ids) < 0):
+            self._own()
+        path.unlink(missing_ok=True)  # it may be the one that is mapped
+        faiss.write_index(self._exact, str(path))
+        exact = path.stat().st_size
+        with path.open("ab") as stream:
+            sieve = self._loaded_sieve()
+            if sieve is not None:
+                faiss.write_index(sieve, faiss.PyCallbackIOWriter(stream.write))  # type: ignore[attr-defined]  # stubs lack it
+            size = stream.tell() - exact
+            stream.write(self._ids.tobytes())
+            stream.write(FOOTER.pack(MAGIC, exact, size, len(self._ids)))
 
     @classmethod
     def load(cls, path: Path, dimensions: int) -> Self:
-        """Read FAISS's own format."""
+        """Map a saved file; its pages are read when they are looked at."""
+        index = cls(dimensions)
         try:
-            index = faiss.read_index(str(path))
-        except RuntimeError as exc:
+            file = np.memmap(path, np.uint8, "r").view(np.ndarray)
+            magic, exact, sieve, count = FOOTER.unpack(file[-FOOTER.size :].tobytes())
+            if magic != MAGIC or exact + sieve + 8 * count + FOOTER.size != len(file):
+                raise ValueError("its end is missing")
+            index._exact = _read(file[:exact])
+        except (OSError, ValueError, struct.error, RuntimeError) as exc:
             reason = str(exc).rsplit("Error: ", 1)[-1].strip()
             raise LibraryDamaged(f"the vector file {path} is not whole: {reason}") from exc
-        if index.d != dimensions:
-            raise LibraryDamaged(f"the vector file {path} holds rows of {index.d}, not of {dimensions}")
-        return cls(dimensions, index)
+        if index._exact.d != dimensions:
+            raise LibraryDamaged(f"the vector file {path} holds rows of {index._exact.d}, not of {dimensions}")
+        index._file, index._sieve_at = file, slice(exact, exact + sieve) if sieve else None
+        index._ids = np.frombuffer(file[exact + sieve : -FOOTER.size].tobytes(), np.int64)
+        index._order = np.arange(count)  # it was saved in order
+        index._gone = np.zeros(count, bool)
+        return index
+
+    def _loaded_sieve(self) -> Any:
+        if self._sieve is None and self._sieve_at is not None and self._file is not None:
+            self._sieve = _read(self._file[self._sieve_at])
+        return self._sieve
 
 
-def _flat(dimensions: int) -> Any:
-    quantizer = faiss.ScalarQuantizer.QT_fp16
-    return faiss.IndexIDMap2(faiss.IndexScalarQuantizer(dimensions, quantizer, faiss.METRIC_INNER_PRODUCT))
-
-
-def _is_flat(index: Any) -> bool:
-    return isinstance(index, faiss.IndexIDMap2)
-
-
-def _lists(dimensions: int, vectors: Vectors) -> Any:
-    """Inverted lists trained on a sample of `vectors`."""
-    count = int(2 ** round(np.log2(2 * np.sqrt(len(vectors)))))
-    index = faiss.index_factory(dimensions, f"IVF{count},SQ8", faiss.METRIC_INNER_PRODUCT)
-    sample = np.random.default_rng(0).permutation(len(vectors))[: count * TRAINED_ON]
-    index.train(np.ascontiguousarray(vectors[sample]))
+def _exact(dimensions: int) -> Any:
+    index = faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    index.is_trained = True  # half precision has nothing to learn
     return index
+
+
+def _sieve(exact: Any, trained: Any = None) -> Any:
+    """Inverted lists of 4-bit product codes, one for two numbers, of what a vector differs from its list's centre by.
+
+    André, Kermarrec & Le Scouarnec 2015 (Cache locality is not enough), as FAISS has it; trained on a sample, or
+    `trained` already on a collection of about this size.
+    """
+    lists = int(2 ** round(np.log2(np.sqrt(exact.ntotal))))
+    faiss.omp_set_num_threads(THREADS)
+    index = trained
+    if trained is not None and trained.nlist == lists:
+        index.reset()
+    else:
+        index = faiss.index_factory(exact.d, f"IVF{lists},PQ{exact.d // 2}x4fsr", faiss.METRIC_INNER_PRODUCT)
+        sample = np.random.default_rng(0).permutation(exact.ntotal)[: lists * TRAINED_ON]
+        index.train(np.stack([exact.reconstruct(int(place)) for place in np.sort(sample)]))
+    for start in range(0, exact.ntotal, AT_ONCE):
+        index.add(exact.reconstruct_n(start, min(AT_ONCE, exact.ntotal - start)))
+    return index
+
+
+def _read(part: npt.NDArray[np.uint8]) -> Any:
+    """An index whose vectors stay where they are in memory."""
+    reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(part), len(part))  # type: ignore[attr-defined]  # stubs lack it
+    return faiss.read_index(reader, faiss.IO_FLAG_MMAP_IFC)

@@ -1,0 +1,85 @@
+"""Synthetic embeddings: clustered unit vectors, as photos' are, and libraries filled with them through the real store.
+
+Pictures lie in clusters of very different sizes. Texts that look for them (`queries`) are of another distribution: a
+common direction away from all pictures, as the embeddings of every CLIP model are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval import app
+from retrieval.holdings import Holdings
+from retrieval.records import Facts, Found, Kind, Space
+from retrieval.store.rows import PICTURE, item_row
+from retrieval.store.schema import contents, items
+
+Rows = npt.NDArray[np.float32]
+
+CLUSTERS, SPREAD, GAP = 2000, 0.9, 1.0  # SPREAD: of a cluster's members; GAP: between texts and pictures
+BATCH = 5000
+THUMBNAIL = bytes(range(256)) * 40  # of a usual size: 10 KB
+
+
+def pictures(count: int, dimensions: int = 512, seed: int = 0) -> Rows:
+    """`count` unit rows in clusters, (count, dimensions)."""
+    centres = _centres(dimensions)
+    rng = np.random.default_rng(seed)
+    popular = rng.zipf(1.3, count) % CLUSTERS
+    rows = centres[popular]
+    for start in range(0, count, BATCH):  # in pieces: the noise of all at once would double the memory
+        part = rows[start : start + BATCH]
+        part += SPREAD * rng.standard_normal(part.shape, np.float32) / np.float32(dimensions**0.5)
+        part /= np.linalg.norm(part, axis=1, keepdims=True)
+    return rows
+
+
+def queries(count: int, dimensions: int = 512, *, texts: bool, seed: int = 1) -> Rows:
+    """`count` unit rows that look for them: as other pictures, or as texts do."""
+    rows = pictures(count, dimensions, seed)
+    if texts:
+        away = _centres(dimensions, seed=7)[0]
+        rows = rows + np.float32(GAP) * away
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+def _centres(dimensions: int, seed: int = 42) -> Rows:
+    rows = np.random.default_rng(seed).standard_normal((CLUSTERS, dimensions), np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+def library(place: Path, count: int, space: Space) -> Path:
+    """A library of `count` pictures without files, as indexing would have left it; made once, then found again."""
+    if place.is_dir():
+        return place
+    unfinished = place.with_name(place.name + ".part")
+    holdings = Holdings.create(unfinished, app.vector_engine())
+    rows = pictures(count, space.dimensions)
+    with holdings.writing() as catalog:
+        number = catalog.add_space(space)
+    for start in range(0, count, BATCH):
+        part = rows[start : start + BATCH]
+        ids = range(start + 1, start + 1 + len(part))
+        with holdings.writing() as catalog:
+            new = [{"id": i, "kind": Kind.PICTURE, "hash": f"{i:032x}", "thumbnail": THUMBNAIL} for i in ids]
+            catalog.connection.execute(contents.insert(), new)
+            held = [
+                item_row(
+                    Found(Path(f"/photos/{i // 1000:04}/{i:08}.jpg"), 3_500_000, 1_700_000_000_000_000_000 + i),
+                    i,
+                    Facts(format="JPEG", width=4000, height=3000),
+                    PICTURE,
+                )
+                for i in ids
+            ]
+            catalog.connection.execute(items.insert(), held)
+            holdings.embeddings(catalog, number, space, Kind.PICTURE).put(list(ids), part)
+    with holdings.writer("benchmark"):
+        holdings.save_vectors()
+    holdings.close()
+    return unfinished.rename(place)

@@ -1,0 +1,226 @@
+"""A CLIP model's text tower alone, in NumPy over memory-mapped weights: a process that only asks needs no torch.
+
+A causal tower is read up to a text's end only, which changes nothing and leaves out most of what a model would do
+(a query has 5 tokens, the model reads 77). Knows its own folder of the cache; does not know where models come from.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..records import Ids, Space, Vectors
+from .bpe import BytePairs
+
+FORMAT = 1
+MANIFEST = "tower.json"
+TOKENS = 2048  # of one pass: what is in flight stays small
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the weights do not say of a tower."""
+
+    layers: int
+    heads: int
+    activation: str  # gelu, tanh or quick
+    epsilon: float  # of the normalisations
+
+
+@dataclass
+class Weights:
+    """Arrays by open_clip's names, in single or half precision; float32 when asked for.
+
+    What is stored in half precision and asked for twice stays as it was then: a process that asks once stays small.
+    """
+
+    stored: Mapping[str, npt.NDArray[np.floating[Any]]]
+    _asked: set[str] = field(default_factory=set)
+    _whole: dict[str, Vectors] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Vectors:
+        if name in self._whole:
+            return self._whole[name]
+        found = _whole(self.stored[name])
+        if name in self._asked:
+            self._whole[name] = found
+        self._asked.add(name)
+        return found
+
+    def rows(self, name: str, places: Ids) -> Vectors:
+        """Some rows of an array, without looking at the others."""
+        return _whole(self.stored[name][places])
+
+
+@dataclass(frozen=True)
+class Tower:
+    """A text tower, and what else must be known of its model."""
+
+    space: Space
+    least: int  # side of the model's pictures in pixels
+    shape: Shape
+    pairs: BytePairs
+    weights: Weights
+
+    def texts(self, batch: Sequence[str]) -> Vectors:
+        """n texts -> (n, dimensions) unit rows; what is longer than the model reads is cut off."""
+        found = np.empty((len(batch), self.space.dimensions), np.float32)
+        end = self.pairs.end  # the answer is taken from the first one
+        tokens = [each[: each.index(end) + 1] for each in map(self.pairs.encode, batch)]
+        order = sorted(range(len(batch)), key=lambda place: len(tokens[place]))  # those of a length together
+        while order:
+            longest = len(tokens[order[min(len(order), TOKENS // 8) - 1]])
+            count = max(1, TOKENS // longest)
+            some, order = order[:count], order[count:]
+            found[some] = self._pass([tokens[place] for place in some])
+        return found
+
+    def _pass(self, tokens: Sequence[list[int]]) -> Vectors:
+        """(n, dimensions) of n texts; the shorter ones are filled up behind their end, where nothing looks."""
+        longest = max(map(len, tokens))
+        padded = np.array([[*each, *[0] * (longest - len(each))] for each in tokens])
+        weights = self.weights
+        x = weights.rows("token_embedding.weight", padded) + weights["positional_embedding"][:longest]
+        mask = np.triu(np.full((longest, longest), -np.inf, np.float32), 1)
+        for layer in range(self.shape.layers):
+            x = self._block(x, f"transformer.resblocks.{layer}.", mask)
+        ends = x[np.arange(len(tokens)), [len(each) - 1 for each in tokens]]
+        rows = self._normal(ends, "ln_final") @ weights["text_projection"]
+        found: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return found
+
+    def _block(self, x: Vectors, name: str, mask: Vectors) -> Vectors:
+        x = x + self._attention(self._normal(x, name + "ln_1"), name + "attn.", mask)
+        inner = self._linear(self._normal(x, name + "ln_2"), name + "mlp.c_fc.weight", name + "mlp.c_fc.bias")
+        outer = self._linear(
+            _active(inner, self.shape.activation), name + "mlp.c_proj.weight", name + "mlp.c_proj.bias"
+        )
+        return x + outer
+
+    def _attention(self, x: Vectors, name: str, mask: Vectors) -> Vectors:
+        count, length, width = x.shape
+        heads = self.shape.heads
+        joined = self._linear(x, name + "in_proj_weight", name + "in_proj_bias")
+        split = joined.reshape(count, length, 3, heads, width // heads).transpose(2, 0, 3, 1, 4)
+        query, key, value = split  # each (count, heads, length, width of a head)
+        scores = query @ key.transpose(0, 1, 3, 2) * np.float32((width // heads) ** -0.5) + mask
+        scores = np.exp(scores - scores.max(-1, keepdims=True))
+        seen = (scores / scores.sum(-1, keepdims=True)) @ value
+        seen = seen.transpose(0, 2, 1, 3).reshape(count, length, width)
+        return self._linear(seen, name + "out_proj.weight", name + "out_proj.bias")
+
+    def _linear(self, x: Vectors, weight: str, bias: str) -> Vectors:
+        flat = x.reshape(-1, x.shape[-1]) @ self.weights[weight].T + self.weights[bias]
+        found: Vectors = flat.reshape(*x.shape[:-1], -1)
+        return found
+
+    def _normal(self, x: Vectors, name: str) -> Vectors:
+        x = x - x.mean(-1, keepdims=True)
+        spread = np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(self.shape.epsilon))
+        found: Vectors = x / spread * self.weights[name + ".weight"] + self.weights[name + ".bias"]
+        return found
+
+    def save(self, folder: Path, sources: Sequence[Path]) -> None:
+        """Write it as a folder, of which the manifest comes last; it holds as long as its `sources` do not change.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp = secrets.token_hex(4)
+        files = {"weights": f"weights-{stamp}.npy", "merges": f"merges-{stamp}.npy"}
+        places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        total = 0
+        for name, array in self.weights.stored.items():
+            places[name] = (total, array.shape)
+            total += array.size
+        flat = np.concatenate([array.ravel() for array in self.weights.stored.values()])
+        np.save(folder / files["weights"], flat)
+        np.save(folder / files["merges"], np.stack([self.pairs.keys, self.pairs.ranks, self.pairs.merged]))
+        pairs = {name: getattr(self.pairs, name) for name in ("size", "start", "end", "context")}
+        manifest = {
+            "format": FORMAT,
+            "space": asdict(self.space),
+            "least": self.least,
+            "shape": asdict(self.shape),
+            "pairs": pairs,
+            "weights": places,
+            "files": files,
+            "sources": seen(sources),
+        }
+        temporary = folder / f"{stamp}.new"
+        temporary.write_text(json.dumps(manifest), encoding="utf-8")
+        temporary.replace(folder / MANIFEST)
+        for old in set(folder.iterdir()) - {folder / name for name in (MANIFEST, *files.values())}:
+            old.unlink(missing_ok=True)  # who reads it has it open
+
+    @classmethod
+    def load(cls, folder: Path) -> Tower | None:
+        """The tower of a folder; None where there is none, or its sources are no longer what they were."""
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            if manifest["format"] != FORMAT or seen(map(Path, manifest["sources"])) != manifest["sources"]:
+                return None
+            weights, pairs = (
+                np.load(folder / manifest["files"][name], mmap_mode="r") for name in ("weights", "merges")
+            )
+            flat, (keys, ranks, merged) = weights.view(np.ndarray), pairs.view(np.ndarray)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # it is made again
+        places = {
+            name: flat[start : start + int(np.prod(shape))].reshape(shape)
+            for name, (start, shape) in manifest["weights"].items()
+        }
+        known = BytePairs(keys, ranks, merged, **manifest["pairs"])
+        return cls(Space(**manifest["space"]), manifest["least"], Shape(**manifest["shape"]), known, Weights(places))
+
+
+def seen(files: Any) -> dict[str, list[int]]:
+    """Files as they are now: size and time, (0, 0) of one that is not there."""
+    found: dict[str, list[int]] = {}
+    for file in files:
+        try:
+            status = file.stat()
+            found[str(file)] = [status.st_size, status.st_mtime_ns]
+        except OSError:
+            found[str(file)] = [0, 0]
+    return found
+
+
+def _whole(array: npt.NDArray[np.floating[Any]]) -> Vectors:
+    """An array as float32; from half precision by shifting its bits, which is many times faster than NumPy's way."""
+    if array.dtype != np.float16:
+        return array.astype(np.float32, copy=False)
+    bits = array.view(np.int16).astype(np.int32)  # the sign goes up to the last bit
+    bits <<= 13  # the fraction in its place; the exponent is too small by 112
+    bits &= ~0x70000000  # copies of the sign
+    found = bits.view(np.float32)
+    found *= np.float32(2.0**112)
+    return found
+
+
+def _active(x: Vectors, activation: str) -> Vectors:
+    found: Vectors
+    if activation == "quick":
+        found = x / (1 + np.exp(-1.702 * x))
+    elif activation == "tanh":
+        found = 0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x * x * x)))
+    else:
+        found = 0.5 * x * (1 + _erf(x * np.float32(0.7071067812)))
+    return found
+
+
+def _erf(x: Vectors) -> Vectors:
+    """The error function to 1.5e-7 (Abramowitz & Stegun, Handbook of Mathematical Functions, 7.1.26)."""
+    size = np.abs(x)
+    t = 1 / (1 + 0.3275911 * size)
+    series = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
+    found: Vectors = np.copysign(1 - series * np.exp(-size * size), x)
+    return found
