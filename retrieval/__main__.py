@@ -1,5 +1,5 @@
 """`python -m retrieval` is `retrieval`."""
 
-from .cli import main
+from .cli import program
 
-main()
+program()

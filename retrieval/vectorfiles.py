@@ -139,7 +139,7 @@ class VectorCache:
 
     @property
     def _engine_name(self) -> str:
-        return self.engine.__name__.lower()
+        return self.engine.form
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -83,10 +83,19 @@ def cli() -> None:
     """Search your photos by words or by example, and find captions for a picture: offline, on your machine."""
 
 
+def program() -> None:
+    """The whole of a process: most of what a command makes stays to its end, so there is little to look for."""
+    gc.set_threshold(100_000)
+    try:
+        main()
+    finally:
+        if "torch" not in sys.modules:  # which complains of whatever is left at the end
+            gc.freeze()
+
+
 def main() -> None:
-    """The entry point: errors become one line and an exit code."""
+    """The command line: errors become one line and an exit code."""
     warnings.filterwarnings("ignore")  # for people there are errors and notes; libraries' warnings are for us
-    gc.set_threshold(100_000)  # most of what a command makes stays to its end: the default looks through it 50 times
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as exc:
@@ -101,5 +110,3 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: no one is left to tell
         sys.exit(0)
-    finally:
-        gc.freeze()  # at the end, too: everything goes with the process

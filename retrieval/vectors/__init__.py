@@ -6,7 +6,7 @@ A vector index is one file with the methods of `VectorIndex`, and one line in `a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class VectorIndex(Protocol):
     """Contract: what `search` gives equals `exact.Exact`'s answer, or for approximate indexes most of it."""
+
+    form: ClassVar[str]  # what its files are called: another one where they are written otherwise
 
     def __init__(self, dimensions: int) -> None: ...
 

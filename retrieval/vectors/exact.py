@@ -16,6 +16,8 @@ from ..records import Ids, Vectors
 class Exact:
     """All vectors as one matrix."""
 
+    form = "exact"
+
     def __init__(self, dimensions: int) -> None:
         self.ids: Ids = np.empty(0, np.int64)
         self.vectors: Vectors = np.empty((0, dimensions), np.float32)

@@ -37,6 +37,8 @@ FOOTER = struct.Struct(f"<{len(MAGIC)}sqqq")  # magic, bytes of the exact index,
 class Faiss:
     """Inner products of unit vectors, by number, with removal and filters that are applied inside the search."""
 
+    form = "faiss2"
+
     def __init__(self, dimensions: int) -> None:
         self.dimensions = dimensions
         self._exact = _exact(dimensions)
