@@ -17,15 +17,15 @@ PACKAGES = ("torch", "faiss-cpu", "onnxruntime", "pillow", "numpy")
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table in Markdown; numbers with a fitting number of digits, the first column to the left."""
-    lines = [[shown(cell) for cell in row] for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(columns, *lines, strict=True)]
-    head = " | ".join(name.ljust(width) if not n else name.rjust(width) for n, (name, width) in enumerate(zip(columns, widths, strict=True)))
-    rule = " | ".join("-" * width if not n else "-" * (width - 1) + ":" for n, width in enumerate(widths))
-    body = [
-        " | ".join(cell.ljust(width) if not n else cell.rjust(width) for n, (cell, width) in enumerate(zip(line, widths, strict=True)))
-        for line in lines
-    ]
-    return "\n".join(f"| {line} |" for line in (head, rule, *body))
+    lines = [list(columns), *([shown(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+
+    def line(cells: Sequence[str]) -> str:
+        first, *others = zip(cells, widths, strict=True)
+        return " | ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)])
+
+    return "\n".join(f"| {line(cells)} |" for cells in (lines[0], rule, *lines[1:]))
 
 
 def shown(value: object) -> str:

@@ -37,7 +37,7 @@ def encoder(settings: Settings, model: str) -> Encoder:
         return Colours()
     from .encoders import halves
 
-    return halves.encoder(model, settings.device, settings.precision, config.cache_folder() / "towers")
+    return halves.encoder(model, settings.device, settings.precision, config.cache_folder())
 
 
 def vlm(settings: Settings) -> VisionLanguageModel:

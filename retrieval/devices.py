@@ -57,13 +57,14 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype | None:
 
 def measure(full: Callable[[], Tensor], fast: Callable[[], Tensor]) -> bool:
     """Whether `fast` is worth it: clearly faster than `full`, and every row faithful to it. Each gives unit rows."""
-    exact, slow_seconds = _time(full)
-    rough, fast_seconds = _time(fast)
+    exact, slow_seconds = clock(full)
+    rough, fast_seconds = clock(fast)
     cosine = (exact.float() * rough.float()).sum(dim=1).min().item()
     return cosine >= FAITHFUL and slow_seconds >= WORTH_IT * fast_seconds
 
 
-def _time(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
+def clock(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    """What a call gives, and the seconds of its second run."""
     run()  # the first call prepares kernels
     started = time.perf_counter()
     rows = run()

@@ -116,18 +116,18 @@ def test_a_changed_model_has_its_tower_made_anew(tmp_path: Path) -> None:
     file.write_bytes((Path(other.removeprefix("local-dir:")) / file.name).read_bytes()[:-4] + b"\0\0\0\1")
     after = halves.encoder(spelling, "cpu", "float32", tmp_path / "towers")
     assert after.space.fingerprint != before.space.fingerprint
-    assert len(list((tmp_path / "towers").glob("*/weights-*"))) == 1
+    assert len(list((tmp_path / "towers").rglob("weights-*"))) == 1
 
 
 @pytest.mark.parametrize("harm", ["manifest", "weights", "merges"])
 def test_a_damaged_tower_is_made_again(tmp_path: Path, harm: str) -> None:
     first = halves.encoder("builtin", "cpu", "float32", tmp_path)
-    for file in tmp_path.glob("*/*"):
+    for file in tmp_path.glob("towers/*/*"):
         if file.name.startswith("tower" if harm == "manifest" else harm):
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     again = halves.encoder("builtin", "cpu", "float32", tmp_path)
     np.testing.assert_array_equal(again.texts(TEXTS), first.texts(TEXTS))
-    (place,) = tmp_path.iterdir()
+    (place,) = (tmp_path / "towers").iterdir()
     assert Tower.load(place) is not None
 
 

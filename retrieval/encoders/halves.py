@@ -71,17 +71,17 @@ class Halves:
 
 
 def encoder(model: str, device: str, precision: str, folder: Path) -> Encoder:
-    """A model by its spelling, its tower kept below `folder` from its first time on.
+    """A model by its spelling; its tower, and how it runs best, are kept in `folder` from its first time on.
 
     Raises:
         ModelError: unknown or broken; ModelUnavailable: not on this machine.
     """
     name = ModelName.parse(model)
-    place = folder / hashlib.blake2b(name.spelling.encode(), digest_size=8).hexdigest()
+    place = folder / "towers" / hashlib.blake2b(name.spelling.encode(), digest_size=8).hexdigest()
     tower = Tower.load(place)
     if tower is not None:
-        return Halves(tower, lambda: _loaded(model, device, precision))
-    whole = _loaded(model, device, precision)
+        return Halves(tower, lambda: _loaded(model, device, precision, folder))
+    whole = _loaded(model, device, precision, folder)
     from .exports import sources, tower_of
 
     tower = tower_of(whole)
@@ -92,7 +92,8 @@ def encoder(model: str, device: str, precision: str, folder: Path) -> Encoder:
     return Halves(tower, lambda: whole, whole)
 
 
-def _loaded(model: str, device: str, precision: str) -> OpenClip:
+def _loaded(model: str, device: str, precision: str, folder: Path) -> OpenClip:
     from .openclip import OpenClip
+    from .speeds import Speeds
 
-    return OpenClip.load(model, device, precision)
+    return OpenClip.load(model, device, precision, Speeds(folder / "speeds.json"))

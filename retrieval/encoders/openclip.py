@@ -9,8 +9,10 @@ import copy
 import hashlib
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision import transforms
 
 from .. import devices
 from ..errors import ModelError, ModelUnavailable
@@ -25,31 +28,44 @@ from ..records import Pixels, Space, Vectors
 from . import checkpoints, grids
 from .inference import ready
 from .names import BUILTIN, ModelName, Route
+from .speeds import Speed, Speeds
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MEASURED_FROM = 16  # a first batch of at least this many pictures is used to choose the precision
-PIECE = 8  # pictures at a time on a CPU: what is in flight stays in its cache, 1.7 times faster than 32
+MEASURED_FROM = 16  # a first batch of at least this many pictures is used to choose how to run
+# Pictures of one call on a CPU, and whether each core has its own: convolutions stay in the cache with few pictures,
+# transformers like more; cores that wait for each other in every layer lose time, those apart share the cache.
+WAYS = ((4, False), (16, False), (4, True), (16, True))
+CORES = os.cpu_count() or 1
 WHOLE = 64 << 20  # checkpoints up to this many bytes are hashed whole, larger ones at both ends
 
 
 @dataclass
 class OpenClip:
-    """A loaded open_clip model. `precision` None: chosen by measuring on the first large batch."""
+    """A loaded open_clip model. `precision` None: chosen by measuring on the first large batch.
+
+    On a CPU, a batch is cut into pieces, at which all cores work together or each at its own, whichever is faster.
+    """
 
     space: Space
     model: Any
-    preprocess: Callable[[Image], Tensor]
+    preprocess: Preprocessing
     tokenizer: Callable[[list[str]], Tensor]
     device: torch.device
     precision: torch.dtype | None
     least: int
     found: Path  # its checkpoint: a file or a folder
+    speeds: Speeds = field(default_factory=Speeds)
+    piece: int = WAYS[0][0]  # pictures at a time on a CPU
+    apart: bool = False  # each core at its own
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _cores: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(CORES, "encode", _alone))
 
     @classmethod
-    def load(cls, spelling: str, device: str = "auto", precision: str = "auto") -> OpenClip:
+    def load(
+        cls, spelling: str, device: str = "auto", precision: str = "auto", speeds: Speeds | None = None
+    ) -> OpenClip:
         """Load a model by its spelling (see `names.py`); nothing is downloaded.
 
         Raises:
@@ -73,27 +89,32 @@ class OpenClip:
         model.visual = ready(model.visual, torch.rand(1, 3, height, width, device=place))
         model = model.to(kind or torch.float32)
         space = Space(name.spelling, _dimensions(model, tokenizer, place), _fingerprint(found, config))
-        return cls(space, model, preprocess, tokenizer, place, kind, max(height, width), found)
+        prepared = Preprocessing.of(preprocess)
+        loaded = cls(space, model, prepared, tokenizer, place, kind, max(height, width), found, speeds or Speeds())
+        known = loaded.speeds.known(space.fingerprint)
+        if known is not None and kind is None:
+            loaded._run_as(known)
+        return loaded
 
     def prepare(self, image: Image) -> Pixels:
-        """The model's own resizing, cropping and normalisation: (3, height, width) float32."""
-        return self.preprocess(image).numpy()
+        """The model's own resizing and cropping: (height, width, 3) of bytes; it normalises whole batches."""
+        return self.preprocess.cut(image)
 
     def images(self, batch: Sequence[Pixels]) -> Vectors:
         """n prepared pictures -> (n, dimensions) unit rows."""
         if not len(batch):
             return np.empty((0, self.space.dimensions), np.float32)
-        pixels = torch.from_numpy(np.stack(batch)).to(self.device)
+        pixels = torch.from_numpy(np.stack(batch))
         with self._lock:
             if self.precision is None and len(batch) >= MEASURED_FROM:
-                self._choose_precision(pixels)
-        return _unit(self._encode_images(self.model, pixels))
+                self._measure(pixels[:MEASURED_FROM])
+        found: Vectors = self._encode_images(pixels).cpu().numpy()
+        return found
 
     def grid(self, image: Image) -> Vectors:
         """See `Grids.grid`; the whole picture is seen, squeezed where the model wants another shape."""
-        pixels = torch.from_numpy(self.prepare(image.resize((self.least, self.least)))[None]).to(self.device)
-        tower = self.model.visual
-        return _unit(grids.cells(tower, pixels.to(next(tower.parameters()).dtype), self.space.model))
+        pixels = torch.from_numpy(self.prepare(image.resize((self.least, self.least)))[None])
+        return _unit(grids.cells(self.model.visual, self._normal(pixels), self.space.model))
 
     def texts(self, batch: Sequence[str]) -> Vectors:
         """n texts -> (n, dimensions) unit rows; what is longer than the model reads is cut off."""
@@ -103,23 +124,79 @@ class OpenClip:
         with torch.inference_mode():
             return _unit(self.model.encode_text(tokens, normalize=True))
 
-    def _encode_images(self, model: Any, pixels: Tensor) -> Tensor:
-        kind = next(model.parameters()).dtype
-        pieces = torch.split(pixels, PIECE) if self.device.type == "cpu" else (pixels,)
-        with torch.inference_mode():
-            rows = [
-                model.encode_image(piece.to(kind, memory_format=torch.channels_last), normalize=True)
-                for piece in pieces
-            ]
-            return torch.cat(rows)
+    def _encode_images(self, pixels: Tensor) -> Tensor:
+        if self.device.type != "cpu":
+            return self._encode(pixels)
+        if len(pixels) == 1 or not self.apart:
+            return torch.cat([self._encode(piece) for piece in torch.split(pixels, self.piece)])
+        size = min(self.piece, -(-len(pixels) // CORES))
+        return torch.cat(list(self._cores.map(self._encode, torch.split(pixels, size))))
 
-    def _choose_precision(self, pixels: Tensor) -> None:
-        fast = copy.deepcopy(self.model).to(torch.bfloat16)
-        better = devices.measure(
-            lambda: self._encode_images(self.model, pixels), lambda: self._encode_images(fast, pixels)
-        )
-        self.precision = torch.bfloat16 if better else torch.float32
-        self.model = fast if better else self.model
+    @torch.inference_mode()
+    def _encode(self, pixels: Tensor) -> Tensor:
+        return _length_one(self.model.encode_image(self._normal(pixels)))
+
+    def _normal(self, pixels: Tensor) -> Tensor:
+        kind = next(self.model.visual.parameters()).dtype
+        return self.preprocess.normal(pixels.to(self.device), kind)
+
+    def _measure(self, pixels: Tensor) -> None:
+        """Choose how to run by trying it; on the same machine the next process need not."""
+        whole, half = self.model.visual, copy.deepcopy(self.model.visual).to(torch.bfloat16)
+
+        def run(tower: Any, piece: int, apart: bool) -> Callable[[], Tensor]:
+            def encode() -> Tensor:
+                self.model.visual, self.piece, self.apart = tower, piece, apart
+                return self._encode_images(pixels)
+
+            return encode
+
+        better = devices.measure(run(whole, *WAYS[0]), run(half, *WAYS[0]))
+        tower = half if better else whole
+        times = {way: devices.clock(run(tower, *way))[1] for way in WAYS}
+        speed = Speed("bfloat16" if better else "float32", *min(WAYS, key=lambda way: times[way]))
+        self.model.visual = whole
+        self._run_as(speed)
+        self.speeds.keep(self.space.fingerprint, speed)
+
+    def _run_as(self, speed: Speed) -> None:
+        self.precision, self.piece, self.apart = devices.PRECISIONS[speed.precision], speed.piece, speed.apart
+        self.model.visual = self.model.visual.to(self.precision)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """A model's preprocessing in two halves: bytes for each picture, numbers for a batch of them."""
+
+    geometry: Callable[[Image], Any]
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, steps: Any) -> Preprocessing:
+        """Of open_clip's: resizing and cropping, then `ToTensor` and `Normalize`.
+
+        Raises:
+            ModelError: it is of another make.
+        """
+        *geometry, last, normal = steps.transforms
+        if not (isinstance(last, transforms.ToTensor) and isinstance(normal, transforms.Normalize)):
+            raise ModelError(f"a preprocessing that is not known here: {steps}")
+        return cls(transforms.Compose(geometry), torch.tensor(normal.mean), torch.tensor(normal.std))
+
+    def cut(self, image: Image) -> Pixels:
+        """An upright RGB picture -> (height, width, 3) uint8."""
+        return np.asarray(self.geometry(image))
+
+    def normal(self, pixels: Tensor, kind: torch.dtype) -> Tensor:
+        """(n, height, width, 3) uint8 -> (n, 3, height, width) of a kind, channels last."""
+        mean, deviation = (each.to(pixels.device) for each in (self.mean, self.deviation))
+        return pixels.float().div_(255).sub_(mean).div_(deviation).to(kind).permute(0, 3, 1, 2)
+
+
+def _alone() -> None:
+    """What this thread does is its own core's work."""
+    torch.set_num_threads(1)
 
 
 def _create(name: ModelName, found: Path) -> tuple[Any, Callable[[Image], Tensor], Callable[[list[str]], Tensor]]:
@@ -167,10 +244,14 @@ def _dimensions(model: Any, tokenizer: Callable[[list[str]], Tensor], device: to
 
 
 def _unit(rows: Tensor) -> Vectors:
-    """Rows of any precision -> float32 rows of length one (a normalisation in bfloat16 is off by 0.4%)."""
-    whole = torch.nn.functional.normalize(rows.float(), dim=-1)
-    found: Vectors = whole.cpu().numpy()
+    """Rows of any precision -> float32 rows of length one."""
+    found: Vectors = _length_one(rows).cpu().numpy()
     return found
+
+
+def _length_one(rows: Tensor) -> Tensor:
+    """In float32: a normalisation in bfloat16 is off by 0.4%."""
+    return torch.nn.functional.normalize(rows.float(), dim=-1)
 
 
 def _fingerprint(found: Path, preprocess: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,15 +17,18 @@ from ..bearings import Bearings
 from ..encoders import Encoder
 from ..holdings import Holdings
 from ..pictures.video import is_video
-from ..records import Found, Kind, Pixels, Problem, Step, Vectors, silent
+from ..records import Found, Kind, Problem, Step, Vectors, silent
 from ..results import Plan, Report
 from ..sources import placed
 from ..sources.folders import Rules
+from ..steps import step
 from ..store.collections import Collections
 from . import fingerprints, texts
 from . import plan as plans
 from .locate import locate
-from .pipeline import Reader, Ready, read_ahead
+from .pipeline import Reader, Ready, Shot, read_ahead, work_ahead
+
+Batch: TypeAlias = list[tuple[Found, Ready | Problem]]
 
 
 @dataclass(frozen=True)
@@ -153,9 +157,11 @@ class _Run:
         photos = [found for found in todo if not is_video(found.path)]
         videos = [found for found in todo if is_video(found.path)]
         for files, ahead in ((photos, window), (videos, 2)):  # a video may have as many frames as a window
-            for batch in _batches(read_ahead(files, reader, options.threads, ahead), options.batch_size):
+            batches = _batches(read_ahead(files, reader, options.threads, ahead), options.batch_size)
+            for batch, (fresh, vectors) in work_ahead(batches, self._encode):
                 done += len(batch)
-                self._store(batch, added, leaving)
+                with step("store"):
+                    self._store(batch, fresh, vectors, added, leaving)
                 self.indexer.progress(Step("pictures", done, len(todo)))
         with holdings.writing() as catalog:
             removed = catalog.remove_items(plan.gone)
@@ -172,12 +178,23 @@ class _Run:
                 catalog.put_problem(problem)
         self.report = replace(self.report, problems=self.report.problems + tuple(problems))
 
-    def _store(self, batch: Sequence[tuple[Found, Ready | Problem]], added: set[Path], leaving: list[int]) -> None:
-        """Encode what is new in the batch and commit all of it."""
+    def _encode(self, batch: Batch) -> tuple[dict[str, Shot], Vectors]:
+        """What is new in the batch, by its hash, and its embeddings."""
         shots = [shot for _, ready in batch if isinstance(ready, Ready) for shot in ready.shots]
         fresh = {shot.digest: shot for shot in shots if shot.pixels is not None}
-        vectors = self._encode([shot.pixels for shot in fresh.values() if shot.pixels is not None])
+        pixels = [shot.pixels for shot in fresh.values() if shot.pixels is not None]
+        size, encoder = self.indexer.options.batch_size, self.indexer.encoder
+        with step("encode"):  # in several calls: a video may have more frames than a batch
+            parts = [encoder.images(pixels[k : k + size]) for k in range(0, len(pixels), size)]
+        return fresh, np.concatenate(parts) if parts else encoder.images([])
+
+    def _store(
+        self, batch: Batch, fresh: dict[str, Shot], vectors: Vectors, added: set[Path], leaving: list[int]
+    ) -> None:
+        """Commit a batch."""
         report, problems = self.report, []
+        left = {digest: place for place, digest in enumerate(fresh) if digest not in self.embedded}  # not stored since
+        fresh, vectors = {digest: fresh[digest] for digest in left}, vectors[list(left.values())]
         with self.indexer.holdings.writing() as catalog:
             numbers = {
                 digest: catalog.add_content(Kind.PICTURE, digest, thumbnail=shot.thumbnail)
@@ -195,7 +212,7 @@ class _Run:
                     catalog.put_problem(ready, found)
                     problems.append(ready)
                     continue
-                held = [(numbers[s.digest] if s.content is None else s.content, s.second) for s in ready.shots]
+                held = [(s.content or numbers.get(s.digest) or self.embedded[s.digest], s.second) for s in ready.shots]
                 catalog.put_item(found, held, ready.facts)
                 content, digest = held[0][0], ready.shots[0].digest
                 texts.link(catalog, content, ready.facts, ready.sidecar, found.path)
@@ -216,12 +233,6 @@ class _Run:
         self.embedded |= numbers  # a copy that comes later in this run is not decoded again
         self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))
 
-    def _encode(self, pixels: Sequence[Pixels]) -> Vectors:
-        """In batches: a video may have more frames than one."""
-        size, encoder = self.indexer.options.batch_size, self.indexer.encoder
-        parts = [encoder.images(pixels[k : k + size]) for k in range(0, len(pixels), size)]
-        return np.concatenate(parts) if parts else encoder.images([])
-
     def texts(self, captions: Sequence[tuple[Path, Path | None]]) -> None:
         """Link caption files, then embed every text that has no embedding yet."""
         holdings = self.indexer.holdings
@@ -237,11 +248,9 @@ class _Run:
         )
 
 
-def _batches(
-    results: Iterator[tuple[Found, Ready | Problem]], size: int
-) -> Iterator[list[tuple[Found, Ready | Problem]]]:
+def _batches(results: Iterator[tuple[Found, Ready | Problem]], size: int) -> Iterator[Batch]:
     """Batches of at most `size` pictures for the model, with whatever needs no model in between."""
-    batch: list[tuple[Found, Ready | Problem]] = []
+    batch: Batch = []
     waiting = 0
     for found, ready in results:
         batch.append((found, ready))

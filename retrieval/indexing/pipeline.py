@@ -8,20 +8,26 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .. import pictures
 from ..errors import PictureError
 from ..pictures import video
 from ..records import Facts, Found, Problem, Reason
 from ..sources.captions import sidecar_text
+from ..steps import step
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..records import Pixels
+
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -71,15 +77,21 @@ class Reader:
             return Problem(found.path, Reason.UNREADABLE, f"cannot read what lies beside it: {exc.strerror}")
 
     def _picture(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
-        data, digest = pictures.read(path)
+        with step("read"):
+            data, digest = pictures.read(path)
         content = self.embedded.get(digest)
         if content is not None:
             return (Shot(digest, content),), pictures.facts(data)
-        picture = pictures.decode(data, path.name, self._least, self.max_megapixels)
+        with step("decode"):
+            picture = pictures.decode(data, path.name, self._least, self.max_megapixels)
         return (self._shot(digest, picture.image),), picture.facts
 
     def _shot(self, digest: str, image: Image, second: float | None = None) -> Shot:
-        return Shot(digest, None, self.prepare(image), *pictures.thumbnail(image), second)
+        with step("prepare"):
+            prepared = self.prepare(image)
+        with step("thumbnail"):
+            thumbnail, fingerprint = pictures.thumbnail(image)
+        return Shot(digest, None, prepared, thumbnail, fingerprint, second)
 
     def _frames(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
         start = f"{video.digest(path)}@"
@@ -97,6 +109,22 @@ class Reader:
         return max(self.least, pictures.THUMBNAIL_SIDE // 2)
 
 
+def work_ahead(batches: Iterable[T], work: Callable[[T], R]) -> Iterator[tuple[T, R]]:
+    """Each batch with what `work` gives; while the caller is busy with one, the next is worked on."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+    last: tuple[T, Future[R]] | None = None
+    try:
+        for batch in batches:
+            following = batch, pool.submit(copy_context().run, work, batch)
+            if last is not None:
+                yield last[0], last[1].result()
+            last = following
+        if last is not None:
+            yield last[0], last[1].result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
 def read_ahead(
     files: Iterable[Found], reader: Reader, threads: int, window: int
 ) -> Iterator[tuple[Found, Ready | Problem]]:
@@ -107,7 +135,7 @@ def read_ahead(
     try:
         while True:
             while len(waiting) < window and (found := next(rest, None)) is not None:
-                waiting.append((found, pool.submit(reader.read, found)))
+                waiting.append((found, pool.submit(copy_context().run, reader.read, found)))
             if not waiting:
                 return
             found, future = waiting.popleft()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from ..records import Ids, Vectors
 class Exact:
     """All vectors as one matrix."""
 
-    form = "exact"
+    form: ClassVar[str] = "exact"
 
     def __init__(self, dimensions: int) -> None:
         self.ids: Ids = np.empty(0, np.int64)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import faiss
 import numpy as np
@@ -37,7 +37,7 @@ FOOTER = struct.Struct(f"<{len(MAGIC)}sqqq")  # magic, bytes of the exact index,
 class Faiss:
     """Inner products of unit vectors, by number, with removal and filters that are applied inside the search."""
 
-    form = "faiss2"
+    form: ClassVar[str] = "faiss2"
 
     def __init__(self, dimensions: int) -> None:
         self.dimensions = dimensions
