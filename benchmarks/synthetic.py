@@ -6,6 +6,8 @@ common direction away from all pictures, as the embeddings of every CLIP model a
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy.typing as npt
 from retrieval import app
 from retrieval.holdings import Holdings
 from retrieval.records import Facts, Found, Kind, Space
+from retrieval.store.collections import Collections
 from retrieval.store.rows import PICTURE, item_row
 from retrieval.store.schema import contents, items
 
@@ -53,33 +56,46 @@ def _centres(dimensions: int, seed: int = 42) -> Rows:
     return rows
 
 
-def library(place: Path, count: int, space: Space) -> Path:
-    """A library of `count` pictures without files, as indexing would have left it; made once, then found again."""
+def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -> Path:
+    """A library of `count` pictures, as indexing would have left it; made once, then found again.
+
+    Its pictures are `files` as they are now, or have none.
+    """
     if place.is_dir():
         return place
     unfinished = place.with_name(place.name + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
     holdings = Holdings.create(unfinished, app.vector_engine())
     rows = pictures(count, space.dimensions)
     with holdings.writing() as catalog:
         number = catalog.add_space(space)
+        catalog.add_roots({file.parent for file in files})
     for start in range(0, count, BATCH):
-        part = rows[start : start + BATCH]
-        ids = range(start + 1, start + 1 + len(part))
-        with holdings.writing() as catalog:
-            new = [{"id": i, "kind": Kind.PICTURE, "hash": f"{i:032x}", "thumbnail": THUMBNAIL} for i in ids]
-            catalog.connection.execute(contents.insert(), new)
-            held = [
-                item_row(
-                    Found(Path(f"/photos/{i // 1000:04}/{i:08}.jpg"), 3_500_000, 1_700_000_000_000_000_000 + i),
-                    i,
-                    Facts(format="JPEG", width=4000, height=3000),
-                    PICTURE,
-                )
-                for i in ids
-            ]
-            catalog.connection.execute(items.insert(), held)
-            holdings.embeddings(catalog, number, space, Kind.PICTURE).put(list(ids), part)
+        add(holdings, number, space, start, rows[start : start + BATCH], files[start : start + BATCH])
     with holdings.writer("benchmark"):
         holdings.save_vectors()
     holdings.close()
     return unfinished.rename(place)
+
+
+def add(
+    holdings: Holdings, number: int, space: Space, start: int, rows: Rows, files: Sequence[Path] = ()
+) -> None:
+    """One transaction of pictures, numbered from `start` + 1."""
+    ids = range(start + 1, start + 1 + len(rows))
+    facts = Facts(format="JPEG", width=4000, height=3000)
+    found = [_looked_at(file) for file in files] or [
+        Found(Path(f"/photos/{i // 1000:04}/{i:08}.jpg"), 3_500_000, 1_700_000_000_000_000_000 + i) for i in ids
+    ]
+    with holdings.writing() as catalog:
+        new = [{"id": i, "kind": Kind.PICTURE, "hash": f"{i:032x}", "thumbnail": THUMBNAIL} for i in ids]
+        catalog.connection.execute(contents.insert(), new)
+        held = [item_row(each, i, facts, PICTURE) for each, i in zip(found, ids, strict=True)]
+        catalog.connection.execute(items.insert(), held)
+        Collections(catalog.connection).put_fingerprints({i: i * 0x9E3779B97F4A7C15 % 2**64 for i in ids})
+        holdings.embeddings(catalog, number, space, Kind.PICTURE).put(list(ids), rows)
+
+
+def _looked_at(file: Path) -> Found:
+    status = file.stat()
+    return Found(file, status.st_size, status.st_mtime_ns)
