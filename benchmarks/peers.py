@@ -1,7 +1,7 @@
-"""The peers that are measured in the same run, on the same architecture and random weights (speed does not ask more).
+"""The peers that are measured in the same run, on the same architecture and random weights (speed asks for no more).
 
-rclip is found on the PATH or by --rclip; sentence-transformers and clip-retrieval run in --peer-python, an environment of
-their own. What is not there is left out of the table. rclip's export needs the package `onnx` here.
+rclip is found on the PATH or by --rclip; sentence-transformers and clip-retrieval run in --peer-python, an environment
+of their own. What is not there is left out of the table. rclip's export needs the package `onnx` here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
 ARCHITECTURE = "ViT-B-32-256"  # what rclip 3 is made for
 RCLIP_MODELS = Path(".local/share/rclip")
@@ -37,6 +38,9 @@ size = {"height": 256, "width": 256}
 CLIPImageProcessor(size={"shortest_edge": 256}, crop_size=size).save_pretrained(sys.argv[1])
 CLIPTokenizer(sys.argv[1] + "/vocab.json", sys.argv[1] + "/merges.txt").save_pretrained(sys.argv[1])
 """
+
+
+Command: TypeAlias = tuple[list[str], dict[str, str], Path]  # with its environment and folder
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +111,9 @@ def transformers_model(folder: Path, python: str) -> Path:
     return place
 
 
-def commands(found: argparse.Namespace, folder: Path, photos: Path) -> dict[str, tuple[list[str], dict[str, str], Path]]:
+def commands(
+    found: argparse.Namespace, folder: Path, photos: Path
+) -> dict[str, tuple[list[str], dict[str, str], Path]]:
     """What to run for each peer that is there, in which environment and folder."""
     known: dict[str, tuple[list[str], dict[str, str], Path]] = {}
     if found.rclip:
@@ -115,7 +121,13 @@ def commands(found: argparse.Namespace, folder: Path, photos: Path) -> dict[str,
         (home / RCLIP_MODELS / "db.sqlite3").unlink(missing_ok=True)
         known["rclip 3.3"] = [found.rclip, "-t", "1", "a dog"], {**os.environ, "HOME": str(home)}, photos
     if found.peer_python:
-        sentences = [found.peer_python, "-c", SENTENCES, str(transformers_model(folder, found.peer_python)), str(photos)]
+        sentences = [
+            found.peer_python,
+            "-c",
+            SENTENCES,
+            str(transformers_model(folder, found.peer_python)),
+            str(photos),
+        ]
         known["sentence-transformers"] = sentences, {**os.environ}, folder
         weights = checkpoint(folder) / "open_clip_model.safetensors"
         out = folder / "clip-retrieval"

@@ -78,9 +78,7 @@ def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -
     return unfinished.rename(place)
 
 
-def add(
-    holdings: Holdings, number: int, space: Space, start: int, rows: Rows, files: Sequence[Path] = ()
-) -> None:
+def add(holdings: Holdings, number: int, space: Space, start: int, rows: Rows, files: Sequence[Path] = ()) -> None:
     """One transaction of pictures, numbered from `start` + 1."""
     ids = range(start + 1, start + 1 + len(rows))
     facts = Facts(format="JPEG", width=4000, height=3000)

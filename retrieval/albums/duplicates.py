@@ -81,7 +81,7 @@ class Duplicates:
             raise UsageError(f"the library has nothing at {', '.join(map(str, places))}")
         holding: dict[int, list[Member]] = {}
         for item in items:
-            size = _as_known(item.path, known[item.path])
+            size = _as_known(item.path, known[str(item.path)])
             if size is not None:
                 member = Member(item.path, item.facts.width, item.facts.height, size)
                 holding.setdefault(item.content, []).append(member)

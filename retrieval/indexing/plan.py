@@ -13,60 +13,69 @@ from ..results import Plan
 from ..sources import folders, placed
 from ..store.catalog import Known
 
+TOLD = 100  # files after which one is told how many there are
 Failed = dict[Path, tuple[Problem, int, int]]  # problem, size and time of the file when it failed
 
 
 def make(
     roots: Sequence[Path],
     rules: folders.Rules,
-    known: dict[Path, Known],
+    known: dict[str, Known],
     failed: Failed,
     *,
     retry: bool = False,
     seen: Callable[[int], object],
 ) -> Plan:
-    """Scan `roots` and sort what is found; `seen` is told how many files there are so far.
+    """Look at what is under `roots` and sort it; `seen` is told how many files there are so far.
 
     Raises:
         SourceError: a root does not exist.
     """
-    found: dict[Path, Found] = {}
+    found: dict[str, folders.Look] = {}
     problems: list[Problem] = []
-    for entry in folders.scan(roots, rules):
+    for entry in folders.look(roots, rules):
         if isinstance(entry, Problem):
             problems.append(entry)
         else:
             found.setdefault(entry.path, entry)
-            seen(len(found))
-    groups: dict[str, list[Found]] = {name: [] for name in ("added", "changed", "retried", "unembedded", "same", "bad")}
+            if len(found) % TOLD == 0:
+                seen(len(found))
+    seen(len(found))
+    groups: dict[str, list[Found]] = {name: [] for name in ("added", "changed", "retried", "unembedded")}
+    counts = {"same": 0, "bad": 0}
+    failures = {str(path): entry[1:] for path, entry in failed.items()}
     for path, entry in found.items():
-        groups[_sort(entry, known.get(path), failed.get(path), retry)].append(entry)
+        group = _sort(entry, known.get(path), failures.get(path), retry)
+        if group in counts:
+            counts[group] += 1
+        else:
+            groups[group].append(entry.found())
     gone, empty = _gone(roots, found, known, problems)
     return Plan(
         added=tuple(groups["added"]),
         changed=tuple(groups["changed"]),
         retried=tuple(groups["retried"]),
         unembedded=tuple(groups["unembedded"]),
-        unchanged=len(groups["same"]),
-        failed_before=len(groups["bad"]),
+        unchanged=counts["same"],
+        failed_before=counts["bad"],
         gone=tuple(gone),
         problems=(*problems, *empty),
     )
 
 
-def _sort(entry: Found, known: Known | None, failed: tuple[Problem, int, int] | None, retry: bool) -> str:
+def _sort(entry: folders.Look, known: Known | None, failed: tuple[int, int] | None, retry: bool) -> str:
     if failed is not None:
-        same = failed[1:] == (entry.size, entry.mtime_ns)
+        same = failed == (entry.size, entry.mtime_ns)
         return "bad" if same and not retry else "retried"
     if known is None:
         return "added"
-    if not known.fits(entry):
+    if known[1:4] != entry[1:]:  # size and times
         return "changed"
     return "same" if known.embedded else "unembedded"
 
 
 def _gone(
-    roots: Sequence[Path], found: dict[Path, Found], known: dict[Path, Known], problems: Iterable[Problem]
+    roots: Sequence[Path], found: dict[str, folders.Look], known: dict[str, Known], problems: Iterable[Problem]
 ) -> tuple[list[Path], list[Problem]]:
     """Known files below `roots` that are no longer there.
 
@@ -77,10 +86,11 @@ def _gone(
     gone: list[Path] = []
     empty: list[Problem] = []
     places = {placed(folder) for folder in roots}
+    lost = [Path(path) for path in known.keys() - found.keys()]
     for root in {place for place in places if not place.is_file()}:
-        below = [path for path in known if path.is_relative_to(root)]
-        missing = [path for path in below if path not in found and not hidden & {path, *path.parents}]
-        if missing and not any(path.is_relative_to(root) for path in found):
+        missing = [path for path in lost if path.is_relative_to(root) and not hidden & {path, *path.parents}]
+        inside = f"{str(root).rstrip('/')}/"
+        if missing and not any(path.startswith(inside) for path in found):
             message = f"no picture is left where {len(missing)} were; if that is meant, use `retrieval remove {root}`"
             empty.append(Problem(root, Reason.VANISHED, message))
         else:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import SourceError
 from ..records import RAW_SUFFIXES, VIDEO_SUFFIXES, Found, Problem, Reason
@@ -37,7 +38,7 @@ class Rules:
         """Whether the file counts; `below` is its path relative to the root."""
         if not self.hidden and name.startswith("."):  # macOS's `._name` too
             return False
-        if Path(name).suffix.lower() not in EXTENSIONS:
+        if _parts(name)[1] not in EXTENSIONS:
             return False
         if self.include and not _matches(name, below, self.include):
             return False
@@ -60,7 +61,25 @@ def _matches(name: str, below: str, globs: Sequence[str]) -> bool:
     return any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(below, glob) for glob in globs)
 
 
+class Look(NamedTuple):
+    """A file as it is now. In strings and numbers: of tens of thousands, most are as they were."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    sidecar_mtime_ns: int
+
+    def found(self) -> Found:
+        """The same for those who read the file."""
+        return Found(Path(self.path), *self[1:])
+
+
 def scan(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Found | Problem]:
+    """As `look`, ready to be read."""
+    return (entry.found() if isinstance(entry, Look) else entry for entry in look(roots, rules))
+
+
+def look(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Look | Problem]:
     """Every picture file under `roots`, each once, in a stable order; unreadable places come as problems.
 
     A root may be a single file, which counts whatever the rules say. A RAW file or a live photo's film beside a
@@ -73,35 +92,42 @@ def scan(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Found | 
     for root in roots:
         root = placed(root)
         if root.is_dir():
-            yield from _walk(root, root, rules or Rules(), seen)
+            yield from _walk(str(root), "", rules or Rules(), seen)
         elif root.exists():
-            yield _look(root)
+            yield _look(str(root))
         else:
             raise SourceError(f"{_show(root)} does not exist; give a folder of pictures or a picture file")
 
 
-def _walk(root: Path, folder: Path, rules: Rules, seen: set[tuple[int, int]]) -> Iterator[Found | Problem]:
+def _walk(folder: str, above: str, rules: Rules, seen: set[tuple[int, int]]) -> Iterator[Look | Problem]:
+    """A folder, whose path below the root is `above`."""
     try:
-        status = folder.stat()
+        status = os.stat(folder)  # noqa: PTH116  # see `Look`; the same below
         if (status.st_dev, status.st_ino) in seen:  # a loop of links, or the same folder twice
             return
         seen.add((status.st_dev, status.st_ino))
         entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
     except OSError as exc:
-        yield Problem(folder, Reason.UNREADABLE, f"cannot list the folder: {exc.strerror}")
+        yield Problem(Path(folder), Reason.UNREADABLE, f"cannot list the folder: {exc.strerror}")
         return
     names = {entry.name for entry in entries}
-    stems = {Path(name).stem.lower() for name in names if Path(name).suffix.lower() in PROCESSED}
+    stems = {stem.lower() for stem, end in map(_parts, names) if end in PROCESSED}
     for entry in entries:
-        path = folder / entry.name
-        below = os.path.relpath(path, root)
+        below = above + entry.name
         if entry.is_dir():
             if rules.enters(entry.name, below):
-                yield from _walk(root, path, rules, seen)
+                yield from _walk(entry.path, f"{below}/", rules, seen)
         elif rules.takes(entry.name, below):
-            if path.suffix.lower() in BESIDE and path.stem.lower() in stems:
+            stem, end = _parts(entry.name)
+            if end in BESIDE and stem.lower() in stems:
                 continue
-            yield _look(path, names)
+            yield _look(entry.path, names)
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """A file's name without its ending, and that in lower case."""
+    stem, end = os.path.splitext(name)  # noqa: PTH122
+    return stem, end.lower()
 
 
 def companions(path: Path) -> list[Path]:
@@ -119,13 +145,13 @@ def stands_for(path: Path) -> Path | None:
     return next((each for each in same if each.suffix.lower() in PROCESSED), None)
 
 
-def _look(path: Path, names: set[str] | None = None) -> Found | Problem:
+def _look(path: str, names: set[str] | None = None) -> Look | Problem:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116
     except OSError as exc:
         reason = Reason.VANISHED if isinstance(exc, FileNotFoundError) else Reason.UNREADABLE
-        return Problem(path, reason, f"cannot look at the file: {exc.strerror}")
-    return Found(path, status.st_size, status.st_mtime_ns, _sidecar_time(path, names))
+        return Problem(Path(path), reason, f"cannot look at the file: {exc.strerror}")
+    return Look(path, status.st_size, status.st_mtime_ns, _sidecar_time(path, names))
 
 
 def sidecars(path: Path) -> tuple[Path, ...]:
@@ -133,14 +159,19 @@ def sidecars(path: Path) -> tuple[Path, ...]:
     return tuple(place for end in SIDECARS for place in (path.with_name(path.name + end), path.with_suffix(end)))
 
 
-def _sidecar_time(path: Path, names: set[str] | None) -> int:
+def _sidecar_time(path: str, names: set[str] | None) -> int:
+    """The time of the newest sidecar; `names` are those of all that lies in the folder."""
+    if names is not None:
+        name = os.path.basename(path)  # noqa: PTH119
+        stem = _parts(name)[0]
+        if not any((name + end in names or stem + end in names) for end in SIDECARS):
+            return 0
     newest = 0
-    for place in sidecars(path):
-        if names is None or place.name in names:
-            try:
-                newest = max(newest, place.stat().st_mtime_ns)
-            except OSError:
-                continue
+    for place in sidecars(Path(path)):
+        try:
+            newest = max(newest, place.stat().st_mtime_ns)
+        except OSError:
+            continue
     return newest
 
 

@@ -6,14 +6,14 @@ Knows the tables; does not know vectors, models or pictures' pixels.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, LargeBinary, Row, and_, delete, exists, func, insert, select, type_coerce, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ..records import Facts, Found, Item, Kind, Problem, Space
@@ -26,8 +26,7 @@ GENERATED, EDITED = "generated", "edited"  # captions by a model, and by hand
 MANY = 5000  # values in one IN list
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """A file as it was when it was indexed."""
 
     content: int
@@ -35,11 +34,6 @@ class Known:
     mtime_ns: int
     sidecar_mtime_ns: int
     embedded: bool  # in the space that was asked about
-
-    def fits(self, found: Found) -> bool:
-        """Whether the file looks as it did."""
-        then = (self.size, self.mtime_ns, self.sidecar_mtime_ns)
-        return then == (found.size, found.mtime_ns, found.sidecar_mtime_ns)
 
 
 class Catalog:
@@ -138,15 +132,17 @@ class Catalog:
 
     # --- items ---------------------------------------------------------------------------------------------
 
-    def known(self, space_id: int) -> dict[Path, Known]:
+    def known(self, space_id: int) -> dict[str, Known]:
         """Every file of the library as it was when it was indexed; a video is embedded when all its frames are."""
         has = exists().where(embeddings.c.content_id == items.c.content_id, embeddings.c.space_id == space_id)
-        columns = (items.c.path, items.c.content_id, items.c.size, items.c.mtime_ns, items.c.sidecar_mtime_ns)
+        path = type_coerce(items.c.path, LargeBinary)  # as strings: a `Path` of each would cost more than all the rest
+        columns = (path, items.c.content_id, items.c.size, items.c.mtime_ns, items.c.sidecar_mtime_ns)
         rows = self.connection.execute(select(*columns, has).order_by(items.c.second.desc()))
-        found: dict[Path, Known] = {}
+        found: dict[str, Known] = {}
         for row in rows:
-            whole = bool(row[5]) and (row[0] not in found or found[row[0]].embedded)
-            found[row[0]] = Known(row[1], row[2], row[3], row[4], whole)
+            name = os.fsdecode(row[0])
+            before = found.get(name)
+            found[name] = Known(row[1], row[2], row[3], row[4], bool(row[5]) and (before is None or before.embedded))
         return found
 
     def put_item(self, found: Found, held: Sequence[tuple[int, float | None]], facts: Facts) -> None:
