@@ -79,7 +79,7 @@ def alone(model: str, folder: Path) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as fresh, Library.create(fresh, Settings(model=model)) as library:
         encoder, options = library.parts.encoder(model), library.parts.indexer(None, False, lambda _: None).options
         encoder.images([encoder.prepare(_blank())] * 16)
-        reader = Reader(encoder.prepare, encoder.least, options.max_megapixels, {})
+        reader = Reader(encoder.prepare, encoder.least, options.max_megapixels)
         files = [found for found in folders.scan([folder]) if isinstance(found, Found)][:400]
         started = time.perf_counter()
         read = [ready for _, ready in read_ahead(files, reader, options.threads, 64)]
@@ -134,16 +134,8 @@ def _one(place: Path) -> list[Path]:
 
 def _fill_rclip(database: Path, files: list[Path]) -> None:
     """What rclip would have stored of these files, with the vectors of nothing."""
-    database.unlink(missing_ok=True)
+    peers.empty_database(database)
     connection = sqlite3.connect(database)
-    connection.execute(
-        "CREATE TABLE images (id INTEGER PRIMARY KEY, deleted BOOLEAN, filepath TEXT NOT NULL UNIQUE, "
-        "modified_at DATETIME NOT NULL, size INTEGER NOT NULL, vector BLOB NOT NULL, indexing BOOLEAN, hash TEXT)"
-    )
-    connection.execute("CREATE UNIQUE INDEX existing_images ON images(filepath) WHERE deleted IS NULL")
-    connection.execute("CREATE INDEX hash_index ON images(hash) WHERE deleted IS NULL")
-    connection.execute("CREATE TABLE db_version (version INTEGER)")
-    connection.execute("INSERT INTO db_version VALUES (4)")
     rows = ((str(f), (s := f.stat()).st_mtime, s.st_size, bytes(2048), f.name) for f in files)
     statement = "INSERT INTO images (filepath, modified_at, size, vector, hash) VALUES (?, ?, ?, ?, ?)"
     connection.executemany(statement, rows)
@@ -191,7 +183,7 @@ def main() -> None:
     found = parser.parse_args()
     found.at.mkdir(parents=True, exist_ok=True)
     model = "builtin" if found.quick else f"local-dir:{peers.checkpoint(found.at)}"
-    sizes = (16, 64, 200) if found.quick else (2000, 7000, 50_000)
+    sizes = (4, 24, 100) if found.quick else (2000, 7000, 50_000)
     sets = {
         f"{sizes[0]:,} of 12 megapixels": photos.large(found.at, sizes[0]),
         f"{sizes[1]:,} of 224 x 224": photos.small(found.at, sizes[1]),

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,22 @@ def rclip_home(folder: Path) -> Path:
                 dynamic_axes=axes, opset_version=18, dynamo=False,
             )  # fmt: skip
     return home
+
+
+def empty_database(database: Path) -> None:
+    """The tables of rclip's version 4, without a row."""
+    database.unlink(missing_ok=True)
+    connection = sqlite3.connect(database)
+    connection.execute(
+        "CREATE TABLE images (id INTEGER PRIMARY KEY, deleted BOOLEAN, filepath TEXT NOT NULL UNIQUE, "
+        "modified_at DATETIME NOT NULL, size INTEGER NOT NULL, vector BLOB NOT NULL, indexing BOOLEAN, hash TEXT)"
+    )
+    connection.execute("CREATE UNIQUE INDEX existing_images ON images(filepath) WHERE deleted IS NULL")
+    connection.execute("CREATE INDEX hash_index ON images(hash) WHERE deleted IS NULL")
+    connection.execute("CREATE TABLE db_version (version INTEGER)")
+    connection.execute("INSERT INTO db_version VALUES (4)")
+    connection.commit()
+    connection.close()
 
 
 def transformers_model(folder: Path, python: str) -> Path:

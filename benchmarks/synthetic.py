@@ -7,15 +7,17 @@ common direction away from all pictures, as the embeddings of every CLIP model a
 from __future__ import annotations
 
 import shutil
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL.Image import Image
 
 from retrieval import app
 from retrieval.holdings import Holdings
-from retrieval.records import Facts, Found, Kind, Space
+from retrieval.records import Facts, Found, Kind, Pixels, Space
 from retrieval.store.collections import Collections
 from retrieval.store.rows import PICTURE, item_row
 from retrieval.store.schema import contents, items
@@ -97,3 +99,29 @@ def add(holdings: Holdings, number: int, space: Space, start: int, rows: Rows, f
 def _looked_at(file: Path) -> Found:
     status = file.stat()
     return Found(file, status.st_size, status.st_mtime_ns)
+
+
+class Drawn:
+    """An encoder in place of a large net: each picture and each text has a vector of its own, drawn by its bytes."""
+
+    least = 16
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+
+    def prepare(self, image: Image) -> Pixels:
+        """Its first bytes."""
+        return np.asarray(image.resize((4, 4))).ravel()
+
+    def images(self, batch: Sequence[Pixels]) -> Rows:
+        """n pictures -> (n, dimensions) unit rows."""
+        return self._drawn([pixels.tobytes() for pixels in batch])
+
+    def texts(self, batch: Sequence[str]) -> Rows:
+        """n texts -> (n, dimensions) unit rows."""
+        return self._drawn([text.encode() for text in batch])
+
+    def _drawn(self, batch: Sequence[bytes]) -> Rows:
+        seeds = [zlib.crc32(each) for each in batch]
+        rows = [queries(1, self.space.dimensions, texts=False, seed=seed)[0] for seed in seeds]
+        return np.array(rows, np.float32).reshape(len(batch), self.space.dimensions)

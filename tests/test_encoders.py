@@ -23,6 +23,7 @@ from retrieval.encoders.colours import Colours
 from retrieval.encoders.gathered import gathered
 from retrieval.encoders.names import BUILTIN, ModelName, Route
 from retrieval.encoders.openclip import OpenClip
+from retrieval.encoders.speeds import Speed, Speeds
 from retrieval.errors import ModelError, ModelUnavailable
 from retrieval.records import Vectors
 
@@ -346,3 +347,49 @@ def test_one_bad_call_does_not_spoil_those_that_went_with_it() -> None:
 def test_a_gathered_encoder_has_grids_only_where_the_model_has(photos: Path) -> None:
     assert isinstance(gathered(Colours()), Grids)
     assert gathered(Colours()).space == Colours.space
+
+
+# --- how a model runs on this machine -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["builtin", "tiny"])
+def test_bytes_normalised_in_batches_are_what_open_clip_makes_of_each(model: str, tiny: Path) -> None:
+    spelling = "builtin" if model == "builtin" else f"local-dir:{tiny}"
+    loaded = OpenClip.load(spelling, "cpu", "float32")
+    _, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{loaded.found}")
+    many = [Image.effect_noise((320, 240), 60).convert("RGB"), *pictures()]
+    theirs = torch.stack([preprocess(image) for image in many])
+    ours = loaded._normal(torch.from_numpy(np.stack([loaded.prepare(image) for image in many])))
+    torch.testing.assert_close(ours.contiguous(), theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("speed", [Speed("float32", 3, apart=False), Speed("float32", 3, apart=True)])
+def test_pieces_together_or_apart_give_the_same_rows(speed: Speed) -> None:
+    encoder = OpenClip.load("builtin", "cpu", "float32")
+    whole = encode(encoder, pictures() * 3)
+    encoder._run_as(speed)
+    assert np.allclose(encode(encoder, pictures() * 3), whole, atol=SAME)
+
+
+def test_what_was_measured_is_kept_for_the_next_process(tmp_path: Path, tiny: Path) -> None:
+    speeds = Speeds(tmp_path / "speeds.json")
+    first = OpenClip.load(f"local-dir:{tiny}", "cpu", "float32", speeds)
+    first.precision = None  # as on a CPU that has bfloat16
+    encode(first, pictures() * 4)
+    kept = speeds.known(first.space.fingerprint)
+    assert kept is not None
+    assert (kept.precision, kept.piece, kept.apart) == (
+        {torch.float32: "float32", torch.bfloat16: "bfloat16"}[first.precision or torch.float16],
+        first.piece,
+        first.apart,
+    )
+    assert speeds.known("another") is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', "\x00"])
+def test_a_damaged_memory_of_speeds_is_no_memory(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "speeds.json"
+    file.write_text(text)
+    assert Speeds(file).known("a") is None
+    Speeds(file).keep("a", Speed("float32", 4, apart=False))
+    assert Speeds(file).known("a") == Speed("float32", 4, apart=False)

@@ -26,7 +26,7 @@ from retrieval.errors import (
 )
 from retrieval.records import Kind
 
-from .conftest import COLOURS
+from .conftest import COLOURS, Paint
 
 
 def best(library: Library, words: str = "red") -> str:
@@ -269,3 +269,38 @@ def test_scores_are_those_of_the_stored_vectors(library: Library, photos: Path) 
 
 def test_the_manifest_names_the_parts(place: Path) -> None:
     assert json.loads((place / "library.json").read_text())["truth"] == "catalog.sqlite"
+
+
+def test_a_few_new_pictures_do_not_write_the_vectors_anew(library: Library, paint: Paint) -> None:
+    """Up to a hundredth of them is read from the catalog at each opening."""
+    paths = [paint(f"{number}.png", f"rgb({number},9,9)") for number in range(150)]
+    folder = paths[0].parent
+    library.index([folder])
+    kept = vector_file(library.path)
+    paint("cyan.png")
+    library.index([folder])
+    assert vector_file(library.path) == kept
+    with reopen(library.path) as reader:
+        assert best(reader, "cyan") == "cyan.png"
+    for number in range(5):
+        paint(f"late{number}.png", f"rgb(9,{number},200)")
+    library.index([folder])
+    assert vector_file(library.path) != kept
+    with reopen(library.path) as reader:
+        assert best(reader, "cyan") == "cyan.png"
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_vector_file_that_is_whole_is_used_as_it_is(
+    place: Path, monkeypatch: pytest.MonkeyPatch, copied: bool
+) -> None:
+    """By its size and time, and where those are others, as after copying, by its sum."""
+    if copied:
+        os.utime(vector_file(place), ns=(1, 1))
+
+    def rebuilt(*_: object) -> None:
+        raise AssertionError("it was made again")
+
+    monkeypatch.setattr("retrieval.vectorfiles.VectorCache._from_catalog", rebuilt)
+    with reopen(place) as library:
+        assert best(library) == "red.jpg"

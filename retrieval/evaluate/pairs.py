@@ -87,7 +87,7 @@ def evaluate(model: str, pairs: Pairs) -> Evaluation:
 def _pictures(
     encoder: Encoder, paths: Sequence[Path], batch_size: int, threads: int, progress: Callable[[Step], None]
 ) -> tuple[list[Path], Vectors, list[Problem]]:
-    reader = Reader(encoder.prepare, encoder.least, 250.0, {})
+    reader = Reader(encoder.prepare, encoder.least, 250.0)
     good: list[Path] = []
     rows: list[Vectors] = []
     problems: list[Problem] = []

@@ -27,6 +27,7 @@ from . import fingerprints, texts
 from . import plan as plans
 from .locate import locate
 from .pipeline import Reader, Ready, Shot, read_ahead, work_ahead
+from .seen import Seen
 
 Batch: TypeAlias = list[tuple[Found, Ready | Problem]]
 
@@ -58,7 +59,7 @@ class Indexer:
             SourceError: a folder does not exist.
         """
         with self.holdings.reading() as catalog:
-            known = catalog.known(catalog.space_id(self.encoder.space) or 0)
+            known = catalog.known(catalog.space_id(self.encoder.space) or 0, [placed(folder) for folder in folders])
             failed = catalog.problems()
         return plans.make(
             folders,
@@ -118,10 +119,10 @@ class Indexer:
     def _switch(self) -> None:
         """Let the new model's space serve once it is whole."""
         with self.holdings.writing() as catalog:
-            space_id = catalog.add_space(self.encoder.space)
-            serving = catalog.serving()
-            whole = not any(catalog.lacking(space_id, kind) for kind in Kind)
-            if serving is not None and serving[0] != space_id and whole:
+            space_id, serving = catalog.add_space(self.encoder.space), catalog.serving()
+            if serving is None or serving[0] == space_id:
+                return
+            if not any(catalog.lacking(space_id, kind) for kind in Kind):
                 catalog.serve(space_id)
 
     def _take_bearings(self) -> None:
@@ -139,19 +140,18 @@ class _Run:
     indexer: Indexer
     space_id: int
     report: Report = field(default_factory=Report)
-    embedded: dict[str, int] = field(default_factory=dict)  # pictures the model has seen: hash -> number
 
     def pictures(self, plan: Plan) -> None:
         """Read, encode and store what the plan names; forget what is gone."""
         holdings, encoder, options = self.indexer.holdings, self.indexer.encoder, self.indexer.options
+        seen = Seen.by(holdings, self.space_id, len(plan.todo))
         with holdings.reading() as catalog:
-            self.embedded = catalog.embedded(self.space_id)
             leaving = list(catalog.contents_at(plan.gone).values())
         self.report = replace(self.report, unchanged=plan.unchanged, failed_before=plan.failed_before)
         with holdings.writing() as catalog:  # folders that could not be listed are told of anew, or not at all
             catalog.clear_problems([path for path in catalog.problems() if path.is_dir()])
         self._note(plan.problems)
-        reader = Reader(encoder.prepare, encoder.least, options.max_megapixels, self.embedded)
+        reader = Reader(encoder.prepare, encoder.least, options.max_megapixels, seen)
         window = 2 * options.batch_size + options.threads
         added, todo, done = {found.path for found in plan.added}, plan.todo, 0
         photos = [found for found in todo if not is_video(found.path)]
@@ -161,7 +161,7 @@ class _Run:
             for batch, (fresh, vectors) in work_ahead(batches, self._encode):
                 done += len(batch)
                 with step("store"):
-                    self._store(batch, fresh, vectors, added, leaving)
+                    self._store(batch, fresh, vectors, seen, added, leaving)
                 self.indexer.progress(Step("pictures", done, len(todo)))
         with holdings.writing() as catalog:
             removed = catalog.remove_items(plan.gone)
@@ -189,11 +189,11 @@ class _Run:
         return fresh, np.concatenate(parts) if parts else encoder.images([])
 
     def _store(
-        self, batch: Batch, fresh: dict[str, Shot], vectors: Vectors, added: set[Path], leaving: list[int]
+        self, batch: Batch, fresh: dict[str, Shot], vectors: Vectors, seen: Seen, added: set[Path], leaving: list[int]
     ) -> None:
         """Commit a batch."""
         report, problems = self.report, []
-        left = {digest: place for place, digest in enumerate(fresh) if digest not in self.embedded}  # not stored since
+        left = {digest: place for place, digest in enumerate(fresh) if digest not in seen.known}  # not stored since
         fresh, vectors = {digest: fresh[digest] for digest in left}, vectors[list(left.values())]
         with self.indexer.holdings.writing() as catalog:
             numbers = {
@@ -212,7 +212,7 @@ class _Run:
                     catalog.put_problem(ready, found)
                     problems.append(ready)
                     continue
-                held = [(s.content or numbers.get(s.digest) or self.embedded[s.digest], s.second) for s in ready.shots]
+                held = [(s.content or numbers.get(s.digest) or seen.known[s.digest], s.second) for s in ready.shots]
                 catalog.put_item(found, held, ready.facts)
                 content, digest = held[0][0], ready.shots[0].digest
                 texts.link(catalog, content, ready.facts, ready.sidecar, found.path)
@@ -230,7 +230,7 @@ class _Run:
                     duplicates=report.duplicates + (new and known and not moved),
                 )
             catalog.clear_problems(found.path for found, ready in batch if isinstance(ready, Ready))
-        self.embedded |= numbers  # a copy that comes later in this run is not decoded again
+        seen.add(numbers)
         self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))
 
     def texts(self, captions: Sequence[tuple[Path, Path | None]]) -> None:

@@ -6,7 +6,7 @@ Knows files -> decoded pictures, in order; does not know the catalog or the mode
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from ..pictures import video
 from ..records import Facts, Found, Problem, Reason
 from ..sources.captions import sidecar_text
 from ..steps import step
+from .seen import Seen
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -64,7 +65,7 @@ class Reader:
     prepare: Callable[[Image], Pixels]
     least: int
     max_megapixels: float
-    embedded: Mapping[str, int]  # content hash -> number, of what needs no model
+    seen: Seen | None = None  # what needs no model; without it, everything does
 
     def read(self, found: Found) -> Ready | Problem:
         """One file; whatever is wrong with it comes back as a problem."""
@@ -79,7 +80,7 @@ class Reader:
     def _picture(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
         with step("read"):
             data, digest = pictures.read(path)
-        content = self.embedded.get(digest)
+        content = self.seen.get(digest) if self.seen else None
         if content is not None:
             return (Shot(digest, content),), pictures.facts(data)
         with step("decode"):
@@ -94,10 +95,11 @@ class Reader:
         return Shot(digest, None, prepared, thumbnail, fingerprint, second)
 
     def _frames(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
-        start = f"{video.digest(path)}@"
-        known = sorted((float(d.removeprefix(start)), d) for d in list(self.embedded) if d.startswith(start))
+        digest = video.digest(path)
+        start, numbers = f"{digest}@", self.seen.frames(digest) if self.seen else {}
+        known = sorted((float(each.removeprefix(start)), each) for each in numbers)
         if known:
-            return tuple(Shot(d, self.embedded[d], second=second) for second, d in known), video.facts(path)
+            return tuple(Shot(each, numbers[each], second=second) for second, each in known), video.facts(path)
         shots = (
             self._shot(f"{start}{frame.second:.3f}", frame.image, round(frame.second, 3))
             for frame in video.scenes(path, self._least)

@@ -13,16 +13,31 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, LargeBinary, Row, and_, delete, exists, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ..records import Facts, Found, Item, Kind, Problem, Space
-from .rows import PICTURE, item_row, to_item
+from .rows import PICTURE, inside, item_row, to_item
 from .schema import captions, changes, contents, embeddings, items, problems, roots, spaces
 
 T = TypeVar("T")
 OWN_WORDS = ("metadata", "sidecar")  # captions whose origin is the picture file itself
 GENERATED, EDITED = "generated", "edited"  # captions by a model, and by hand
+PLACES = 50  # folders and files up to which the catalog is asked for what lies in them
 MANY = 5000  # values in one IN list
 
 
@@ -93,12 +108,23 @@ class Catalog:
             query = query.where(exists().where(items.c.content_id == contents.c.id, whole))
         return list(self.connection.execute(query).scalars())
 
-    def embedded(self, space_id: int) -> dict[str, int]:
-        """The pictures that have an embedding in a space: their hashes and numbers."""
+    def embedded(self, space_id: int, among: Iterable[str] | None = None) -> dict[str, int]:
+        """The pictures that have an embedding in a space, or those of them with these hashes: hashes and numbers."""
         joined = contents.join(embeddings, embeddings.c.content_id == contents.c.id)
         same = (contents.c.kind == Kind.PICTURE, embeddings.c.space_id == space_id)
-        rows = self.connection.execute(select(contents.c.hash, contents.c.id).select_from(joined).where(*same))
-        return {row[0]: row[1] for row in rows}
+        chosen = select(contents.c.hash, contents.c.id).select_from(joined).where(*same)
+        if among is None:
+            return {row[0]: row[1] for row in self.connection.execute(chosen)}
+        rows = (self.connection.execute(chosen.where(contents.c.hash.in_(some))) for some in chunks(among))
+        return {row[0]: row[1] for each in rows for row in each}
+
+    def frames(self, space_id: int, video: str) -> dict[str, int]:
+        """The frames of a video, by its hash, that have an embedding in a space: hashes and numbers."""
+        joined = contents.join(embeddings, embeddings.c.content_id == contents.c.id)
+        same = (contents.c.kind == Kind.PICTURE, embeddings.c.space_id == space_id)
+        begins = (contents.c.hash >= f"{video}@", contents.c.hash < f"{video}A")  # "A" is the one after "@"
+        chosen = select(contents.c.hash, contents.c.id).select_from(joined).where(*same, *begins)
+        return {row[0]: row[1] for row in self.connection.execute(chosen)}
 
     # --- contents ------------------------------------------------------------------------------------------
 
@@ -132,12 +158,18 @@ class Catalog:
 
     # --- items ---------------------------------------------------------------------------------------------
 
-    def known(self, space_id: int) -> dict[str, Known]:
-        """Every file of the library as it was when it was indexed; a video is embedded when all its frames are."""
+    def known(self, space_id: int, within: Sequence[Path] | None = None) -> dict[str, Known]:
+        """The files of the library, or of some places, as they were when they were indexed.
+
+        A video is embedded when all its frames are.
+        """
         has = exists().where(embeddings.c.content_id == items.c.content_id, embeddings.c.space_id == space_id)
         path = type_coerce(items.c.path, LargeBinary)  # as strings: a `Path` of each would cost more than all the rest
         columns = (path, items.c.content_id, items.c.size, items.c.mtime_ns, items.c.sidecar_mtime_ns)
-        rows = self.connection.execute(select(*columns, has).order_by(items.c.second.desc()))
+        chosen = select(*columns, has).order_by(items.c.second.desc())
+        if within is not None and len(within) <= PLACES:
+            chosen = chosen.where(or_(*map(inside, within)))
+        rows = self.connection.execute(chosen)
         found: dict[str, Known] = {}
         for row in rows:
             name = os.fsdecode(row[0])
@@ -170,17 +202,19 @@ class Catalog:
 
     def below(self, folder: Path) -> list[Path]:
         """The files of the library that are `folder` or lie in it."""
-        every = self.connection.execute(select(items.c.path).distinct()).scalars()
-        return [path for path in every if path.is_relative_to(folder)]
+        return list(self.connection.execute(select(items.c.path).where(inside(folder)).distinct()).scalars())
 
     def drop_orphans(self) -> None:
-        """Remove contents that nothing points to, telling the vector files."""
-        unused = ~exists().where(items.c.content_id == contents.c.id)
-        self._drop(Kind.PICTURE, unused)
+        """Remove contents that nothing points to any more, telling the vector files."""
+        if self.connection.execute(text("SELECT 1 FROM loose LIMIT 1")).first() is None:
+            return
+        self._drop(Kind.PICTURE, ~exists().where(items.c.content_id == contents.c.id))
         self._drop(Kind.TEXT, ~exists().where(captions.c.text_id == contents.c.id))
+        self.connection.execute(text("DELETE FROM loose"))
 
     def _drop(self, kind: Kind, unused: Any) -> None:
-        gone = select(contents.c.id).where(contents.c.kind == kind, unused)
+        loose = text("SELECT content_id FROM loose").columns(contents.c.id)
+        gone = select(contents.c.id).where(contents.c.kind == kind, contents.c.id.in_(loose), unused)
         ids = list(self.connection.execute(gone).scalars())
         if not ids:
             return

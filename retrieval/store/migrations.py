@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
-from .schema import metadata
+from .schema import LOOSE, metadata
 from .words import SEEN, TABLES
 
 
@@ -131,6 +131,19 @@ def m012_stamps(connection: Connection) -> None:
         connection.execute(text(f"ALTER TABLE vector_files ADD COLUMN {name} INTEGER DEFAULT '-1' NOT NULL"))
 
 
+def m013_loose(connection: Connection) -> None:
+    """What each run looked for in all of the library is noted where it comes about."""
+    connection.execute(
+        text(
+            "CREATE INDEX items_unplaced ON items (id) "
+            "WHERE latitude IS NOT NULL AND longitude IS NOT NULL AND country = ''"
+        )
+    )
+    for statement in LOOSE:
+        connection.execute(text(statement))
+    connection.execute(text("INSERT INTO loose SELECT id FROM contents"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m002_what_models_say,
     m003_sidecars,
@@ -143,6 +156,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m010_seen,
     m011_clock,
     m012_stamps,
+    m013_loose,
 )
 VERSION = 1 + len(MIGRATIONS)
 
@@ -157,7 +171,7 @@ def migrate(connection: Connection) -> None:
     found = version_of(connection)
     if not found:
         metadata.create_all(connection)
-        for statement in (*TABLES, SEEN):
+        for statement in (*TABLES, SEEN, *LOOSE):
             connection.execute(text(statement))
     else:
         for number in range(found, VERSION):

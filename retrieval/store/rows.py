@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, LargeBinary, Row, and_, or_, type_coerce
 
 from ..records import Facts, Found, Item
+from .schema import items
 
 PICTURE = -1.0  # the second of what is no frame
 
@@ -60,3 +63,10 @@ def to_item(row: Row[Any]) -> Item:
     )
     second = None if row.second == PICTURE else row.second
     return Item(row.id, row.path, row.content_id, facts, second, (row.city, row.region, row.country))
+
+
+def inside(place: Path) -> ColumnElement[bool]:
+    """Whether an item is a place or lies in it, by the index on paths."""
+    name = os.fsencode(place).rstrip(b"/")
+    path = type_coerce(items.c.path, LargeBinary)
+    return or_(path == name, and_(path >= name + b"/", path < name + b"0"))  # "0" is the one after "/"

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     literal_column,
 )
 from sqlalchemy.engine import Dialect
@@ -101,6 +102,9 @@ CLOCK: ColumnElement[str] = literal_column(
     "coalesce(substr(taken_at, 1, 19), '')"
 )  # the camera's own time; undated files come last
 Index("items_by_clock", CLOCK, items.c.id)  # what the library is leafed through by
+
+UNPLACED = (items.c.latitude.is_not(None), items.c.longitude.is_not(None), items.c.country == "")
+Index("items_unplaced", items.c.id, sqlite_where=and_(*UNPLACED))  # where they were taken is to be looked up
 
 captions = Table(  # which texts belong to which pictures
     "captions",
@@ -233,3 +237,14 @@ problems = Table(
 )
 
 roots = Table("roots", metadata, Column("path", PathBytes, primary_key=True))
+
+# Contents that something has ceased to point to: `Catalog.drop_orphans` looks at no others.
+LOOSE = (
+    "CREATE TABLE loose (content_id INTEGER NOT NULL)",
+    *(
+        f"CREATE TRIGGER {table}_{event}_loose AFTER {event.upper()} ON {table} BEGIN "
+        f"INSERT INTO loose VALUES (old.{column}); END"
+        for table, column in (("items", "content_id"), ("captions", "text_id"))
+        for event in ("update", "delete")
+    ),
+)

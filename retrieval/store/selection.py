@@ -35,7 +35,7 @@ from ..queries.filters import (
 )
 from .catalog import chunks
 from .rows import PICTURE
-from .schema import captions, contents, items, readings
+from .schema import UNPLACED, captions, contents, items, readings
 
 Clause = ColumnElement[bool]
 
@@ -94,8 +94,7 @@ class Selection:
 
     def unplaced(self) -> list[tuple[int, float, float]]:
         """Items whose coordinates have not been looked up yet: number, latitude, longitude."""
-        here = and_(items.c.latitude.is_not(None), items.c.longitude.is_not(None), items.c.country == "")
-        query = select(items.c.id, items.c.latitude, items.c.longitude).where(here)
+        query = select(items.c.id, items.c.latitude, items.c.longitude).where(*UNPLACED)
         return [(row[0], row[1], row[2]) for row in self.connection.execute(query)]
 
     def put_places(self, ids: Sequence[int], places: Sequence[Place]) -> None:

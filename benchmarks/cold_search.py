@@ -1,0 +1,103 @@
+"""A search as a whole process, from nothing to the answer: seconds, processor seconds and peak memory.
+
+    python benchmarks/cold_search.py [--rclip PROGRAM] [--at FOLDER] [--write] [--quick]
+
+Libraries hold clustered vectors that no photo belongs to (see `synthetic.py`); what a model needs once was made before.
+rclip searches as many vectors of the same size, with the same text tower (`rclip -n`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import peers, report, synthetic
+from retrieval import Library, Settings
+
+QUERY = "a dog"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took; medians of several."""
+
+    seconds: float
+    processor: float
+    mebibytes: float
+
+
+def cost(command: list[str], environment: dict[str, str], folder: Path, times: int) -> Cost:
+    """The medians of a command's costs, after one run that does not count."""
+    runs = [_once(command, environment, folder) for _ in range(times + 1)][1:]
+    return Cost(*(statistics.median(column) for column in zip(*runs, strict=True)))
+
+
+def _once(command: list[str], environment: dict[str, str], folder: Path) -> tuple[float, float, float]:
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):  # 1: nothing looks like it
+        assert process.stderr is not None
+        sys.exit(f"{' '.join(command)}: {process.stderr.read().decode()[-2000:]}")
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def rclip_database(home: Path, folder: Path, count: int) -> None:
+    """rclip's database with `count` vectors of files in a folder."""
+    database = home / peers.RCLIP_MODELS / "db.sqlite3"
+    peers.empty_database(database)
+    rows = synthetic.pictures(count)
+    connection = sqlite3.connect(database)
+    statement = "INSERT INTO images (filepath, modified_at, size, vector, hash) VALUES (?, 0, 0, ?, ?)"
+    values = ((f"{folder}/{number:08}.jpg", row.tobytes(), f"{number}") for number, row in enumerate(rows))
+    connection.executemany(statement, values)
+    connection.commit()
+    connection.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    peers.options(parser)
+    parser.add_argument("--at", type=Path, default=Path(tempfile.gettempdir()) / "retrieval-benchmarks")
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
+    parser.add_argument("--quick", action="store_true", help="a small library, without judging times")
+    found = parser.parse_args()
+    found.at.mkdir(parents=True, exist_ok=True)
+    models = {"built-in": "builtin"}
+    if not found.quick:
+        models["ViT-B/32"] = f"local-dir:{peers.checkpoint(found.at)}"
+    times = 1 if found.quick else 9
+    rows: list[list[object]] = []
+    for count in (1000,) if found.quick else (8000, 100_000):
+        costs: dict[str, Cost] = {}
+        for name, model in models.items():
+            with tempfile.TemporaryDirectory() as fresh, Library.create(fresh, Settings(model=model)) as library:
+                space = library.parts.encoder(model).space
+            place = synthetic.library(found.at / f"library-{name.replace('/', '')}-{count}", count, space)
+            command = [sys.executable, "-m", "retrieval", "search", QUERY, "--index", str(place)]
+            costs[f"retrieval, {name}"] = cost(command, dict(os.environ), found.at, times)
+        if found.rclip and not found.quick:
+            home = peers.rclip_home(found.at)
+            rclip_database(home, found.at, count)
+            theirs = cost([found.rclip, "-n", QUERY], {**os.environ, "HOME": str(home)}, found.at, times)
+            costs["rclip 3.3, ViT-B/32"] = theirs
+        last = list(costs.values())[-1]
+        for name, each in costs.items():
+            against = (None, None) if each is last else (each.seconds / last.seconds, each.mebibytes / last.mebibytes)
+            rows.append([f"{name}, {count:,} vectors", each.seconds, each.processor, each.mebibytes, *against])
+    columns = ("program", "seconds", "processor seconds", "peak MiB", "time of rclip's", "memory of rclip's")
+    report.publish("cold_search", report.table(columns, rows), write=found.write)
+
+
+if __name__ == "__main__":
+    main()

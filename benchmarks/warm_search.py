@@ -1,0 +1,219 @@
+"""Searching vectors that are at hand: our index against brute force, FAISS's others, usearch and hnswlib.
+
+    python benchmarks/warm_search.py [--sizes 10000,100000,1000000] [--graphs UPTO] [--at FOLDER] [--write] [--quick]
+
+Clustered unit vectors of 512 numbers (`synthetic.py`); queries of pictures, and of texts, which lie elsewhere. One
+query at a time on one thread, but NumPy, which takes all. Graphs (HNSW) are built up to --graphs vectors: at a million
+each takes minutes. The bound is what our index must read over what one thread reads of memory, measured here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import report, synthetic
+from retrieval.vectors import faiss as ours
+from retrieval.vectors.faiss import Faiss
+
+WIDTH, K, SHARE = 512, 10, 0.1  # numbers of a vector, hits, and what a filter lets through
+Rows = npt.NDArray[np.float32]
+Search = Callable[[Rows], npt.NDArray[np.int64]]  # (1, WIDTH) -> ids of the K best
+
+
+@dataclass(frozen=True)
+class Index:
+    """One way of searching, ready to be asked."""
+
+    name: str
+    search: Search
+    build: float | None = None  # seconds
+    opening: float | None = None  # milliseconds, of a saved file
+    size: float | None = None  # bytes a vector
+    touched: float | None = None  # bytes that a query must read
+    filtered: Search | None = None
+    slow: bool = False
+
+
+def brute(rows: Rows) -> Iterator[Index]:
+    """What needs no index: NumPy, and the whole sort that rclip does."""
+    size = float(rows.itemsize * WIDTH)
+
+    def numpy(query: Rows) -> npt.NDArray[np.int64]:
+        scores = rows @ query[0]
+        best = np.argpartition(-scores, K)[:K]
+        return best[np.argsort(-scores[best])]
+
+    def rclip(query: Rows) -> npt.NDArray[np.int64]:
+        scores = query[0] @ rows.T
+        order = sorted(zip(scores, range(len(rows)), strict=True), key=lambda pair: pair[0], reverse=True)
+        return np.array([place for _, place in order[:K]])
+
+    yield Index("NumPy, argpartition", numpy, size=size, touched=size * len(rows))
+    yield Index("NumPy as rclip does it", rclip, size=size, slow=True)
+
+
+def retrieval(rows: Rows, place: Path, allowed: npt.NDArray[np.int64]) -> Iterator[Index]:
+    """The index of this project, saved and opened again."""
+    file = place / f"warm-{len(rows)}.vectors"
+    built = Faiss(WIDTH)
+
+    def build() -> None:
+        for start in range(0, len(rows), 4096):
+            part = rows[start : start + 4096]
+            built.add(np.arange(start, start + len(part)), part)
+
+    seconds = report.seconds(build)
+    built.save(file)
+    index = Faiss.load(file, WIDTH)
+    opening = 1000 * report.median(lambda: Faiss.load(file, WIDTH), 5)
+    sieve = index._loaded_sieve()
+    touched = float(2 * WIDTH * len(rows))
+    if sieve is not None:
+        passing = max(ours.PASSING * K, len(rows) ** 0.5)
+        touched = ours.PROBED * len(rows) * (WIDTH / 4 + 8) + sieve.nlist * 4 * WIDTH + passing * 2 * WIDTH
+    name = "retrieval (exact, half precision)" if sieve is None else "retrieval (4-bit sieve, then exact)"
+    yield Index(
+        name,
+        lambda query: index.search(query, K)[1][0],
+        seconds,
+        opening,
+        file.stat().st_size / len(rows),
+        touched,
+        lambda query: index.search(query, K, allowed)[1][0],
+    )
+    file.unlink()
+
+
+def faisses(rows: Rows, graphs: int) -> Iterator[Index]:
+    """Alternatives that FAISS has."""
+    kinds = {"faiss Flat": 4 * WIDTH, "faiss SQ8": WIDTH, "faiss IVF,SQ8": WIDTH + 8}
+    lists = int(2 ** round(np.log2(np.sqrt(len(rows)))))
+    spelled = {"faiss Flat": "Flat", "faiss SQ8": "SQ8", "faiss IVF,SQ8": f"IVF{lists},SQ8"}
+    if len(rows) <= graphs:
+        kinds["faiss HNSW16,SQ8"], spelled["faiss HNSW16,SQ8"] = WIDTH + 144, "HNSW16_SQ8"
+    for name, size in kinds.items():
+        index: Any = faiss.index_factory(WIDTH, spelled[name], faiss.METRIC_INNER_PRODUCT)
+
+        def build(index: Any = index) -> None:
+            index.train(rows[:: max(1, len(rows) // 65536)])
+            index.add(rows)
+
+        faiss.omp_set_num_threads(faiss.omp_get_max_threads())
+        seconds = report.seconds(build)
+        if "IVF" in spelled[name]:
+            index.nprobe = max(1, lists // 4)
+        if "HNSW" in spelled[name]:
+            index.hnsw.efSearch = 256
+
+        def search(query: Rows, index: Any = index) -> npt.NDArray[np.int64]:
+            faiss.omp_set_num_threads(1)
+            found: npt.NDArray[np.int64] = index.search(query, K)[1][0]
+            return found
+
+        yield Index(name, search, seconds, None, float(size))
+
+
+def graphs(rows: Rows) -> Iterator[Index]:
+    """usearch and hnswlib, where they are installed."""
+    if importlib.util.find_spec("usearch"):
+        from usearch.index import Index as Usearch
+
+        near = Usearch(ndim=WIDTH, metric="ip", dtype="f16", connectivity=16, expansion_search=256)
+        seconds = report.seconds(lambda: near.add(np.arange(len(rows)), rows))
+        yield Index("usearch HNSW16, f16", lambda q: near.search(q[0], K).keys.astype(np.int64), seconds, None, 1168.0)
+    if importlib.util.find_spec("hnswlib"):
+        import hnswlib
+
+        graph = hnswlib.Index(space="ip", dim=WIDTH)
+        graph.init_index(max_elements=len(rows), M=16, ef_construction=128)
+        seconds = report.seconds(lambda: graph.add_items(rows))
+        graph.set_ef(256)
+        graph.set_num_threads(1)
+        yield Index("hnswlib M16", lambda q: graph.knn_query(q, K)[0][0].astype(np.int64), seconds, None, 2192.0)
+
+
+def times(search: Search, queries: Rows, count: int) -> tuple[float, float]:
+    """The median and the 99th percentile of a query's milliseconds."""
+    search(queries[:1])
+    found = []
+    for number in range(count):
+        query = queries[number % len(queries)][None]
+        found.append(1000 * report.seconds(lambda: search(query)))  # noqa: B023  # called at once
+    return statistics.median(found), float(np.quantile(found, 0.99))
+
+
+def recall(search: Search, queries: Rows, right: npt.NDArray[np.int64]) -> float:
+    """The share of the true best K that is found."""
+    pairs = zip(queries, right, strict=True)
+    return float(np.mean([len(set(search(query[None]).tolist()) & set(truth.tolist())) / K for query, truth in pairs]))
+
+
+def bandwidth() -> float:
+    """Bytes that one thread reads in a second."""
+    data = np.ones(1 << 27, np.float64)
+    return data.nbytes / min(report.seconds(data.sum) for _ in range(5))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="10000,100000,1000000", help="numbers of vectors")
+    parser.add_argument("--graphs", type=int, default=100_000, help="vectors up to which graphs are built")
+    parser.add_argument("--at", type=Path, default=Path(tempfile.gettempdir()) / "retrieval-benchmarks")
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
+    parser.add_argument("--quick", action="store_true", help="few vectors, without judging times")
+    found = parser.parse_args()
+    found.at.mkdir(parents=True, exist_ok=True)
+    reading = bandwidth()
+    columns = (
+        "vectors", "index", "p50 ms", "p99 ms", "against NumPy", "against its bound", "recall@10", "of texts",
+        "filtered p50", "bytes a vector", "built in s", "opened in ms",
+    )  # fmt: skip
+    table: list[list[object]] = []
+    for count in [2000] if found.quick else [int(size) for size in found.sizes.split(",")]:
+        rows = synthetic.pictures(count, WIDTH)
+        looks, texts = (synthetic.queries(100, WIDTH, texts=each) for each in (False, True))
+        truth = faiss.IndexFlatIP(WIDTH)
+        truth.add(rows)
+        right, right_texts = truth.search(looks, K)[1], truth.search(texts, K)[1]
+        del truth
+        allowed = np.sort(np.random.default_rng(1).permutation(count)[: int(SHARE * count)])
+        small = (index for index in graphs(rows)) if count <= found.graphs else ()
+        numpy = 0.0
+        for index in (*brute(rows), *retrieval(rows, found.at, allowed), *faisses(rows, found.graphs), *small):
+            middle, tail = times(index.search, looks, 5 if index.slow else 200)
+            numpy = numpy or middle
+            exact = index.slow or index.name.startswith("NumPy")
+            table.append(
+                [
+                    count,
+                    index.name,
+                    middle,
+                    tail,
+                    numpy / middle,
+                    middle / 1000 / (index.touched / reading) if index.touched and not index.slow else None,
+                    None if exact else recall(index.search, looks, right),
+                    None if exact else recall(index.search, texts, right_texts),
+                    times(index.filtered, looks, 50)[0] if index.filtered else None,
+                    index.size,
+                    index.build,
+                    index.opening,
+                ]
+            )
+    text = report.table(columns, table)
+    text += f"\n\nOne thread reads {reading / 1e9:.0f} GB/s here."
+    report.publish("warm_search", text, write=found.write)
+
+
+if __name__ == "__main__":
+    main()
