@@ -9,13 +9,13 @@ rclip searches as many vectors of the same size, with the same text tower (`rcli
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,13 @@ from benchmarks import peers, report, synthetic
 from retrieval import Library, Settings
 
 QUERY = "a dog"
+BETWEEN = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+seconds, used = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code]))
+"""
 
 
 @dataclass(frozen=True)
@@ -41,15 +48,14 @@ def cost(command: list[str], environment: dict[str, str], folder: Path, times: i
 
 
 def _once(command: list[str], environment: dict[str, str], folder: Path) -> tuple[float, float, float]:
-    started = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 1):  # 1: nothing looks like it
-        assert process.stderr is not None
-        sys.exit(f"{' '.join(command)}: {process.stderr.read().decode()[-2000:]}")
-    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    """By a small process in between: the peak of a child is never less than what its parent had when it began."""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", BETWEEN, *command], env=environment, cwd=folder, capture_output=True, check=False
+    )
+    seconds, processor, mebibytes, code = json.loads(done.stdout or "[0, 0, 0, -1]")
+    if code not in (0, 1):  # 1: nothing looks like it
+        sys.exit(f"{' '.join(command)}: {done.stderr.decode()[-2000:]}")
+    return seconds, processor, mebibytes
 
 
 def rclip_database(home: Path, folder: Path, count: int) -> None:

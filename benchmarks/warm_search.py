@@ -176,7 +176,7 @@ def main() -> None:
     found.at.mkdir(parents=True, exist_ok=True)
     reading = bandwidth()
     columns = (
-        "vectors", "index", "p50 ms", "p99 ms", "against NumPy", "against its bound", "recall@10", "of texts",
+        "index", "vectors", "p50 ms", "p99 ms", "against NumPy", "against its bound", "recall@10", "of texts",
         "filtered p50", "bytes a vector", "built in s", "opened in ms",
     )  # fmt: skip
     table: list[list[object]] = []
@@ -196,8 +196,8 @@ def main() -> None:
             exact = index.slow or index.name.startswith("NumPy")
             table.append(
                 [
-                    count,
                     index.name,
+                    count,
                     middle,
                     tail,
                     numpy / middle,

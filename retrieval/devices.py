@@ -64,8 +64,7 @@ def measure(full: Callable[[], Tensor], fast: Callable[[], Tensor]) -> bool:
 
 
 def clock(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
-    """What a call gives, and the seconds of its second run."""
-    run()  # the first call prepares kernels
+    """What a call gives, and its seconds."""
     started = time.perf_counter()
     rows = run()
     return rows, time.perf_counter() - started

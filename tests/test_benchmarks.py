@@ -29,7 +29,7 @@ def test_a_benchmark_runs_through(name: str, tmp_path: Path) -> None:
     assert f"benchmarks/{name}.py" in done.stdout
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"vlm_speed"}))
 def test_the_page_has_every_table_with_its_machine(name: str) -> None:
     page = report.PAGE.read_text(encoding="utf-8")
     found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", page, re.DOTALL)

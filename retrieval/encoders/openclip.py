@@ -144,13 +144,15 @@ class OpenClip:
         """Choose how to run by trying it; on the same machine the next process need not."""
         whole, half = self.model.visual, copy.deepcopy(self.model.visual).to(torch.bfloat16)
 
-        def run(tower: Any, piece: int, apart: bool) -> Callable[[], Tensor]:
+        def run(tower: Any, piece: int, apart: bool, some: Tensor = pixels) -> Callable[[], Tensor]:
             def encode() -> Tensor:
                 self.model.visual, self.piece, self.apart = tower, piece, apart
-                return self._encode_images(pixels)
+                return self._encode_images(some)
 
             return encode
 
+        for tower in (whole, half):  # the first call prepares kernels
+            run(tower, *WAYS[0], pixels[:1])()
         better = devices.measure(run(whole, *WAYS[0]), run(half, *WAYS[0]))
         tower = half if better else whole
         times = {way: devices.clock(run(tower, *way))[1] for way in WAYS}
