@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import filelock
 import numpy as np
 import numpy.typing as npt
 
@@ -182,10 +181,12 @@ class Holdings:
         """
         if not self.writable:
             raise LibraryReadOnly(f"the library at {self.path} cannot be written; check the folder's permissions")
-        lock = filelock.FileLock(self.path / LOCK)
+        from filelock import FileLock, Timeout  # readers need none
+
+        lock = FileLock(self.path / LOCK)
         try:
             lock.acquire(timeout=0)
-        except filelock.Timeout as exc:
+        except Timeout as exc:
             raise LibraryLocked(
                 f"{self.holder() or 'another process'} is writing to {self.path}; wait until it is done"
             ) from exc
@@ -285,8 +286,8 @@ class Holdings:
             known = self._samples.get((space_id, kind))
             if known is None or known[0] != newest:
                 among = stored.contents() if self.whole else None
-                some = (self.whole or self).cache(space_id, space, kind).sample(stored, SAMPLE, among)
-                known = self._samples[space_id, kind] = (newest, some)
+                cache = (self.whole or self).cache(space_id, space, kind)
+                known = self._samples[space_id, kind] = (newest, cache.sample(stored, SAMPLE, among))
         return known[1]
 
     def vectors_of(self, kind: Kind, contents: Sequence[int]) -> tuple[Ids, Vectors]:
@@ -325,8 +326,7 @@ class Holdings:
         """Forget a space, its embeddings and its vector files; call it while holding `writer()`."""
         with self.writing() as catalog:
             count = catalog.drop_space(space_id)
-        for kind in Kind:
-            self._caches.pop((space_id, kind), None)
+        self._caches = {key: cache for key, cache in self._caches.items() if key[0] != space_id}
         for file in (self.path / VECTORS).glob(f"{space_id}-*"):
             file.unlink(missing_ok=True)
         return count
