@@ -219,7 +219,7 @@ def test_a_picture_opens_with_what_is_known_and_the_arrows_lead_on(page: Page) -
     expect(viewer.get_by_role("heading", level=1)).not_to_have_text("red.jpg")
     page.keyboard.press("Escape")
     expect(viewer).to_be_hidden()
-    assert page.evaluate("document.activeElement.closest('.tile')?.dataset.place") == "1"
+    page.wait_for_function("document.activeElement.closest('.tile')?.dataset.place === '1'")
 
 
 def test_each_search_that_is_entered_is_a_step_back(page: Page) -> None:

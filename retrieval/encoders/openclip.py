@@ -113,7 +113,7 @@ class OpenClip:
 
     def grid(self, image: Image) -> Vectors:
         """See `Grids.grid`; the whole picture is seen, squeezed where the model wants another shape."""
-        pixels = torch.from_numpy(self.prepare(image.resize((self.least, self.least)))[None])
+        pixels = torch.from_numpy(np.stack([self.prepare(image.resize((self.least, self.least)))]))
         return _unit(grids.cells(self.model.visual, self._normal(pixels), self.space.model))
 
     def texts(self, batch: Sequence[str]) -> Vectors:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    false,
     func,
     insert,
     or_,
@@ -168,7 +169,7 @@ class Catalog:
         columns = (path, items.c.content_id, items.c.size, items.c.mtime_ns, items.c.sidecar_mtime_ns)
         chosen = select(*columns, has).order_by(items.c.second.desc())
         if within is not None and len(within) <= PLACES:
-            chosen = chosen.where(or_(*map(inside, within)))
+            chosen = chosen.where(or_(false(), *map(inside, within)))
         rows = self.connection.execute(chosen)
         found: dict[str, Known] = {}
         for row in rows:
