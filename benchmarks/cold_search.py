@@ -8,19 +8,16 @@ rclip searches as many vectors of the same size, with the same text tower (`rcli
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import sqlite3
 import statistics
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import peers, report, synthetic
-from retrieval import Library, Settings
+from retrieval import Settings, app
 
 QUERY = "a dog"
 BETWEEN = """
@@ -58,27 +55,10 @@ def _once(command: list[str], environment: dict[str, str], folder: Path) -> tupl
     return seconds, processor, mebibytes
 
 
-def rclip_database(home: Path, folder: Path, count: int) -> None:
-    """rclip's database with `count` vectors of files in a folder."""
-    database = home / peers.RCLIP_MODELS / "db.sqlite3"
-    peers.empty_database(database)
-    rows = synthetic.pictures(count)
-    connection = sqlite3.connect(database)
-    statement = "INSERT INTO images (filepath, modified_at, size, vector, hash) VALUES (?, 0, 0, ?, ?)"
-    values = ((f"{folder}/{number:08}.jpg", row.tobytes(), f"{number}") for number, row in enumerate(rows))
-    connection.executemany(statement, values)
-    connection.commit()
-    connection.close()
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = report.parser(__doc__)
     peers.options(parser)
-    parser.add_argument("--at", type=Path, default=Path(tempfile.gettempdir()) / "retrieval-benchmarks")
-    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
-    parser.add_argument("--quick", action="store_true", help="a small library, without judging times")
     found = parser.parse_args()
-    found.at.mkdir(parents=True, exist_ok=True)
     models = {"built-in": "builtin"}
     if not found.quick:
         models["ViT-B/32"] = f"local-dir:{peers.checkpoint(found.at)}"
@@ -87,14 +67,14 @@ def main() -> None:
     for count in (1000,) if found.quick else (8000, 100_000):
         costs: dict[str, Cost] = {}
         for name, model in models.items():
-            with tempfile.TemporaryDirectory() as fresh, Library.create(fresh, Settings(model=model)) as library:
-                space = library.parts.encoder(model).space
+            space = app.encoder(Settings(), model).space
             place = synthetic.library(found.at / f"library-{name.replace('/', '')}-{count}", count, space)
             command = [sys.executable, "-m", "retrieval", "search", QUERY, "--index", str(place)]
             costs[f"retrieval, {name}"] = cost(command, dict(os.environ), found.at, times)
         if found.rclip and not found.quick:
             home = peers.rclip_home(found.at)
-            rclip_database(home, found.at, count)
+            vectors = enumerate(synthetic.pictures(count))
+            peers.fill_rclip(home, ((f"{found.at}/{n:08}.jpg", 0.0, 0, row.tobytes()) for n, row in vectors))
             theirs = cost([found.rclip, "-n", QUERY], {**os.environ, "HOME": str(home)}, found.at, times)
             costs["rclip 3.3, ViT-B/32"] = theirs
         last = list(costs.values())[-1]

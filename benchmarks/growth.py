@@ -8,7 +8,6 @@ of 0 is a cost that does not grow, 1 one that grows with the library; `check` re
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -83,13 +82,9 @@ def draw(sizes: list[int], found: list[dict[str, float]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = report.parser(__doc__)
     parser.add_argument("--sizes", default="1000,10000,100000", help="numbers of pictures")
-    parser.add_argument("--at", type=Path, default=Path(tempfile.gettempdir()) / "retrieval-benchmarks")
-    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
-    parser.add_argument("--quick", action="store_true", help="small libraries, without judging times")
     found = parser.parse_args()
-    found.at.mkdir(parents=True, exist_ok=True)
     sizes = [200, 400] if found.quick else [int(size) for size in found.sizes.split(",")]
     each = []
     for size in sizes:

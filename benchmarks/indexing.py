@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks import peers, photos, report, synthetic
-from retrieval import Library, Settings
+from retrieval import Library, Settings, app
 from retrieval.indexing.pipeline import Reader, Ready, read_ahead
 from retrieval.records import Found
 from retrieval.sources import folders
@@ -99,8 +98,7 @@ def rescan(count: int, place: Path, found: argparse.Namespace, model: str) -> li
         for number in range(count):
             (folder / f"{number:06}.jpg").write_bytes(b"\xff\xd8")
     files = sorted(folder.iterdir())
-    with tempfile.TemporaryDirectory() as fresh, Library.create(fresh, Settings(model=model)) as library:
-        space = library.parts.encoder(model).space
+    space = app.encoder(Settings(), model).space
     known = synthetic.library(place / f"library-unchanged-{count}", count, space, files)
     start = synthetic.library(place / "library-unchanged-1", 1, space, _one(place))
     command = [sys.executable, "-m", "retrieval", "index", "-q"]
@@ -115,7 +113,8 @@ def rescan(count: int, place: Path, found: argparse.Namespace, model: str) -> li
     ]
     if found.rclip:
         home = peers.rclip_home(place)
-        _fill_rclip(home / peers.RCLIP_MODELS / "db.sqlite3", files)
+        statuses = ((str(file), file.stat()) for file in files)
+        peers.fill_rclip(home, ((name, status.st_mtime, status.st_size, bytes(2048)) for name, status in statuses))
         search = [found.rclip, "-t", "1", "a dog"]
         environment = {**os.environ, "HOME": str(home)}
         with_scan = report.median(lambda: _run(search, environment, folder), 3)
@@ -132,17 +131,6 @@ def _one(place: Path) -> list[Path]:
     return [folder / "0.jpg"]
 
 
-def _fill_rclip(database: Path, files: list[Path]) -> None:
-    """What rclip would have stored of these files, with the vectors of nothing."""
-    peers.empty_database(database)
-    connection = sqlite3.connect(database)
-    rows = ((str(f), (s := f.stat()).st_mtime, s.st_size, bytes(2048), f.name) for f in files)
-    statement = "INSERT INTO images (filepath, modified_at, size, vector, hash) VALUES (?, ?, ?, ?, ?)"
-    connection.executemany(statement, rows)
-    connection.commit()
-    connection.close()
-
-
 def draw(stages: list[Stage]) -> None:
     """What each thread did in some seconds of a run."""
     from matplotlib.figure import Figure
@@ -151,9 +139,7 @@ def draw(stages: list[Stage]) -> None:
     lanes = sorted({stage.thread for stage in shown}, key=lambda t: min(s.start for s in shown if s.thread == t))
     figure = Figure(figsize=(10, 0.6 + 0.5 * len(lanes)), layout="constrained")
     axes = figure.add_subplot()
-    colours = dict(
-        zip(STAGES, ("grey", "tab:cyan", "tab:blue", "tab:green", "tab:olive", "tab:red", "tab:purple"), strict=True)
-    )
+    colours = dict(zip(STAGES, COLOURS, strict=True))
     for name in STAGES:
         for lane, thread in enumerate(lanes):
             some = [(stage.start, stage.seconds) for stage in shown if (stage.name, stage.thread) == (name, thread)]
@@ -175,13 +161,9 @@ def _run(command: list[str], environment: dict[str, str], folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = report.parser(__doc__)
     peers.options(parser)
-    parser.add_argument("--at", type=Path, default=Path(tempfile.gettempdir()) / "retrieval-benchmarks")
-    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
-    parser.add_argument("--quick", action="store_true", help="a few photos, without judging times")
     found = parser.parse_args()
-    found.at.mkdir(parents=True, exist_ok=True)
     model = "builtin" if found.quick else f"local-dir:{peers.checkpoint(found.at)}"
     sizes = (4, 24, 100) if found.quick else (2000, 7000, 50_000)
     sets = {

@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,6 +21,7 @@ ARCHITECTURE = "ViT-B-32-256"  # what rclip 3 is made for
 RCLIP_MODELS = Path(".local/share/rclip")
 SENTENCES = """
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from PIL import Image
 from sentence_transformers import SentenceTransformer
@@ -95,8 +97,9 @@ def rclip_home(folder: Path) -> Path:
     return home
 
 
-def empty_database(database: Path) -> None:
-    """The tables of rclip's version 4, without a row."""
+def fill_rclip(home: Path, rows: Iterable[tuple[str, float, int, bytes]]) -> None:
+    """rclip's database, of version 4, with these: path, time, size and vector of each."""
+    database = home / RCLIP_MODELS / "db.sqlite3"
     database.unlink(missing_ok=True)
     connection = sqlite3.connect(database)
     connection.execute(
@@ -107,6 +110,8 @@ def empty_database(database: Path) -> None:
     connection.execute("CREATE INDEX hash_index ON images(hash) WHERE deleted IS NULL")
     connection.execute("CREATE TABLE db_version (version INTEGER)")
     connection.execute("INSERT INTO db_version VALUES (4)")
+    statement = "INSERT INTO images (filepath, modified_at, size, vector, hash) VALUES (?1, ?2, ?3, ?4, ?1)"
+    connection.executemany(statement, rows)
     connection.commit()
     connection.close()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +15,20 @@ from pathlib import Path
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 PACKAGES = ("torch", "faiss-cpu", "onnxruntime", "pillow", "numpy")
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark of docs/performance.md has."""
+    found = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument("--at", type=_folder, default=str(Path(tempfile.gettempdir()) / "retrieval-benchmarks"))
+    found.add_argument("--write", action="store_true", help="into docs/performance.md")
+    found.add_argument("--quick", action="store_true", help="small collections, without judging times")
+    return found
+
+
+def _folder(text: str) -> Path:
+    Path(text).mkdir(parents=True, exist_ok=True)
+    return Path(text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

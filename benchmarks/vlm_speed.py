@@ -8,7 +8,6 @@ captions have the most tokens there may be, and its speed is the least.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -78,13 +77,9 @@ def rerank(settings: Settings, files: list[Path], depth: int) -> tuple[float, fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--at", type=Path, default=Path(tempfile.gettempdir()) / "retrieval-benchmarks")
+    parser = report.parser(__doc__)
     parser.add_argument("--data", type=Path, default=DATA, help="the data sets for training and tests")
-    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
-    parser.add_argument("--quick", action="store_true", help="the built-in model and a few photos")
     found = parser.parse_args()
-    found.at.mkdir(parents=True, exist_ok=True)
     files = sorted((found.data / "photos").glob("*.jpg"))
     rows: list[list[object]] = []
     models = {"built-in": ("builtin", 64, DEPTH)}

@@ -9,10 +9,8 @@ each takes minutes. The bound is what our index must read over what one thread r
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import statistics
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,14 +164,10 @@ def bandwidth() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = report.parser(__doc__)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="numbers of vectors")
     parser.add_argument("--graphs", type=int, default=100_000, help="vectors up to which graphs are built")
-    parser.add_argument("--at", type=Path, default=Path(tempfile.gettempdir()) / "retrieval-benchmarks")
-    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
-    parser.add_argument("--quick", action="store_true", help="few vectors, without judging times")
     found = parser.parse_args()
-    found.at.mkdir(parents=True, exist_ok=True)
     reading = bandwidth()
     columns = (
         "index", "vectors", "p50 ms", "p99 ms", "against NumPy", "against its bound", "recall@10", "of texts",

@@ -76,7 +76,7 @@ def _pairs(tokenizer: SimpleTokenizer, context: int) -> BytePairs:
     known, size = tokenizer.encoder, len(tokenizer.encoder)
     merges = (
         (known[first], known[second], rank, known[first + second])
-        for (first, second), rank in ((pair, rank) for pair, rank in tokenizer.bpe_ranks.items() if len(pair) == 2)
+        for first, second, rank in ((*pair, rank) for pair, rank in tokenizer.bpe_ranks.items() if len(pair) == 2)
     )
     return BytePairs(*table(merges, size), size, tokenizer.sot_token_id, tokenizer.eot_token_id, context)
 

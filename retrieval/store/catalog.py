@@ -111,21 +111,23 @@ class Catalog:
 
     def embedded(self, space_id: int, among: Iterable[str] | None = None) -> dict[str, int]:
         """The pictures that have an embedding in a space, or those of them with these hashes: hashes and numbers."""
-        joined = contents.join(embeddings, embeddings.c.content_id == contents.c.id)
-        same = (contents.c.kind == Kind.PICTURE, embeddings.c.space_id == space_id)
-        chosen = select(contents.c.hash, contents.c.id).select_from(joined).where(*same)
         if among is None:
-            return {row[0]: row[1] for row in self.connection.execute(chosen)}
-        rows = (self.connection.execute(chosen.where(contents.c.hash.in_(some))) for some in chunks(among))
-        return {row[0]: row[1] for each in rows for row in each}
+            return self._embedded(space_id)
+        found: dict[str, int] = {}
+        for some in chunks(among):
+            found |= self._embedded(space_id, contents.c.hash.in_(some))
+        return found
 
     def frames(self, space_id: int, video: str) -> dict[str, int]:
         """The frames of a video, by its hash, that have an embedding in a space: hashes and numbers."""
+        after = "A"  # the one after "@"
+        return self._embedded(space_id, contents.c.hash >= f"{video}@", contents.c.hash < f"{video}{after}")
+
+    def _embedded(self, space_id: int, *which: Any) -> dict[str, int]:
         joined = contents.join(embeddings, embeddings.c.content_id == contents.c.id)
-        same = (contents.c.kind == Kind.PICTURE, embeddings.c.space_id == space_id)
-        begins = (contents.c.hash >= f"{video}@", contents.c.hash < f"{video}A")  # "A" is the one after "@"
-        chosen = select(contents.c.hash, contents.c.id).select_from(joined).where(*same, *begins)
-        return {row[0]: row[1] for row in self.connection.execute(chosen)}
+        same = (contents.c.kind == Kind.PICTURE, embeddings.c.space_id == space_id, *which)
+        rows = self.connection.execute(select(contents.c.hash, contents.c.id).select_from(joined).where(*same))
+        return {row[0]: row[1] for row in rows}
 
     # --- contents ------------------------------------------------------------------------------------------
 
