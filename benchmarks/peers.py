@@ -52,9 +52,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peer-python", help="a Python that has sentence-transformers and clip-retrieval")
 
 
-def checkpoint(folder: Path) -> Path:
+def checkpoint(folder: Path, architecture: str = ARCHITECTURE) -> Path:
     """A model folder as open_clip saves it; made once."""
-    place = folder / ARCHITECTURE
+    place = folder / architecture
     if not (place / "open_clip_config.json").is_file():
         import open_clip
         import torch
@@ -62,11 +62,11 @@ def checkpoint(folder: Path) -> Path:
 
         place.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
-        model = open_clip.create_model(ARCHITECTURE)
+        model = open_clip.create_model(architecture)
         state = {name: row.contiguous() for name, row in model.state_dict().items()}
         save_file(state, place / "open_clip_model.safetensors")
         cut = {name: model.visual.preprocess_cfg[name] for name in ("mean", "std", "interpolation", "resize_mode")}
-        config = {"model_cfg": open_clip.get_model_config(ARCHITECTURE), "preprocess_cfg": cut}
+        config = {"model_cfg": open_clip.get_model_config(architecture), "preprocess_cfg": cut}
         (place / "open_clip_config.json").write_text(json.dumps(config))
     return place
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import faiss
 import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
@@ -26,6 +28,7 @@ Rows = npt.NDArray[np.float32]
 
 CLUSTERS, SPREAD, GAP = 2000, 0.9, 1.0  # SPREAD: of a cluster's members; GAP: between texts and pictures
 BATCH = 5000
+PIECE = 250_000
 THUMBNAIL = bytes(range(256)) * 40  # of a usual size: 10 KB
 
 
@@ -40,6 +43,31 @@ def pictures(count: int, dimensions: int = 512, seed: int = 0) -> Rows:
         part += SPREAD * rng.standard_normal(part.shape, np.float32) / np.float32(dimensions**0.5)
         part /= np.linalg.norm(part, axis=1, keepdims=True)
     return rows
+
+
+def pieces(count: int, dimensions: int = 512) -> Iterator[tuple[int, Rows]]:
+    """`count` such rows where all at once would not fit in memory: where each piece begins, and its rows."""
+    for number, start in enumerate(range(0, count, PIECE)):
+        yield start, pictures(min(PIECE, count - start), dimensions, seed=PIECE + number)
+
+
+class Truth:
+    """The best of all rows for some queries, found exactly, a piece at a time."""
+
+    def __init__(self, queries: Rows, k: int) -> None:
+        self.queries, self.k = queries, k
+        self._best: Any = faiss.ResultHeap(len(queries), k, keep_max=True)
+
+    def add(self, start: int, rows: Rows) -> None:
+        """Rows whose numbers begin at `start`."""
+        scores, places = faiss.knn(self.queries, rows, self.k, metric=faiss.METRIC_INNER_PRODUCT)
+        self._best.add_result(scores, places + start)
+
+    def best(self) -> npt.NDArray[np.int64]:
+        """(queries, k) numbers, best first; no row can be added after it."""
+        self._best.finalize()
+        found: npt.NDArray[np.int64] = self._best.I
+        return found
 
 
 def queries(count: int, dimensions: int = 512, *, texts: bool, seed: int = 1) -> Rows:

@@ -1,15 +1,19 @@
 """Searching vectors that are at hand: our index against brute force, FAISS's others, usearch and hnswlib.
 
-    python benchmarks/warm_search.py [--sizes 10000,100000,1000000] [--graphs UPTO] [--at FOLDER] [--write] [--quick]
+    python benchmarks/warm_search.py [--sizes 10000,100000,...] [--graphs UPTO] [--at FOLDER] [--write] [--quick]
 
 Clustered unit vectors of 512 numbers (`synthetic.py`); queries of pictures, and of texts, which lie elsewhere. One
 query at a time on one thread, but NumPy, which takes all. Graphs (HNSW) are built up to --graphs vectors: at a million
-each takes minutes. The bound is what our index must read over what one thread reads of memory, measured here.
+each takes minutes. Past --held vectors, what keeps all of them in memory is left out, and NumPy goes over them a piece
+at a time. The bound is what our index must read over what one thread reads of memory, measured here.
 """
 
 from __future__ import annotations
 
+import argparse
+import functools
 import importlib.util
+import itertools
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,8 +29,13 @@ from retrieval.vectors import faiss as ours
 from retrieval.vectors.faiss import Faiss
 
 WIDTH, K, SHARE = 512, 10, 0.1  # numbers of a vector, hits, and what a filter lets through
+QUERIES = 100  # of each kind
 Rows = npt.NDArray[np.float32]
 Search = Callable[[Rows], npt.NDArray[np.int64]]  # (1, WIDTH) -> ids of the K best
+COLUMNS = (
+    "index", "vectors", "p50 ms", "p99 ms", "against NumPy", "against its bound", "recall@10", "of texts",
+    "filtered p50", "bytes a vector", "built in s", "opened in ms",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,56 +50,89 @@ class Index:
     touched: float | None = None  # bytes that a query must read
     filtered: Search | None = None
     slow: bool = False
+    exact: bool = False  # by what it does
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is looked for in a collection, and what reads of memory cost."""
+
+    count: int
+    looks: Rows
+    texts: Rows
+    right: npt.NDArray[np.int64]  # (queries, K) of the looks
+    right_texts: npt.NDArray[np.int64]
+    reading: float  # bytes a second
+
+    def row(self, index: Index, numpy: float | None = None) -> list[object]:
+        """Its row of the table; `numpy`: that one's milliseconds, None for itself."""
+        middle, tail = times(index.search, self.looks, 5 if index.slow else 200)
+        return [
+            index.name,
+            self.count,
+            middle,
+            tail,
+            (numpy or middle) / middle,
+            middle / 1000 / (index.touched / self.reading) if index.touched else None,
+            None if index.exact else recall(index.search, self.looks, self.right),
+            None if index.exact else recall(index.search, self.texts, self.right_texts),
+            times(index.filtered, self.looks, 50)[0] if index.filtered else None,
+            index.size,
+            index.build,
+            index.opening,
+        ]
+
+
+def argpartition(query: Rows, rows: Rows) -> npt.NDArray[np.int64]:
+    """The best of all rows, by NumPy."""
+    scores = rows @ query[0]
+    best = np.argpartition(-scores, K)[:K]
+    return best[np.argsort(-scores[best])]
 
 
 def brute(rows: Rows) -> Iterator[Index]:
     """What needs no index: NumPy, and the whole sort that rclip does."""
     size = float(rows.itemsize * WIDTH)
 
-    def numpy(query: Rows) -> npt.NDArray[np.int64]:
-        scores = rows @ query[0]
-        best = np.argpartition(-scores, K)[:K]
-        return best[np.argsort(-scores[best])]
-
     def rclip(query: Rows) -> npt.NDArray[np.int64]:
         scores = query[0] @ rows.T
         order = sorted(zip(scores, range(len(rows)), strict=True), key=lambda pair: pair[0], reverse=True)
         return np.array([place for _, place in order[:K]])
 
-    yield Index("NumPy, argpartition", numpy, size=size, touched=size * len(rows))
-    yield Index("NumPy as rclip does it", rclip, size=size, slow=True)
+    touched = size * len(rows)
+    yield Index("NumPy, argpartition", lambda query: argpartition(query, rows), size=size, touched=touched, exact=True)
+    yield Index("NumPy as rclip does it", rclip, size=size, slow=True, exact=True)
 
 
-def retrieval(rows: Rows, place: Path, allowed: npt.NDArray[np.int64]) -> Iterator[Index]:
-    """The index of this project, saved and opened again."""
-    file = place / f"warm-{len(rows)}.vectors"
-    built = Faiss(WIDTH)
-
-    def build() -> None:
-        for start in range(0, len(rows), 4096):
-            part = rows[start : start + 4096]
-            built.add(np.arange(start, start + len(part)), part)
-
-    seconds = report.seconds(build)
-    built.save(file)
+def retrieval(file: Path, seconds: float) -> Iterator[Index]:
+    """The index of this project, saved in `file` and opened again."""
     index = Faiss.load(file, WIDTH)
+    count = len(index)
     opening = 1000 * report.median(lambda: Faiss.load(file, WIDTH), 5)
     sieve = index._loaded_sieve()
-    touched = float(2 * WIDTH * len(rows))
+    touched = float(2 * WIDTH * count)
     if sieve is not None:
-        passing = max(ours.PASSING * K, len(rows) ** 0.5)
-        touched = ours.PROBED * len(rows) * (WIDTH / 4 + 8) + sieve.nlist * 4 * WIDTH + passing * 2 * WIDTH
+        passing = max(ours.PASSING * K, count**0.5)
+        touched = ours.PROBED * count * (WIDTH / 4 + 8) + sieve.nlist * 4 * WIDTH + passing * 2 * WIDTH
     name = "retrieval (exact, half precision)" if sieve is None else "retrieval (4-bit sieve, then exact)"
+    allowed = np.sort(np.random.default_rng(1).permutation(count)[: int(SHARE * count)])
     yield Index(
         name,
         lambda query: index.search(query, K)[1][0],
         seconds,
         opening,
-        file.stat().st_size / len(rows),
+        file.stat().st_size / count,
         touched,
         lambda query: index.search(query, K, allowed)[1][0],
     )
     file.unlink()
+
+
+def add(index: Faiss, start: int, rows: Rows) -> None:
+    """As indexing adds: some thousands at a time."""
+    for at in range(0, len(rows), 4096):
+        part = rows[at : at + 4096]
+        index.add(np.arange(start + at, start + at + len(part)), part)
 
 
 def faisses(rows: Rows, graphs: int) -> Iterator[Index]:
@@ -163,48 +205,58 @@ def bandwidth() -> float:
     return data.nbytes / min(report.seconds(data.sum) for _ in range(5))
 
 
+def held(count: int, found: argparse.Namespace, reading: float) -> Iterator[list[object]]:
+    """The rows of a collection that fits in memory."""
+    rows = synthetic.pictures(count, WIDTH)
+    looks, texts = (synthetic.queries(QUERIES, WIDTH, texts=each) for each in (False, True))
+    right, right_texts = (faiss.knn(each, rows, K, metric=faiss.METRIC_INNER_PRODUCT)[1] for each in (looks, texts))
+    asked = Asked(count, looks, texts, right, right_texts, reading)
+    numpy = None
+    for index in brute(rows):
+        yield (row := asked.row(index, numpy))
+        numpy = numpy or float(str(row[2]))
+    built, file = Faiss(WIDTH), found.at / f"warm-{count}.vectors"
+    seconds = report.seconds(lambda: add(built, 0, rows))
+    built.save(file)
+    small = graphs(rows) if count <= found.graphs else iter(())
+    for index in itertools.chain(retrieval(file, seconds), faisses(rows, found.graphs), small):
+        yield asked.row(index, numpy)
+
+
+def streamed(count: int, found: argparse.Namespace, reading: float) -> Iterator[list[object]]:
+    """The rows of a collection of which only a piece is in memory as it is."""
+    looks, texts = (synthetic.queries(QUERIES, WIDTH, texts=each) for each in (False, True))
+    truth = synthetic.Truth(np.concatenate([looks, texts]), K)
+    built, file = Faiss(WIDTH), found.at / f"warm-{count}.vectors"
+    numpy = seconds = 0.0
+    for start, rows in synthetic.pieces(count, WIDTH):
+        truth.add(start, rows)
+        numpy += times(functools.partial(argpartition, rows=rows), looks, 10)[0]
+        seconds += report.seconds(functools.partial(add, built, start, rows))
+    built.save(file)
+    del built, rows  # the file alone is searched
+    size = 4.0 * WIDTH
+    bound = numpy / 1000 / (size * count / reading)
+    yield ["NumPy, argpartition, a piece at a time", count, numpy, None, 1.0, bound, *[None] * 3, size, None, None]
+    right, right_texts = np.split(truth.best(), 2)
+    asked = Asked(count, looks, texts, right, right_texts, reading)
+    for index in retrieval(file, seconds):
+        yield asked.row(index, numpy)
+
+
 def main() -> None:
     parser = report.parser(__doc__)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="numbers of vectors")
     parser.add_argument("--graphs", type=int, default=100_000, help="vectors up to which graphs are built")
+    parser.add_argument("--held", type=int, default=2_000_000, help="vectors up to which all are held in memory")
     found = parser.parse_args()
     reading = bandwidth()
-    columns = (
-        "index", "vectors", "p50 ms", "p99 ms", "against NumPy", "against its bound", "recall@10", "of texts",
-        "filtered p50", "bytes a vector", "built in s", "opened in ms",
-    )  # fmt: skip
+    if found.quick:
+        found.held = 2000
     table: list[list[object]] = []
-    for count in [2000] if found.quick else [int(size) for size in found.sizes.split(",")]:
-        rows = synthetic.pictures(count, WIDTH)
-        looks, texts = (synthetic.queries(100, WIDTH, texts=each) for each in (False, True))
-        truth = faiss.IndexFlatIP(WIDTH)
-        truth.add(rows)
-        right, right_texts = truth.search(looks, K)[1], truth.search(texts, K)[1]
-        del truth
-        allowed = np.sort(np.random.default_rng(1).permutation(count)[: int(SHARE * count)])
-        small = (index for index in graphs(rows)) if count <= found.graphs else ()
-        numpy = 0.0
-        for index in (*brute(rows), *retrieval(rows, found.at, allowed), *faisses(rows, found.graphs), *small):
-            middle, tail = times(index.search, looks, 5 if index.slow else 200)
-            numpy = numpy or middle
-            exact = index.slow or index.name.startswith("NumPy")
-            table.append(
-                [
-                    index.name,
-                    count,
-                    middle,
-                    tail,
-                    numpy / middle,
-                    middle / 1000 / (index.touched / reading) if index.touched and not index.slow else None,
-                    None if exact else recall(index.search, looks, right),
-                    None if exact else recall(index.search, texts, right_texts),
-                    times(index.filtered, looks, 50)[0] if index.filtered else None,
-                    index.size,
-                    index.build,
-                    index.opening,
-                ]
-            )
-    text = report.table(columns, table)
+    for count in [2000, 3000] if found.quick else [int(size) for size in found.sizes.split(",")]:
+        table += (held if count <= found.held else streamed)(count, found, reading)
+    text = report.table(COLUMNS, table)
     text += f"\n\nOne thread reads {reading / 1e9:.0f} GB/s here."
     report.publish("warm_search", text, write=found.write)
 

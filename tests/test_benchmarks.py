@@ -13,12 +13,12 @@ from benchmarks import report
 
 from .conftest import DATA, ROOT
 
-NEEDING = {"indexing", "vlm_speed"}  # the data for training and tests
+NEEDING = {"indexing", "vlm_speed", "gpu"}  # the data for training and tests
 NAMES = ("indexing", "cold_search", "warm_search", "vlm_speed", "growth")
-TITLES = {"growth": "| searching"}  # where no program stands in the first column
+TITLES = {"growth": "| searching", "gpu": "| ViT-B/32"}  # where no program stands in the first column
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "gpu"])
 def test_a_benchmark_runs_through(name: str, tmp_path: Path) -> None:
     if name in NEEDING and not DATA.is_dir():
         pytest.skip(f"the data sets for training and tests are not at {DATA}")
@@ -29,7 +29,7 @@ def test_a_benchmark_runs_through(name: str, tmp_path: Path) -> None:
     assert f"benchmarks/{name}.py" in done.stdout
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"vlm_speed"}))
+@pytest.mark.parametrize("name", NAMES)
 def test_the_page_has_every_table_with_its_machine(name: str) -> None:
     page = report.PAGE.read_text(encoding="utf-8")
     found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", page, re.DOTALL)

@@ -371,6 +371,15 @@ def test_pieces_together_or_apart_give_the_same_rows(speed: Speed) -> None:
     assert np.allclose(encode(encoder, pictures() * 3), whole, atol=SAME)
 
 
+def test_cores_that_work_apart_leave_later_threads_all_of_them() -> None:
+    """Torch gives a thread that begins what was last set in any."""
+    model = OpenClip.load("builtin", "cpu", "float32")
+    model._run_as(Speed("float32", 3, apart=True))
+    model.images([model.prepare(image) for image in pictures()])
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == torch.get_num_threads()
+
+
 def test_what_was_measured_is_kept_for_the_next_process(tmp_path: Path, tiny: Path) -> None:
     speeds = Speeds(tmp_path / "speeds.json")
     first = OpenClip.load(f"local-dir:{tiny}", "cpu", "float32", speeds)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,6 +165,17 @@ def test_past_its_limit_faiss_has_a_sieve_and_still_finds(sieved: tuple[Faiss, V
     assert set(few[0].tolist()) == {11, 1500, 3999, -1}, "a filter that leaves three returns those three"
     index.remove(numbers(0))
     assert index.search(vectors[:1], 1)[1][0, 0] != 0
+
+
+def test_a_small_search_leaves_torch_its_threads(sieved: tuple[Faiss, Vectors]) -> None:
+    """FAISS and torch count the same threads."""
+    index, vectors = sieved
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    index.search(vectors[:1], 1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert threads == 2
 
 
 @pytest.mark.parametrize("late", [50, 300], ids=["beside the file", "taken into memory"])

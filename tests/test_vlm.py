@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers import AutoModelForImageTextToText
 
 from retrieval.errors import ModelError, ModelUnavailable, UsageError
 from retrieval.records import Judgement
-from retrieval.vlm import Ability, VisionLanguageModel, families, listing
+from retrieval.vlm import Ability, VisionLanguageModel, families, listing, sights
 from retrieval.vlm.checkpoints import fingerprint
 from retrieval.vlm.colours import Colours
 from retrieval.vlm.families import Route
@@ -93,6 +94,22 @@ def test_a_judgement_depends_on_the_picture_and_on_the_query(model: Transformers
     dogs, cats = (model.judge(query, PICTURES[:2]) for query in ("a dog on the red sofa", "yes a cat"))
     assert dogs[0].yes != dogs[1].yes
     assert dogs[0].yes != cats[0].yes
+
+
+def test_a_picture_is_looked_at_once_whatever_is_asked(model: Transformers) -> None:
+    """Held against the model without what keeps its looks; other questions, other neighbours."""
+    can(model, Ability.JUDGE)
+    kept = model.model.base_model.__dict__.get("get_image_features")
+    first = model.judge("a dog on the red sofa", PICTURES)
+    if kept is not None:
+        looks = dict(kept._kept)
+        assert model.judge("yes a cat", [PICTURES[2], PICTURES[0]])
+        assert dict(kept._kept) == looks
+        del model.model.base_model.get_image_features
+    try:
+        assert near(first, model.judge("a dog on the red sofa", PICTURES))
+    finally:
+        sights.keep(model.model)
 
 
 def test_captions_of_a_batch_are_those_of_its_members(model: Transformers) -> None:
@@ -202,6 +219,29 @@ def test_a_kept_look_is_judged_as_its_picture_is(folders: dict[str, Path]) -> No
     kept, seen = model.verify_looks("is there a dog?", looks), model.verify("is there a dog?", PICTURES)
     assert np.allclose([j.yes for j in kept], [j.yes for j in seen], atol=1e-4)
     assert np.allclose([j.mass for j in kept], [j.mass for j in seen], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("stored", "runs"),
+    [(torch.float32, torch.float32), (torch.bfloat16, torch.bfloat16), (torch.float16, torch.bfloat16)],
+    ids=["float32", "bfloat16", "float16"],
+)
+def test_weights_of_half_precision_run_in_it_where_the_processor_is_fast_at_it(
+    stored: torch.dtype,
+    runs: torch.dtype,
+    folders: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = load("smolvlm", folders)
+    kept = AutoModelForImageTextToText.from_pretrained(folders["smolvlm"], dtype=stored)
+    kept.save_pretrained(tmp_path)
+    whole.processor.save_pretrained(tmp_path)
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    model = Transformers.load(f"local-dir:{tmp_path}", "cpu")
+    assert model.model.dtype == runs
+    pairs = zip(model.judge("a dog", PICTURES), whole.judge("a dog", PICTURES), strict=True)
+    assert all(abs(one.yes - other.yes) <= 0.02 for one, other in pairs)
 
 
 def test_other_weights_of_the_same_name_are_another_model(folders: dict[str, Path], tmp_path: Path) -> None:

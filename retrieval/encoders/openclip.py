@@ -38,6 +38,7 @@ MEASURED_FROM = 16  # a first batch of at least this many pictures is used to ch
 # transformers like more; cores that wait for each other in every layer lose time, those apart share the cache.
 WAYS = ((4, False), (16, False), (4, True), (16, True))
 CORES = os.cpu_count() or 1
+THREADS = torch.get_num_threads()
 WHOLE = 64 << 20  # checkpoints up to this many bytes are hashed whole, larger ones at both ends
 
 
@@ -197,8 +198,11 @@ class Preprocessing:
 
 
 def _alone() -> None:
-    """What this thread does is its own core's work."""
+    """What this thread does is its own core's work. Threads that begin later would be given the same: not wanted."""
     torch.set_num_threads(1)
+    other = threading.Thread(target=torch.set_num_threads, args=(THREADS,))
+    other.start()
+    other.join()
 
 
 def _create(name: ModelName, found: Path) -> tuple[Any, Callable[[Image], Tensor], Callable[[list[str]], Tensor]]:

@@ -6,7 +6,9 @@ until the next `save`. Knows FAISS; does not know where the vectors come from. d
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -22,7 +24,7 @@ Places = npt.NDArray[np.int64]
 
 EXACT_UP_TO = 200_000  # vectors that are all compared
 LEAST_WIDTH = 64  # numbers of a vector below which a sieve saves nothing
-PROBED = 0.25  # share of the sieve's lists that a query visits
+PROBED = 0.2  # share of the sieve's lists that a query visits
 TRAINED_ON = 64  # vectors a list
 PASSING = 20  # times k of candidates that pass the sieve, and at least the root of all
 AT_ONCE = 50_000  # vectors encoded at a time
@@ -103,8 +105,6 @@ class Faiss:
 
     def _mapped(self, rows: Vectors, k: int, allowed: Ids | None) -> tuple[npt.NDArray[np.float32], Ids]:
         """The best of the exact index, (q, k) scores and ids."""
-        # Of this thread alone, as OpenMP counts: starting others costs more than a small search.
-        faiss.omp_set_num_threads(1 if len(rows) * len(self._ids) < WIDE else THREADS)
         chosen: dict[str, Any] = {}
         if allowed is not None or self._gone.any():
             passing = ~self._gone
@@ -115,14 +115,16 @@ class Faiss:
             bits = np.packbits(passing, bitorder="little")
             chosen["sel"] = faiss.IDSelectorBitmap(len(passing), faiss.swig_ptr(bits))
         sieve = self._loaded_sieve() if allowed is None else None
+        params: Any
         if sieve is not None:
             chosen["nprobe"] = max(1, round(sieve.nlist * PROBED))
             passed: dict[str, Any] = {"k_factor": max(PASSING, len(self._ids) ** 0.5 / k)}
             passed["base_index_params"] = faiss.SearchParametersIVF(**chosen)
-            both = faiss.IndexRefine(sieve, self._exact)
-            scores, places = both.search(rows, k, params=faiss.IndexRefineSearchParameters(**passed))
+            index, params = faiss.IndexRefine(sieve, self._exact), faiss.IndexRefineSearchParameters(**passed)
         else:
-            scores, places = self._exact.search(rows, k, params=faiss.SearchParameters(**chosen) if chosen else None)
+            index, params = self._exact, faiss.SearchParameters(**chosen) if chosen else None
+        with _threads(1 if len(rows) * len(self._ids) < WIDE else THREADS):
+            scores, places = index.search(rows, k, params=params)
         scores[places < 0] = -np.inf
         return scores, np.where(places < 0, -1, self._ids[places])
 
@@ -220,6 +222,20 @@ class Faiss:
         return self._sieve
 
 
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """How many threads FAISS takes: starting others costs more than a small search.
+
+    The number is this thread's, and torch's as well, so that it is given back.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
 def _exact(dimensions: int) -> Any:
     index = faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
     index.is_trained = True  # half precision has nothing to learn
@@ -233,7 +249,6 @@ def _sieve(exact: Any, trained: Any = None) -> Any:
     `trained` already on a collection of about this size.
     """
     lists = int(2 ** round(np.log2(np.sqrt(exact.ntotal))))
-    faiss.omp_set_num_threads(THREADS)
     index = trained
     if trained is not None and trained.nlist == lists:
         index.reset()

@@ -27,6 +27,7 @@ class KeepsLooks(Transformers):
     """LLaVA with `Onlooker`; its family judges by likelihood against texts without a picture."""
 
     batch: int = 32
+    looks_once = False  # the library keeps its looks, and its eye likes many pictures at a time
 
     @torch.inference_mode()
     def look(self, images: Sequence[Image]) -> list[Look]:

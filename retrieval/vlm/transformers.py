@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from transformers import TextStreamer
 from .. import devices
 from ..errors import UsageError
 from ..records import Box, Judgement, Mask
-from . import Ability, loading, masks, scoring
+from . import Ability, loading, masks, scoring, sights
 from .boxes import Reading
 from .families import Family, Scorer
 from .messages import ImagePart, Message, Part, TextPart, VideoPart
@@ -43,6 +43,7 @@ class Transformers:
     device: torch.device
     identity: str
     batch: int = 4
+    looks_once: ClassVar[bool] = True  # what its eye makes of a picture is kept in memory
     heard: Callable[[str], None] | None = None  # who follows what is said
 
     @classmethod
@@ -59,9 +60,10 @@ class Transformers:
             ModelUnavailable: the model is not on this machine.
         """
         place = devices.choose_device(device)
-        kind = devices.choose_precision(precision, place) or torch.float32
-        found = loading.load(spelling, family, remote_code, kind)
+        found = loading.load(spelling, family, remote_code, devices.choose_precision(precision, place))
         model = found.model.to(place).eval().requires_grad_(False)
+        if cls.looks_once:
+            sights.keep(model)
         return cls(found.name, found.family, model, found.processor, place, f"{found.name}@{found.fingerprint}")
 
     @property

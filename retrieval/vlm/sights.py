@@ -1,0 +1,117 @@
+"""What a model's eye made of pictures, kept for a while: asked again about the same ones, it need not look again.
+
+Most of a question's time on a CPU is the eye's. Knows how transformers' models hand their pixels to it; does not know
+the families.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+Arguments: TypeAlias = dict[str, Any]
+Features: TypeAlias = dict[str, Any]  # tensors, lists of them, or lists of such lists
+
+AT_MOST = 256 << 20  # bytes that are kept: two to three thousand pictures of a small model, a hundred of a large one
+READ = ("pooler_output", "deepstack_features")  # all that the words read of what the eye gives
+
+
+def keep(model: Any) -> None:
+    """Let a loaded model keep what it saw of pictures and videos; not where it reads pixels without an eye."""
+    if getattr(model.config, "vision_config", None) is None:
+        return
+    for name in ("get_image_features", "get_video_features"):
+        look = getattr(model.base_model, name, None)
+        if look is not None:
+            setattr(model.base_model, name, Sights(look))
+
+
+class Sights:
+    """In place of a model's `get_image_features`: each picture of a batch is looked at alone, and once."""
+
+    def __init__(self, look: Callable[..., Any], at_most: int = AT_MOST) -> None:
+        functools.update_wrapper(self, look)  # transformers reads its signature
+        self._look = look
+        self._at_most = at_most
+        self._kept: OrderedDict[bytes, Features] = OrderedDict()  # by what went in, the latest last
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the model's own would return, without what only its training reads."""
+        bound = inspect.signature(self._look).bind(*args, **kwargs)
+        given = {**bound.arguments, **bound.arguments.get("kwargs", {})}
+        given.pop("kwargs", None)
+        if not given.get("return_dict"):
+            return self._look(**given)
+        found = [self._seen(alone) for alone in _apart(given)]
+        whole = BaseModelOutputWithPooling()
+        for name in found[0]:
+            setattr(whole, name, _concatenated([each[name] for each in found]))
+        return whole
+
+    def _seen(self, given: Arguments) -> Features:
+        key = _digest(given)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        whole = self._look(**given)
+        found = {name: value for name in READ if (value := getattr(whole, name, None)) is not None}
+        with self._lock:
+            self._size += _bytes(found.values())
+            self._kept[key] = found
+            while self._size > self._at_most:
+                _, oldest = self._kept.popitem(last=False)
+                self._size -= _bytes(oldest.values())
+        return found
+
+
+def _apart(given: Arguments) -> list[Arguments]:
+    """The arguments for each picture; of a batch that cannot be told apart, all."""
+    tensors = {name: value for name, value in given.items() if isinstance(value, Tensor)}
+    grid = next((value for name, value in tensors.items() if name.endswith("_grid_thw")), None)
+    if grid is None:
+        count = min(map(len, tensors.values()))
+        sizes = {name: [1] * count for name in tensors}
+    else:
+        count = len(grid)  # of patches in a row, so many for each picture
+        patches = grid.prod(-1).tolist()
+        sizes = {name: patches if name.startswith("pixel_values") else [1] * count for name in tensors}
+    if any(sum(sizes[name]) != len(value) for name, value in tensors.items()):
+        return [given]
+    parts = {name: torch.split(value, sizes[name]) for name, value in tensors.items()}
+    return [{**given, **{name: part[at] for name, part in parts.items()}} for at in range(count)]
+
+
+def _concatenated(values: list[Any]) -> Any:
+    """Tensors along their first dimension; of lists the members; of layers that have a list each, each by itself."""
+    if isinstance(values[0], Tensor):
+        return torch.cat(values)
+    if not isinstance(values[0][0], Tensor):
+        return [_concatenated(list(layer)) for layer in zip(*values, strict=True)]
+    return [member for value in values for member in value]
+
+
+def _digest(given: Arguments) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in given.items():
+        if isinstance(value, Tensor):
+            digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+            digest.update(value.contiguous().view(torch.uint8).cpu().numpy().data)
+        else:
+            digest.update(f"{name} {value}".encode())
+    return digest.digest()
+
+
+def _bytes(values: Iterable[Any]) -> int:
+    return sum(value.nbytes if isinstance(value, Tensor) else _bytes(value) for value in values)

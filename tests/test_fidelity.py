@@ -1,0 +1,77 @@
+"""All shortcuts together find what the plain way finds: full decode, open_clip alone, float32, every pair compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+
+from retrieval import Library, Settings, app
+from retrieval.encoders.halves import Halves
+from retrieval.encoders.names import BUILTIN
+from retrieval.records import Caption, Kind, Vectors
+from retrieval.sources.captions import read_captions
+
+from .conftest import DATA, needs_data
+
+LARGER = 3  # times the held-back pictures are made, so that JPEGs are decoded at reduced scale
+K = 10
+
+
+@pytest.fixture(scope="module")
+def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, str]:
+    """Flickr8k's held-back photos, larger, each with its first caption."""
+    folder = tmp_path_factory.mktemp("photos")
+    first: dict[Path, str] = {}
+    for row in read_captions(DATA / "flickr8k" / "dev.csv", DATA / "flickr8k" / "dev"):
+        if isinstance(row, Caption) and row.picture is not None:
+            first.setdefault(row.picture, row.text)
+    for path in first:
+        with Image.open(path) as image:
+            size = image.width * LARGER, image.height * LARGER
+            image.resize(size, Image.Resampling.BICUBIC).save(folder / path.name, quality=90)
+    return {folder / path.name: text for path, text in first.items()}
+
+
+@torch.inference_mode()
+def plain(queries: dict[Path, str]) -> tuple[Vectors, Vectors]:
+    """Unit rows of pictures and of texts, by open_clip alone."""
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{BUILTIN}", require_pretrained=True)
+    model.eval().to(memory_format=torch.channels_last)
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{BUILTIN}", bpe_path=str(BUILTIN / "bpe.txt.gz"))
+    texts = model.encode_text(tokenizer(list(queries.values())), normalize=True)
+    paths = list(queries)
+    pictures = []
+    for start in range(0, len(paths), 32):
+        batch = torch.stack([preprocess(Image.open(path).convert("RGB")) for path in paths[start : start + 32]])
+        pictures.append(model.encode_image(batch, normalize=True))
+    return torch.cat(pictures).numpy(), texts.numpy()
+
+
+@needs_data
+def test_every_shortcut_together_finds_what_the_plain_way_finds(queries: dict[Path, str], tmp_path: Path) -> None:
+    """Cosines of at least 0.999, and recall@10 within 0.3 points."""
+    paths = list(queries)
+    pictures, texts = plain(queries)
+    best = np.argsort(-(texts @ pictures.T), axis=1)[:, :K]
+    expected = np.mean([place in best[place] for place in range(len(paths))])
+    settings = Settings(model="builtin")
+    with Library.create(tmp_path / "library", settings) as library:
+        library.index([paths[0].parent])
+    assert isinstance(app.encoder(settings, "builtin"), Halves)  # from now on words go through the tower alone
+    with Library.open(tmp_path / "library", settings) as library:
+        found = 0
+        for path, text in queries.items():
+            answer = library.search(text, K, threshold="none", fold=False)
+            found += path in {hit.path for hit in answer.hits}
+        with library.holdings.reading() as catalog:
+            contents = catalog.contents_at(set(paths))
+        stored = library.holdings.rows_of(Kind.PICTURE, [contents[path] for path in paths])
+    cosines = (stored * pictures).sum(axis=1)
+    assert cosines.min() >= 0.999
+    assert expected > 0.6
+    assert abs(found / len(paths) - expected) <= 0.003
