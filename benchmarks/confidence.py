@@ -13,6 +13,7 @@ shows, and nonsense, are in `benchmarks/queries/`; those named `-fitted` took pa
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,13 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import Library, Settings
+from retrieval.bearings import texts as neutral
 from retrieval.records import Answer, Band, ByText, ByVector, Caption, Kind
 from retrieval.sources.captions import read_captions
 
 QUERIES = Path(__file__).parent / "queries"
 BINS = 15
+SEVERAL = 3  # pictures whose captions name a thing that is surely there
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif"}
 
 Floats = npt.NDArray[np.float64]
@@ -91,6 +94,19 @@ def odds(library: Library, texts: Sequence[str]) -> Floats:
     return bearings.match(library.parts.encoder().texts(texts), gauge)
 
 
+def single(library: Library, pairs: Sequence[tuple[Path, str]]) -> tuple[list[bool], list[bool]]:
+    """Whether things of the bank are refused when asked for by one word: those that captions name, and the others."""
+    named: dict[str, set[Path]] = {}
+    for path, text in pairs:
+        for word in re.findall("[a-z]+", text.lower()):
+            named.setdefault(word, set()).add(path)
+    nouns = [noun for noun in neutral()[0] if noun.isalpha()]
+    there = [noun for noun in nouns if len(named.get(noun, ())) >= SEVERAL]
+    absent = [noun for noun in nouns if not {noun, noun + "s", noun + "es"} & named.keys()]
+    some, none = ([library.query(ByText(f"a {noun}")).nothing for noun in each] for each in (there, absent))
+    return some, none
+
+
 def words(library: Library, pairs: Sequence[tuple[Path, str]]) -> Measured:
     with library.holdings.reading() as catalog:
         number = catalog.contents_at({path for path, _ in pairs})
@@ -139,17 +155,17 @@ def main() -> None:
         present = odds(library, [text for _, text in pairs])
         others = {}
         for file in sorted(QUERIES.glob("*.txt")):
-            others[file.stem] = odds(library, file.read_text(encoding="utf-8").splitlines())
-        gauge = library.parts.bearings().gauge()
-        assert gauge is not None
-        for name, each in others.items():
-            print(f"  {name}: {100 * (each < gauge.least).mean():.1f}% of {len(each)} refused")
+            lines = file.read_text(encoding="utf-8").splitlines()
+            others[file.stem] = odds(library, lines)
+            refused = [library.query(ByText(line)).nothing for line in lines]
+            print(f"  {file.stem}: {100 * np.mean(refused):.1f}% of {len(lines)} refused")
+        for name, refused in zip(("named by captions", "named by none"), single(library, pairs), strict=True):
+            print(f"  things by one word, {name}: {100 * np.mean(refused):.1f}% of {len(refused)} refused")
         print("  captions refused " + " ".join(f"{share:>5}%" for share in (1, 2, 5, 10)))
         for name, each in others.items():
             shares = (100 * (each < np.quantile(present, share / 100)).mean() for share in (1, 2, 5, 10))
             print(f"  {name:<16} " + " ".join(f"{share:5.1f}%" for share in shares))
         library.index([], [(given.captions, given.images)])
-        gauge = library.parts.bearings().gauge()
         texts = described(library)
         texts.report("pictures -> words")
         for other in given.pictures:

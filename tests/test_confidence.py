@@ -76,6 +76,20 @@ def test_a_query_about_nothing_here_is_told_so(dev: Library) -> None:
 
 
 @needs_data
+@pytest.mark.parametrize("said", ["a person", "chair", "the wall"])
+def test_a_single_word_needs_less_than_a_sentence_does(dev: Library, said: str) -> None:
+    """Flickr8k's pictures have all of these; as sentences they would be refused."""
+    assert not dev.search(said).nothing
+    assert refused(dev, [said]) == 1
+
+
+@needs_data
+@pytest.mark.parametrize("said", ["plokij", "ffffggg", "zebra", "a toilet"])
+def test_a_single_word_can_still_be_refused(dev: Library, said: str) -> None:
+    assert dev.search(said).nothing
+
+
+@needs_data
 def test_probabilities_are_calibrated(dev: Library, captions: list[tuple[Path, str]]) -> None:
     sure, right = [], []
     for path, text in captions[::10]:

@@ -23,6 +23,10 @@ SHARPNESS = {Kind.PICTURE: 3.0, Kind.TEXT: 0.85}  # of the likelihood, over the 
 SHARE = {Kind.PICTURE: (0.823, -0.532), Kind.TEXT: (1.35, 1.456)}  # log-odds of a share -> of a right answer (COCO dev)
 STRONG, LIKELY = (0.5, 3.5), (0.2, 3.0)  # probability, or standard deviations above neutral texts
 SMALL = 30  # pictures below which a share says nothing
+ARTICLES = {"a", "an", "the"}
+# A single word fits each picture less than a caption does: where it is one (so near to the bank's things), it must lie
+# so much further below to be refused (log-odds). docs/confidence.md has what that costs.
+WORD, FURTHER = 0.7, 2.0
 
 
 @dataclass(frozen=True)
@@ -42,19 +46,25 @@ class Match:
     bank: Bank
     gauge: Gauge
     odds: float  # log-odds that something does
+    least: float  # of them, below which the answer is no
 
     @property
     def nothing(self) -> bool:
         """Whether the answer is no."""
-        return self.odds < self.gauge.least
+        return self.odds < self.least
 
 
-def match(bearings: Bearings, words: Vectors, allowed: Ids | None) -> Match | None:
-    """Whether anything, or anything of these, looks like words, (1, dimensions); None where nothing can be said."""
+def match(bearings: Bearings, said: str, words: Vectors, allowed: Ids | None) -> Match | None:
+    """Whether anything, or anything of these, looks like what is said, embedded as `words`, (1, dimensions).
+
+    None where nothing can be said.
+    """
     gauge, bank = bearings.gauge(allowed), bearings.bank()
     if gauge is None or bank is None:
         return None
-    return Match(bank, gauge, float(bearings.match(words, gauge, allowed)[0]))
+    single = len([word for word in said.casefold().split() if word not in ARTICLES]) == 1
+    further = FURTHER if single and bank.words(words)[0] >= WORD else 0.0
+    return Match(bank, gauge, float(bearings.match(words, gauge, allowed)[0]), gauge.least - further)
 
 
 def of_pictures(bearings: Bearings, found: Match, words: Vectors, contents: Sequence[int]) -> Reading:

@@ -25,7 +25,7 @@ def find(side: Side, count: int) -> Found:
     found = side.nearest(max(count, CANDIDATES))
     if side.words is None:  # something else than words is looked for: the cosine is all that is known
         return Found(found, side.heights(found))
-    match = confidence.match(side.bearings, side.words, side.allowed) if found else None
+    match = confidence.match(side.bearings, side.said, side.words, side.allowed) if found else None
     lists, sure = rankings(side, found, max(count, DEEP))
     blind = match is not None and match.nothing  # then pixels rank by chance, and what is said comes first
     order = fused({source: ranked for source, ranked in lists.items() if source is not Source.PIXELS or not blind})

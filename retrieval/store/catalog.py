@@ -23,6 +23,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    literal_column,
     or_,
     select,
     text,
@@ -217,16 +218,13 @@ class Catalog:
 
     def _drop(self, kind: Kind, unused: Any) -> None:
         loose = text("SELECT content_id FROM loose").columns(contents.c.id)
-        gone = select(contents.c.id).where(contents.c.kind == kind, contents.c.id.in_(loose), unused)
+        such = literal_column("+contents.kind", contents.c.kind.type) == kind  # "+": not all of a kind
+        gone = select(contents.c.id).where(contents.c.id.in_(loose), such, unused)
         ids = list(self.connection.execute(gone).scalars())
         if not ids:
             return
         numbers = list(self.connection.execute(select(spaces.c.id)).scalars())
-        rows = [
-            {"space_id": space, "kind": kind, "content_id": content, "removed": 1}
-            for space in numbers
-            for content in ids
-        ]
+        rows = [{"space_id": n, "kind": kind, "content_id": i, "removed": 1} for n in numbers for i in ids]
         if rows:
             self.connection.execute(insert(changes), rows)
         for some in chunks(ids):

@@ -144,6 +144,11 @@ def m013_loose(connection: Connection) -> None:
     connection.execute(text("INSERT INTO loose SELECT id FROM contents"))
 
 
+def m014_forgetting(connection: Connection) -> None:
+    """The embeddings of what is forgotten are found without looking at all."""
+    connection.execute(text("CREATE INDEX embeddings_by_content ON embeddings (content_id)"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m002_what_models_say,
     m003_sidecars,
@@ -157,6 +162,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
     m011_clock,
     m012_stamps,
     m013_loose,
+    m014_forgetting,
 )
 VERSION = 1 + len(MIGRATIONS)
 

@@ -127,6 +127,7 @@ embeddings = Table(
     Column("space_id", ForeignKey("spaces.id", ondelete="CASCADE"), primary_key=True),
     Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
     Column("vector", LargeBinary, nullable=False),  # float32, little-endian, unit length
+    Index("embeddings_by_content", "content_id"),
 )
 
 changes = Table(  # what the vector files must still learn
