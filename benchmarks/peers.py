@@ -133,11 +133,9 @@ def transformers_model(folder: Path, python: str) -> Path:
     return place
 
 
-def commands(
-    found: argparse.Namespace, folder: Path, photos: Path
-) -> dict[str, tuple[list[str], dict[str, str], Path]]:
-    """What to run for each peer that is there, in which environment and folder."""
-    known: dict[str, tuple[list[str], dict[str, str], Path]] = {}
+def commands(found: argparse.Namespace, folder: Path, photos: Path, part: Path) -> dict[str, Command]:
+    """What to run for each peer that is there, its environment and folder: rclip on all photos, others on `part`."""
+    known: dict[str, Command] = {}
     if found.rclip:
         home = rclip_home(folder)
         (home / RCLIP_MODELS / "db.sqlite3").unlink(missing_ok=True)
@@ -148,13 +146,13 @@ def commands(
             "-c",
             SENTENCES,
             str(transformers_model(folder, found.peer_python)),
-            str(photos),
+            str(part),
         ]
         known["sentence-transformers"] = sentences, {**os.environ}, folder
         weights = checkpoint(folder) / "open_clip_model.safetensors"
         out = folder / "clip-retrieval"
         shutil.rmtree(out, ignore_errors=True)
-        inference = [found.peer_python, "-m", "clip_retrieval.cli", "inference", "--input_dataset", str(photos)]
+        inference = [found.peer_python, "-m", "clip_retrieval.cli", "inference", "--input_dataset", str(part)]
         inference += ["--output_folder", str(out), "--enable_text", "False", "--clip_model"]
         inference += [f"open_clip:{ARCHITECTURE}/{weights}", "--batch_size", "32", "--num_prepro_workers", "2"]
         known["clip-retrieval"] = [*inference, "--use_jit", "False"], {**os.environ}, folder

@@ -34,6 +34,16 @@ def small(folder: Path, count: int, data: Path = DATA) -> Path:
     return _made(folder / f"small-{count}", sources, count, _as_jpeg)
 
 
+def part(folder: Path, count: int, place: Path) -> Path:
+    """A folder with the first `count` of another's."""
+    some = place / f"{folder.name}-{count}"
+    some.mkdir(exist_ok=True)
+    for file in sorted(folder.iterdir())[:count]:
+        if not (some / file.name).exists():
+            os.link(file, some / file.name)
+    return some
+
+
 def _made(folder: Path, sources: list[Path], count: int, make: Callable[[Path], bytes]) -> Path:
     """The folder, filled by so many processes as there are cores."""
     if folder.is_dir():
