@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 from torchvision import transforms
 
 from .. import devices
@@ -78,7 +80,8 @@ class OpenClip:
         kind = devices.choose_precision(precision, place)
         found = checkpoints.required(name)
         try:
-            model, preprocess, tokenizer = _create(name, found)
+            with _Undrawn():
+                model, preprocess, tokenizer = _create(name, found)
         except ModelError:
             raise
         except Exception as exc:
@@ -195,6 +198,22 @@ class Preprocessing:
         """(n, height, width, 3) uint8 -> (n, 3, height, width) of a kind, channels last."""
         mean, deviation = (each.to(pixels.device) for each in (self.mean, self.deviation))
         return pixels.float().div_(255).sub_(mean).div_(deviation).to(kind).permute(0, 3, 1, 2)
+
+
+class _Undrawn(TorchFunctionMode):
+    """While it holds, no random weights are drawn: the checkpoint brings all of them, or is refused."""
+
+    drawing = (
+        Tensor.normal_, Tensor.uniform_, init.normal_, init.uniform_, init.trunc_normal_, init.xavier_uniform_,
+        init.kaiming_normal_, init.kaiming_uniform_,
+    )  # fmt: skip
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Called in place of every function of torch."""
+        kwargs = kwargs or {}
+        if func in self.drawing:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def _alone() -> None:

@@ -68,7 +68,8 @@ class Sights:
         whole = self._look(**given)
         found = {name: value for name in READ if (value := getattr(whole, name, None)) is not None}
         with self._lock:
-            self._size += _bytes(found.values())
+            if key not in self._kept:
+                self._size += _bytes(found.values())
             self._kept[key] = found
             while self._size > self._at_most:
                 _, oldest = self._kept.popitem(last=False)
