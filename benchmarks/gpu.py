@@ -8,7 +8,6 @@ and indexing photos of 12 megapixels as a whole. FAISS takes part where it was b
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -107,9 +106,7 @@ def searching(card: Card, count: int) -> Iterator[list[object]]:
     for name, search in ways.items():
         one = card.seconds(lambda: search(looks[:1]))  # noqa: B023  # called at once
         many = card.seconds(lambda: search(looks))  # noqa: B023
-        found = zip(search(looks), right, strict=True)
-        recall = statistics.mean(len(set(a.tolist()) & set(b.tolist())) / K for a, b in found)
-        yield [name, count, 1000 * one, 1000 * many / len(looks), recall]
+        yield [name, count, 1000 * one, 1000 * many / len(looks), synthetic.recall(search(looks), right)]
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What each task costs in a library of a thousand pictures to a million: seconds, and the slope on a log-log picture.
 
-    python benchmarks/growth.py [--sizes 1000,10000,100000] [--at FOLDER] [--write] [--quick]
+    python benchmarks/growth.py [--sizes 1000,10000,...] [--at FOLDER] [--write] [--quick]
 
 Clustered vectors of 512 numbers through the real store, thumbnails of 10 KB; the encoder draws vectors at once. A slope
 of 0 is a cost that does not grow, 1 one that grows with the library; `check` reads all of it and must.
@@ -83,7 +83,7 @@ def draw(sizes: list[int], found: list[dict[str, float]]) -> None:
 
 def main() -> None:
     parser = report.parser(__doc__)
-    parser.add_argument("--sizes", default="1000,10000,100000", help="numbers of pictures")
+    parser.add_argument("--sizes", default="1000,10000,100000,1000000", help="numbers of pictures")
     found = parser.parse_args()
     sizes = [200, 400] if found.quick else [int(size) for size in found.sizes.split(",")]
     each = []

@@ -70,6 +70,11 @@ class Truth:
         return found
 
 
+def recall(found: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> float:
+    """The share of the true best, (queries, k), that is among what was found."""
+    return float(np.mean([np.isin(truth, mine).mean() for mine, truth in zip(found, right, strict=True)]))
+
+
 def queries(count: int, dimensions: int = 512, *, texts: bool, seed: int = 1) -> Rows:
     """`count` unit rows that look for them: as other pictures, or as texts do."""
     rows = pictures(count, dimensions, seed)

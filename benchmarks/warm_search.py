@@ -64,6 +64,12 @@ class Asked:
     right_texts: npt.NDArray[np.int64]
     reading: float  # bytes a second
 
+    @classmethod
+    def of(cls, count: int, truth: synthetic.Truth, reading: float) -> Asked:
+        """What `sought` is asked for, all rows having been told to `truth`."""
+        (looks, texts), (right, right_texts) = np.split(truth.queries, 2), np.split(truth.best(), 2)
+        return cls(count, looks, texts, right, right_texts, reading)
+
     def row(self, index: Index, numpy: float | None = None) -> list[object]:
         """Its row of the table; `numpy`: that one's milliseconds, None for itself."""
         middle, tail = times(index.search, self.looks, 5 if index.slow else 200)
@@ -149,7 +155,6 @@ def faisses(rows: Rows, graphs: int) -> Iterator[Index]:
             index.train(rows[:: max(1, len(rows) // 65536)])
             index.add(rows)
 
-        faiss.omp_set_num_threads(faiss.omp_get_max_threads())
         seconds = report.seconds(build)
         if "IVF" in spelled[name]:
             index.nprobe = max(1, lists // 4)
@@ -157,8 +162,8 @@ def faisses(rows: Rows, graphs: int) -> Iterator[Index]:
             index.hnsw.efSearch = 256
 
         def search(query: Rows, index: Any = index) -> npt.NDArray[np.int64]:
-            faiss.omp_set_num_threads(1)
-            found: npt.NDArray[np.int64] = index.search(query, K)[1][0]
+            with ours.threads(1):
+                found: npt.NDArray[np.int64] = index.search(query, K)[1][0]
             return found
 
         yield Index(name, search, seconds, None, float(size))
@@ -194,9 +199,8 @@ def times(search: Search, queries: Rows, count: int) -> tuple[float, float]:
 
 
 def recall(search: Search, queries: Rows, right: npt.NDArray[np.int64]) -> float:
-    """The share of the true best K that is found."""
-    pairs = zip(queries, right, strict=True)
-    return float(np.mean([len(set(search(query[None]).tolist()) & set(truth.tolist())) / K for query, truth in pairs]))
+    """The share of the true best K that is found, one query at a time."""
+    return synthetic.recall(np.array([search(query[None]) for query in queries]), right)
 
 
 def bandwidth() -> float:
@@ -205,12 +209,16 @@ def bandwidth() -> float:
     return data.nbytes / min(report.seconds(data.sum) for _ in range(5))
 
 
+def sought() -> synthetic.Truth:
+    """Queries as other pictures, then as many as texts, whose best are to be found."""
+    return synthetic.Truth(np.concatenate([synthetic.queries(QUERIES, WIDTH, texts=each) for each in (False, True)]), K)
+
+
 def held(count: int, found: argparse.Namespace, reading: float) -> Iterator[list[object]]:
     """The rows of a collection that fits in memory."""
-    rows = synthetic.pictures(count, WIDTH)
-    looks, texts = (synthetic.queries(QUERIES, WIDTH, texts=each) for each in (False, True))
-    right, right_texts = (faiss.knn(each, rows, K, metric=faiss.METRIC_INNER_PRODUCT)[1] for each in (looks, texts))
-    asked = Asked(count, looks, texts, right, right_texts, reading)
+    rows, truth = synthetic.pictures(count, WIDTH), sought()
+    truth.add(0, rows)
+    asked = Asked.of(count, truth, reading)
     numpy = None
     for index in brute(rows):
         yield (row := asked.row(index, numpy))
@@ -225,29 +233,27 @@ def held(count: int, found: argparse.Namespace, reading: float) -> Iterator[list
 
 def streamed(count: int, found: argparse.Namespace, reading: float) -> Iterator[list[object]]:
     """The rows of a collection of which only a piece is in memory as it is."""
-    looks, texts = (synthetic.queries(QUERIES, WIDTH, texts=each) for each in (False, True))
-    truth = synthetic.Truth(np.concatenate([looks, texts]), K)
+    truth = sought()
     built, file = Faiss(WIDTH), found.at / f"warm-{count}.vectors"
     numpy = seconds = 0.0
     for start, rows in synthetic.pieces(count, WIDTH):
         truth.add(start, rows)
-        numpy += times(functools.partial(argpartition, rows=rows), looks, 10)[0]
+        numpy += times(functools.partial(argpartition, rows=rows), truth.queries, 10)[0]
         seconds += report.seconds(functools.partial(add, built, start, rows))
     built.save(file)
     del built, rows  # the file alone is searched
     size = 4.0 * WIDTH
     bound = numpy / 1000 / (size * count / reading)
     yield ["NumPy, argpartition, a piece at a time", count, numpy, None, 1.0, bound, *[None] * 3, size, None, None]
-    right, right_texts = np.split(truth.best(), 2)
-    asked = Asked(count, looks, texts, right, right_texts, reading)
+    asked = Asked.of(count, truth, reading)
     for index in retrieval(file, seconds):
         yield asked.row(index, numpy)
 
 
 def main() -> None:
     parser = report.parser(__doc__)
-    parser.add_argument("--sizes", default="10000,100000,1000000", help="numbers of vectors")
-    parser.add_argument("--graphs", type=int, default=100_000, help="vectors up to which graphs are built")
+    parser.add_argument("--sizes", default="10000,100000,1000000,10000000", help="numbers of vectors")
+    parser.add_argument("--graphs", type=int, default=1_000_000, help="vectors up to which graphs are built")
     parser.add_argument("--held", type=int, default=2_000_000, help="vectors up to which all are held in memory")
     found = parser.parse_args()
     reading = bandwidth()

@@ -20,6 +20,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "explanations": 1.5,
     "config": 1,
     "plain": 1,
+    "bounded": 1,
     "steps": 1,
     "devices": 1,
     "hub": 1,

@@ -6,13 +6,12 @@ Knows image formats; does not know HTTP but what an Accept header names.
 from __future__ import annotations
 
 import io
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from PIL import Image
 
 from .. import pictures
+from ..bounded import Bounded
 from ..errors import PictureError
 from ..pictures.thumbnails import THUMBNAIL_SIDE
 from ..questions import Questions
@@ -27,9 +26,7 @@ class Previews:
     """Previews of one library's pictures."""
 
     max_megapixels: float
-    _kept: OrderedDict[tuple[int, int, str], bytes] = field(default_factory=OrderedDict)
-    _bytes: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _kept: Bounded[tuple[int, int, str], bytes] = field(default_factory=lambda: Bounded(KEPT, len))
 
     @staticmethod
     def form(accept: str, size: int) -> str:
@@ -45,20 +42,14 @@ class Previews:
             PictureError: the file cannot be read any more, and there is no thumbnail of it.
         """
         key = (item.content, size, form)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+        known = self._kept.get(key)
+        if known is not None:
+            return known
         stored = asked.thumbnails([item.content]).get(item.content) if size <= THUMBNAIL_SIDE else None
         if stored is not None and form == "webp":
             return stored
         data = self._made(item, size, form, stored)
-        with self._lock:
-            self._bytes -= len(self._kept.pop(key, b""))  # another one may have made it, too
-            self._kept[key] = data
-            self._bytes += len(data)
-            while self._bytes > KEPT and self._kept:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
+        self._kept.put(key, data)
         return data
 
     def _made(self, item: Item, size: int, form: str, stored: bytes | None) -> bytes:

@@ -123,7 +123,7 @@ class Faiss:
             index, params = faiss.IndexRefine(sieve, self._exact), faiss.IndexRefineSearchParameters(**passed)
         else:
             index, params = self._exact, faiss.SearchParameters(**chosen) if chosen else None
-        with _threads(1 if len(rows) * len(self._ids) < WIDE else THREADS):
+        with threads(1 if len(rows) * len(self._ids) < WIDE else THREADS):
             scores, places = index.search(rows, k, params=params)
         scores[places < 0] = -np.inf
         return scores, np.where(places < 0, -1, self._ids[places])
@@ -223,7 +223,7 @@ class Faiss:
 
 
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Iterator[None]:
     """How many threads FAISS takes: starting others costs more than a small search.
 
     The number is this thread's, and torch's as well, so that it is given back.

@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from ..bounded import Bounded
 
 Arguments: TypeAlias = dict[str, Any]
 Features: TypeAlias = dict[str, Any]  # tensors, lists of them, or lists of such lists
@@ -38,13 +38,10 @@ def keep(model: Any) -> None:
 class Sights:
     """In place of a model's `get_image_features`: each picture of a batch is looked at alone, and once."""
 
-    def __init__(self, look: Callable[..., Any], at_most: int = AT_MOST) -> None:
+    def __init__(self, look: Callable[..., Any]) -> None:
         functools.update_wrapper(self, look)  # transformers reads its signature
         self._look = look
-        self._at_most = at_most
-        self._kept: OrderedDict[bytes, Features] = OrderedDict()  # by what went in, the latest last
-        self._size = 0
-        self._lock = threading.Lock()
+        self._kept: Bounded[bytes, Features] = Bounded(AT_MOST, lambda kept: _bytes(kept.values()))  # by what went in
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the model's own would return, without what only its training reads."""
@@ -61,19 +58,11 @@ class Sights:
 
     def _seen(self, given: Arguments) -> Features:
         key = _digest(given)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        whole = self._look(**given)
-        found = {name: value for name in READ if (value := getattr(whole, name, None)) is not None}
-        with self._lock:
-            if key not in self._kept:
-                self._size += _bytes(found.values())
-            self._kept[key] = found
-            while self._size > self._at_most:
-                _, oldest = self._kept.popitem(last=False)
-                self._size -= _bytes(oldest.values())
+        found = self._kept.get(key)
+        if found is None:
+            whole = self._look(**given)
+            found = {name: value for name in READ if (value := getattr(whole, name, None)) is not None}
+            self._kept.put(key, found)
         return found
 
 
