@@ -18,8 +18,8 @@ from pathlib import Path
 import sacrebleu
 
 from retrieval import Settings, app, pictures
-from retrieval.records import Caption
 from retrieval.sources.captions import read_captions
+from retrieval.types.records import Caption
 from retrieval.vlm import SEEN
 
 BATCH = 32

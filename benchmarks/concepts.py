@@ -25,9 +25,9 @@ import numpy.typing as npt
 
 from retrieval import Library, Settings
 from retrieval.queries import understand
-from retrieval.records import Kind, Vectors
 from retrieval.search.meaning import Understanding
 from retrieval.search.taught import train
+from retrieval.types.records import Kind, Vectors
 
 Truth = npt.NDArray[np.bool_]
 

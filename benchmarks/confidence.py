@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from retrieval import Library, Settings
 from retrieval.bearings import texts as neutral
-from retrieval.records import Answer, Band, ByText, ByVector, Caption, Kind
 from retrieval.sources.captions import read_captions
+from retrieval.types.records import Answer, Band, ByText, ByVector, Caption, Kind
 
 QUERIES = Path(__file__).parent / "queries"
 BINS = 15

@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
 
 from retrieval import Library, Settings
-from retrieval.records import Kind
 from retrieval.search.alike import Likeness, stacks
+from retrieval.types.records import Kind
 
 Pair = tuple[int, int]  # contents
 Change = Callable[[Image.Image], Image.Image]

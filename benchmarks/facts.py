@@ -22,8 +22,8 @@ import numpy.typing as npt
 from retrieval import Settings, app, pictures
 from retrieval.evaluate import pairs
 from retrieval.queries.facts import split
-from retrieval.records import Judgement
 from retrieval.search.rerank import fused, joined, opinion
+from retrieval.types.records import Judgement
 from retrieval.vlm import SEEN, Onlooker
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))

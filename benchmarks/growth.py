@@ -20,7 +20,7 @@ from benchmarks import report, synthetic
 from retrieval import Library, Settings, app
 from retrieval.bearings import Bearings
 from retrieval.indexing import Indexer
-from retrieval.records import Space
+from retrieval.types.records import Space
 
 PICTURE = report.PAGE.parent / "growth.svg"
 SPACE = Space("colours", 512, "drawn")

@@ -24,9 +24,9 @@ from PIL import Image
 from benchmarks import peers, photos, report, synthetic
 from retrieval import Library, Settings, app
 from retrieval.indexing.pipeline import Reader, Ready, read_ahead
-from retrieval.records import Found
+from retrieval.runtime.timing import LISTENER
 from retrieval.sources import folders
-from retrieval.steps import LISTENER
+from retrieval.types.records import Found
 
 PICTURE = report.PAGE.parent / "timeline.svg"
 STAGES = ("scan", "read", "decode", "prepare", "thumbnail", "encode", "store")

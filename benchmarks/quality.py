@@ -26,11 +26,11 @@ from retrieval import Library, Settings
 from retrieval.evaluate.reranking import gain
 from retrieval.pictures import load
 from retrieval.queries import understand
-from retrieval.records import Budget, ByVector, Caption, Hit, Kind
 from retrieval.search import hybrid
 from retrieval.search.fusion import WEIGHTS, Source, fused
 from retrieval.search.rerank import opinion
 from retrieval.sources.captions import read_captions
+from retrieval.types.records import Budget, ByVector, Caption, Hit, Kind
 from retrieval.vlm import SEEN, Onlooker
 
 DEPTH = 50  # hits that are looked at

@@ -19,10 +19,10 @@ from PIL.Image import Image
 
 from retrieval import app
 from retrieval.holdings import Holdings
-from retrieval.records import Facts, Found, Kind, Pixels, Space
 from retrieval.store.collections import Collections
 from retrieval.store.rows import PICTURE, item_row
 from retrieval.store.schema import contents, items
+from retrieval.types.records import Facts, Found, Kind, Pixels, Space
 
 Rows = npt.NDArray[np.float32]
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     )
     from .library import Library
     from .measure import evaluate_library, evaluate_library_rerank, evaluate_model, evaluate_rerank
-    from .records import Answer, Budget, Hit, Item, Problem, Status
-    from .results import Report
+    from .types.records import Answer, Budget, Hit, Item, Problem, Status
+    from .types.results import Report
 
 __version__ = "0.1.0"
 
@@ -60,8 +60,8 @@ _HOMES = {
     ),
     ".library": ("Library",),
     ".measure": ("evaluate_library", "evaluate_library_rerank", "evaluate_model", "evaluate_rerank"),
-    ".records": ("Answer", "Budget", "Hit", "Item", "Problem", "Status"),
-    ".results": ("Report",),
+    ".types.records": ("Answer", "Budget", "Hit", "Item", "Problem", "Status"),
+    ".types.results": ("Report",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .encoders import Encoder
     from .ocr import TextReader
-    from .records import Finding
+    from .types.records import Finding
     from .vectors import VectorIndex
     from .vlm import VisionLanguageModel
     from .vlm.messages import Part

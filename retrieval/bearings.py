@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from .encoders import Encoder
 from .holdings import VECTORS, Holdings
-from .records import Ids, Kind, Space, Vectors
 from .store.embeddings import evenly
+from .types.records import Ids, Kind, Space, Vectors
 
 Floats = npt.NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from typing import Any, Self
 import httpx
 
 from . import errors
-from .records import Answer, Band, Box, Hit, Judgement, Kind, Order, Threshold
+from .types.records import Answer, Band, Box, Hit, Judgement, Kind, Order, Threshold
 
 LONGEST, MOST = 4000, 1000  # characters of a query, and hits (or pages) of it, that one request may ask for
 KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}

@@ -30,10 +30,10 @@ from .errors import (
     LibraryVersionError,
     StorageFull,
 )
-from .records import Ids, Kind, Space, Status, Vectors
 from .store import Catalog, Database
 from .store.embeddings import Embeddings
 from .store.words import Words
+from .types.records import Ids, Kind, Space, Status, Vectors
 from .vectorfiles import VectorCache
 from .vectors import VectorIndex
 

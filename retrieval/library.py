@@ -15,16 +15,16 @@ from .config import Settings
 from .errors import LibraryNotFound, SourceError, UsageError
 from .parts import Models, Parts
 from .questions import Questions, everywhere
-from .records import Problem, Step, silent
 from .sources import placed
+from .types.records import Problem, Step, silent
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .albums.duplicates import Duplicates
-    from .records import Step
-    from .results import Described, Plan, Report, Sidecars, Transcribed
     from .sources.folders import Rules
+    from .types.records import Step
+    from .types.results import Described, Plan, Report, Sidecars, Transcribed
 
 
 class Library(Questions):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from . import app, config
 from .config import Settings
-from .records import silent
+from .types.records import silent
 
 if TYPE_CHECKING:
     from .encoders import Encoder
     from .evaluate.pairs import Pairs
     from .library import Library
-    from .records import Step
-    from .results import Evaluation, Reranking
+    from .types.records import Step
+    from .types.results import Evaluation, Reranking
 
 
 def evaluate_model(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .results import ModelInfo, VlmInfo
+    from .types.results import ModelInfo, VlmInfo
 
 
 def encoders(*, everything: bool = False) -> list[ModelInfo]:

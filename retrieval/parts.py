@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from . import app, config
 from .config import Settings
 from .errors import LibraryNotFound, ModelError
-from .records import silent
+from .types.records import silent
 
 if TYPE_CHECKING:
     from .bearings import Bearings
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from .indexing import Indexer
     from .indexing.describer import Describer
     from .indexing.transcriber import Transcriber
-    from .records import Space, Step
     from .search import Searcher
     from .search.pages import Pager
     from .search.rerank import Reranker
     from .sources.folders import Rules
+    from .types.records import Space, Step
     from .vlm import VisionLanguageModel
 
 

@@ -17,17 +17,17 @@ from .queries import understand
 from .queries.expression import Expression, Weighed
 from .queries.filters import PathFits, Some
 from .queries.names import Names
-from .records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
 from .sources import placed
+from .types.records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
 
 if TYPE_CHECKING:
     from .albums.export import Exported
-    from .explanations import Why, WhyNot
     from .holdings import Holdings
-    from .records import Budget, Format, Item, Problem, Status, Step, Vectors
-    from .results import Labelled
     from .search.items import Items
     from .search.named import Named
+    from .types.explanations import Why, WhyNot
+    from .types.records import Budget, Format, Item, Problem, Status, Step, Vectors
+    from .types.results import Labelled
 
 
 @dataclass

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from .errors import LibraryDamaged, LibraryNotFound
 from .holdings import CATALOG, FORMAT, MANIFEST, Holdings, write_manifest
-from .records import Finding, Kind
 from .store import Database
 from .store.salvage import salvage
+from .types.records import Finding, Kind
 from .vectors import VectorIndex
 
 UNIT = 1e-3  # how far a stored vector's length may be from one

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from .errors import LibraryDamaged
-from .records import Ids, Vectors
 from .store.embeddings import Embeddings, VectorFile, evenly
+from .types.records import Ids, Vectors
 from .vectors import VectorIndex
 
 UNSAVED = 0.01  # changes, as a share of the index, that are read from the catalog at each opening instead

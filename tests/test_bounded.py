@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrieval.bounded import Bounded
+from retrieval.runtime.lru import Bounded
 
 
 def test_what_was_not_asked_for_the_longest_goes_first() -> None:

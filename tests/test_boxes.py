@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from retrieval.records import Box
+from retrieval.types.records import Box
 from retrieval.vlm import boxes
 from retrieval.vlm.boxes import Reading
 

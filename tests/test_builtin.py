@@ -12,8 +12,8 @@ from PIL import Image
 
 from retrieval import Library, Settings, UsageError, evaluate_model, pictures
 from retrieval.encoders.names import BUILTIN
-from retrieval.records import Caption
 from retrieval.sources.captions import read_captions
+from retrieval.types.records import Caption
 from retrieval.vlm import SEEN
 from retrieval.vlm.names import BUILTIN as CAPTIONER
 from retrieval.vlm.onlooker import KeepsLooks

@@ -15,9 +15,21 @@ import skimage
 from retrieval import Library, Settings, app
 from retrieval.bearings import GROWN, Bank, Bearings
 from retrieval.encoders import Encoder
-from retrieval.records import Answer, Band, ByText, ByVector, Caption, Hit, Kind, Pixels, Space, Threshold, Vectors
 from retrieval.search.confidence import kept
 from retrieval.sources.captions import read_captions
+from retrieval.types.records import (
+    Answer,
+    Band,
+    ByText,
+    ByVector,
+    Caption,
+    Hit,
+    Kind,
+    Pixels,
+    Space,
+    Threshold,
+    Vectors,
+)
 
 from .conftest import DATA, ROOT, Paint, needs_data
 

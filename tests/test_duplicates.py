@@ -20,9 +20,9 @@ from PIL.PngImagePlugin import PngInfo
 from retrieval import Library
 from retrieval.albums.duplicates import Duplicates
 from retrieval.errors import LibraryLocked, UsageError
-from retrieval.explanations import Standing
 from retrieval.pictures.thumbnails import fingerprint
 from retrieval.search.alike import Fingerprints, Likeness, stacks
+from retrieval.types.explanations import Standing
 
 from .conftest import Paint, Run
 

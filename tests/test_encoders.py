@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from retrieval.devices import choose_device, choose_precision, measure
 from retrieval.encoders import Encoder, Grids, checkpoints, listing
 from retrieval.encoders.colours import Colours
 from retrieval.encoders.gathered import gathered
@@ -25,7 +24,8 @@ from retrieval.encoders.names import BUILTIN, ModelName, Route
 from retrieval.encoders.openclip import OpenClip
 from retrieval.encoders.speeds import Speed, Speeds
 from retrieval.errors import ModelError, ModelUnavailable
-from retrieval.records import Vectors
+from retrieval.runtime.devices import choose_device, choose_precision, measure
+from retrieval.types.records import Vectors
 
 TINY = {
     "embed_dim": 16,

@@ -13,8 +13,8 @@ from PIL import Image
 from retrieval import Library, Settings, app
 from retrieval.encoders.halves import Halves
 from retrieval.encoders.names import BUILTIN
-from retrieval.records import Caption, Kind, Vectors
 from retrieval.sources.captions import read_captions
+from retrieval.types.records import Caption, Kind, Vectors
 
 from .conftest import DATA, needs_data
 

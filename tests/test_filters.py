@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retrieval.places import Place
+from retrieval.geocoding import Place
 from retrieval.queries.filters import (
     Between,
     Captioned,
@@ -31,10 +31,10 @@ from retrieval.queries.filters import (
     Taken,
     Word,
 )
-from retrieval.records import Box, Facts, Found, Kind
 from retrieval.store import Catalog, Database
 from retrieval.store.said import Said
 from retrieval.store.selection import Selection
+from retrieval.types.records import Box, Facts, Found, Kind
 
 PATHS = ("/p/holidays/2023/a.jpg", "/p/holidays/b [1].jpg", "/p/work/c.nef", "/p/work/Été.JPG", "/p/film.mp4")
 FILES = {  # everything about five files, some of it unknown

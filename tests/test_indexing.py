@@ -17,8 +17,8 @@ from retrieval import Library, Report, Settings
 from retrieval.encoders.colours import Colours
 from retrieval.errors import SourceError
 from retrieval.indexing import Indexer, Options
-from retrieval.records import Pixels, Step, Vectors
 from retrieval.sources.folders import Rules
+from retrieval.types.records import Pixels, Step, Vectors
 
 from .conftest import COLOURS, Paint
 

@@ -24,7 +24,7 @@ from retrieval.errors import (
     RetrievalError,
     StorageFull,
 )
-from retrieval.records import Kind
+from retrieval.types.records import Kind
 
 from .conftest import COLOURS, Paint
 

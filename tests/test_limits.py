@@ -9,9 +9,9 @@ import pytest
 
 from retrieval import Library, LibraryError, LibraryReadOnly
 from retrieval.questions import Questions
-from retrieval.records import Answer
 from retrieval.store.limits import OPEN, VIEWS
 from retrieval.store.schema import metadata
+from retrieval.types.records import Answer
 
 from .conftest import COLOURS, Paint
 

@@ -13,8 +13,8 @@ from retrieval.errors import QueryError, UsageError
 from retrieval.queries import understand
 from retrieval.queries.expression import Weighed
 from retrieval.queries.names import Names
-from retrieval.records import ByFile, ByItem, ByTaught, ByText
 from retrieval.search.taught import train
+from retrieval.types.records import ByFile, ByItem, ByTaught, ByText
 
 from .conftest import Paint, Run
 from .test_confidence import Shifted

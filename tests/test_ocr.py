@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from retrieval import Library, ModelUnavailable, app
 from retrieval.ocr import TextReader
-from retrieval.records import Band, Box
+from retrieval.types.records import Band, Box
 
 from .conftest import DATA, Run, needs_data
 

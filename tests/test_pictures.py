@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from retrieval.errors import PictureError
 from retrieval.pictures import decode, facts, read, sidecar_facts, thumbnail
-from retrieval.records import Facts
+from retrieval.types.records import Facts
 
 from . import dng
 

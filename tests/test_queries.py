@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval import places
+from retrieval import geocoding
 from retrieval.errors import QueryError
 from retrieval.queries import dates, understand
 from retrieval.queries.expression import Alternative, Expression, Weighed
 from retrieval.queries.fields import FIELDS
 from retrieval.queries.filters import Between, Every, Near, Not, Number, OfType, PathFits, Says, Some, Taken, Word
 from retrieval.queries.syntax import AnyOf, parse, unparse
-from retrieval.records import ByFile, ByText
+from retrieval.types.records import ByFile, ByText
 
 NOW = datetime(2026, 11, 21, 17, 0)
 
@@ -137,14 +137,14 @@ def test_a_place_is_found_by_its_name_in_any_language() -> None:
 
 
 def test_coordinates_are_a_town_a_region_and_a_country() -> None:
-    here, there = places.describe([(46.596, 7.908), (38.72, -9.14)])
+    here, there = geocoding.describe([(46.596, 7.908), (38.72, -9.14)])
     assert (here.city, here.country, there.city, there.country) == (
         "Lauterbrunnen",
         "Switzerland",
         "Lisbon",
         "Portugal",
     )
-    assert places.describe([]) == []
+    assert geocoding.describe([]) == []
 
 
 def test_a_picture_is_looked_for_beside_words() -> None:

@@ -12,8 +12,8 @@ from PIL import Image
 
 from retrieval import Library, Settings, evaluate_library, evaluate_library_rerank
 from retrieval.errors import ModelUnavailable, UsageError
-from retrieval.records import Answer, Budget, Judgement, Look
 from retrieval.search.rerank import joined
+from retrieval.types.records import Answer, Budget, Judgement, Look
 from retrieval.vlm import Ability
 from retrieval.vlm.colours import Colours
 

@@ -11,8 +11,8 @@ from PIL import Image
 from retrieval import Answer, Library
 from retrieval.errors import PictureError, UsageError
 from retrieval.queries import understand
-from retrieval.records import Kind
 from retrieval.search.order import diverse
+from retrieval.types.records import Kind
 
 from .conftest import Paint
 

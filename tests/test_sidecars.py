@@ -11,7 +11,7 @@ import pytest
 from retrieval.errors import SourceError
 from retrieval.pictures.metadata import sidecar_facts, xmp_fields
 from retrieval.pictures.sidecars import EMPTY, with_caption
-from retrieval.records import Facts
+from retrieval.types.records import Facts
 
 from .conftest import Run
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import SourceError
-from retrieval.records import Caption, Found, Problem
 from retrieval.sources.captions import read_captions, sidecar_text
 from retrieval.sources.folders import Rules, matches, scan
 from retrieval.sources.lists import read_paths
+from retrieval.types.records import Caption, Found, Problem
 
 
 def tree(root: Path, *names: str) -> Path:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from retrieval.errors import LibraryDamaged, LibraryVersionError
-from retrieval.records import Facts, Found, Judgement, Kind, Problem, Reason, Space
 from retrieval.store import Catalog, Database
 from retrieval.store.embeddings import Embeddings, VectorFile
 from retrieval.store.migrations import VERSION
 from retrieval.store.said import Said
+from retrieval.types.records import Facts, Found, Judgement, Kind, Problem, Reason, Space
 
 SPACE = Space("colours", 3, "1")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.errors import LibraryDamaged
-from retrieval.records import Ids, Vectors
+from retrieval.types.records import Ids, Vectors
 from retrieval.vectors import VectorIndex, faiss
 from retrieval.vectors.exact import Exact
 from retrieval.vectors.faiss import Faiss

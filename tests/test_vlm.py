@@ -13,7 +13,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from retrieval.errors import ModelError, ModelUnavailable, UsageError
-from retrieval.records import Judgement
+from retrieval.types.records import Judgement
 from retrieval.vlm import Ability, VisionLanguageModel, families, listing, sights
 from retrieval.vlm.checkpoints import fingerprint
 from retrieval.vlm.colours import Colours

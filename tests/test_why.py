@@ -16,7 +16,6 @@ from PIL import Image
 from retrieval import Library
 from retrieval.encoders.openclip import OpenClip
 from retrieval.errors import UsageError
-from retrieval.explanations import Standing
 from retrieval.queries import understand
 from retrieval.queries.filters import (
     Between,
@@ -37,6 +36,7 @@ from retrieval.queries.filters import (
     Word,
 )
 from retrieval.queries.spelling import spelled, written
+from retrieval.types.explanations import Standing
 
 from .conftest import Paint, Run, needs_data
 

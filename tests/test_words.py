@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrieval import Library, Settings
-from retrieval.records import Band
 from retrieval.search.fusion import Source, fused
 from retrieval.store.words import Words, terms
+from retrieval.types.records import Band
 
 from .conftest import Paint
 

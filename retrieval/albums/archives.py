@@ -16,8 +16,8 @@ from typing import Any
 
 from .. import pictures
 from ..errors import PictureError, SourceError
-from ..records import Item, Problem, Reason
 from ..sources.folders import EXTENSIONS
+from ..types.records import Item, Problem, Reason
 from .files import free
 
 CAPTIONS = "captions.csv"  # beside pictures that were taken out of an archive

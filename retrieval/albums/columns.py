@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..records import Item
+from ..types.records import Item
 
 FACTS: dict[str, tuple[str, Callable[[Item], Any]]] = {  # name -> type, as Arrow calls it, and value
     "second": ("double", lambda item: item.second),

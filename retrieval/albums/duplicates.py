@@ -19,11 +19,11 @@ from pathlib import Path
 from ..errors import LibraryLocked, LibraryReadOnly, UsageError
 from ..holdings import Holdings
 from ..indexing import fingerprints
-from ..records import Item, Step, silent
 from ..search.alike import ALIKE, Likeness, stacks
 from ..sources.folders import companions
 from ..store.catalog import Known
 from ..store.collections import Collections
+from ..types.records import Item, Step, silent
 from .files import Deed, free
 
 LOG = "moved.csv"  # beside what was moved: where each file came from

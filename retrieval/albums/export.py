@@ -19,8 +19,8 @@ import numpy as np
 
 from ..errors import SourceError, UsageError
 from ..holdings import Holdings
-from ..records import Format, Item, Kind, Problem, Step, silent
 from ..sources import tables
+from ..types.records import Format, Item, Kind, Problem, Step, silent
 from . import archives, columns
 
 Written: TypeAlias = tuple[list[Path], list[Problem]]

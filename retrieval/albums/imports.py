@@ -19,10 +19,10 @@ from .. import pictures
 from ..encoders import Encoder
 from ..errors import ModelError, PictureError, SourceError
 from ..holdings import Holdings
-from ..records import Kind, Problem, Reason, Step, silent
 from ..sources import placed, tables
 from ..sources.captions import PICTURE_COLUMNS, first_of
 from ..store.collections import Collections
+from ..types.records import Kind, Problem, Reason, Step, silent
 
 BATCH = 256
 CHECKED = 8  # pictures that are encoded here, too

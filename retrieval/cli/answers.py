@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from ..library import Library
-from ..plain import show_path
-from ..records import Answer
+from ..types.records import Answer
+from ..types.serialize import show_path
 from .options import View
 from .output import note, print_answer, print_json, print_paths
 

@@ -11,7 +11,7 @@ from .. import app
 from ..config import Settings
 from ..errors import PictureError, UsageError
 from ..library import Library
-from ..plain import show_path
+from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json
 

@@ -10,8 +10,8 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..plain import plain, show_path
-from ..results import Described, Sidecars
+from ..types.results import Described, Sidecars
+from ..types.serialize import plain, show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, packed, settings_options
 from .output import note, note_problems, print_json, stopped
 from .progress import progress

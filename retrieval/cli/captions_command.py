@@ -11,8 +11,8 @@ from .. import app
 from ..config import Settings
 from ..errors import LibraryNotFound
 from ..library import Library
-from ..plain import show_path
-from ..records import Answer
+from ..types.records import Answer
+from ..types.serialize import show_path
 from .answers import show
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, View, settings_options, view_options
 from .output import note, print_json

@@ -12,7 +12,7 @@ import click
 from .. import app
 from ..config import Settings
 from ..errors import RetrievalError, UsageError
-from ..plain import plain
+from ..types.serialize import plain
 from .options import DEVICE, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note
 

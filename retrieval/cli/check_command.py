@@ -8,7 +8,7 @@ import click
 
 from .. import app
 from ..config import Settings
-from ..plain import show_path
+from ..types.serialize import show_path
 from .options import INDEX, json_option, settings_options
 from .output import note, print_json
 

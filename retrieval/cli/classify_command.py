@@ -9,7 +9,7 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..plain import show_path
+from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json
 from .progress import progress

@@ -14,9 +14,9 @@ from ..albums.files import Deed
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..plain import show_path
 from ..search.alike import ALIKE, Likeness
 from ..sources import placed
+from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, packed, settings_options
 from .output import note, print_json, size
 from .progress import progress

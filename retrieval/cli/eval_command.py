@@ -11,7 +11,7 @@ from .. import measure
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..results import Evaluation, Metrics, Reranking
+from ..types.results import Evaluation, Metrics, Reranking
 from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, note_problems, print_json
 from .progress import progress

@@ -9,8 +9,8 @@ import click
 
 from ..config import Settings
 from ..library import Library
-from ..plain import show_path
-from ..records import Format
+from ..types.records import Format
+from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, note_problems, print_json
 from .progress import progress

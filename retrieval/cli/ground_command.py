@@ -10,8 +10,8 @@ import click
 from .. import app
 from ..config import Settings
 from ..errors import UsageError
-from ..plain import show_path
-from ..records import Box
+from ..types.records import Box
+from ..types.serialize import show_path
 from .options import DEVICE, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json
 

@@ -9,7 +9,7 @@ import click
 from ..config import Settings
 from ..errors import SourceError, UsageError
 from ..library import Library
-from ..plain import show_path
+from ..types.serialize import show_path
 from .index_command import show_report
 from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, json_option, settings_options
 from .output import note, print_json

@@ -12,10 +12,10 @@ from .. import app
 from ..config import Settings
 from ..errors import SourceError, UsageError
 from ..library import Library, plan
-from ..plain import plain, show_path
-from ..results import Plan, Report
 from ..sources.folders import Rules
 from ..sources.lists import read_paths
+from ..types.results import Plan, Report
+from ..types.serialize import plain, show_path
 from .ocr_command import show_transcribed
 from .options import (
     BATCH_SIZE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import models
-from ..results import ModelInfo
+from ..types.results import ModelInfo
 from .options import json_option
 from .output import note, print_json, print_rows
 

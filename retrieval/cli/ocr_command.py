@@ -9,8 +9,8 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..plain import show_path
-from ..results import Transcribed
+from ..types.results import Transcribed
+from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, note_problems, print_json, stopped
 from .progress import progress

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from ..config import load
-from ..records import Threshold
+from ..types.records import Threshold
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 import click
 
-from ..plain import plain, show_path
-from ..records import Answer, Hit, Kind, Problem
+from ..types.records import Answer, Hit, Kind, Problem
+from ..types.serialize import plain, show_path
 
 
 def print_json(value: Any) -> None:

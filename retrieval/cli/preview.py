@@ -10,8 +10,8 @@ import sys
 import click
 from PIL import Image
 
-from ..plain import show_path
-from ..records import Answer
+from ..types.records import Answer
+from ..types.serialize import show_path
 from .output import note, score
 
 HEIGHT = 10  # lines

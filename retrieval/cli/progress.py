@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from ..records import Step
+from ..types.records import Step
 
 EVERY = 10.0  # seconds between plain lines
 

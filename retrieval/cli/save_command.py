@@ -6,7 +6,7 @@ import click
 
 from ..config import Settings
 from ..library import Library
-from ..plain import show_path
+from ..types.serialize import show_path
 from .options import INDEX, json_option, settings_options
 from .output import note, print_json, print_rows
 

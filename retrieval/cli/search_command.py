@@ -14,25 +14,14 @@ from ..albums import files
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..plain import show_path
 from ..queries.spelling import with_pieces
-from ..records import Answer, Budget, ByFile, ByItem, Format, Order
 from ..sources import placed
+from ..types.records import Answer, Budget, ByFile, ByItem, Format, Order
+from ..types.serialize import show_path
 from . import warm
 from .answers import show
 from .export_command import FORMATS, show_exported
-from .options import (
-    DEVICE,
-    INDEX,
-    PATH,
-    PRECISION,
-    VLM_OPTIONS,
-    Duration,
-    View,
-    packed,
-    settings_options,
-    view_options,
-)
+from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, Duration, View, packed, settings_options, view_options
 from .output import note
 from .progress import progress
 

@@ -12,8 +12,8 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import Library
-from ..plain import show_path
 from ..sources import placed
+from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, Size, packed, settings_options
 from .output import note
 

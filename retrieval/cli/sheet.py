@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import SourceError, UsageError
-from ..plain import show_path
-from ..records import Answer, Hit
+from ..types.records import Answer, Hit
+from ..types.serialize import show_path
 from .output import fragment, score
 
 STYLE = """

@@ -6,8 +6,8 @@ import click
 
 from ..config import Settings
 from ..library import Library
-from ..plain import show_path
-from ..records import Status
+from ..types.records import Status
+from ..types.serialize import show_path
 from .options import INDEX, json_option, settings_options
 from .output import print_json, size
 

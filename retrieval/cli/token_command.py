@@ -9,8 +9,8 @@ import click
 from .. import app
 from ..config import Settings
 from ..errors import UsageError
-from ..plain import show_path
 from ..sources import placed
+from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, print_json, print_rows
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import app
 from ..config import SOCKET, Settings
 from ..errors import ModelUnavailable
-from ..records import Answer
+from ..types.records import Answer
 
 if TYPE_CHECKING:
     from ..client import Client

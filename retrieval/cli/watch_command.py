@@ -14,9 +14,9 @@ import click
 from ..config import Settings
 from ..errors import LibraryLocked, SourceError, UsageError
 from ..library import Library
-from ..plain import plain, show_path
-from ..results import Report
 from ..sources.folders import Rules
+from ..types.results import Report
+from ..types.serialize import plain, show_path
 from .options import (
     BATCH_SIZE,
     DEVICE,

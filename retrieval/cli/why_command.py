@@ -9,9 +9,9 @@ import click
 from .. import app
 from ..config import Settings
 from ..errors import UsageError
-from ..explanations import FilterCheck, SourceShare, Why
 from ..library import Library
-from ..plain import show_path
+from ..types.explanations import FilterCheck, SourceShare, Why
+from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json
 

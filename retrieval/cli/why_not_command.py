@@ -8,10 +8,10 @@ from typing import get_args
 import click
 
 from ..config import Settings
-from ..explanations import WhyNot
 from ..library import Library
-from ..plain import show_path
-from ..records import Threshold
+from ..types.explanations import WhyNot
+from ..types.records import Threshold
+from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, json_option, settings_options
 from .output import note, print_json
 from .why_command import filters

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..records import Pixels, Space, Vectors
+    from ..types.records import Pixels, Space, Vectors
 
 
 class Encoder(Protocol):

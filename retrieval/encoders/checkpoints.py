@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .. import hub
 from ..errors import ModelError, ModelUnavailable
+from ..runtime import hub
 from .names import ModelName, Route
 
 CONFIG = "open_clip_config.json"

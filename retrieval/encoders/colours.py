@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import ImageColor
 
-from ..records import Pixels, Space, Vectors
+from ..types.records import Pixels, Space, Vectors
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -14,7 +14,7 @@ from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import nn
 
-from ..records import Vectors
+from ..types.records import Vectors
 from .bpe import BytePairs, table
 from .openclip import OpenClip
 from .tower import Shape, Tower, Weights

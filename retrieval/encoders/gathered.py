@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from ..records import Pixels, Space, Vectors
+from ..types.records import Pixels, Space, Vectors
 from . import Encoder, Grids
 
 if TYPE_CHECKING:

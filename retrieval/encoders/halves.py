@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..records import Pixels, Space, Vectors
+from ..types.records import Pixels, Space, Vectors
 from . import Encoder
 from .names import ModelName
 from .tower import Tower

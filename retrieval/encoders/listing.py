@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 from ..errors import ModelError
-from ..results import ModelInfo
+from ..types.results import ModelInfo
 from . import checkpoints
 from .names import BUILTIN, ModelName
 

@@ -24,9 +24,9 @@ from torch.nn import init
 from torch.overrides import TorchFunctionMode
 from torchvision import transforms
 
-from .. import devices
 from ..errors import ModelError, ModelUnavailable
-from ..records import Pixels, Space, Vectors
+from ..runtime import devices
+from ..types.records import Pixels, Space, Vectors
 from . import checkpoints, grids
 from .inference import ready
 from .names import BUILTIN, ModelName, Route

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..records import Ids, Space, Vectors
+from ..types.records import Ids, Space, Vectors
 from .bpe import BytePairs
 
 FORMAT = 1

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..errors import UsageError
 from ..holdings import Holdings
-from ..records import Kind
-from ..results import Reranking
 from ..store.said import Said
+from ..types.records import Kind
+from ..types.results import Reranking
 from .pairs import Pairs
 
 MOST = 1000  # pictures that are drawn, always the same ones of the same library

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from ..encoders import Encoder
 from ..errors import SourceError
 from ..indexing.pipeline import Reader, Ready, read_ahead
-from ..records import Caption, Found, Problem, Reason, Step, Vectors, silent
-from ..results import Evaluation
 from ..sources.captions import read_captions
+from ..types.records import Caption, Found, Problem, Reason, Step, Vectors, silent
+from ..types.results import Evaluation
 from .recall import best_ranks, metrics
 
 BLOCK = 1000  # queries compared at a time

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..results import Metrics
+from ..types.results import Metrics
 
 Scores = npt.NDArray[np.float32]
 Right = npt.NDArray[np.bool_]

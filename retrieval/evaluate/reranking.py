@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import pictures
-from ..records import Judgement, Step, silent
-from ..results import Gain, Reranking
 from ..search.rerank import fused, opinion
+from ..types.records import Judgement, Step, silent
+from ..types.results import Gain, Reranking
 from ..vlm import SEEN, Onlooker, VisionLanguageModel
 from .pairs import Pairs
 from .recall import AT, best_ranks, metrics

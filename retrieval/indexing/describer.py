@@ -14,9 +14,9 @@ from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError
 from ..holdings import Holdings
-from ..records import Item, Picture, Problem, Step, silent
-from ..results import Described
 from ..store.said import Said
+from ..types.records import Item, Picture, Problem, Step, silent
+from ..types.results import Described
 from ..vlm import SEEN, VisionLanguageModel
 from . import texts
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from .. import pictures
 from ..holdings import Holdings
-from ..records import Step, silent
 from ..store.collections import Collections
+from ..types.records import Step, silent
 
 AT_ONCE = 500
 

@@ -17,12 +17,12 @@ from ..bearings import Bearings
 from ..encoders import Encoder
 from ..holdings import Holdings
 from ..pictures.video import is_video
-from ..records import Found, Kind, Problem, Step, Vectors, silent
-from ..results import Plan, Report
+from ..runtime.timing import step
 from ..sources import placed
 from ..sources.folders import Rules
-from ..steps import step
 from ..store.collections import Collections
+from ..types.records import Found, Kind, Problem, Step, Vectors, silent
+from ..types.results import Plan, Report
 from . import fingerprints, texts
 from . import plan as plans
 from .locate import locate

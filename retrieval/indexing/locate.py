@@ -5,7 +5,7 @@ Knows which items lack it; does not know the gazetteer.
 
 from __future__ import annotations
 
-from .. import places
+from .. import geocoding
 from ..holdings import Holdings
 from ..store.selection import Selection
 
@@ -18,6 +18,6 @@ def locate(holdings: Holdings) -> None:
         todo = Selection(catalog.connection).unplaced()
     for start in range(0, len(todo), BATCH):
         some = todo[start : start + BATCH]
-        found = places.describe([(latitude, longitude) for _, latitude, longitude in some])
+        found = geocoding.describe([(latitude, longitude) for _, latitude, longitude in some])
         with holdings.writing() as catalog:
             Selection(catalog.connection).put_places([number for number, _, _ in some], found)

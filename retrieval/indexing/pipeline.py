@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, TypeVar
 from .. import pictures
 from ..errors import PictureError
 from ..pictures import video
-from ..records import Facts, Found, Problem, Reason
+from ..runtime.timing import step
 from ..sources.captions import sidecar_text
-from ..steps import step
+from ..types.records import Facts, Found, Problem, Reason
 from .seen import Seen
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..records import Pixels
+    from ..types.records import Pixels
 
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ..records import Found, Problem, Reason
-from ..results import Plan
 from ..sources import folders, placed
 from ..store.catalog import Known
+from ..types.records import Found, Problem, Reason
+from ..types.results import Plan
 
 TOLD = 100  # files after which one is told how many there are
 Failed = dict[Path, tuple[Problem, int, int]]  # problem, size and time of the file when it failed

@@ -14,9 +14,9 @@ from pathlib import Path
 from ..errors import SourceError
 from ..holdings import Holdings
 from ..pictures import sidecars
-from ..records import Item, Problem, Reason, Step, silent
-from ..results import Sidecars
 from ..store.said import Said, Words
+from ..types.records import Item, Problem, Reason, Step, silent
+from ..types.results import Sidecars
 
 
 @dataclass(frozen=True)

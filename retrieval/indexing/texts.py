@@ -12,10 +12,10 @@ from pathlib import Path
 
 from ..encoders import Encoder
 from ..holdings import Holdings
-from ..records import Caption, Facts, Kind, Problem, Reason, Step
 from ..sources.captions import read_captions
 from ..store import Catalog
 from ..store.catalog import OWN_WORDS
+from ..types.records import Caption, Facts, Kind, Problem, Reason, Step
 
 BATCH = 256  # texts a call of the model
 

@@ -14,9 +14,9 @@ from .. import pictures
 from ..errors import PictureError
 from ..holdings import Holdings
 from ..ocr import SEEN, TextReader
-from ..records import Item, Problem, Step, silent
-from ..results import Transcribed
 from ..store.said import Said
+from ..types.records import Item, Problem, Step, silent
+from ..types.results import Transcribed
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..records import Box
+    from ..types.records import Box
 
 SEEN = 2000  # pixels of the shorter side that a picture is opened with at most, where its format allows less
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ModelUnavailable
-from ..records import Box
+from ..types.records import Box
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..errors import PictureError
-from ..records import Facts, Picture, Reason
+from ..types.records import Facts, Picture, Reason
 from . import raw, video
 from .metadata import facts_of
 

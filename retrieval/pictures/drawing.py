@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import SourceError, UsageError
-from ..explanations import Heat
-from ..records import Box, Mask
+from ..types.explanations import Heat
+from ..types.records import Box, Mask
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
 

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from PIL import ExifTags, Image, ImageFile, IptcImagePlugin
 
-from ..records import Facts
+from ..types.records import Facts
 
 Base, Gps = ExifTags.Base, ExifTags.GPS
 CAMERA_DEFAULTS = frozenset({"OLYMPUS DIGITAL CAMERA", "SONY DSC", "DCIM", "DIGITAL CAMERA", "MINOLTA DIGITAL CAMERA"})

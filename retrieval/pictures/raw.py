@@ -12,7 +12,7 @@ from pathlib import PurePath
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ..errors import PictureError
-from ..records import RAW_SUFFIXES, Facts, Reason
+from ..types.records import RAW_SUFFIXES, Facts, Reason
 from .metadata import tiff_facts
 
 LARGE_ENOUGH = 512  # pixels of a preview's shorter side

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import PictureError
-from ..records import VIDEO_SUFFIXES, Facts, Reason
+from ..types.records import VIDEO_SUFFIXES, Facts, Reason
 
 if TYPE_CHECKING:
     from av.container import InputContainer

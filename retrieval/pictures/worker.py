@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from PIL import Image
 
 from ..errors import PictureError
-from ..records import Reason
+from ..types.records import Reason
 
 LARGEST = 16_000_000  # pixels of what is handed on: no model sees more
 CONTEXT = multiprocessing.get_context("spawn")  # a fork would have this process's threads and locks

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..records import ByBytes, ByFile, ByItem, ByTaught, ByText, Query
+from ..types.records import ByBytes, ByFile, ByItem, ByTaught, ByText, Query
 from .filters import EVERYTHING, Filter, every
 
 MINUS = 0.5  # weight of what stands behind a minus: at 1, what is wanted is lost, too (benchmarks/concepts.py)

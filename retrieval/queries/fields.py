@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from .. import places
-from ..records import ByFile, ByItem, Query
+from .. import geocoding
+from ..types.records import ByFile, ByItem, Query
 from . import dates
 from .filters import (
     Between,
@@ -128,7 +128,7 @@ def _near(given: Given) -> Filter:
         if abs(latitude) > 90 or abs(longitude) > 180:
             raise Wrong(f"{given.value} is nowhere: latitudes go to 90 degrees, longitudes to 180")
         return Near(latitude, longitude, kilometres, given.value)
-    spot = places.find(given.value)
+    spot = geocoding.find(given.value)
     if spot is None:
         raise Wrong(f'no city is called "{given.value}"; write its coordinates, such as near:38.72,-9.14~20km')
     return Near(spot.latitude, spot.longitude, kilometres, spot.name)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from .. import places
+from .. import geocoding
 from ..errors import QueryError
-from ..records import ByFile, ByItem, ByTaught, ByText, Query
+from ..types.records import ByFile, ByItem, ByTaught, ByText, Query
 from . import dates
 from .expression import MINUS, Alternative, Expression, Weighed
 from .filters import (
@@ -158,7 +158,7 @@ def _digits(number: float) -> str:
 
 
 def _near(where: Near) -> Token:
-    spot = places.find(where.name) if where.name else None
+    spot = geocoding.find(where.name) if where.name else None
     named = spot is not None and (spot.latitude, spot.longitude) == (where.latitude, where.longitude)
     point = f"{_digits(where.latitude)},{_digits(where.longitude)}"
     return Token("near", where.name if named else point, f"~{_digits(where.kilometres)}km")

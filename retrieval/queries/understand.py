@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import groupby, product
 
 from ..errors import QueryError
-from ..records import ByTaught, ByText
+from ..types.records import ByTaught, ByText
 from . import dates, facts, fields
 from .expression import MINUS, Alternative, Expression, Weighed
 from .filters import Filter, Not, Some, Taken, every

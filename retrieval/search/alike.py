@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..holdings import Holdings
-from ..records import Kind
 from ..store.collections import Bits, Collections, Moment
+from ..types.records import Kind
 
 CLOSE, DISTANCE = 4, 8  # bits of 64
 SAME, NEARLY, BURST, ALIKE = 0.4, 0.9, 0.8, 0.9  # cosines: of close fingerprints, of those that are less so, ...

@@ -10,8 +10,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from ..explanations import FilterCheck
-from ..places import kilometres
+from ..geocoding import kilometres
 from ..queries.filters import (
     Between,
     Captioned,
@@ -29,10 +28,11 @@ from ..queries.filters import (
     Word,
 )
 from ..queries.spelling import spelled
-from ..records import Item
 from ..store import Catalog
 from ..store.said import Said
 from ..store.selection import Selection
+from ..types.explanations import FilterCheck
+from ..types.records import Item
 
 DAY = timedelta(days=1)
 

@@ -15,8 +15,8 @@ from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError, UsageError
 from ..holdings import Holdings
-from ..records import Item, Kind, Step, Vectors, silent
-from ..results import Labelled
+from ..types.records import Item, Kind, Step, Vectors, silent
+from ..types.results import Labelled
 from ..vlm import SEEN, VisionLanguageModel, judging
 
 # A label's embedding is the mean over several sentences (Radford et al. 2021, "Learning Transferable Visual Models",

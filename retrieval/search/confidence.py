@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..bearings import Bank, Bearings, Gauge
-from ..records import Answer, Band, Ids, Kind, Threshold, Vectors
+from ..types.records import Answer, Band, Ids, Kind, Threshold, Vectors
 from .sides import Candidate
 
 Floats = npt.NDArray[np.float64]

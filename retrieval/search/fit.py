@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..explanations import FilterCheck, PartShare
 from ..queries.expression import MINUS, Alternative, Expression, Weighed, named
-from ..records import ByText, ByVector, Item, Kind, Space, Vectors
+from ..types.explanations import FilterCheck, PartShare
+from ..types.records import ByText, ByVector, Item, Kind, Space, Vectors
 from .checks import check, conjuncts
 from .meaning import Understanding
 from .searcher import Searcher

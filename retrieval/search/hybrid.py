@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..bearings import CANDIDATES
-from ..records import Band, Kind
 from ..store.words import Words
+from ..types.records import Band, Kind
 from . import confidence
 from .fusion import Source, fused
 from .sides import Candidate, Found, Side

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ..errors import NotFound
 from ..holdings import Holdings
-from ..records import Item
 from ..store.browse import Browse, Saying
+from ..types.records import Item
 
 
 @dataclass(frozen=True)

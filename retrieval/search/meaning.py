@@ -16,7 +16,7 @@ from ..encoders import Encoder
 from ..errors import PictureError, UsageError
 from ..holdings import Holdings
 from ..queries.expression import Weighed
-from ..records import ByBytes, ByFile, ByItem, ByTaught, ByText, ByVector, Kind, Query, Space, Vectors
+from ..types.records import ByBytes, ByFile, ByItem, ByTaught, ByText, ByVector, Kind, Query, Space, Vectors
 from . import taught
 
 LONGEST = 2000  # characters of a text that are read; every model reads far less

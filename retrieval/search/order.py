@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ..records import Hit, Vectors
+from ..types.records import Hit, Vectors
 
 RELEVANCE = 0.5  # how much a hit's own score counts against its likeness to those before it; not measured
 POOL = 5  # candidates for each hit that is shown

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import LibraryError, UsageError
 from ..queries.expression import Expression
-from ..records import Answer, Band, Kind
+from ..types.records import Answer, Band, Kind
 from .searcher import DEEPEST, Searcher
 from .sides import Candidate
 

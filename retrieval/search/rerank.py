@@ -21,9 +21,9 @@ from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalErro
 from ..holdings import Holdings
 from ..queries.expression import Expression
 from ..queries.facts import Asked, Fact, split, unwanted
-from ..records import Answer, Budget, Hit, Judgement, Look, Step, silent
-from ..steps import step
+from ..runtime.timing import step
 from ..store.said import Said
+from ..types.records import Answer, Budget, Hit, Judgement, Look, Step, silent
 from ..vlm import SEEN, Ability, Onlooker, VisionLanguageModel
 from .fusion import Source
 from .searcher import Searcher

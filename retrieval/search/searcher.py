@@ -16,11 +16,11 @@ from ..errors import UsageError
 from ..holdings import Holdings
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import EVERYTHING
-from ..records import Answer, Band, Hit, Item, Kind, Order, Query, Space
-from ..steps import step
+from ..runtime.timing import step
 from ..store.said import Said
 from ..store.selection import Selection
 from ..store.words import shares_term
+from ..types.records import Answer, Band, Hit, Item, Kind, Order, Query, Space
 from . import hybrid, texts
 from .alike import FOLDED, stacks
 from .meaning import Understanding

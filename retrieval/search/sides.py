@@ -12,7 +12,7 @@ import numpy as np
 
 from ..bearings import Bearings
 from ..holdings import Holdings
-from ..records import Band, Ids, Kind, Vectors
+from ..types.records import Band, Ids, Kind, Vectors
 
 
 @dataclass(frozen=True)

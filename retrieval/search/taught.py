@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..holdings import Holdings
-from ..records import Kind, Vectors
 from ..store.collections import Collections
+from ..types.records import Kind, Vectors
 
 REGULAR = 0.03  # of the squared length of the weights, with embeddings of spread one
 AGAINST = 0.1  # weight of all that the word is not, against all that it is; that of the library is one

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..bearings import CANDIDATES, CLOSEST, ITSELF, Floats
-from ..records import Kind
+from ..types.records import Kind
 from . import confidence
 from .sides import Candidate, Found, Side
 

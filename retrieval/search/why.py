@@ -16,11 +16,11 @@ from .. import pictures
 from ..bearings import CANDIDATES
 from ..encoders import Grids
 from ..errors import UsageError
-from ..explanations import Heat, Reading, SourceShare, Why
 from ..queries.expression import Expression
 from ..queries.spelling import written
-from ..records import Hit, Item, Kind
 from ..store.words import Words
+from ..types.explanations import Heat, Reading, SourceShare, Why
+from ..types.records import Hit, Item, Kind
 from ..vlm import SEEN, Ability
 from . import hybrid
 from .fit import Fit

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..explanations import Change, FilterCheck, Reading, Standing, WhyNot
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import every
 from ..queries.spelling import spelled, written
-from ..records import Answer, Hit, Item, Kind, Threshold
 from ..sources.folders import EXTENSIONS, stands_for
+from ..types.explanations import Change, FilterCheck, Reading, Standing, WhyNot
+from ..types.records import Answer, Hit, Item, Kind, Threshold
 from .checks import conjuncts, eased
 from .confidence import kept
 from .fit import Fit, without_a_word

@@ -21,9 +21,9 @@ from starlette.routing import BaseRoute, Route
 from .. import __version__, app
 from ..client import LONGEST
 from ..errors import RetrievalError, UsageError
-from ..plain import compact, plain
 from ..questions import Questions
-from ..records import Hit, Threshold
+from ..types.records import Hit, Threshold
+from ..types.serialize import compact, plain
 from ..vlm import messages
 from .access import CALLER, Scope
 from .service import Service

@@ -12,9 +12,9 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 
-from .. import places
+from .. import geocoding
 from ..errors import PictureError, UsageError
-from ..records import Answer, Item, Reason
+from ..types.records import Answer, Item, Reason
 from .previews import Previews
 from .wiring import ERRORS, Asked, Json, Number, Serving, Writing
 
@@ -126,7 +126,7 @@ def timeline(asked: Asked) -> Response:
 @router.get("/towns", summary="The world's towns, for a map without a network")
 def towns() -> Response:
     """Their latitude, longitude, inhabitants and name (GeoNames, CC BY 4.0)."""
-    return Json({"towns": places.towns()}, headers={"cache-control": f"private, max-age={DAY}"})
+    return Json({"towns": geocoding.towns()}, headers={"cache-control": f"private, max-age={DAY}"})
 
 
 @router.get("/map", summary="Where files were taken")

@@ -11,8 +11,8 @@ from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
-from ..plain import plain
 from ..sources import placed
+from ..types.serialize import plain
 from .jobs import BEAT, Job, State
 from .wiring import ERRORS, Json, Number, Ruling
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ..errors import NotFound, RetrievalError, UsageError
 from ..library import Library
-from ..records import Problem, Step
-from ..results import Report
+from ..types.records import Problem, Step
+from ..types.results import Report
 
 KEPT = 20  # jobs that are remembered
 BEAT = 0.5  # seconds between two reports of progress

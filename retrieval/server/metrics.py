@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..steps import LISTENER
+from ..runtime.timing import LISTENER
 from .limits import Limits
 from .service import Service
 

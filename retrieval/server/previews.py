@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from .. import pictures
-from ..bounded import Bounded
 from ..errors import PictureError
 from ..pictures.thumbnails import THUMBNAIL_SIDE
 from ..questions import Questions
-from ..records import Item, Reason
+from ..runtime.lru import Bounded
+from ..types.records import Item, Reason
 
 KEPT = 128 << 20  # bytes of previews in memory
 QUALITY = {"webp": 82, "avif": 60, "jpeg": 85}

@@ -21,7 +21,7 @@ from ..errors import UsageError
 from ..queries.fields import FIELDS
 from ..queries.spelling import chips, with_pieces
 from ..questions import Questions
-from ..records import Answer, Budget, ByItem, ByText, Kind, Order, Step, Threshold
+from ..types.records import Answer, Budget, ByItem, ByText, Kind, Order, Step, Threshold
 from .fetch import fetched
 from .service import Service
 from .stream import streamed

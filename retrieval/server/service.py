@@ -17,7 +17,7 @@ from ..errors import RetrievalError, UsageError
 from ..library import Library
 from ..pictures.worker import Workers
 from ..questions import Questions
-from ..steps import step
+from ..runtime.timing import step
 from ..vlm import Ability, VisionLanguageModel
 from .access import Caller
 from .jobs import Jobs

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from .. import __version__
 from .. import models as list_of_models
 from ..errors import LibraryError
-from ..plain import plain
 from ..search.alike import ALIKE, Likeness
+from ..types.serialize import plain
 from .access import SESSION
 from .guard import COOKIE
 from .wiring import ERRORS, Asked, Json, Ruling, Serving, Whole, caller_of, guard_of

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.sse import ServerSentEvent
 
 from ..errors import RetrievalError
-from ..plain import plain
+from ..types.serialize import plain
 from .logs import log
 from .wiring import foreseen, unforeseen
 

@@ -15,8 +15,8 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from .. import errors
-from ..plain import compact
 from ..questions import Questions
+from ..types.serialize import compact
 from .access import Caller, Scope
 from .guard import Guard, Refusal
 from .service import Service

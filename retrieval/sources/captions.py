@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import SourceError
-from ..records import Caption, Problem, Reason
+from ..types.records import Caption, Problem, Reason
 from . import placed, tables
 from .folders import sidecars
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SourceError
-from ..records import RAW_SUFFIXES, VIDEO_SUFFIXES, Found, Problem, Reason
+from ..types.records import RAW_SUFFIXES, VIDEO_SUFFIXES, Found, Problem, Reason
 from . import placed
 
 PROCESSED = frozenset(

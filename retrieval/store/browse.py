@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, tuple_
 
-from ..records import Item
+from ..types.records import Item
 from .rows import to_item
 from .schema import CLOCK, captions, contents, items
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_
 from sqlalchemy import cast as as_type
 from sqlalchemy.types import Boolean, Text
 
-from ..places import Place
+from ..geocoding import Place
 from ..queries.filters import (
     Between,
     Captioned,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ..records import Ids, Vectors
+    from ..types.records import Ids, Vectors
 
 
 class VectorIndex(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import LibraryDamaged
-from ..records import Ids, Vectors
+from ..types.records import Ids, Vectors
 
 
 class Exact:

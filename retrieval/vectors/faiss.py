@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import LibraryDamaged
-from ..records import Ids, Vectors
+from ..types.records import Ids, Vectors
 from .exact import Exact
 
 Places = npt.NDArray[np.int64]

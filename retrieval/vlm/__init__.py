@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..records import Box, Judgement, Look, Mask
+    from ..types.records import Box, Judgement, Look, Mask
     from .messages import Message
 
 

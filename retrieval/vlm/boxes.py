@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..records import Box
+from ..types.records import Box
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from .. import hub
+from ..runtime import hub
 from .names import Place, VlmName
 
 CONFIG, ADAPTER = "config.json", "adapter_config.json"

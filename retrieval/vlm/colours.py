@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ImageColor
 
-from ..records import Box, Judgement, Mask
+from ..types.records import Box, Judgement, Mask
 from . import Ability, masks
 from .messages import Message, frames_as_images
 

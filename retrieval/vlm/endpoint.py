@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ..errors import ModelError, ModelRefused, ModelUnavailable, UsageError
-from ..records import Box, Judgement, Mask
+from ..types.records import Box, Judgement, Mask
 from . import Ability, boxes
 from .boxes import Reading
 from .families import ANY, Family, named

@@ -16,7 +16,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ..errors import ModelError, UsageError
-from ..records import Box
+from ..types.records import Box
 from . import Ability, boxes
 from .boxes import Reading
 from .messages import Message, TextPart, frames_as_images, user

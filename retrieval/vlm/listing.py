@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ..results import VlmInfo
+from ..types.results import VlmInfo
 from . import families
 from .checkpoints import installed
 from .families import Family

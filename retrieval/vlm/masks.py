@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..records import Box, Mask
+from ..types.records import Box, Mask
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..records import Judgement, Look
+from ..types.records import Judgement, Look
 from . import scoring
 from .transformers import Inputs, Transformers
 

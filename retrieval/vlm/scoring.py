@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError
-from ..records import Judgement
+from ..types.records import Judgement
 
 SHARPNESS = 4.0  # a caption that is e times as likely a token as without the picture is a yes of 98%
 FALL = 2.0  # how fast the mass falls with words that are less and less fluent

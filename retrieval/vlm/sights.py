@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from ..bounded import Bounded
+from ..runtime.lru import Bounded
 
 Arguments: TypeAlias = dict[str, Any]
 Features: TypeAlias = dict[str, Any]  # tensors, lists of them, or lists of such lists

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from transformers import TextStreamer
 
-from .. import devices
 from ..errors import UsageError
-from ..records import Box, Judgement, Mask
+from ..runtime import devices
+from ..types.records import Box, Judgement, Mask
 from . import Ability, loading, masks, scoring, sights
 from .boxes import Reading
 from .families import Family, Scorer

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .errors import ModelError
+from ..errors import ModelError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 FAITHFUL = 0.999  # least cosine to float32 that a lower precision must keep

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .errors import ModelError, ModelUnavailable
+from ..errors import ModelError, ModelUnavailable
 
 PROBE_SECONDS = 3.0
 
