@@ -17,7 +17,8 @@ from pathlib import Path
 
 import sacrebleu
 
-from retrieval import Settings, app, pictures
+from retrieval import Settings, pictures
+from retrieval.library import factory
 from retrieval.sources.captions import read_captions
 from retrieval.types.records import Caption
 from retrieval.vlm import SEEN
@@ -42,7 +43,7 @@ def main() -> None:
         if isinstance(row, Caption) and row.picture is not None:
             references.setdefault(row.picture, []).append(plain(row.text))
     paths = list(references)[: given.limit]
-    model = app.vlm(Settings(vlm=given.vlm))
+    model = factory.vlm(Settings(vlm=given.vlm))
     images = [pictures.load(path, SEEN).image for path in paths]
     model.caption(images[:1])  # warm
     started, said = time.perf_counter(), []

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import Library, Settings
-from retrieval.bearings import texts as neutral
+from retrieval.calibration.calibration import texts as neutral
 from retrieval.sources.captions import read_captions
 from retrieval.types.records import Answer, Band, ByText, ByVector, Caption, Kind
 

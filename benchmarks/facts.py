@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from retrieval import Settings, app, pictures
+from retrieval import Settings, pictures
 from retrieval.evaluate import pairs
+from retrieval.library import factory
 from retrieval.queries.facts import split
 from retrieval.search.rerank import fused, joined, opinion
 from retrieval.types.records import Judgement
@@ -86,7 +87,7 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="a line for each query")
     given = parser.parse_args()
     settings = Settings(vlm=given.vlm)
-    encoder, model = app.encoder(settings, "builtin"), app.vlm(settings)
+    encoder, model = factory.encoder(settings, "builtin"), factory.vlm(settings)
     data = pairs.encode(encoder, given.captions, given.images)
     captions: list[list[str]] = [[] for _ in data.pictures]
     for text, owner in zip(data.captions, data.owner.tolist(), strict=True):

@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import report, synthetic
-from retrieval import Library, Settings, app
-from retrieval.bearings import Bearings
+from retrieval import Library, Settings
+from retrieval.calibration.calibration import Bearings
 from retrieval.indexing import Indexer
+from retrieval.library import factory
 from retrieval.types.records import Space
 
 PICTURE = report.PAGE.parent / "growth.svg"
@@ -51,7 +52,7 @@ def costs(known: Path, scratch: Path) -> dict[str, float]:
         clock("indexing a photo", lambda: indexer.run([photo]))  # noqa: B023
         clock("forgetting it", lambda: library.remove([photo]))  # noqa: B023
         library.close()
-    clock("checking", lambda: app.check(known, settings))
+    clock("checking", lambda: factory.check(known, settings))
     return {task: float(np.median(seconds)) for task, seconds in found.items()}
 
 

@@ -22,8 +22,9 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks import peers, photos, report, synthetic
-from retrieval import Library, Settings, app
+from retrieval import Library, Settings
 from retrieval.indexing.pipeline import Reader, Ready, read_ahead
+from retrieval.library import factory
 from retrieval.runtime.timing import LISTENER
 from retrieval.sources import folders
 from retrieval.types.records import Found
@@ -99,7 +100,7 @@ def rescan(count: int, place: Path, found: argparse.Namespace, model: str) -> li
         for number in range(count):
             (folder / f"{number:06}.jpg").write_bytes(b"\xff\xd8")
     files = sorted(folder.iterdir())
-    space = app.encoder(Settings(), model).space
+    space = factory.encoder(Settings(), model).space
     known = synthetic.library(place / f"library-unchanged-{count}", count, space, files)
     start = synthetic.library(place / "library-unchanged-1", 1, space, _one(place))
     command = [sys.executable, "-m", "retrieval", "index", "-q"]

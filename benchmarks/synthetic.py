@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
-from retrieval import app
-from retrieval.holdings import Holdings
-from retrieval.store.collections import Collections
-from retrieval.store.rows import PICTURE, item_row
-from retrieval.store.schema import contents, items
+from retrieval.library import factory
+from retrieval.storage.catalog.collections import Collections
+from retrieval.storage.catalog.mapping import PICTURE, item_row
+from retrieval.storage.catalog.schema import contents, items
+from retrieval.storage.storage import Holdings
 from retrieval.types.records import Facts, Found, Kind, Pixels, Space
 
 Rows = npt.NDArray[np.float32]
@@ -100,7 +100,7 @@ def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -
         return place
     unfinished = place.with_name(place.name + ".part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    holdings = Holdings.create(unfinished, app.vector_engine())
+    holdings = Holdings.create(unfinished, factory.vector_engine())
     rows = pictures(count, space.dimensions)
     with holdings.writing() as catalog:
         number = catalog.add_space(space)

@@ -14,7 +14,8 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.photos import DATA
-from retrieval import Budget, Library, Settings, app, pictures
+from retrieval import Budget, Library, Settings, pictures
+from retrieval.library import factory
 from retrieval.vlm import SEEN
 
 BATCHES = (1, 4, 16)
@@ -54,7 +55,7 @@ def smol(folder: Path) -> str:
 
 def captions(settings: Settings, files: list[Path], batch: int) -> float:
     """Captions a minute."""
-    model = app.vlm(settings)
+    model = factory.vlm(settings)
     images = [pictures.load(file, SEEN).image for file in files]
     model.caption(images[:1])
 

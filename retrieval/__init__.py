@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .app import check
     from .config import Settings
     from .errors import (
         LibraryDamaged,
@@ -32,15 +31,16 @@ if TYPE_CHECKING:
         StorageFull,
         UsageError,
     )
-    from .library import Library
-    from .measure import evaluate_library, evaluate_library_rerank, evaluate_model, evaluate_rerank
+    from .library.evaluation import evaluate_library, evaluate_library_rerank, evaluate_model, evaluate_rerank
+    from .library.factory import check
+    from .library.library import Library
     from .types.records import Answer, Budget, Hit, Item, Problem, Status
     from .types.results import Report
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    ".app": ("check",),
+    ".library.factory": ("check",),
     ".config": ("Settings",),
     ".errors": (
         "LibraryDamaged",
@@ -58,8 +58,8 @@ _HOMES = {
         "StorageFull",
         "UsageError",
     ),
-    ".library": ("Library",),
-    ".measure": ("evaluate_library", "evaluate_library_rerank", "evaluate_model", "evaluate_rerank"),
+    ".library.library": ("Library",),
+    ".library.evaluation": ("evaluate_library", "evaluate_library_rerank", "evaluate_model", "evaluate_rerank"),
     ".types.records": ("Answer", "Budget", "Hit", "Item", "Problem", "Status"),
     ".types.results": ("Report",),
 }

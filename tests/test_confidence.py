@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import skimage
 
-from retrieval import Library, Settings, app
-from retrieval.bearings import GROWN, Bank, Bearings
+from retrieval import Library, Settings
+from retrieval.calibration.calibration import GROWN, Bank, Bearings
 from retrieval.encoders import Encoder
+from retrieval.library import factory
 from retrieval.search.confidence import kept
 from retrieval.sources.captions import read_captions
 from retrieval.types.records import (
@@ -163,7 +164,7 @@ class Shifted:
     space = Space("shifted", 257, "1")
 
     def __init__(self) -> None:
-        self.inner: Encoder = app.encoder(BUILTIN, "builtin")
+        self.inner: Encoder = factory.encoder(BUILTIN, "builtin")
         self.least = self.inner.least
         self.turn = np.linalg.qr(np.random.default_rng(0).normal(size=(257, 257)))[0].astype(np.float32)
 
@@ -243,7 +244,7 @@ def _never(space: Space) -> Encoder:
 
 
 def test_words_are_known_from_strings_of_letters() -> None:
-    encoder = app.encoder(BUILTIN, "builtin")
+    encoder = factory.encoder(BUILTIN, "builtin")
     found = Bank.of(encoder).words(encoder.texts(["a man riding a horse", "a photo of a chair", "qxzv trplk"]))
     assert found[:2].min() > 0.6
     assert found[2] < 0.3

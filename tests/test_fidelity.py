@@ -10,9 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from retrieval import Library, Settings, app
+from retrieval import Library, Settings
 from retrieval.encoders.halves import Halves
 from retrieval.encoders.names import BUILTIN
+from retrieval.library import factory
 from retrieval.sources.captions import read_captions
 from retrieval.types.records import Caption, Kind, Vectors
 
@@ -62,7 +63,7 @@ def test_every_shortcut_together_finds_what_the_plain_way_finds(queries: dict[Pa
     settings = Settings(model="builtin")
     with Library.create(tmp_path / "library", settings) as library:
         library.index([paths[0].parent])
-    assert isinstance(app.encoder(settings, "builtin"), Halves)  # from now on words go through the tower alone
+    assert isinstance(factory.encoder(settings, "builtin"), Halves)  # from now on words go through the tower alone
     with Library.open(tmp_path / "library", settings) as library:
         found = 0
         for path, text in queries.items():

@@ -31,9 +31,9 @@ from retrieval.queries.filters import (
     Taken,
     Word,
 )
-from retrieval.store import Catalog, Database
-from retrieval.store.said import Said
-from retrieval.store.selection import Selection
+from retrieval.storage.catalog import Catalog, Database
+from retrieval.storage.catalog.annotations import Said
+from retrieval.storage.catalog.filters_sql import Selection
 from retrieval.types.records import Box, Facts, Found, Kind
 
 PATHS = ("/p/holidays/2023/a.jpg", "/p/holidays/b [1].jpg", "/p/work/c.nef", "/p/work/Été.JPG", "/p/film.mp4")

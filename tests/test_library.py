@@ -301,6 +301,6 @@ def test_a_vector_file_that_is_whole_is_used_as_it_is(
     def rebuilt(*_: object) -> None:
         raise AssertionError("it was made again")
 
-    monkeypatch.setattr("retrieval.vectorfiles.VectorCache._from_catalog", rebuilt)
+    monkeypatch.setattr("retrieval.storage.vector_cache.VectorCache._from_catalog", rebuilt)
     with reopen(place) as library:
         assert best(library) == "red.jpg"

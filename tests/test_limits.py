@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from retrieval import Library, LibraryError, LibraryReadOnly
-from retrieval.questions import Questions
-from retrieval.store.limits import OPEN, VIEWS
-from retrieval.store.schema import metadata
+from retrieval.library.view import Questions
+from retrieval.storage.catalog.row_security import OPEN, VIEWS
+from retrieval.storage.catalog.schema import metadata
 from retrieval.types.records import Answer
 
 from .conftest import COLOURS, Paint

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from retrieval import Library, ModelUnavailable, app
+from retrieval import Library, ModelUnavailable
+from retrieval.library import factory
 from retrieval.ocr import TextReader
 from retrieval.types.records import Band, Box
 
@@ -30,12 +31,12 @@ def written(path: Path, *lines: str) -> Path:
 
 @pytest.fixture(scope="module")
 def reader() -> TextReader:
-    return app.text_reader()
+    return factory.text_reader()
 
 
 @pytest.fixture
 def pages(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: TextReader) -> Library:
-    monkeypatch.setattr(app, "text_reader", lambda: reader)
+    monkeypatch.setattr(factory, "text_reader", lambda: reader)
     written(tmp_path / "photos" / "a.png", "Plumber Jones", "Total RM12.90")
     written(tmp_path / "photos" / "b.png", "Baker Smith", "Total 7.50")
     Image.new("RGB", (80, 60), "red").save(tmp_path / "photos" / "red.png")
@@ -96,7 +97,7 @@ class Slow:
 
 
 def test_ctrl_c_keeps_what_was_read(pages: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "text_reader", Slow)
+    monkeypatch.setattr(factory, "text_reader", Slow)
     found = pages.read_texts()
     assert (found.read, found.interrupted) == (1, True)
     assert pages.read_texts().settled == 1
@@ -106,7 +107,7 @@ def test_ctrl_c_keeps_what_was_read(pages: Library, monkeypatch: pytest.MonkeyPa
 def test_without_its_packages_the_next_step_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(ModelUnavailable, match=r"pip install '\.\[ocr\]'"):
-        app.text_reader()
+        factory.text_reader()
 
 
 def test_the_command_line_reads(run: Run, tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_a_receipt_is_found_by_its_merchant_and_its_total(
     library: Library, monkeypatch: pytest.MonkeyPatch, reader: TextReader
 ) -> None:
     """Three of the twenty; benchmarks/receipts.py measures all."""
-    monkeypatch.setattr(app, "text_reader", lambda: reader)
+    monkeypatch.setattr(factory, "text_reader", lambda: reader)
     receipts = DATA / "receipts"
     fields = json.loads((receipts / "fields.json").read_text(encoding="utf-8"))
     some = ["012.jpg", "299.jpg", "069.jpg"]

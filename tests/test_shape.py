@@ -19,31 +19,23 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "types": 1,
     "runtime": 1,
     "geocoding": 1,
-    "queries": 1.5,  # of types and geocoding
+    "queries": 2,  # of types and geocoding
     "sources": 2,
     "pictures": 2,
     "encoders": 2,
     "vlm": 2,
     "ocr": 2,
     "vectors": 2,
-    "store": 2,
-    "vectorfiles": 3,
-    "holdings": 4,
-    "bearings": 4.5,  # of holdings and encoders
-    "repair": 5,
+    "storage": 3,  # of queries (filters) and vectors
+    "calibration": 4,  # of storage and encoders
     "search": 5,
     "indexing": 5,
-    "albums": 5.5,  # of search and indexing
+    "albums": 6,  # of search and indexing
     "evaluate": 6,
-    "app": 7,
-    "parts": 7.5,  # of app
-    "questions": 7.8,  # of parts
-    "library": 8,
-    "models": 8,
-    "measure": 8.5,  # of library
-    "__init__": 9,
-    "client": 9,
-    "server": 9.5,
+    "library": 7,
+    "__init__": 8,
+    "client": 8,
+    "server": 9,
     "cli": 10,  # it starts the server
     "__main__": 11,
 }
@@ -51,7 +43,7 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "torch": ("runtime/devices.py", "encoders", "vlm"),
     "open_clip": ("encoders",),
     "faiss": ("vectors/faiss.py",),
-    "sqlalchemy": ("store",),
+    "sqlalchemy": ("storage/catalog",),
     "transformers": ("vlm",),
     "huggingface_hub": ("runtime/hub.py", "encoders/checkpoints.py"),
     "httpx": ("vlm/endpoint.py", "client.py", "server/fetch.py"),
@@ -66,7 +58,7 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "rich": ("cli",),
     "rawpy": ("pictures",),
     "av": ("pictures",),
-    "filelock": ("holdings.py",),
+    "filelock": ("storage",),
     "rapidocr": ("ocr/rapid.py",),
     "dateparser": ("queries/dates.py",),
     "reverse_geocoder": ("geocoding.py",),

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from retrieval.errors import LibraryDamaged, LibraryVersionError
-from retrieval.store import Catalog, Database
-from retrieval.store.embeddings import Embeddings, VectorFile
-from retrieval.store.migrations import VERSION
-from retrieval.store.said import Said
+from retrieval.storage.catalog import Catalog, Database
+from retrieval.storage.catalog.annotations import Said
+from retrieval.storage.catalog.embeddings import Embeddings, VectorFile
+from retrieval.storage.catalog.migrations import VERSION
 from retrieval.types.records import Facts, Found, Judgement, Kind, Problem, Reason, Space
 
 SPACE = Space("colours", 3, "1")

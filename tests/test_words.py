@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from retrieval import Library, Settings
 from retrieval.search.fusion import Source, fused
-from retrieval.store.words import Words, terms
+from retrieval.storage.catalog.full_text import Words, terms
 from retrieval.types.records import Band
 
 from .conftest import Paint

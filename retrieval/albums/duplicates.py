@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import LibraryLocked, LibraryReadOnly, UsageError
-from ..holdings import Holdings
 from ..indexing import fingerprints
 from ..search.alike import ALIKE, Likeness, stacks
 from ..sources.folders import companions
-from ..store.catalog import Known
-from ..store.collections import Collections
+from ..storage.catalog.catalog import Known
+from ..storage.catalog.collections import Collections
+from ..storage.storage import Holdings
 from ..types.records import Item, Step, silent
 from .files import Deed, free
 

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import SourceError, UsageError
-from ..holdings import Holdings
 from ..sources import tables
+from ..storage.storage import Holdings
 from ..types.records import Format, Item, Kind, Problem, Step, silent
 from . import archives, columns
 

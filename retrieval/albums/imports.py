@@ -18,10 +18,10 @@ import numpy.typing as npt
 from .. import pictures
 from ..encoders import Encoder
 from ..errors import ModelError, PictureError, SourceError
-from ..holdings import Holdings
 from ..sources import placed, tables
 from ..sources.captions import PICTURE_COLUMNS, first_of
-from ..store.collections import Collections
+from ..storage.catalog.collections import Collections
+from ..storage.storage import Holdings
 from ..types.records import Kind, Problem, Reason, Step, silent
 
 BATCH = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..library import Library
+from ..library.library import Library
 from ..types.records import Answer
 from ..types.serialize import show_path
 from .options import View

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from .. import app
 from ..config import Settings
 from ..errors import PictureError, UsageError
-from ..library import Library
+from ..library import factory
+from ..library.library import Library
 from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json
@@ -49,11 +49,11 @@ def command(
         with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
             asked += [(hit.path, hit.second) for hit in library.search(search, k).hits if hit.path is not None]
-    model = app.vlm(settings)
+    model = factory.vlm(settings)
     pictures = []
     for path, second in asked:
         try:
-            pictures.append((path, app.part(path, settings, second)))
+            pictures.append((path, factory.part(path, settings, second)))
         except PictureError as exc:
             if len(asked) == 1:
                 raise

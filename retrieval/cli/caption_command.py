@@ -9,7 +9,7 @@ import click
 
 from ..config import Settings
 from ..errors import UsageError
-from ..library import Library
+from ..library.library import Library
 from ..types.results import Described, Sidecars
 from ..types.serialize import plain, show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, packed, settings_options

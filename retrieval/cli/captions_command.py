@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from .. import app
 from ..config import Settings
 from ..errors import LibraryNotFound
-from ..library import Library
+from ..library import factory
+from ..library.library import Library
 from ..types.records import Answer
 from ..types.serialize import show_path
 from .answers import show
@@ -36,7 +36,7 @@ def command(image: Path, generate: bool, settings: Settings, view: View) -> None
       retrieval captions dog.jpg --generate
     """
     path = image.expanduser()
-    said = app.vlm(settings).caption([app.picture(path, settings)])[0] if generate else ""
+    said = factory.vlm(settings).caption([factory.picture(path, settings)])[0] if generate else ""
     if said and not view.as_json:
         click.echo(f"generated: {said}")
     try:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from .. import app
 from ..config import Settings
 from ..errors import RetrievalError, UsageError
+from ..library import factory
 from ..types.serialize import plain
 from .options import DEVICE, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note
@@ -37,8 +37,8 @@ def command(images: tuple[Path, ...], system: str, settings: Settings, as_json: 
     from ..vlm.conversation import Conversation
     from ..vlm.messages import VideoPart
 
-    shown = [app.part(path.expanduser(), settings) for path in images]
-    model = app.vlm(settings)
+    shown = [factory.part(path.expanduser(), settings) for path in images]
+    model = factory.vlm(settings)
     if Ability.CHAT not in model.abilities:
         raise UsageError(
             f"{model.name} does not hold conversations; ask it with `retrieval ask`, or name another --vlm"

@@ -13,7 +13,7 @@ from ..albums.duplicates import Duplicates, Group
 from ..albums.files import Deed
 from ..config import Settings
 from ..errors import UsageError
-from ..library import Library
+from ..library.library import Library
 from ..search.alike import ALIKE, Likeness
 from ..sources import placed
 from ..types.serialize import show_path

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from .. import measure
 from ..config import Settings
 from ..errors import UsageError
-from ..library import Library
+from ..library import evaluation
+from ..library.library import Library
 from ..types.results import Evaluation, Metrics, Reranking
 from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, note_problems, print_json
@@ -75,17 +75,17 @@ class _Trial:
     def encoder(self) -> Evaluation:
         with progress(quiet=self.quiet) as show:
             if self.captions and self.images:
-                return measure.evaluate_model(self.captions, self.images, self.settings, show)
+                return evaluation.evaluate_model(self.captions, self.images, self.settings, show)
             with Library.open(None, self.settings) as library:
-                return measure.evaluate_library(library)
+                return evaluation.evaluate_library(library)
 
     def rerank(self, depth: int, weight: float | None) -> Reranking:
         with progress(quiet=self.quiet) as show:
             if self.captions and self.images:
                 found = (self.captions, self.images, self.settings)
-                return measure.evaluate_rerank(*found, depth=depth, weight=weight, progress=show)
+                return evaluation.evaluate_rerank(*found, depth=depth, weight=weight, progress=show)
             with Library.open(None, self.settings) as library:
-                return measure.evaluate_library_rerank(library, depth=depth, weight=weight, progress=show)
+                return evaluation.evaluate_library_rerank(library, depth=depth, weight=weight, progress=show)
 
 
 def _row(metrics: Metrics) -> dict[str, float]:

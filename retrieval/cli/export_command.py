@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from ..config import Settings
-from ..library import Library
+from ..library.library import Library
 from ..types.records import Format
 from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from .. import app
 from ..config import Settings
 from ..errors import UsageError
+from ..library import factory
 from ..types.records import Box
 from ..types.serialize import show_path
 from .options import DEVICE, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
@@ -35,8 +35,8 @@ def command(image: Path, phrase: str, draw: Path | None, mask: Path | None, sett
     from ..pictures import drawing
     from ..vlm import Ability
 
-    picture = app.picture(image.expanduser(), settings)
-    model = app.vlm(settings)
+    picture = factory.picture(image.expanduser(), settings)
+    model = factory.vlm(settings)
     if mask and Ability.SEGMENT not in model.abilities:
         raise UsageError(f"{model.name} draws no masks; CLIPSeg and Florence-2 do (see `retrieval vlms`)")
     boxes = model.ground(picture, phrase)

@@ -8,7 +8,7 @@ import click
 
 from ..config import Settings
 from ..errors import SourceError, UsageError
-from ..library import Library
+from ..library.library import Library
 from ..types.serialize import show_path
 from .index_command import show_report
 from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, json_option, settings_options

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from .. import app
 from ..config import Settings
 from ..errors import SourceError, UsageError
-from ..library import Library, plan
+from ..library import factory
+from ..library.library import Library, plan
 from ..sources.folders import Rules
 from ..sources.lists import read_paths
 from ..types.results import Plan, Report
@@ -113,7 +113,7 @@ def command(given: Input, rules: Rules, how: How, quiet: bool, settings: Setting
       retrieval index ~/Pictures --model ViT-B-32/openai
     """
     places = given.places()
-    note(f"library: {show_path(app.place(None, settings))}")
+    note(f"library: {show_path(factory.place(None, settings))}")
     if how.dry_run:
         found = plan(places, settings, rules, retry=how.retry)
         print_json(found) if as_json else _show_plan(found)

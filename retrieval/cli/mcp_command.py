@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..config import Settings
-from ..library import Library
+from ..library.library import Library
 from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, settings_options
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .. import models
+from ..library import models
 from ..types.results import ModelInfo
 from .options import json_option
 from .output import note, print_json, print_rows

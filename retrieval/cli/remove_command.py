@@ -8,7 +8,7 @@ import click
 
 from ..config import Settings
 from ..errors import UsageError
-from ..library import Library
+from ..library.library import Library
 from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, print_json

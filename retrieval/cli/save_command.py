@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..config import Settings
-from ..library import Library
+from ..library.library import Library
 from ..types.serialize import show_path
 from .options import INDEX, json_option, settings_options
 from .output import note, print_json, print_rows

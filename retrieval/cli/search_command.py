@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from .. import app
 from ..albums import files
 from ..config import Settings
 from ..errors import UsageError
-from ..library import Library
+from ..library import factory
+from ..library.library import Library
 from ..queries.spelling import with_pieces
 from ..sources import placed
 from ..types.records import Answer, Budget, ByFile, ByItem, Format, Order
@@ -188,7 +188,7 @@ def command(asked: Asked, rerank: Rerank, order: Shown, album: Album, settings: 
         options = {"threshold": view.threshold, "fold": order.fold, "order": order.order, "facets": asked.facets}
         found = warm.answer(settings, text, view.k, page=order.page, **options, **rerank.options())
         if found is not None:
-            note(f"library: {show_path(app.place(None, settings))}, asked through its server")
+            note(f"library: {show_path(factory.place(None, settings))}, asked through its server")
             show(None, found, view)
             return
     with Library.open(None, settings) as library:

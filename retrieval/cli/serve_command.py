@@ -11,7 +11,7 @@ import click
 
 from ..config import Settings
 from ..errors import UsageError
-from ..library import Library
+from ..library.library import Library
 from ..sources import placed
 from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, Size, packed, settings_options

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..config import Settings
-from ..library import Library
+from ..library.library import Library
 from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, print_json, print_rows

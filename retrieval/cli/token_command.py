@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from .. import app
 from ..config import Settings
 from ..errors import UsageError
+from ..library import factory
 from ..sources import placed
 from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options
@@ -80,7 +80,7 @@ def remove(name: str, settings: Settings) -> None:
 
 
 def _library(settings: Settings) -> Path:
-    from ..library import Library
+    from ..library.library import Library
 
     with Library.open(None, settings, read_only=True):
-        return app.place(None, settings)
+        return factory.place(None, settings)

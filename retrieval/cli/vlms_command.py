@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from .. import models
+from ..library import models
 from ..types.results import VlmInfo
 from .options import json_option
 from .output import note, print_json, print_rows

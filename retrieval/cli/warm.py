@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import app
 from ..config import SOCKET, Settings
 from ..errors import ModelUnavailable
+from ..library import factory
 from ..types.records import Answer
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ OTHERS = ("device", "precision")  # settings that a server may have otherwise
 
 def answer(settings: Settings, text: str, k: int, **options: Any) -> Answer | None:
     """The server's answer; None where no server has this library, or would answer otherwise."""
-    socket = app.place(None, settings) / SOCKET
+    socket = factory.place(None, settings) / SOCKET
     usual = Settings()
     if not socket.is_socket() or any(getattr(settings, name) != getattr(usual, name) for name in OTHERS):
         return None

@@ -13,7 +13,7 @@ import click
 
 from ..config import Settings
 from ..errors import LibraryLocked, SourceError, UsageError
-from ..library import Library
+from ..library.library import Library
 from ..sources.folders import Rules
 from ..types.results import Report
 from ..types.serialize import plain, show_path

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from .. import app
 from ..config import Settings
 from ..errors import UsageError
-from ..library import Library
+from ..library import factory
+from ..library.library import Library
 from ..types.explanations import FilterCheck, SourceShare, Why
 from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
@@ -49,7 +49,7 @@ def command(query: str, hit: str, image: Path | None, heat: Path | None, setting
     if heat is not None and found.heat is not None:
         from ..pictures import drawing
 
-        drawn = drawing.with_heat(app.picture(found.path, settings, found.second), found.heat)
+        drawn = drawing.with_heat(factory.picture(found.path, settings, found.second), found.heat)
         drawing.save(drawing.with_boxes(drawn, found.boxes), heat)
         note(f"heat: {show_path(heat)}")
     print_json(found) if as_json else _show(found)

@@ -8,7 +8,7 @@ from typing import get_args
 import click
 
 from ..config import Settings
-from ..library import Library
+from ..library.library import Library
 from ..types.explanations import WhyNot
 from ..types.records import Threshold
 from ..types.serialize import show_path

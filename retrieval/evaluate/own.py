@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
-from ..holdings import Holdings
-from ..store.said import Said
+from ..storage.catalog.annotations import Said
+from ..storage.storage import Holdings
 from ..types.records import Kind
 from ..types.results import Reranking
 from .pairs import Pairs

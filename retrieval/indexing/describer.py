@@ -13,8 +13,8 @@ from pathlib import Path
 from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError
-from ..holdings import Holdings
-from ..store.said import Said
+from ..storage.catalog.annotations import Said
+from ..storage.storage import Holdings
 from ..types.records import Item, Picture, Problem, Step, silent
 from ..types.results import Described
 from ..vlm import SEEN, VisionLanguageModel

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import pictures
-from ..holdings import Holdings
-from ..store.collections import Collections
+from ..storage.catalog.collections import Collections
+from ..storage.storage import Holdings
 from ..types.records import Step, silent
 
 AT_ONCE = 500

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import UsageError
-from ..holdings import Holdings
+from ..storage.storage import Holdings
 
 
 def places(holdings: Holdings, paths: Iterable[Path]) -> int:

@@ -13,14 +13,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..bearings import Bearings
+from ..calibration.calibration import Bearings
 from ..encoders import Encoder
-from ..holdings import Holdings
 from ..pictures.video import is_video
 from ..runtime.timing import step
 from ..sources import placed
 from ..sources.folders import Rules
-from ..store.collections import Collections
+from ..storage.catalog.collections import Collections
+from ..storage.storage import Holdings
 from ..types.records import Found, Kind, Problem, Step, Vectors, silent
 from ..types.results import Plan, Report
 from . import fingerprints, texts

@@ -6,8 +6,8 @@ Knows which items lack it; does not know the gazetteer.
 from __future__ import annotations
 
 from .. import geocoding
-from ..holdings import Holdings
-from ..store.selection import Selection
+from ..storage.catalog.filters_sql import Selection
+from ..storage.storage import Holdings
 
 BATCH = 10_000  # items looked up at a time
 

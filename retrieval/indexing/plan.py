@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..sources import folders, placed
-from ..store.catalog import Known
+from ..storage.catalog.catalog import Known
 from ..types.records import Found, Problem, Reason
 from ..types.results import Plan
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..holdings import Holdings
+from ..storage.storage import Holdings
 
 FEW = 200  # files up to which the catalog is asked for each: a new photo costs the same in every library
 

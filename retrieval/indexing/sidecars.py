@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import SourceError
-from ..holdings import Holdings
 from ..pictures import sidecars
-from ..store.said import Said, Words
+from ..storage.catalog.annotations import Said, Words
+from ..storage.storage import Holdings
 from ..types.records import Item, Problem, Reason, Step, silent
 from ..types.results import Sidecars
 

@@ -11,10 +11,10 @@ from itertools import groupby
 from pathlib import Path
 
 from ..encoders import Encoder
-from ..holdings import Holdings
 from ..sources.captions import read_captions
-from ..store import Catalog
-from ..store.catalog import OWN_WORDS
+from ..storage.catalog import Catalog
+from ..storage.catalog.catalog import OWN_WORDS
+from ..storage.storage import Holdings
 from ..types.records import Caption, Facts, Kind, Problem, Reason, Step
 
 BATCH = 256  # texts a call of the model

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from .. import pictures
 from ..errors import PictureError
-from ..holdings import Holdings
 from ..ocr import SEEN, TextReader
-from ..store.said import Said
+from ..storage.catalog.annotations import Said
+from ..storage.storage import Holdings
 from ..types.records import Item, Problem, Step, silent
 from ..types.results import Transcribed
 

@@ -20,8 +20,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..holdings import Holdings
-from ..store.collections import Bits, Collections, Moment
+from ..storage.catalog.collections import Bits, Collections, Moment
+from ..storage.storage import Holdings
 from ..types.records import Kind
 
 CLOSE, DISTANCE = 4, 8  # bits of 64

@@ -28,9 +28,9 @@ from ..queries.filters import (
     Word,
 )
 from ..queries.spelling import spelled
-from ..store import Catalog
-from ..store.said import Said
-from ..store.selection import Selection
+from ..storage.catalog import Catalog
+from ..storage.catalog.annotations import Said
+from ..storage.catalog.filters_sql import Selection
 from ..types.explanations import FilterCheck
 from ..types.records import Item
 

@@ -14,7 +14,7 @@ import numpy as np
 from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError, UsageError
-from ..holdings import Holdings
+from ..storage.storage import Holdings
 from ..types.records import Item, Kind, Step, Vectors, silent
 from ..types.results import Labelled
 from ..vlm import SEEN, VisionLanguageModel, judging

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..bearings import Bank, Bearings, Gauge
+from ..calibration.calibration import Bank, Bearings, Gauge
 from ..types.records import Answer, Band, Ids, Kind, Threshold, Vectors
 from .sides import Candidate
 

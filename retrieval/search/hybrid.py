@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..bearings import CANDIDATES
-from ..store.words import Words
+from ..calibration.calibration import CANDIDATES
+from ..storage.catalog.full_text import Words
 from ..types.records import Band, Kind
 from . import confidence
 from .fusion import Source, fused

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import NotFound
-from ..holdings import Holdings
-from ..store.browse import Browse, Saying
+from ..storage.catalog.browse import Browse, Saying
+from ..storage.storage import Holdings
 from ..types.records import Item
 
 

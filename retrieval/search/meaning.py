@@ -14,8 +14,8 @@ import numpy as np
 
 from ..encoders import Encoder
 from ..errors import PictureError, UsageError
-from ..holdings import Holdings
 from ..queries.expression import Weighed
+from ..storage.storage import Holdings
 from ..types.records import ByBytes, ByFile, ByItem, ByTaught, ByText, ByVector, Kind, Query, Space, Vectors
 from . import taught
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
-from ..holdings import Holdings
 from ..queries import understand
 from ..queries.names import FILES, NAME, Names
 from ..queries.syntax import All, AnyOf, Minus, Node, Token, Weighted, parse, unparse
 from ..sources import placed
-from ..store.collections import Collections
+from ..storage.catalog.collections import Collections
+from ..storage.storage import Holdings
 
 
 @dataclass(frozen=True)

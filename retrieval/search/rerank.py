@@ -18,11 +18,11 @@ import numpy.typing as npt
 
 from .. import pictures
 from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalError, UsageError
-from ..holdings import Holdings
 from ..queries.expression import Expression
 from ..queries.facts import Asked, Fact, split, unwanted
 from ..runtime.timing import step
-from ..store.said import Said
+from ..storage.catalog.annotations import Said
+from ..storage.storage import Holdings
 from ..types.records import Answer, Budget, Hit, Judgement, Look, Step, silent
 from ..vlm import SEEN, Ability, Onlooker, VisionLanguageModel
 from .fusion import Source

@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..bearings import Bearings
+from ..calibration.calibration import Bearings
 from ..encoders import Encoder
 from ..errors import UsageError
-from ..holdings import Holdings
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import EVERYTHING
 from ..runtime.timing import step
-from ..store.said import Said
-from ..store.selection import Selection
-from ..store.words import shares_term
+from ..storage.catalog.annotations import Said
+from ..storage.catalog.filters_sql import Selection
+from ..storage.catalog.full_text import shares_term
+from ..storage.storage import Holdings
 from ..types.records import Answer, Band, Hit, Item, Kind, Order, Query, Space
 from . import hybrid, texts
 from .alike import FOLDED, stacks

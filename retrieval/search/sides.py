@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..bearings import Bearings
-from ..holdings import Holdings
+from ..calibration.calibration import Bearings
+from ..storage.storage import Holdings
 from ..types.records import Band, Ids, Kind, Vectors
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..holdings import Holdings
-from ..store.collections import Collections
+from ..storage.catalog.collections import Collections
+from ..storage.storage import Holdings
 from ..types.records import Kind, Vectors
 
 REGULAR = 0.03  # of the squared length of the weights, with embeddings of spread one

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..bearings import CANDIDATES, CLOSEST, ITSELF, Floats
+from ..calibration.calibration import CANDIDATES, CLOSEST, ITSELF, Floats
 from ..types.records import Kind
 from . import confidence
 from .sides import Candidate, Found, Side

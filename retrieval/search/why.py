@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import pictures
-from ..bearings import CANDIDATES
+from ..calibration.calibration import CANDIDATES
 from ..encoders import Grids
 from ..errors import UsageError
 from ..queries.expression import Expression
 from ..queries.spelling import written
-from ..store.words import Words
+from ..storage.catalog.full_text import Words
 from ..types.explanations import Heat, Reading, SourceShare, Why
 from ..types.records import Hit, Item, Kind
 from ..vlm import SEEN, Ability

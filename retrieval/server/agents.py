@@ -18,10 +18,11 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 from starlette.routing import BaseRoute, Route
 
-from .. import __version__, app
+from .. import __version__
 from ..client import LONGEST
 from ..errors import RetrievalError, UsageError
-from ..questions import Questions
+from ..library import factory
+from ..library.view import Questions
 from ..types.records import Hit, Threshold
 from ..types.serialize import compact, plain
 from ..vlm import messages
@@ -109,7 +110,7 @@ class Agents:
         """Ask the library's vision-language model about pictures."""
         asked, settings = self.asked(), self.service.library.settings
         found = [asked.items.get(number) for number in items]
-        parts = [app.part(each.path, settings, each.second) for each in found]
+        parts = [factory.part(each.path, settings, each.second) for each in found]
         with self.service.speaks() as model:
             return _told(answer=messages.answer(model, parts, question), model=model.name)
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import NotFound, RetrievalError, UsageError
-from ..library import Library
+from ..library.library import Library
 from ..types.records import Problem, Step
 from ..types.results import Report
 

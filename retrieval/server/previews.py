@@ -12,8 +12,8 @@ from PIL import Image
 
 from .. import pictures
 from ..errors import PictureError
+from ..library.view import Questions
 from ..pictures.thumbnails import THUMBNAIL_SIDE
-from ..questions import Questions
 from ..runtime.lru import Bounded
 from ..types.records import Item, Reason
 

@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..client import LONGEST, MOST
 from ..errors import UsageError
+from ..library.view import Questions
 from ..queries.fields import FIELDS
 from ..queries.spelling import chips, with_pieces
-from ..questions import Questions
 from ..types.records import Answer, Budget, ByItem, ByText, Kind, Order, Step, Threshold
 from .fetch import fetched
 from .service import Service

@@ -14,9 +14,9 @@ from pathlib import Path
 from PIL.Image import Image
 
 from ..errors import RetrievalError, UsageError
-from ..library import Library
+from ..library.library import Library
+from ..library.view import Questions
 from ..pictures.worker import Workers
-from ..questions import Questions
 from ..runtime.timing import step
 from ..vlm import Ability, VisionLanguageModel
 from .access import Caller

@@ -18,9 +18,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from .. import app
 from ..errors import UsageError
-from ..questions import Questions
+from ..library import factory
+from ..library.view import Questions
 from ..vlm import SEEN, Ability, Telling, VisionLanguageModel, messages
 from ..vlm.messages import ImagePart, Message, Part, TextPart
 from .service import Service
@@ -47,7 +47,7 @@ def shown(service: Service, asked: Questions, items: list[int], images: list[Upl
         raise UsageError(f"at most {MOST} pictures are shown at once")
     settings = service.library.settings
     found = [asked.items.get(number) for number in items]
-    known: list[Part] = [app.part(item.path, settings, item.second) for item in found]
+    known: list[Part] = [factory.part(item.path, settings, item.second) for item in found]
     return known + [ImagePart(service.picture(image.file.read(), SEEN)) for image in images]
 
 

@@ -9,8 +9,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from .. import __version__
-from .. import models as list_of_models
 from ..errors import LibraryError
+from ..library import models as list_of_models
 from ..search.alike import ALIKE, Likeness
 from ..types.serialize import plain
 from .access import SESSION

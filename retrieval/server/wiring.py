@@ -15,7 +15,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from .. import errors
-from ..questions import Questions
+from ..library.view import Questions
 from ..types.serialize import compact
 from .access import Caller, Scope
 from .guard import Guard, Refusal

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, tuple_
 
-from ..types.records import Item
-from .rows import to_item
+from ...types.records import Item
+from .mapping import to_item
 from .schema import CLOCK, captions, contents, items
 
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import config
-from .config import Settings
+from .. import config
+from ..config import Settings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from .encoders import Encoder
-    from .ocr import TextReader
-    from .types.records import Finding
-    from .vectors import VectorIndex
-    from .vlm import VisionLanguageModel
-    from .vlm.messages import Part
+    from ..encoders import Encoder
+    from ..ocr import TextReader
+    from ..types.records import Finding
+    from ..vectors import VectorIndex
+    from ..vlm import VisionLanguageModel
+    from ..vlm.messages import Part
 
 
 FRAMES = 8  # of a video that is asked about
@@ -32,10 +32,10 @@ def encoder(settings: Settings, model: str) -> Encoder:
         ModelError: unknown or broken; ModelUnavailable: not on this machine.
     """
     if model == "colours":
-        from .encoders.colours import Colours
+        from ..encoders.colours import Colours
 
         return Colours()
-    from .encoders import halves
+    from ..encoders import halves
 
     return halves.encoder(model, settings.device, settings.precision, config.cache_folder())
 
@@ -47,18 +47,18 @@ def vlm(settings: Settings) -> VisionLanguageModel:
         ModelError: unknown or broken; ModelUnavailable: not on this machine.
     """
     if settings.vlm == "colours":
-        from .vlm.colours import Colours
+        from ..vlm.colours import Colours
 
         return Colours()
     if settings.vlm.startswith("endpoint:"):
-        from .vlm.endpoint import Endpoint
+        from ..vlm.endpoint import Endpoint
 
         return Endpoint.load(settings.vlm, settings.vlm_family, settings.vlm_key, settings.vlm_timeout)
     if settings.vlm == "builtin":
-        from .vlm.onlooker import KeepsLooks
+        from ..vlm.onlooker import KeepsLooks
 
         return KeepsLooks.load("builtin", settings.device, settings.precision)
-    from .vlm.transformers import Transformers
+    from ..vlm.transformers import Transformers
 
     return Transformers.load(settings.vlm, settings.device, settings.precision, settings.vlm_family, settings.vlm_code)
 
@@ -69,7 +69,7 @@ def picture(path: Path, settings: Settings, second: float | None = None) -> Imag
     Raises:
         PictureError: it cannot be used.
     """
-    from . import pictures
+    from .. import pictures
 
     return pictures.load(path, max_megapixels=settings.max_megapixels, second=second).image
 
@@ -82,9 +82,9 @@ def part(path: Path, settings: Settings, second: float | None = None) -> Part:
     Raises:
         PictureError: it cannot be used.
     """
-    from .pictures import video
-    from .vlm import SEEN
-    from .vlm.messages import ImagePart, VideoPart
+    from ..pictures import video
+    from ..vlm import SEEN
+    from ..vlm.messages import ImagePart, VideoPart
 
     if second is not None or not video.is_video(path):
         return ImagePart(picture(path, settings, second))
@@ -98,14 +98,14 @@ def text_reader() -> TextReader:
     Raises:
         ModelUnavailable: its packages are not installed.
     """
-    from .ocr.rapid import Rapid
+    from ..ocr.rapid import Rapid
 
     return Rapid()
 
 
 def vector_engine() -> type[VectorIndex]:
     """The vector index that libraries use."""
-    from .vectors.faiss import Faiss
+    from ..vectors.faiss import Faiss
 
     return Faiss
 
@@ -117,7 +117,7 @@ def place(path: str | Path | None, settings: Settings) -> Path:
 
 def check(path: str | Path | None = None, settings: Settings | None = None, *, repair: bool = False) -> list[Finding]:
     """Whether a library agrees with itself; with `repair`, mended where possible (see `repair.check`)."""
-    from .repair import check
+    from ..storage.repair import check
 
     return check(place(path, settings or config.load()), vector_engine(), repair=repair)
 

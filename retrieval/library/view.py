@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .config import Settings
-from .errors import UsageError
-from .parts import Parts
-from .queries import understand
-from .queries.expression import Expression, Weighed
-from .queries.filters import PathFits, Some
-from .queries.names import Names
-from .sources import placed
-from .types.records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
+from ..config import Settings
+from ..errors import UsageError
+from ..queries import understand
+from ..queries.expression import Expression, Weighed
+from ..queries.filters import PathFits, Some
+from ..queries.names import Names
+from ..sources import placed
+from ..types.records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
+from .services import Parts
 
 if TYPE_CHECKING:
-    from .albums.export import Exported
-    from .holdings import Holdings
-    from .search.items import Items
-    from .search.named import Named
-    from .types.explanations import Why, WhyNot
-    from .types.records import Budget, Format, Item, Problem, Status, Step, Vectors
-    from .types.results import Labelled
+    from ..albums.export import Exported
+    from ..search.items import Items
+    from ..search.named import Named
+    from ..storage.storage import Holdings
+    from ..types.explanations import Why, WhyNot
+    from ..types.records import Budget, Format, Item, Problem, Status, Step, Vectors
+    from ..types.results import Labelled
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Questions:
         Raises:
             UsageError: it is none, or the model does not say where.
         """
-        from .search.why import Explainer
+        from ..search.why import Explainer
 
         explainer = Explainer(self.parts.searcher(), self.parts.vlm() if vlm else None)
         return explainer.why(self._asked(text, image, ()), hit if isinstance(hit, int) else placed(hit), heat=heat)
@@ -124,7 +124,7 @@ class Questions:
         threshold: Threshold = "weak",
     ) -> WhyNot:
         """Why a picture is not among the k hits of a query, and what would bring it up."""
-        from .search.whynot import Missed
+        from ..search.whynot import Missed
 
         return Missed(self.parts.searcher(), self._asked(text, image, ()), k, threshold).why_not(placed(picture))
 
@@ -201,7 +201,7 @@ class Questions:
         Raises:
             UsageError: fewer than two labels, no picture there, or no model to judge with.
         """
-        from .search.classify import Classifier
+        from ..search.classify import Classifier
 
         inside = everywhere(places)
         classifier = Classifier(self.holdings, self.settings.max_megapixels, progress)
@@ -235,14 +235,14 @@ class Questions:
     @property
     def named(self) -> Named:
         """Saved searches and taught words."""
-        from .search.named import Named
+        from ..search.named import Named
 
         return Named(self.holdings)
 
     @property
     def items(self) -> Items:
         """The files without a question: one by one, newest first, by month."""
-        from .search.items import Items
+        from ..search.items import Items
 
         return Items(self.holdings)
 
@@ -259,7 +259,7 @@ class Questions:
         Raises:
             UsageError: the folder is not empty, or pyarrow is not installed; SourceError: it cannot be written.
         """
-        from .albums.export import Export
+        from ..albums.export import Export
 
         if answer is None:
             items = list(self)
@@ -297,7 +297,7 @@ class Questions:
 
 
 def _kept(answer: Answer, threshold: Threshold) -> Answer:
-    from .search.confidence import kept
+    from ..search.confidence import kept
 
     return kept(answer, threshold)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
+from .annotations import Said
 from .catalog import GENERATED, Catalog, chunks
-from .said import Said
 
 # The number of a row is that of its picture. Porter's stemmer finds dogs by dog; accents do not matter.
 TABLES = (

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import app, config
-from .config import Settings
-from .types.records import silent
+from .. import config
+from ..config import Settings
+from ..types.records import silent
+from . import factory
 
 if TYPE_CHECKING:
-    from .encoders import Encoder
-    from .evaluate.pairs import Pairs
+    from ..encoders import Encoder
+    from ..evaluate.pairs import Pairs
+    from ..types.records import Step
+    from ..types.results import Evaluation, Reranking
     from .library import Library
-    from .types.records import Step
-    from .types.results import Evaluation, Reranking
 
 
 def evaluate_model(
@@ -29,10 +30,10 @@ def evaluate_model(
     Raises:
         SourceError: the file or all its pictures cannot be read.
     """
-    from .evaluate import pairs
+    from ..evaluate import pairs
 
     settings = settings or config.load()
-    encoder = app.encoder(settings, settings.model or "builtin")
+    encoder = factory.encoder(settings, settings.model or "builtin")
     return pairs.evaluate(encoder.space.model, _encoded(encoder, captions, images, settings, progress))
 
 
@@ -51,11 +52,11 @@ def evaluate_rerank(
         SourceError: the file or all its pictures cannot be read.
         UsageError: the settings name no vision-language model.
     """
-    from .evaluate import reranking
+    from ..evaluate import reranking
 
     settings = settings or config.load()
-    model = app.vlm(settings)
-    encoder = app.encoder(settings, settings.model or "builtin")
+    model = factory.vlm(settings)
+    encoder = factory.encoder(settings, settings.model or "builtin")
     pairs = _encoded(encoder, captions, images, settings, progress)
     return reranking.evaluate(pairs, model, depth=depth, weight=weight, progress=progress)
 
@@ -63,7 +64,7 @@ def evaluate_rerank(
 def _encoded(
     encoder: Encoder, captions: str | Path, images: str | Path, settings: Settings, progress: Callable[[Step], None]
 ) -> Pairs:
-    from .evaluate import pairs
+    from ..evaluate import pairs
 
     return pairs.encode(
         encoder,
@@ -81,7 +82,7 @@ def evaluate_library(library: Library) -> Evaluation:
     Raises:
         UsageError: the library has too few of them.
     """
-    from .evaluate import own, pairs
+    from ..evaluate import own, pairs
 
     return pairs.evaluate(library.model, own.pairs_of(library.holdings))
 
@@ -98,7 +99,7 @@ def evaluate_library_rerank(
     Raises:
         UsageError: the library has too few of them; LibraryLocked: another process writes.
     """
-    from .evaluate import own, reranking
+    from ..evaluate import own, reranking
 
     model, found = library.parts.vlm(), own.pairs_of(library.holdings)
     gained = reranking.evaluate(found, model, depth=depth, weight=weight, progress=progress)

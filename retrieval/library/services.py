@@ -13,24 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import app, config
-from .config import Settings
-from .errors import LibraryNotFound, ModelError
-from .types.records import silent
+from .. import config
+from ..config import Settings
+from ..errors import LibraryNotFound, ModelError
+from ..types.records import silent
+from . import factory
 
 if TYPE_CHECKING:
-    from .bearings import Bearings
-    from .encoders import Encoder
-    from .holdings import Holdings
-    from .indexing import Indexer
-    from .indexing.describer import Describer
-    from .indexing.transcriber import Transcriber
-    from .search import Searcher
-    from .search.pages import Pager
-    from .search.rerank import Reranker
-    from .sources.folders import Rules
-    from .types.records import Space, Step
-    from .vlm import VisionLanguageModel
+    from ..calibration.calibration import Bearings
+    from ..encoders import Encoder
+    from ..indexing import Indexer
+    from ..indexing.describer import Describer
+    from ..indexing.transcriber import Transcriber
+    from ..search import Searcher
+    from ..search.pages import Pager
+    from ..search.rerank import Reranker
+    from ..sources.folders import Rules
+    from ..storage.storage import Holdings
+    from ..types.records import Space, Step
+    from ..vlm import VisionLanguageModel
 
 
 @dataclass
@@ -45,18 +46,18 @@ class Models:
 
     def encoder(self, model: str) -> Encoder:
         """The encoder of this spelling."""
-        from .encoders.gathered import gathered
+        from ..encoders.gathered import gathered
 
         with self._lock:
             if model not in self.encoders:
-                self.encoders[model] = gathered(app.encoder(self.settings, model))
+                self.encoders[model] = gathered(factory.encoder(self.settings, model))
             return self.encoders[model]
 
     def vlm(self) -> VisionLanguageModel:
         """The vision-language model."""
         with self._vlm_lock:
             if self.seer is None:
-                self.seer = app.vlm(self.settings)
+                self.seer = factory.vlm(self.settings)
             return self.seer
 
 
@@ -114,8 +115,8 @@ class Parts:
 
     def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Step], None]) -> Indexer:
         """The write path."""
-        from .indexing import Indexer, Options
-        from .sources.folders import Rules
+        from ..indexing import Indexer, Options
+        from ..sources.folders import Rules
 
         options = Options(
             rules=rules or Rules(),
@@ -128,25 +129,25 @@ class Parts:
 
     def describer(self, progress: Callable[[Step], None] = silent) -> Describer:
         """What captions pictures."""
-        from .indexing.describer import Describer
+        from ..indexing.describer import Describer
 
         return Describer(self.holdings, self.encoder(self.model), self.vlm(), self.settings.max_megapixels, progress)
 
     def transcriber(self, progress: Callable[[Step], None] = silent) -> Transcriber:
         """What reads text in pictures."""
-        from .indexing.transcriber import Transcriber
+        from ..indexing.transcriber import Transcriber
 
-        return Transcriber(self.holdings, app.text_reader(), self.settings.max_megapixels, progress)
+        return Transcriber(self.holdings, factory.text_reader(), self.settings.max_megapixels, progress)
 
     def searcher(self) -> Searcher:
         """The read path."""
-        from .search import Searcher
+        from ..search import Searcher
 
         return Searcher(self.holdings, self.bearings(), self.encoder_of, self.settings.max_megapixels)
 
     def bearings(self) -> Bearings:
         """What scores mean here, kept for the life of the library."""
-        from .bearings import Bearings
+        from ..calibration.calibration import Bearings
 
         if self._bearings is None:
             self._bearings = Bearings(self.holdings, self.encoder_of)
@@ -154,13 +155,13 @@ class Parts:
 
     def pager(self) -> Pager:
         """Answers page by page."""
-        from .search.pages import Pager, Pages
+        from ..search.pages import Pager, Pages
 
         own = "pages" if self.folder is None else f"pages-{zlib.crc32(os.fsencode(self.folder)):08x}"
         return Pager(self.searcher(), Pages(config.cache_folder() / own))
 
     def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
         """The vision-language model's part of the read path."""
-        from .search.rerank import Reranker
+        from ..search.rerank import Reranker
 
         return Reranker(self.holdings, self.vlm(), max_megapixels=self.settings.max_megapixels, progress=progress)

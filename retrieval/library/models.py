@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .types.results import ModelInfo, VlmInfo
+    from ..types.results import ModelInfo, VlmInfo
 
 
 def encoders(*, everything: bool = False) -> list[ModelInfo]:
     """The table of encoders; with `everything`, open_clip's whole list too."""
-    from .encoders import listing
+    from ..encoders import listing
 
     return listing.everything() if everything else listing.known()
 
@@ -22,15 +22,15 @@ def pull(model: str) -> Path:
     Raises:
         ModelError: unknown; ModelUnavailable: no network.
     """
-    from .encoders import checkpoints
-    from .encoders.names import ModelName
+    from ..encoders import checkpoints
+    from ..encoders.names import ModelName
 
     return checkpoints.pull(ModelName.parse(model))
 
 
 def vlms() -> list[VlmInfo]:
     """The table of vision-language models."""
-    from .vlm import listing
+    from ..vlm import listing
 
     return listing.known()
 
@@ -41,7 +41,7 @@ def pull_vlm(model: str) -> Path:
     Raises:
         ModelError: unknown; ModelUnavailable: no network.
     """
-    from .vlm import checkpoints
-    from .vlm.names import VlmName
+    from ..vlm import checkpoints
+    from ..vlm.names import VlmName
 
     return checkpoints.pull(VlmName.parse(model))

@@ -10,21 +10,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from . import app, config
-from .config import Settings
-from .errors import LibraryNotFound, SourceError, UsageError
-from .parts import Models, Parts
-from .questions import Questions, everywhere
-from .sources import placed
-from .types.records import Problem, Step, silent
+from .. import config
+from ..config import Settings
+from ..errors import LibraryNotFound, SourceError, UsageError
+from ..sources import placed
+from ..types.records import Problem, Step, silent
+from . import factory
+from .services import Models, Parts
+from .view import Questions, everywhere
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .albums.duplicates import Duplicates
-    from .sources.folders import Rules
-    from .types.records import Step
-    from .types.results import Described, Plan, Report, Sidecars, Transcribed
+    from ..albums.duplicates import Duplicates
+    from ..sources.folders import Rules
+    from ..types.records import Step
+    from ..types.results import Described, Plan, Report, Sidecars, Transcribed
 
 
 class Library(Questions):
@@ -42,10 +43,10 @@ class Library(Questions):
         Raises:
             LibraryNotFound, LibraryVersionError, LibraryDamaged: it cannot be opened.
         """
-        from .holdings import Holdings
+        from ..storage.storage import Holdings
 
         settings = settings or config.load()
-        holdings = Holdings.open(app.place(path, settings), app.vector_engine(), read_only=read_only)
+        holdings = Holdings.open(factory.place(path, settings), factory.vector_engine(), read_only=read_only)
         return cls(Parts(holdings, Models(settings)))
 
     @classmethod
@@ -56,14 +57,14 @@ class Library(Questions):
             LibraryError: the place holds something else or cannot be written.
             ModelError: the settings name a model that is unknown or not on this machine; nothing is made then.
         """
-        from .holdings import Holdings
+        from ..storage.storage import Holdings
 
         settings = settings or config.load()
         if settings.model not in ("", "colours", "builtin"):
-            from .encoders import checkpoints, names
+            from ..encoders import checkpoints, names
 
             checkpoints.required(names.ModelName.parse(settings.model))
-        return cls(Parts(Holdings.create(app.place(path, settings), app.vector_engine()), Models(settings)))
+        return cls(Parts(Holdings.create(factory.place(path, settings), factory.vector_engine()), Models(settings)))
 
     def __enter__(self) -> Self:
         return self
@@ -146,7 +147,7 @@ class Library(Questions):
         Raises:
             LibraryLocked: another process writes.
         """
-        from .indexing.sidecars import SidecarWriter
+        from ..indexing.sidecars import SidecarWriter
 
         writer = SidecarWriter(self.holdings, progress)
         return (writer.undo if undo else writer.write)(everywhere(places))
@@ -159,7 +160,7 @@ class Library(Questions):
         Raises:
             SourceError: the folder holds no such files; ModelError: they are of another model than the settings'.
         """
-        from .albums.imports import Import
+        from ..albums.imports import Import
 
         place, base = placed(folder), placed(images) if images else None
         encoder = self.parts.encoder(self.settings.model or self.model)
@@ -180,7 +181,7 @@ class Library(Questions):
         Raises:
             SourceError: the folder cannot be written, or no archive can be read.
         """
-        from .albums.archives import CAPTIONS, unpack
+        from ..albums.archives import CAPTIONS, unpack
 
         place = placed(to)
         problems: list[Problem] = []
@@ -201,7 +202,7 @@ class Library(Questions):
         Raises:
             UsageError: the library has no such picture, or the text is empty.
         """
-        from .indexing.describer import write_caption
+        from ..indexing.describer import write_caption
 
         place = placed(path)
         with self.holdings.reading() as catalog:
@@ -212,7 +213,7 @@ class Library(Questions):
 
     def duplicates(self, progress: Callable[[Step], None] = silent) -> Duplicates:
         """What finds pictures that are the same or nearly, and links or moves them; it never deletes."""
-        from .albums.duplicates import Duplicates
+        from ..albums.duplicates import Duplicates
 
         return Duplicates(self.holdings, progress)
 
@@ -222,7 +223,7 @@ class Library(Questions):
         Raises:
             UsageError: the library has nothing at one of the paths.
         """
-        from .indexing import forget
+        from ..indexing import forget
 
         return forget.places(self.holdings, map(placed, paths))
 
@@ -232,7 +233,7 @@ class Library(Questions):
         Raises:
             UsageError: the library has none of that model but those that answer.
         """
-        from .indexing import forget
+        from ..indexing import forget
 
         return forget.model(self.holdings, model)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from ..errors import LibraryDamaged
+from ...errors import LibraryDamaged
 from .migrations import VERSION, migrate
 from .schema import metadata
 

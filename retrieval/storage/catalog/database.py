@@ -17,10 +17,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-from ..errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, LibraryVersionError, StorageFull
+from ...errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, LibraryVersionError, StorageFull
 from .functions import register
-from .limits import limit
 from .migrations import VERSION, migrate, version_of
+from .row_security import limit
 
 BUSY_SECONDS = 10
 

@@ -32,8 +32,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from ..types.records import Facts, Found, Item, Kind, Problem, Space
-from .rows import PICTURE, inside, item_row, to_item
+from ...types.records import Facts, Found, Item, Kind, Problem, Space
+from .mapping import PICTURE, inside, item_row, to_item
 from .schema import captions, changes, contents, embeddings, items, problems, roots, spaces
 
 T = TypeVar("T")

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .encoders import Encoder
-from .holdings import VECTORS, Holdings
-from .store.embeddings import evenly
-from .types.records import Ids, Kind, Space, Vectors
+from ..encoders import Encoder
+from ..storage.catalog.embeddings import evenly
+from ..storage.storage import VECTORS, Holdings
+from ..types.records import Ids, Kind, Space, Vectors
 
 Floats = npt.NDArray[np.float64]
 
@@ -246,7 +246,7 @@ class Bearings:
 @lru_cache(1)
 def texts() -> tuple[list[str], list[str]]:
     """The neutral texts: things, and strings of letters."""
-    folder = resources.files(__package__) / "neutral"
+    folder = resources.files(__package__)
     nouns, letters = ((folder / name).read_text(encoding="utf-8").splitlines() for name in ("nouns.txt", "letters.txt"))
     return nouns, letters
 

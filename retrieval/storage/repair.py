@@ -9,12 +9,12 @@ import json
 import os
 from pathlib import Path
 
-from .errors import LibraryDamaged, LibraryNotFound
-from .holdings import CATALOG, FORMAT, MANIFEST, Holdings, write_manifest
-from .store import Database
-from .store.salvage import salvage
-from .types.records import Finding, Kind
-from .vectors import VectorIndex
+from ..errors import LibraryDamaged, LibraryNotFound
+from ..types.records import Finding, Kind
+from ..vectors import VectorIndex
+from .catalog import Database
+from .catalog.salvage import salvage
+from .storage import CATALOG, FORMAT, MANIFEST, Holdings, write_manifest
 
 UNIT = 1e-3  # how far a stored vector's length may be from one
 

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from functools import lru_cache
 
-from ..geocoding import kilometres
+from ...geocoding import kilometres
 
 
 def register(connection: sqlite3.Connection) -> None:

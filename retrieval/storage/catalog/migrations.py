@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
+from .full_text import SEEN, TABLES
 from .schema import LOOSE, metadata
-from .words import SEEN, TABLES
 
 
 def m002_what_models_say(connection: Connection) -> None:

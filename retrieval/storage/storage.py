@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .errors import (
+from ..errors import (
     LibraryDamaged,
     LibraryError,
     LibraryLocked,
@@ -30,12 +30,12 @@ from .errors import (
     LibraryVersionError,
     StorageFull,
 )
-from .store import Catalog, Database
-from .store.embeddings import Embeddings
-from .store.words import Words
-from .types.records import Ids, Kind, Space, Status, Vectors
-from .vectorfiles import VectorCache
-from .vectors import VectorIndex
+from ..types.records import Ids, Kind, Space, Status, Vectors
+from ..vectors import VectorIndex
+from .catalog import Catalog, Database
+from .catalog.embeddings import Embeddings
+from .catalog.full_text import Words
+from .vector_cache import VectorCache
 
 T = TypeVar("T")
 

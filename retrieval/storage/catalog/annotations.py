@@ -15,8 +15,8 @@ import numpy as np
 from sqlalchemy import Connection, and_, delete, exists, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from ..types.records import Box, Judgement, Kind, Look
-from ..types.results import Gain
+from ...types.records import Box, Judgement, Kind, Look
+from ...types.results import Gain
 from .catalog import EDITED, GENERATED, chunks
 from .schema import captions, contents, items, judgements, looks, readings, sidecars, trials
 

@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, Result, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from ..types.records import Ids, Kind, Vectors
+from ...types.records import Ids, Kind, Vectors
 from .schema import changes, contents, embeddings, vector_files
 
 STORED = np.dtype("<f4")

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from sqlalchemy import Connection, delete, exists, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from ..types.records import Kind
+from ...types.records import Kind
 from .catalog import chunks
-from .rows import PICTURE
+from .mapping import PICTURE
 from .schema import contents, examples, fingerprints, items, saved
 
 Bits = npt.NDArray[np.uint64]

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, Row, and_, or_, type_coerce
 
-from ..types.records import Facts, Found, Item
+from ...types.records import Facts, Found, Item
 from .schema import items
 
 PICTURE = -1.0  # the second of what is no frame

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_
 from sqlalchemy import cast as as_type
 from sqlalchemy.types import Boolean, Text
 
-from ..geocoding import Place
-from ..queries.filters import (
+from ...geocoding import Place
+from ...queries.filters import (
     Between,
     Captioned,
     Every,
@@ -34,7 +34,7 @@ from ..queries.filters import (
     Word,
 )
 from .catalog import chunks
-from .rows import PICTURE
+from .mapping import PICTURE
 from .schema import UNPLACED, captions, contents, items, readings
 
 Clause = ColumnElement[bool]

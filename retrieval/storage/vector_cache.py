@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import LibraryDamaged
-from .store.embeddings import Embeddings, VectorFile, evenly
-from .types.records import Ids, Vectors
-from .vectors import VectorIndex
+from ..errors import LibraryDamaged
+from ..types.records import Ids, Vectors
+from ..vectors import VectorIndex
+from .catalog.embeddings import Embeddings, VectorFile, evenly
 
 UNSAVED = 0.01  # changes, as a share of the index, that are read from the catalog at each opening instead
 

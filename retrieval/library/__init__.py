@@ -1,0 +1,1 @@
+"""What every face calls: a library, its read-only view, the services behind it, models and measurements."""
