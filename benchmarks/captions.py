@@ -19,7 +19,7 @@ import sacrebleu
 
 from retrieval import Settings, pictures
 from retrieval.library import factory
-from retrieval.sources.captions import read_captions
+from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Caption
 from retrieval.vlm import SEEN
 

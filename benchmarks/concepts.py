@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import Library, Settings
-from retrieval.queries import understand
-from retrieval.search.meaning import Understanding
-from retrieval.search.taught import train
+from retrieval.queries import interpret
+from retrieval.search.concepts import train
+from retrieval.search.query_embedding import Understanding
 from retrieval.types.records import Kind, Vectors
 
 Truth = npt.NDArray[np.bool_]
@@ -69,7 +69,7 @@ class Bench:
         """What a query looks for, (dimensions,)."""
         parts = self.library.parts
         space = self.library.holdings.serving()[1]
-        pieces = understand(query).alternatives[0].pieces
+        pieces = interpret(query).alternatives[0].pieces
         found: Vectors = (
             Understanding(self.library.holdings, space, parts.encoder_of).meaning(pieces, Kind.PICTURE).vector
         )

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from retrieval import Library, Settings
 from retrieval.calibration.calibration import texts as neutral
-from retrieval.sources.captions import read_captions
+from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Answer, Band, ByText, ByVector, Caption, Kind
 
 QUERIES = Path(__file__).parent / "queries"

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
 
 from retrieval import Library, Settings
-from retrieval.search.alike import Likeness, stacks
+from retrieval.search.near_duplicates import Likeness, stacks
 from retrieval.types.records import Kind
 
 Pair = tuple[int, int]  # contents

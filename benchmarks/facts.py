@@ -22,7 +22,7 @@ import numpy.typing as npt
 from retrieval import Settings, pictures
 from retrieval.evaluate import pairs
 from retrieval.library import factory
-from retrieval.queries.facts import split
+from retrieval.queries.counts_and_negations import split
 from retrieval.search.rerank import fused, joined, opinion
 from retrieval.types.records import Judgement
 from retrieval.vlm import SEEN, Onlooker

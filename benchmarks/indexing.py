@@ -23,7 +23,7 @@ from PIL import Image
 
 from benchmarks import peers, photos, report, synthetic
 from retrieval import Library, Settings
-from retrieval.indexing.pipeline import Reader, Ready, read_ahead
+from retrieval.indexing.decode_ahead import Reader, Ready, read_ahead
 from retrieval.library import factory
 from retrieval.runtime.timing import LISTENER
 from retrieval.sources import folders

@@ -25,11 +25,11 @@ import numpy.typing as npt
 from retrieval import Library, Settings
 from retrieval.evaluate.reranking import gain
 from retrieval.pictures import load
-from retrieval.queries import understand
+from retrieval.queries import interpret
 from retrieval.search import hybrid
 from retrieval.search.fusion import WEIGHTS, Source, fused
 from retrieval.search.rerank import opinion
-from retrieval.sources.captions import read_captions
+from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Budget, ByVector, Caption, Hit, Kind
 from retrieval.vlm import SEEN, Onlooker
 
@@ -94,7 +94,7 @@ def fit(library: Library, queries: Sequence[tuple[str, int]]) -> None:
 def rankings(library: Library, text: str) -> Mapping[Source, Sequence[int]]:
     """What is fused for a query."""
     _, space = library.holdings.serving()
-    side = library.parts.searcher().sides(understand(f'"{text}"'), space, Kind.PICTURE)[0]
+    side = library.parts.searcher().sides(interpret(f'"{text}"'), space, Kind.PICTURE)[0]
     return hybrid.rankings(side, side.nearest(DEPTH), hybrid.DEEP)[0]
 
 
@@ -125,7 +125,7 @@ def main() -> None:
             return [[number == right for number in search(text)] for text, right in queries]
 
         def plain(text: str) -> list[int]:
-            return [hit.content for hit in library.query(understand(f'"{text}"'), DEPTH).hits]
+            return [hit.content for hit in library.query(interpret(f'"{text}"'), DEPTH).hits]
 
         def reranked(text: str) -> list[int]:
             return [

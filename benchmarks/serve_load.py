@@ -21,7 +21,7 @@ import httpx
 import numpy as np
 import psutil
 
-from retrieval.server.limits import Load
+from retrieval.server.admission import Load
 
 SERVER = """
 import sys

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import UsageError
-from retrieval.server.access import MINUTE, SESSION, WRONG, Guesses, Scope, Sessions, Tokens, digest_of
+from retrieval.server.tokens import MINUTE, SESSION, WRONG, Guesses, Scope, Sessions, Tokens, digest_of
 
 from .conftest import Run
 

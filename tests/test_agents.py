@@ -19,7 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
 from retrieval import Library
-from retrieval.server.access import Scope, Tokens
+from retrieval.server.tokens import Scope, Tokens
 
 from .conftest import COLOURS
 from .serving import Server, serving

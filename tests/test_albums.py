@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from retrieval import Library
-from retrieval.albums.files import copied, linked
 from retrieval.errors import ModelError, SourceError, UsageError
+from retrieval.transfer.copy_link import copied, linked
 
 from .conftest import COLOURS, Paint, Run
 

@@ -24,8 +24,8 @@ from retrieval import Library
 from retrieval.errors import SourceError, UsageError
 from retrieval.pictures.worker import Workers
 from retrieval.server import fetch
-from retrieval.server.access import Scope, Tokens
-from retrieval.server.limits import Limits, Load
+from retrieval.server.admission import Limits, Load
+from retrieval.server.tokens import Scope, Tokens
 
 from .conftest import COLOURS
 from .serving import Server, serving

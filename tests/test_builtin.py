@@ -11,12 +11,12 @@ import skimage
 from PIL import Image
 
 from retrieval import Library, Settings, UsageError, evaluate_model, pictures
-from retrieval.encoders.names import BUILTIN
-from retrieval.sources.captions import read_captions
+from retrieval.encoders.model_name import BUILTIN
+from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Caption
 from retrieval.vlm import SEEN
-from retrieval.vlm.names import BUILTIN as CAPTIONER
-from retrieval.vlm.onlooker import KeepsLooks
+from retrieval.vlm.cached_llava import KeepsLooks
+from retrieval.vlm.model_name import BUILTIN as CAPTIONER
 
 from .conftest import DATA, needs_data
 

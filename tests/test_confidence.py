@@ -17,7 +17,7 @@ from retrieval.calibration.calibration import GROWN, Bank, Bearings
 from retrieval.encoders import Encoder
 from retrieval.library import factory
 from retrieval.search.confidence import kept
-from retrieval.sources.captions import read_captions
+from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import (
     Answer,
     Band,

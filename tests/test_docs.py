@@ -11,7 +11,7 @@ from click import Group, Option
 
 from retrieval.cli import COMMANDS, cli
 from retrieval.errors import QueryError
-from retrieval.queries import understand
+from retrieval.queries import interpret
 from retrieval.queries.fields import FIELDS
 
 from .conftest import ROOT, Paint
@@ -62,9 +62,9 @@ def test_the_examples_of_the_query_language_are_understood() -> None:
     queries = [line for block in blocks(DOCS / "queries.md", "query") for line in block.splitlines()]
     assert len(queries) > 10
     for query in queries:
-        assert understand(query).alternatives
+        assert interpret(query).alternatives
     dated = blocks(DOCS / "queries.md", "query")[1].splitlines()
-    assert all(understand(query).notes for query in dated)
+    assert all(interpret(query).notes for query in dated)
     rows = re.findall(r"^\| `(\w+):` \| `(.+)` \| (.+) \|$", page, re.MULTILINE)
     assert [(name, example, help) for name, example, help in rows] == [
         (name, field.example, field.help) for name, field in FIELDS.items()
@@ -73,7 +73,7 @@ def test_the_examples_of_the_query_language_are_understood() -> None:
 
 def test_the_error_on_the_page_is_the_one_that_comes() -> None:
     with pytest.raises(QueryError) as caught:
-        understand("a dog camra:nikon")
+        interpret("a dog camra:nikon")
     assert blocks(DOCS / "queries.md", "text") == [f"{caught.value}\n"]
 
 

@@ -18,10 +18,10 @@ from PIL import Image, ImageFilter
 from PIL.PngImagePlugin import PngInfo
 
 from retrieval import Library
-from retrieval.albums.duplicates import Duplicates
 from retrieval.errors import LibraryLocked, UsageError
 from retrieval.pictures.thumbnails import fingerprint
-from retrieval.search.alike import Fingerprints, Likeness, stacks
+from retrieval.search.near_duplicates import Fingerprints, Likeness, stacks
+from retrieval.transfer.duplicates import Duplicates
 from retrieval.types.explanations import Standing
 
 from .conftest import Paint, Run
@@ -208,7 +208,7 @@ def test_what_cannot_be_moved_is_neither_doubled_nor_noted(
 
     found = Duplicates(library.holdings)
     groups = found.groups([Likeness.SAME])
-    monkeypatch.setattr("retrieval.albums.duplicates.shutil.move", half)
+    monkeypatch.setattr("retrieval.transfer.duplicates.shutil.move", half)
     assert [deed.done for deed in found.move(groups, tmp_path / "spare", apply=True)] == [False]
     assert list((tmp_path / "spare").iterdir()) == []
     assert (copies / "small.jpg").exists()

@@ -17,12 +17,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from retrieval.encoders import Encoder, Grids, checkpoints, listing
+from retrieval.encoders import Encoder, Grids, checkpoints, registry
+from retrieval.encoders.autotune import Speed, Speeds
+from retrieval.encoders.batching import gathered
 from retrieval.encoders.colours import Colours
-from retrieval.encoders.gathered import gathered
-from retrieval.encoders.names import BUILTIN, ModelName, Route
+from retrieval.encoders.model_name import BUILTIN, ModelName, Route
 from retrieval.encoders.openclip import OpenClip
-from retrieval.encoders.speeds import Speed, Speeds
 from retrieval.errors import ModelError, ModelUnavailable
 from retrieval.runtime.devices import choose_device, choose_precision, measure
 from retrieval.types.records import Vectors
@@ -274,7 +274,7 @@ def test_a_lower_precision_is_taken_only_where_it_is_faster_and_faithful(
 
 
 def test_the_table_of_models_starts_with_the_built_in_one() -> None:
-    rows = listing.known()
+    rows = registry.known()
     assert (rows[0].name, rows[0].installed, rows[0].dimensions) == ("builtin", True, 256)
     assert rows[0].parameters is not None
     assert 1 < rows[0].parameters < 7
@@ -282,7 +282,7 @@ def test_the_table_of_models_starts_with_the_built_in_one() -> None:
 
 
 def test_every_known_tag_is_one_that_open_clip_has() -> None:
-    for row in listing.known():
+    for row in registry.known():
         name = ModelName.parse(row.name)
         if name.route is Route.TAG:
             assert name.tag in open_clip.list_pretrained_tags_by_model(name.architecture), row.name
@@ -290,7 +290,7 @@ def test_every_known_tag_is_one_that_open_clip_has() -> None:
 
 
 def test_the_whole_list_is_open_clips() -> None:
-    assert len(listing.everything()) > len(open_clip.list_pretrained()) - 20
+    assert len(registry.everything()) > len(open_clip.list_pretrained()) - 20
 
 
 # --- calls of many threads --------------------------------------------------------------------------------------------

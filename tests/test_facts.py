@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.queries.facts import split
+from retrieval.queries.counts_and_negations import split
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from retrieval import Library, Settings
-from retrieval.encoders.halves import Halves
-from retrieval.encoders.names import BUILTIN
+from retrieval.encoders.lazy import Halves
+from retrieval.encoders.model_name import BUILTIN
 from retrieval.library import factory
-from retrieval.sources.captions import read_captions
+from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Caption, Kind, Vectors
 
 from .conftest import DATA, needs_data

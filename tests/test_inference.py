@@ -6,7 +6,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from retrieval.encoders.inference import ready
+from retrieval.encoders.fold_batchnorm import ready
 
 SAMPLE = torch.rand(2, 3, 64, 64)
 

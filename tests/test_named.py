@@ -10,10 +10,10 @@ import pytest
 
 from retrieval import Library, Settings
 from retrieval.errors import QueryError, UsageError
-from retrieval.queries import understand
+from retrieval.queries import interpret
 from retrieval.queries.expression import Weighed
-from retrieval.queries.names import Names
-from retrieval.search.taught import train
+from retrieval.queries.saved_names import Names
+from retrieval.search.concepts import train
 from retrieval.types.records import ByFile, ByItem, ByTaught, ByText
 
 from .conftest import Paint, Run
@@ -47,43 +47,43 @@ def first(library: Library, query: str) -> str:
     ],
 )
 def test_a_saved_search_stands_for_itself(short: str, long: str) -> None:
-    assert understand(short, names=NAMES).alternatives == understand(long).alternatives
+    assert interpret(short, names=NAMES).alternatives == interpret(long).alternatives
 
 
 def test_a_taught_word_is_something_to_look_for() -> None:
-    found = understand("2:@kitchen -@kitchen night", names=NAMES).alternatives[0].pieces
+    found = interpret("2:@kitchen -@kitchen night", names=NAMES).alternatives[0].pieces
     kitchen = ByTaught("kitchen")
     assert found == (Weighed(ByText("night")), Weighed(kitchen, 2.0), Weighed(kitchen, -0.5))
 
 
 @pytest.mark.parametrize("text", ["me@home", '"@best"', "a @ b", "@best, more"])
 def test_an_at_sign_elsewhere_is_a_word(text: str) -> None:
-    assert understand(text, names=NAMES).words
+    assert interpret(text, names=NAMES).words
 
 
 def test_a_name_that_is_not_there_suggests_the_nearest() -> None:
     with pytest.raises(QueryError, match="perhaps @kitchen") as caught:
-        understand("a dog @kitchn", names=NAMES)
+        interpret("a dog @kitchn", names=NAMES)
     assert caught.value.place == (6, 13)
     with pytest.raises(QueryError, match="retrieval save"):
-        understand("@zzz")
+        interpret("@zzz")
 
 
 def test_a_search_that_is_part_of_itself_is_refused() -> None:
     with pytest.raises(QueryError, match="part of itself"):
-        understand("@a", names=Names({"a": "red @b", "b": "blue @a"}))
+        interpret("@a", names=Names({"a": "red @b", "b": "blue @a"}))
 
 
 def test_feedback_is_weighed_as_in_rocchios_formula() -> None:
-    found = understand("a dog like:a.jpg like:#12 unlike:b.jpg").alternatives[0].pieces
+    found = interpret("a dog like:a.jpg like:#12 unlike:b.jpg").alternatives[0].pieces
     assert found[1:] == (
         Weighed(ByFile(Path("a.jpg")), 0.5, feedback=True),
         Weighed(ByItem(12), 0.5, feedback=True),
         Weighed(ByFile(Path("b.jpg")), -0.5, feedback=True),
     )
-    assert understand("a dog unlike:b.jpg").alternatives[0].pieces[1].weight == -0.15
+    assert interpret("a dog unlike:b.jpg").alternatives[0].pieces[1].weight == -0.15
     with pytest.raises(QueryError, match="no sign"):
-        understand("a dog -like:a.jpg")
+        interpret("a dog -like:a.jpg")
 
 
 # --- in a library -----------------------------------------------------------------------------------------------------

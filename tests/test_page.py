@@ -18,7 +18,7 @@ from PIL import Image, ImageStat
 from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, Route, ViewportSize, expect, sync_playwright
 
 from retrieval import Library
-from retrieval.server.access import Scope, Tokens
+from retrieval.server.tokens import Scope, Tokens
 
 from .conftest import COLOURS
 from .serving import Server, serving

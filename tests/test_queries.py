@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from retrieval import geocoding
 from retrieval.errors import QueryError
-from retrieval.queries import dates, understand
+from retrieval.queries import dates, interpret
 from retrieval.queries.expression import Alternative, Expression, Weighed
 from retrieval.queries.fields import FIELDS
 from retrieval.queries.filters import Between, Every, Near, Not, Number, OfType, PathFits, Says, Some, Taken, Word
@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 21, 17, 0)
 
 
 def one(text: str) -> Alternative:
-    found = understand(text, NOW)
+    found = interpret(text, NOW)
     assert len(found.alternatives) == 1
     return found.alternatives[0]
 
@@ -52,7 +52,7 @@ def test_any_text_has_a_tree_that_comes_back_from_its_own_spelling(text: str) ->
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_understood_or_refused_at_a_place(text: str) -> None:
     try:
-        assert understand(text, NOW).alternatives
+        assert interpret(text, NOW).alternatives
     except QueryError as exc:
         assert str(exc).endswith("^")
 
@@ -74,7 +74,7 @@ def test_signs_inside_words_are_words() -> None:
 
 
 def test_or_spreads_out_and_binds_less_than_side_by_side() -> None:
-    found = understand("red car OR (blue (boat OR plane))", NOW)
+    found = interpret("red car OR (blue (boat OR plane))", NOW)
     assert [each.words for each in found.alternatives] == ["red car", "blue boat", "blue plane"]
     assert found.words == "red car or blue boat or blue plane"
 
@@ -155,7 +155,7 @@ def test_a_picture_is_looked_for_beside_words() -> None:
 def test_every_token_has_an_example_that_it_takes() -> None:
     for name, field in FIELDS.items():
         assert field.example.startswith(f"{name}:")
-        assert understand(field.example, NOW)
+        assert interpret(field.example, NOW)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_every_token_has_an_example_that_it_takes() -> None:
 )
 def test_what_cannot_be_understood_points_at_the_place(text: str, place: str, says: str) -> None:
     with pytest.raises(QueryError) as caught:
-        understand(text, NOW)
+        interpret(text, NOW)
     assert says in str(caught.value)
     assert text[slice(*caught.value.place)].startswith(place)
     line, marks = str(caught.value).split("\n")[-2:]
@@ -218,7 +218,7 @@ def test_what_cannot_be_understood_points_at_the_place(text: str, place: str, sa
     ],
 )
 def test_dates_in_words_are_understood_and_said(text: str, rest: str, span: str) -> None:
-    found = understand(text, NOW)
+    found = interpret(text, NOW)
     assert found.alternatives[0].words == rest
     assert found.notes[0].startswith(f"understood: {span} (")
     assert isinstance(found.alternatives[0].where, Taken)
@@ -229,7 +229,7 @@ def test_dates_in_words_are_understood_and_said(text: str, rest: str, span: str)
     ["a may tree", "a march on the street", "sun on sunday", "2019", "a man in his 20s", "seven dogs", "in the fall"],
 )
 def test_words_that_only_look_like_dates_stay_words(text: str) -> None:
-    assert understand(text, NOW) == Expression(text, (Alternative((Weighed(ByText(text)),)),))
+    assert interpret(text, NOW) == Expression(text, (Alternative((Weighed(ByText(text)),)),))
 
 
 @pytest.mark.parametrize(("text", "span"), [("mai 2022", "2022-05-01 .. 2022-05-31"), ("heute", "2026-11-21")])
@@ -238,6 +238,6 @@ def test_dates_of_tokens_may_be_in_other_languages(text: str, span: str) -> None
 
 
 def test_what_is_absent_is_said_to_be_read_as_present() -> None:
-    assert understand("a beach without people", NOW).notes == (
+    assert interpret("a beach without people", NOW).notes == (
         "models read what is absent as present; -people takes it away",
     )

@@ -10,8 +10,8 @@ from PIL import Image
 
 from retrieval import Answer, Library
 from retrieval.errors import PictureError, UsageError
-from retrieval.queries import understand
-from retrieval.search.order import diverse
+from retrieval.queries import interpret
+from retrieval.search.diversify import diverse
 from retrieval.types.records import Kind
 
 from .conftest import Paint
@@ -212,7 +212,7 @@ def test_texts_are_filtered_by_their_pictures(filled: Library, photos: Path, tmp
     table = tmp_path / "c.csv"
     table.write_text("image,caption\nred.jpg,all red\nblue.webp,blue sea\n")
     filled.index([], [(table, photos)])
-    answer = filled.query(understand(f"similar:{photos / 'red.jpg'} type:webp"), kind=Kind.TEXT)
+    answer = filled.query(interpret(f"similar:{photos / 'red.jpg'} type:webp"), kind=Kind.TEXT)
     assert [hit.text for hit in answer.hits] == ["blue sea"]
 
 

@@ -30,7 +30,7 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "calibration": 4,  # of storage and encoders
     "search": 5,
     "indexing": 5,
-    "albums": 6,  # of search and indexing
+    "transfer": 6,  # of search and indexing
     "evaluate": 6,
     "library": 7,
     "__init__": 8,
@@ -48,12 +48,12 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "huggingface_hub": ("runtime/hub.py", "encoders/checkpoints.py"),
     "httpx": ("vlm/endpoint.py", "client.py", "server/fetch.py"),
     "httpcore": ("server/fetch.py",),
-    "mcp": ("server/agents.py",),
+    "mcp": ("server/mcp_tools.py",),
     "fastapi": ("server",),
     "starlette": ("server",),
     "uvicorn": ("server/run.py",),
     "prometheus_client": ("server/metrics.py",),
-    "psutil": ("server/limits.py",),
+    "psutil": ("server/admission.py",),
     "click": ("cli",),
     "rich": ("cli",),
     "rawpy": ("pictures",),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import SourceError
-from retrieval.sources.captions import read_captions, sidecar_text
+from retrieval.sources.caption_files import read_captions, sidecar_text
 from retrieval.sources.folders import Rules, matches, scan
 from retrieval.sources.lists import read_paths
 from retrieval.types.records import Caption, Found, Problem

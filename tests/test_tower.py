@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
 
-from retrieval.encoders import exports, halves
-from retrieval.encoders.halves import Halves
+from retrieval.encoders import export_text, lazy
+from retrieval.encoders.lazy import Halves
+from retrieval.encoders.numpy_text import Tower, Weights, _whole
 from retrieval.encoders.openclip import OpenClip
-from retrieval.encoders.tower import Tower, Weights, _whole
 
 TEXTS = ["a dog", "two people on bikes, in front of a shop's window", "", "ÉTÉ – 日本", "a " * 60]
 TINY: dict[str, Any] = {
@@ -51,10 +51,10 @@ def checkpoint(folder: Path, text: dict[str, Any] | None = None, **model: Any) -
 )
 def test_a_tower_gives_what_its_model_gives(tmp_path: Path, options: dict[str, Any]) -> None:
     model = OpenClip.load(checkpoint(tmp_path / "model", **options), "cpu", "float32")
-    tower = exports.tower_of(model)
+    tower = export_text.tower_of(model)
     assert tower is not None
     assert (tower.texts(TEXTS) * model.texts(TEXTS)).sum(axis=1).min() >= 0.9999, "in half precision"
-    tower = replace(tower, weights=Weights(exports._weights(getattr(model.model, "text", model.model))))
+    tower = replace(tower, weights=Weights(export_text._weights(getattr(model.model, "text", model.model))))
     np.testing.assert_allclose(tower.texts(TEXTS), model.texts(TEXTS), atol=2e-5)
 
 
@@ -66,7 +66,7 @@ def test_half_precision_becomes_whole_bit_by_bit() -> None:
 
 def test_the_built_in_models_tower_gives_what_it_gives() -> None:
     model = OpenClip.load("builtin", "cpu", "float32")
-    tower = exports.tower_of(model)
+    tower = export_text.tower_of(model)
     assert tower is not None
     cosines = (tower.texts(TEXTS) * model.texts(TEXTS)).sum(axis=1)
     assert cosines.min() >= 0.9999
@@ -79,29 +79,29 @@ def test_the_built_in_models_tower_gives_what_it_gives() -> None:
 )
 def test_a_text_side_of_another_make_stays_in_the_whole_model(tmp_path: Path, text: dict[str, Any]) -> None:
     spelling = checkpoint(tmp_path / "model", text, custom_text=True)
-    assert isinstance(halves.encoder(spelling, "cpu", "float32", tmp_path / "towers"), OpenClip)
+    assert isinstance(lazy.encoder(spelling, "cpu", "float32", tmp_path / "towers"), OpenClip)
 
 
-PAIRS = exports._pairs(open_clip.get_tokenizer("ViT-B-32"), 77)
+PAIRS = export_text._pairs(open_clip.get_tokenizer("ViT-B-32"), 77)
 REFERENCE = SimpleTokenizer()
 
 
-@given(st.one_of(st.text(), st.text(alphabet="abc'ds .,09&#;<>_\n\x1b-é"), st.sampled_from(exports.TRIED)))
+@given(st.one_of(st.text(), st.text(alphabet="abc'ds .,09&#;<>_\n\x1b-é"), st.sampled_from(export_text.TRIED)))
 def test_tokens_are_those_of_open_clip(text: str) -> None:
     ours = PAIRS.encode(text)
     assert REFERENCE(text)[0].tolist() == ours + [0] * (77 - len(ours))
 
 
 def test_the_order_of_texts_does_not_matter(tmp_path: Path) -> None:
-    encoder = halves.encoder("builtin", "cpu", "float32", tmp_path)
+    encoder = lazy.encoder("builtin", "cpu", "float32", tmp_path)
     texts = [f"{'a very ' * (number % 7)}old {number}" for number in range(500)]
     one_by_one = np.concatenate([encoder.texts([text]) for text in texts])
     np.testing.assert_allclose(encoder.texts(texts), one_by_one, atol=1e-5)
 
 
 def test_a_kept_tower_answers_without_the_model(tmp_path: Path) -> None:
-    first = halves.encoder("builtin", "cpu", "float32", tmp_path)
-    second = halves.encoder("builtin", "cpu", "float32", tmp_path)
+    first = lazy.encoder("builtin", "cpu", "float32", tmp_path)
+    second = lazy.encoder("builtin", "cpu", "float32", tmp_path)
     assert isinstance(second, Halves) and second._whole is None
     assert second.space == first.space and second.least == first.least
     np.testing.assert_array_equal(second.texts(TEXTS), first.texts(TEXTS))
@@ -110,22 +110,22 @@ def test_a_kept_tower_answers_without_the_model(tmp_path: Path) -> None:
 
 def test_a_changed_model_has_its_tower_made_anew(tmp_path: Path) -> None:
     spelling = checkpoint(tmp_path / "model")
-    before = halves.encoder(spelling, "cpu", "float32", tmp_path / "towers")
+    before = lazy.encoder(spelling, "cpu", "float32", tmp_path / "towers")
     file = tmp_path / "model" / "open_clip_model.safetensors"
     other = checkpoint(tmp_path / "other", quick_gelu=True)
     file.write_bytes((Path(other.removeprefix("local-dir:")) / file.name).read_bytes()[:-4] + b"\0\0\0\1")
-    after = halves.encoder(spelling, "cpu", "float32", tmp_path / "towers")
+    after = lazy.encoder(spelling, "cpu", "float32", tmp_path / "towers")
     assert after.space.fingerprint != before.space.fingerprint
     assert len(list((tmp_path / "towers").rglob("weights-*"))) == 1
 
 
 @pytest.mark.parametrize("harm", ["manifest", "weights", "merges"])
 def test_a_damaged_tower_is_made_again(tmp_path: Path, harm: str) -> None:
-    first = halves.encoder("builtin", "cpu", "float32", tmp_path)
+    first = lazy.encoder("builtin", "cpu", "float32", tmp_path)
     for file in tmp_path.glob("towers/*/*"):
         if file.name.startswith("tower" if harm == "manifest" else harm):
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    again = halves.encoder("builtin", "cpu", "float32", tmp_path)
+    again = lazy.encoder("builtin", "cpu", "float32", tmp_path)
     np.testing.assert_array_equal(again.texts(TEXTS), first.texts(TEXTS))
     (place,) = (tmp_path / "towers").iterdir()
     assert Tower.load(place) is not None

@@ -14,13 +14,13 @@ from transformers import AutoModelForImageTextToText
 
 from retrieval.errors import ModelError, ModelUnavailable, UsageError
 from retrieval.types.records import Judgement
-from retrieval.vlm import Ability, VisionLanguageModel, families, listing, sights
+from retrieval.vlm import Ability, VisionLanguageModel, families, registry, vision_cache
+from retrieval.vlm.cached_llava import KeepsLooks
 from retrieval.vlm.checkpoints import fingerprint
 from retrieval.vlm.colours import Colours
 from retrieval.vlm.families import Route
 from retrieval.vlm.messages import Message, TextPart, VideoPart, user
-from retrieval.vlm.names import VlmName
-from retrieval.vlm.onlooker import KeepsLooks
+from retrieval.vlm.model_name import VlmName
 from retrieval.vlm.transformers import Transformers
 
 from . import tiny_vlm
@@ -109,7 +109,7 @@ def test_a_picture_is_looked_at_once_whatever_is_asked(model: Transformers) -> N
     try:
         assert near(first, model.judge("a dog on the red sofa", PICTURES))
     finally:
-        sights.keep(model.model)
+        vision_cache.keep(model.model)
 
 
 def test_captions_of_a_batch_are_those_of_its_members(model: Transformers) -> None:
@@ -366,7 +366,7 @@ def test_yis_original_names_are_all_found(folders: dict[str, Path]) -> None:
 
 
 def test_every_family_of_the_table_is_known_and_every_known_family_is_in_it() -> None:
-    assert {row["family"] for row in listing.rows()} == {family.name for family in families.FAMILIES}
+    assert {row["family"] for row in registry.rows()} == {family.name for family in families.FAMILIES}
 
 
 def test_every_in_process_family_has_a_tiny_checkpoint_here() -> None:

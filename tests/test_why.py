@@ -16,7 +16,7 @@ from PIL import Image
 from retrieval import Library
 from retrieval.encoders.openclip import OpenClip
 from retrieval.errors import UsageError
-from retrieval.queries import understand
+from retrieval.queries import interpret
 from retrieval.queries.filters import (
     Between,
     Captioned,
@@ -35,7 +35,7 @@ from retrieval.queries.filters import (
     Taken,
     Word,
 )
-from retrieval.queries.spelling import spelled, written
+from retrieval.queries.render import spelled, written
 from retrieval.types.explanations import Standing
 
 from .conftest import Paint, Run, needs_data
@@ -74,7 +74,7 @@ FILTERS = st.recursive(
 @settings(max_examples=300, deadline=None)
 def test_a_filter_that_is_written_is_read_back_as_the_same(where: Filter) -> None:
     text = spelled(where)
-    again = understand(text).alternatives[0].where
+    again = interpret(text).alternatives[0].where
     assert spelled(again) == text
     if isinstance(where, Says | Between | PathFits | Captioned | Shows | Taken | Has | OfType):
         assert again == where
@@ -96,8 +96,8 @@ def test_a_filter_that_is_written_is_read_back_as_the_same(where: Filter) -> Non
     ],
 )
 def test_a_query_that_is_written_is_read_back_as_the_same(text: str) -> None:
-    asked = understand(text)
-    assert understand(written(asked)).alternatives == asked.alternatives
+    asked = interpret(text)
+    assert interpret(written(asked)).alternatives == asked.alternatives
 
 
 # --- why --------------------------------------------------------------------------------------------------------------
@@ -178,14 +178,14 @@ def test_a_transformers_parts_look_like_the_whole() -> None:
     import open_clip
     import torch
 
-    from retrieval.encoders import grids
+    from retrieval.encoders import patch_features
 
     model = open_clip.create_model("ViT-B-32", pretrained=None).eval()
     pixels = torch.rand(1, 3, 224, 224)
-    assert grids.cells(model.visual, pixels, "it").shape == (7, 7, 512)
+    assert patch_features.cells(model.visual, pixels, "it").shape == (7, 7, 512)
     small = open_clip.create_model("RN50", pretrained=None).eval()
     with pytest.raises(UsageError, match="RN50"):
-        grids.cells(small.visual, pixels, "RN50")
+        patch_features.cells(small.visual, pixels, "RN50")
 
 
 # --- why not ----------------------------------------------------------------------------------------------------------

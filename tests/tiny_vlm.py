@@ -192,7 +192,7 @@ def deepseek_vl_hybrid() -> Pair:
 
 def builtin() -> Pair:
     """The shape of the built-in captioner: LLaVA with the encoder's trunk as its eye."""
-    from retrieval.vlm.grid import GridConfig
+    from retrieval.vlm.builtin_vision import GridConfig
 
     tokens = tokenizer(["<image>"], kind="spaces")
     start = ("<s>", tokens.bos_token_id)

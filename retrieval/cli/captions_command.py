@@ -13,9 +13,9 @@ from ..library import factory
 from ..library.library import Library
 from ..types.records import Answer
 from ..types.serialize import show_path
-from .answers import show
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, View, settings_options, view_options
 from .output import note, print_json
+from .show import show
 
 
 @click.command(name="captions")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from ..albums.duplicates import Duplicates, Group
-from ..albums.files import Deed
 from ..config import Settings
 from ..errors import UsageError
 from ..library.library import Library
-from ..search.alike import ALIKE, Likeness
+from ..search.near_duplicates import ALIKE, Likeness
 from ..sources import placed
+from ..transfer.copy_link import Deed
+from ..transfer.duplicates import Duplicates, Group
 from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, packed, settings_options
 from .output import note, print_json, size

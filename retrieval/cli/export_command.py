@@ -16,7 +16,7 @@ from .output import note, note_problems, print_json
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..albums.export import Exported
+    from ..transfer.export import Exported
 
 FORMATS = click.Choice(get_args(Format))
 

@@ -23,7 +23,7 @@ def command(allow_write: bool, originals: bool, settings: Settings) -> None:
       claude mcp add photos -- retrieval mcp --index ~/photos-library
       retrieval mcp --allow-write
     """
-    from ..server.agents import Agents
+    from ..server.mcp_tools import Agents
     from ..server.service import Service
 
     with Library.open(None, settings) as library:

@@ -9,21 +9,21 @@ from typing import Any
 
 import click
 
-from ..albums import files
 from ..config import Settings
 from ..errors import UsageError
 from ..library import factory
 from ..library.library import Library
-from ..queries.spelling import with_pieces
+from ..queries.render import with_pieces
 from ..sources import placed
+from ..transfer import copy_link
 from ..types.records import Answer, Budget, ByFile, ByItem, Format, Order
 from ..types.serialize import show_path
-from . import warm
-from .answers import show
+from . import remote
 from .export_command import FORMATS, show_exported
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, Duration, View, packed, settings_options, view_options
 from .output import note
 from .progress import progress
+from .show import show
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,10 @@ class Album:
         beneath = sum(len(hit.beneath) for hit in answer.hits)
         if beneath and (self.copy_to or self.link_to or self.export):
             note(f"{beneath} pictures that are nearly the same as a hit are left out; --no-fold takes them, too")
-        for place, each, what in ((self.copy_to, files.copied, "copied"), (self.link_to, files.linked, "linked")):
+        for place, each, what in (
+            (self.copy_to, copy_link.copied, "copied"),
+            (self.link_to, copy_link.linked, "linked"),
+        ):
             if place is not None:
                 deeds = list(each(paths, placed(place.expanduser())))
                 for deed in deeds:
@@ -184,9 +187,9 @@ def command(asked: Asked, rerank: Rerank, order: Shown, album: Album, settings: 
         raise UsageError("--page goes without --rerank")
     if order.order != "score" and (order.page is not None or rerank.wanted):
         raise UsageError("--sort date and --diverse go without --page and --rerank")
-    if asked.server and not (asked.within or album.wanted or view.drawn) and warm.placeless(asked.text):
+    if asked.server and not (asked.within or album.wanted or view.drawn) and remote.placeless(asked.text):
         options = {"threshold": view.threshold, "fold": order.fold, "order": order.order, "facets": asked.facets}
-        found = warm.answer(settings, text, view.k, page=order.page, **options, **rerank.options())
+        found = remote.answer(settings, text, view.k, page=order.page, **options, **rerank.options())
         if found is not None:
             note(f"library: {show_path(factory.place(None, settings))}, asked through its server")
             show(None, found, view)

@@ -98,11 +98,11 @@ def command(at: At, may: May, settings: Settings) -> None:
       retrieval serve --root ~/Pictures                 # lets the page index it
       retrieval serve --host 0.0.0.0 --host-name photos.home
     """
-    from ..server.access import Scope, Tokens
+    from ..server.admission import Load
     from ..server.api import Doors, application
-    from ..server.limits import Load
     from ..server.run import Place, serve
     from ..server.service import Service
+    from ..server.tokens import Scope, Tokens
 
     roots = may.named()
     with (Library.create if may.create else Library.open)(None, settings) as library:

@@ -37,7 +37,7 @@ def command() -> None:
 @settings_options(INDEX)
 def add(name: str, scope: str, folder: Path | None, settings: Settings) -> None:
     """Make a token; it is shown this once."""
-    from ..server.access import Scope, Tokens
+    from ..server.tokens import Scope, Tokens
 
     limit = placed(folder.expanduser()) if folder else None
     if limit is not None and not limit.is_dir():
@@ -51,7 +51,7 @@ def add(name: str, scope: str, folder: Path | None, settings: Settings) -> None:
 @json_option
 def list_command(settings: Settings, as_json: bool) -> None:
     """List tokens by name; they themselves are not stored."""
-    from ..server.access import Tokens
+    from ..server.tokens import Tokens
 
     found = Tokens.of(_library(settings)).all()
     rows = [
@@ -73,7 +73,7 @@ def list_command(settings: Settings, as_json: bool) -> None:
 @settings_options(INDEX)
 def remove(name: str, settings: Settings) -> None:
     """Take a token away; a server that runs refuses it from now on."""
-    from ..server.access import Tokens
+    from ..server.tokens import Tokens
 
     Tokens.of(_library(settings)).remove(name)
     note(f"token {name} is gone")

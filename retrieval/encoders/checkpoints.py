@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import ModelError, ModelUnavailable
 from ..runtime import hub
-from .names import ModelName, Route
+from .model_name import ModelName, Route
 
 CONFIG = "open_clip_config.json"
 PATTERNS = (CONFIG, "*tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "*.model")

@@ -27,10 +27,10 @@ from torchvision import transforms
 from ..errors import ModelError, ModelUnavailable
 from ..runtime import devices
 from ..types.records import Pixels, Space, Vectors
-from . import checkpoints, grids
-from .inference import ready
-from .names import BUILTIN, ModelName, Route
-from .speeds import Speed, Speeds
+from . import checkpoints, patch_features
+from .autotune import Speed, Speeds
+from .fold_batchnorm import ready
+from .model_name import BUILTIN, ModelName, Route
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -118,7 +118,7 @@ class OpenClip:
     def grid(self, image: Image) -> Vectors:
         """See `Grids.grid`; the whole picture is seen, squeezed where the model wants another shape."""
         pixels = torch.from_numpy(np.stack([self.prepare(image.resize((self.least, self.least)))]))
-        return _unit(grids.cells(self.model.visual, self._normal(pixels), self.space.model))
+        return _unit(patch_features.cells(self.model.visual, self._normal(pixels), self.space.model))
 
     def texts(self, batch: Sequence[str]) -> Vectors:
         """n texts -> (n, dimensions) unit rows; what is longer than the model reads is cut off."""

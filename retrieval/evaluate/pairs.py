@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from ..encoders import Encoder
 from ..errors import SourceError
-from ..indexing.pipeline import Reader, Ready, read_ahead
-from ..sources.captions import read_captions
+from ..indexing.decode_ahead import Reader, Ready, read_ahead
+from ..sources.caption_files import read_captions
 from ..types.records import Caption, Found, Problem, Reason, Step, Vectors, silent
 from ..types.results import Evaluation
 from .recall import best_ranks, metrics

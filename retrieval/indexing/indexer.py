@@ -23,11 +23,11 @@ from ..storage.catalog.collections import Collections
 from ..storage.storage import Holdings
 from ..types.records import Found, Kind, Problem, Step, Vectors, silent
 from ..types.results import Plan, Report
-from . import fingerprints, texts
+from . import fingerprint_backfill, text_contents
 from . import plan as plans
-from .locate import locate
-from .pipeline import Reader, Ready, Shot, read_ahead, work_ahead
-from .seen import Seen
+from .decode_ahead import Reader, Ready, Shot, read_ahead, work_ahead
+from .geocode import locate
+from .known_contents import Seen
 
 Batch: TypeAlias = list[tuple[Found, Ready | Problem]]
 
@@ -169,7 +169,7 @@ class _Run:
             catalog.clear_problems(path for path in catalog.problems() if not path.exists())
             catalog.drop_orphans()
         locate(holdings)
-        fingerprints.complete(holdings, self.indexer.progress)
+        fingerprint_backfill.complete(holdings, self.indexer.progress)
         self.report = replace(self.report, removed=removed - self.report.moved)
 
     def _note(self, problems: Sequence[Problem]) -> None:
@@ -215,7 +215,7 @@ class _Run:
                 held = [(s.content or numbers.get(s.digest) or seen.known[s.digest], s.second) for s in ready.shots]
                 catalog.put_item(found, held, ready.facts)
                 content, digest = held[0][0], ready.shots[0].digest
-                texts.link(catalog, content, ready.facts, ready.sidecar, found.path)
+                text_contents.link(catalog, content, ready.facts, ready.sidecar, found.path)
                 new = found.path in added
                 known = digest not in first
                 first -= {shot.digest for shot in ready.shots}
@@ -239,10 +239,10 @@ class _Run:
         linked, problems = 0, []
         for table, images in captions:
             with holdings.writing() as catalog:
-                count, bad = texts.read_file(catalog, table, images)
+                count, bad = text_contents.read_file(catalog, table, images)
             linked += count
             problems += bad
-        encoded = texts.embed(holdings, self.indexer.encoder, self.indexer.progress)
+        encoded = text_contents.embed(holdings, self.indexer.encoder, self.indexer.progress)
         self.report = replace(
             self.report, texts=encoded, captions=linked, problems=self.report.problems + tuple(problems)
         )

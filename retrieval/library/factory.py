@@ -35,9 +35,9 @@ def encoder(settings: Settings, model: str) -> Encoder:
         from ..encoders.colours import Colours
 
         return Colours()
-    from ..encoders import halves
+    from ..encoders import lazy
 
-    return halves.encoder(model, settings.device, settings.precision, config.cache_folder())
+    return lazy.encoder(model, settings.device, settings.precision, config.cache_folder())
 
 
 def vlm(settings: Settings) -> VisionLanguageModel:
@@ -55,7 +55,7 @@ def vlm(settings: Settings) -> VisionLanguageModel:
 
         return Endpoint.load(settings.vlm, settings.vlm_family, settings.vlm_key, settings.vlm_timeout)
     if settings.vlm == "builtin":
-        from ..vlm.onlooker import KeepsLooks
+        from ..vlm.cached_llava import KeepsLooks
 
         return KeepsLooks.load("builtin", settings.device, settings.precision)
     from ..vlm.transformers import Transformers

@@ -22,8 +22,8 @@ from .view import Questions, everywhere
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ..albums.duplicates import Duplicates
     from ..sources.folders import Rules
+    from ..transfer.duplicates import Duplicates
     from ..types.records import Step
     from ..types.results import Described, Plan, Report, Sidecars, Transcribed
 
@@ -61,9 +61,9 @@ class Library(Questions):
 
         settings = settings or config.load()
         if settings.model not in ("", "colours", "builtin"):
-            from ..encoders import checkpoints, names
+            from ..encoders import checkpoints, model_name
 
-            checkpoints.required(names.ModelName.parse(settings.model))
+            checkpoints.required(model_name.ModelName.parse(settings.model))
         return cls(Parts(Holdings.create(factory.place(path, settings), factory.vector_engine()), Models(settings)))
 
     def __enter__(self) -> Self:
@@ -147,7 +147,7 @@ class Library(Questions):
         Raises:
             LibraryLocked: another process writes.
         """
-        from ..indexing.sidecars import SidecarWriter
+        from ..indexing.sidecar_writer import SidecarWriter
 
         writer = SidecarWriter(self.holdings, progress)
         return (writer.undo if undo else writer.write)(everywhere(places))
@@ -160,7 +160,7 @@ class Library(Questions):
         Raises:
             SourceError: the folder holds no such files; ModelError: they are of another model than the settings'.
         """
-        from ..albums.imports import Import
+        from ..transfer.import_embeddings import Import
 
         place, base = placed(folder), placed(images) if images else None
         encoder = self.parts.encoder(self.settings.model or self.model)
@@ -181,7 +181,7 @@ class Library(Questions):
         Raises:
             SourceError: the folder cannot be written, or no archive can be read.
         """
-        from ..albums.archives import CAPTIONS, unpack
+        from ..transfer.archives import CAPTIONS, unpack
 
         place = placed(to)
         problems: list[Problem] = []
@@ -202,7 +202,7 @@ class Library(Questions):
         Raises:
             UsageError: the library has no such picture, or the text is empty.
         """
-        from ..indexing.describer import write_caption
+        from ..indexing.captioner import write_caption
 
         place = placed(path)
         with self.holdings.reading() as catalog:
@@ -213,7 +213,7 @@ class Library(Questions):
 
     def duplicates(self, progress: Callable[[Step], None] = silent) -> Duplicates:
         """What finds pictures that are the same or nearly, and links or moves them; it never deletes."""
-        from ..albums.duplicates import Duplicates
+        from ..transfer.duplicates import Duplicates
 
         return Duplicates(self.holdings, progress)
 
@@ -223,9 +223,9 @@ class Library(Questions):
         Raises:
             UsageError: the library has nothing at one of the paths.
         """
-        from ..indexing import forget
+        from ..indexing import remove
 
-        return forget.places(self.holdings, map(placed, paths))
+        return remove.places(self.holdings, map(placed, paths))
 
     def forget_model(self, model: str) -> int:
         """Forget the embeddings of a model that no longer answers; how many there were.
@@ -233,9 +233,9 @@ class Library(Questions):
         Raises:
             UsageError: the library has none of that model but those that answer.
         """
-        from ..indexing import forget
+        from ..indexing import remove
 
-        return forget.model(self.holdings, model)
+        return remove.model(self.holdings, model)
 
 
 def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 def encoders(*, everything: bool = False) -> list[ModelInfo]:
     """The table of encoders; with `everything`, open_clip's whole list too."""
-    from ..encoders import listing
+    from ..encoders import registry
 
-    return listing.everything() if everything else listing.known()
+    return registry.everything() if everything else registry.known()
 
 
 def pull(model: str) -> Path:
@@ -23,16 +23,16 @@ def pull(model: str) -> Path:
         ModelError: unknown; ModelUnavailable: no network.
     """
     from ..encoders import checkpoints
-    from ..encoders.names import ModelName
+    from ..encoders.model_name import ModelName
 
     return checkpoints.pull(ModelName.parse(model))
 
 
 def vlms() -> list[VlmInfo]:
     """The table of vision-language models."""
-    from ..vlm import listing
+    from ..vlm import registry
 
-    return listing.known()
+    return registry.known()
 
 
 def pull_vlm(model: str) -> Path:
@@ -42,6 +42,6 @@ def pull_vlm(model: str) -> Path:
         ModelError: unknown; ModelUnavailable: no network.
     """
     from ..vlm import checkpoints
-    from ..vlm.names import VlmName
+    from ..vlm.model_name import VlmName
 
     return checkpoints.pull(VlmName.parse(model))

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from ..calibration.calibration import Bearings
     from ..encoders import Encoder
     from ..indexing import Indexer
-    from ..indexing.describer import Describer
-    from ..indexing.transcriber import Transcriber
+    from ..indexing.captioner import Describer
+    from ..indexing.ocr_runner import Transcriber
     from ..search import Searcher
-    from ..search.pages import Pager
+    from ..search.pagination import Pager
     from ..search.rerank import Reranker
     from ..sources.folders import Rules
     from ..storage.storage import Holdings
@@ -46,7 +46,7 @@ class Models:
 
     def encoder(self, model: str) -> Encoder:
         """The encoder of this spelling."""
-        from ..encoders.gathered import gathered
+        from ..encoders.batching import gathered
 
         with self._lock:
             if model not in self.encoders:
@@ -129,13 +129,13 @@ class Parts:
 
     def describer(self, progress: Callable[[Step], None] = silent) -> Describer:
         """What captions pictures."""
-        from ..indexing.describer import Describer
+        from ..indexing.captioner import Describer
 
         return Describer(self.holdings, self.encoder(self.model), self.vlm(), self.settings.max_megapixels, progress)
 
     def transcriber(self, progress: Callable[[Step], None] = silent) -> Transcriber:
         """What reads text in pictures."""
-        from ..indexing.transcriber import Transcriber
+        from ..indexing.ocr_runner import Transcriber
 
         return Transcriber(self.holdings, factory.text_reader(), self.settings.max_megapixels, progress)
 
@@ -155,7 +155,7 @@ class Parts:
 
     def pager(self) -> Pager:
         """Answers page by page."""
-        from ..search.pages import Pager, Pages
+        from ..search.pagination import Pager, Pages
 
         own = "pages" if self.folder is None else f"pages-{zlib.crc32(os.fsencode(self.folder)):08x}"
         return Pager(self.searcher(), Pages(config.cache_folder() / own))

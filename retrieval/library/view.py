@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..errors import UsageError
-from ..queries import understand
+from ..queries import interpret
 from ..queries.expression import Expression, Weighed
 from ..queries.filters import PathFits, Some
-from ..queries.names import Names
+from ..queries.saved_names import Names
 from ..sources import placed
 from ..types.records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
 from .services import Parts
 
 if TYPE_CHECKING:
-    from ..albums.export import Exported
-    from ..search.items import Items
-    from ..search.named import Named
+    from ..search.browse import Items
+    from ..search.saved import Named
     from ..storage.storage import Holdings
+    from ..transfer.export import Exported
     from ..types.explanations import Why, WhyNot
     from ..types.records import Budget, Format, Item, Problem, Status, Step, Vectors
     from ..types.results import Labelled
@@ -109,7 +109,7 @@ class Questions:
         Raises:
             UsageError: it is none, or the model does not say where.
         """
-        from ..search.why import Explainer
+        from ..search.explain.why import Explainer
 
         explainer = Explainer(self.parts.searcher(), self.parts.vlm() if vlm else None)
         return explainer.why(self._asked(text, image, ()), hit if isinstance(hit, int) else placed(hit), heat=heat)
@@ -124,7 +124,7 @@ class Questions:
         threshold: Threshold = "weak",
     ) -> WhyNot:
         """Why a picture is not among the k hits of a query, and what would bring it up."""
-        from ..search.whynot import Missed
+        from ..search.explain.why_not import Missed
 
         return Missed(self.parts.searcher(), self._asked(text, image, ()), k, threshold).why_not(placed(picture))
 
@@ -212,7 +212,7 @@ class Questions:
     def query(
         self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE, *, threshold: Threshold = "none"
     ) -> Answer:
-        """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.understand`)."""
+        """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.interpret`)."""
         return _kept(self.parts.searcher().search(query, k, kind), threshold)
 
     def understood(self, text: str) -> Expression:
@@ -225,7 +225,7 @@ class Questions:
 
     def _asked(self, text: str, image: str | Path | bytes | None, within: Sequence[str]) -> Expression:
         names = self.named.names() if "@" in text else Names()
-        query = understand(text, names=names)
+        query = interpret(text, names=names)
         if not self.reads_files and any(isinstance(each, ByFile) for each in query.looked_for):
             raise UsageError("files are not named by their path here: upload the picture, or name an item (item:12)")
         if image is not None:
@@ -235,14 +235,14 @@ class Questions:
     @property
     def named(self) -> Named:
         """Saved searches and taught words."""
-        from ..search.named import Named
+        from ..search.saved import Named
 
         return Named(self.holdings)
 
     @property
     def items(self) -> Items:
         """The files without a question: one by one, newest first, by month."""
-        from ..search.items import Items
+        from ..search.browse import Items
 
         return Items(self.holdings)
 
@@ -259,7 +259,7 @@ class Questions:
         Raises:
             UsageError: the folder is not empty, or pyarrow is not installed; SourceError: it cannot be written.
         """
-        from ..albums.export import Export
+        from ..transfer.export import Export
 
         if answer is None:
             items = list(self)

@@ -3,6 +3,6 @@
 Knows words, tokens, dates and places; does not know libraries, models or tables.
 """
 
-from .understand import understand
+from .interpret import interpret
 
-__all__ = ["understand"]
+__all__ = ["interpret"]

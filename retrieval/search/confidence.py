@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..calibration.calibration import Bank, Bearings, Gauge
 from ..types.records import Answer, Band, Ids, Kind, Threshold, Vectors
-from .sides import Candidate
+from .branches import Candidate
 
 Floats = npt.NDArray[np.float64]
 

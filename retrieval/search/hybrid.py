@@ -12,8 +12,8 @@ from ..calibration.calibration import CANDIDATES
 from ..storage.catalog.full_text import Words
 from ..types.records import Band, Kind
 from . import confidence
+from .branches import Candidate, Found, Side
 from .fusion import Source, fused
-from .sides import Candidate, Found, Side
 
 COVERED = 0.9  # share of pictures with texts below which their meaning is no ranking: the others would lack a rank
 SAME = 3.0  # standard deviations above neutral texts from which on two texts mean much the same

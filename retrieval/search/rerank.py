@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from .. import pictures
 from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalError, UsageError
+from ..queries.counts_and_negations import Asked, Fact, split, unwanted
 from ..queries.expression import Expression
-from ..queries.facts import Asked, Fact, split, unwanted
 from ..runtime.timing import step
 from ..storage.catalog.annotations import Said
 from ..storage.storage import Holdings

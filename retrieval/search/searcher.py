@@ -21,11 +21,11 @@ from ..storage.catalog.filters_sql import Selection
 from ..storage.catalog.full_text import shares_term
 from ..storage.storage import Holdings
 from ..types.records import Answer, Band, Hit, Item, Kind, Order, Query, Space
-from . import hybrid, texts
-from .alike import FOLDED, stacks
-from .meaning import Understanding
-from .order import POOL, by_date, diverse
-from .sides import Candidate, Found, Side, merged
+from . import hybrid, text_hits
+from .branches import Candidate, Found, Side, merged
+from .diversify import POOL, by_date, diverse
+from .near_duplicates import FOLDED, stacks
+from .query_embedding import Understanding
 
 DEEPEST = 10_000  # hits of the longest answer
 
@@ -227,7 +227,7 @@ class Searcher:
 def _find(side: Side, count: int) -> Found:
     if side.vector is None:
         return side.newest(count)
-    return hybrid.find(side, count) if side.kind is Kind.PICTURE else texts.find(side, count)
+    return hybrid.find(side, count) if side.kind is Kind.PICTURE else text_hits.find(side, count)
 
 
 def _nothing(kind: Kind, filtered: bool) -> str:

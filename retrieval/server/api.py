@@ -20,18 +20,18 @@ from starlette.types import ASGIApp
 
 from .. import __version__
 from ..errors import RetrievalError
-from . import item_routes, job_routes, name_routes, search_routes, speech_routes, state_routes
-from .access import Tokens
-from .agents import Agents
-from .guard import Guard, Refusal
-from .limits import Limits, Load
+from . import item_routes, job_routes, name_routes, search_routes, state_routes, vlm_routes
+from .admission import Limits, Load
+from .auth import Guard, Refusal
+from .dependencies import foreseen, invalid, of_http, refused, unforeseen
 from .logs import Logged
+from .mcp_tools import Agents
 from .metrics import Measured, Metrics
 from .service import Service
-from .wiring import foreseen, invalid, of_http, refused, unforeseen
+from .tokens import Tokens
 
 PAGE = Path(__file__).parent / "page"
-ROUTES = (search_routes, item_routes, speech_routes, name_routes, job_routes, state_routes)
+ROUTES = (search_routes, item_routes, vlm_routes, name_routes, job_routes, state_routes)
 ABOUT = (
     "Search a photo collection by words or by example, find captions for a picture, ask about pictures. "
     "Every answer is that of the command line; docs/http.md has examples."

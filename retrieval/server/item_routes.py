@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 from .. import geocoding
 from ..errors import PictureError, UsageError
 from ..types.records import Answer, Item, Reason
+from .dependencies import ERRORS, Asked, Json, Number, Serving, Writing
 from .previews import Previews
-from .wiring import ERRORS, Asked, Json, Number, Serving, Writing
 
 router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS)
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 
 from ..sources import placed
 from ..types.serialize import plain
+from .dependencies import ERRORS, Json, Number, Ruling
 from .jobs import BEAT, Job, State
-from .wiring import ERRORS, Json, Number, Ruling
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)
 

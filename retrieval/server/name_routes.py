@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from ..client import LONGEST
-from .wiring import ERRORS, Asked, Json, Number, Writing
+from .dependencies import ERRORS, Asked, Json, Number, Writing
 
 router = APIRouter(prefix="/v1", tags=["names"], responses=ERRORS)
 

@@ -20,12 +20,12 @@ from ..client import LONGEST, MOST
 from ..errors import UsageError
 from ..library.view import Questions
 from ..queries.fields import FIELDS
-from ..queries.spelling import chips, with_pieces
+from ..queries.render import chips, with_pieces
 from ..types.records import Answer, Budget, ByItem, ByText, Kind, Order, Step, Threshold
+from .dependencies import ERRORS, Asked, Json, Number, Serving
 from .fetch import fetched
 from .service import Service
 from .stream import streamed
-from .wiring import ERRORS, Asked, Json, Number, Serving
 
 router = APIRouter(prefix="/v1", tags=["search"], responses=ERRORS)
 

@@ -19,9 +19,9 @@ from ..library.view import Questions
 from ..pictures.worker import Workers
 from ..runtime.timing import step
 from ..vlm import Ability, VisionLanguageModel
-from .access import Caller
 from .jobs import Jobs
 from .previews import Previews
+from .tokens import Caller
 
 PARTS = 32  # folders that are kept open
 

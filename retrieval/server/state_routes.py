@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 from .. import __version__
 from ..errors import LibraryError
 from ..library import models as list_of_models
-from ..search.alike import ALIKE, Likeness
+from ..search.near_duplicates import ALIKE, Likeness
 from ..types.serialize import plain
-from .access import SESSION
-from .guard import COOKIE
-from .wiring import ERRORS, Asked, Json, Ruling, Serving, Whole, caller_of, guard_of
+from .auth import COOKIE
+from .dependencies import ERRORS, Asked, Json, Ruling, Serving, Whole, caller_of, guard_of
+from .tokens import SESSION
 
 router = APIRouter(tags=["state"], responses=ERRORS)
 

@@ -13,8 +13,8 @@ from fastapi.sse import ServerSentEvent
 
 from ..errors import RetrievalError
 from ..types.serialize import plain
+from .dependencies import foreseen, unforeseen
 from .logs import log
-from .wiring import foreseen, unforeseen
 
 
 class _Gone(KeyboardInterrupt):

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from ..runtime import hub
-from .names import Place, VlmName
+from .model_name import Place, VlmName
 
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")

@@ -24,7 +24,7 @@ from . import Ability, boxes
 from .boxes import Reading
 from .families import ANY, Family, named
 from .messages import ImagePart, Message, TextPart
-from .names import VlmName
+from .model_name import VlmName
 
 if TYPE_CHECKING:
     from PIL.Image import Image

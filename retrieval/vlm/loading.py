@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from ..errors import ModelError, ModelUnavailable
-from . import families, listing
+from . import families, registry
 from .checkpoints import ADAPTER, CONFIG, WEIGHTS, fingerprint, installed
 from .families import Family, Scorer
-from .names import Place, VlmName
+from .model_name import Place, VlmName
 
 BUILTIN_FAMILY = "builtin"
 REVISION = re.compile("[0-9a-f]{40}")
@@ -87,7 +87,7 @@ def _quiet() -> None:
 def _family(name: VlmName, folder: Path, family: str) -> Family:
     if family or name.spelling == "builtin":
         return families.named(family or BUILTIN_FAMILY)
-    known = listing.family_of(name.repository)
+    known = registry.family_of(name.repository)
     if known is not None:
         return known
     try:
@@ -113,7 +113,7 @@ def _class(family: Family) -> Any:
 
         return CLIPSegForImageSegmentation
     if family.name == BUILTIN_FAMILY:
-        from . import grid  # noqa: F401  # registers its eye
+        from . import builtin_vision  # noqa: F401  # registers its eye
     if "yi_vl" in family.types:
         from . import yi  # noqa: F401  # registers its class
     return AutoModelForImageTextToText

@@ -19,7 +19,7 @@ from transformers import TextStreamer
 from ..errors import UsageError
 from ..runtime import devices
 from ..types.records import Box, Judgement, Mask
-from . import Ability, loading, masks, scoring, sights
+from . import Ability, loading, masks, scoring, vision_cache
 from .boxes import Reading
 from .families import Family, Scorer
 from .messages import ImagePart, Message, Part, TextPart, VideoPart
@@ -63,7 +63,7 @@ class Transformers:
         found = loading.load(spelling, family, remote_code, devices.choose_precision(precision, place))
         model = found.model.to(place).eval().requires_grad_(False)
         if cls.looks_once:
-            sights.keep(model)
+            vision_cache.keep(model)
         return cls(found.name, found.family, model, found.processor, place, f"{found.name}@{found.fingerprint}")
 
     @property

@@ -13,7 +13,7 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
 
-from retrieval.vlm.grid import GridConfig
+from retrieval.vlm.builtin_vision import GridConfig
 
 WIDTH, HEADS, SIDE, FEATURES = 256, 4, 4, 1280
 PICTURE = SIDE * SIDE + 1  # tokens that stand for a picture

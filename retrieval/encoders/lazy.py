@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from ..types.records import Pixels, Space, Vectors
 from . import Encoder
-from .names import ModelName
-from .tower import Tower
+from .model_name import ModelName
+from .numpy_text import Tower
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,7 +82,7 @@ def encoder(model: str, device: str, precision: str, folder: Path) -> Encoder:
     if tower is not None:
         return Halves(tower, lambda: _loaded(model, device, precision, folder))
     whole = _loaded(model, device, precision, folder)
-    from .exports import sources, tower_of
+    from .export_text import sources, tower_of
 
     tower = tower_of(whole)
     if tower is None:
@@ -93,7 +93,7 @@ def encoder(model: str, device: str, precision: str, folder: Path) -> Encoder:
 
 
 def _loaded(model: str, device: str, precision: str, folder: Path) -> OpenClip:
+    from .autotune import Speeds
     from .openclip import OpenClip
-    from .speeds import Speeds
 
     return OpenClip.load(model, device, precision, Speeds(folder / "speeds.json"))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..queries.expression import MINUS, Alternative, Expression, Weighed, named
-from ..types.explanations import FilterCheck, PartShare
-from ..types.records import ByText, ByVector, Item, Kind, Space, Vectors
-from .checks import check, conjuncts
-from .meaning import Understanding
-from .searcher import Searcher
-from .sides import Side
+from ...queries.expression import MINUS, Alternative, Expression, Weighed, named
+from ...types.explanations import FilterCheck, PartShare
+from ...types.records import ByText, ByVector, Item, Kind, Space, Vectors
+from ..branches import Side
+from ..query_embedding import Understanding
+from ..searcher import Searcher
+from .filter_checks import check, conjuncts
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..queries.expression import Alternative, Expression
-from ..queries.filters import every
-from ..queries.spelling import spelled, written
-from ..sources.folders import EXTENSIONS, stands_for
-from ..types.explanations import Change, FilterCheck, Reading, Standing, WhyNot
-from ..types.records import Answer, Hit, Item, Kind, Threshold
-from .checks import conjuncts, eased
-from .confidence import kept
-from .fit import Fit, without_a_word
-from .searcher import DEEPEST, Searcher
+from ...queries.expression import Alternative, Expression
+from ...queries.filters import every
+from ...queries.render import spelled, written
+from ...sources.folders import EXTENSIONS, stands_for
+from ...types.explanations import Change, FilterCheck, Reading, Standing, WhyNot
+from ...types.records import Answer, Hit, Item, Kind, Threshold
+from ..confidence import kept
+from ..searcher import DEEPEST, Searcher
+from .attribution import Fit, without_a_word
+from .filter_checks import conjuncts, eased
 
 
 @dataclass(frozen=True)

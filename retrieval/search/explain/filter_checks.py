@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from ..geocoding import kilometres
-from ..queries.filters import (
+from ...geocoding import kilometres
+from ...queries.filters import (
     Between,
     Captioned,
     Every,
@@ -27,12 +27,12 @@ from ..queries.filters import (
     Taken,
     Word,
 )
-from ..queries.spelling import spelled
-from ..storage.catalog import Catalog
-from ..storage.catalog.annotations import Said
-from ..storage.catalog.filters_sql import Selection
-from ..types.explanations import FilterCheck
-from ..types.records import Item
+from ...queries.render import spelled
+from ...storage.catalog import Catalog
+from ...storage.catalog.annotations import Said
+from ...storage.catalog.filters_sql import Selection
+from ...types.explanations import FilterCheck
+from ...types.records import Item
 
 DAY = timedelta(days=1)
 

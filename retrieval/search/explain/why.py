@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import pictures
-from ..calibration.calibration import CANDIDATES
-from ..encoders import Grids
-from ..errors import UsageError
-from ..queries.expression import Expression
-from ..queries.spelling import written
-from ..storage.catalog.full_text import Words
-from ..types.explanations import Heat, Reading, SourceShare, Why
-from ..types.records import Hit, Item, Kind
-from ..vlm import SEEN, Ability
-from . import hybrid
-from .fit import Fit
-from .fusion import RANK, WEIGHTS, Source
-from .searcher import DEEPEST, Searcher
+from ... import pictures
+from ...calibration.calibration import CANDIDATES
+from ...encoders import Grids
+from ...errors import UsageError
+from ...queries.expression import Expression
+from ...queries.render import written
+from ...storage.catalog.full_text import Words
+from ...types.explanations import Heat, Reading, SourceShare, Why
+from ...types.records import Hit, Item, Kind
+from ...vlm import SEEN, Ability
+from .. import hybrid
+from ..fusion import RANK, WEIGHTS, Source
+from ..searcher import DEEPEST, Searcher
+from .attribution import Fit
 
 if TYPE_CHECKING:
-    from ..vlm import VisionLanguageModel
+    from ...vlm import VisionLanguageModel
 
 NOTHING = "nothing here looks like the query: `retrieval search` shows this only with --threshold none"
 COLUMNS = {"captions": "caption", "told": "a model's caption", "about": "file", "names": "name", "written": "shown"}

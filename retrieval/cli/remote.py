@@ -45,6 +45,6 @@ def _same_model(client: Client, settings: Settings) -> bool:
 
 def placeless(text: str | None) -> bool:
     """Whether a query names no files, which a server would look for elsewhere."""
-    from ..queries.names import FILES
+    from ..queries.saved_names import FILES
 
     return not any(f"{token}:" in (text or "") for token in FILES)

@@ -14,7 +14,7 @@ from ..types.results import VlmInfo
 from . import families
 from .checkpoints import installed
 from .families import Family
-from .names import VlmName
+from .model_name import VlmName
 
 TABLE = Path(__file__).parent / "known.toml"
 

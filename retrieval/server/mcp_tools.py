@@ -26,8 +26,8 @@ from ..library.view import Questions
 from ..types.records import Hit, Threshold
 from ..types.serialize import compact, plain
 from ..vlm import messages
-from .access import CALLER, Scope
 from .service import Service
+from .tokens import CALLER, Scope
 
 LARGEST = 1 << 20  # bytes of an original that is handed out
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)

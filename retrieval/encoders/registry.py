@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import ModelError
 from ..types.results import ModelInfo
 from . import checkpoints
-from .names import BUILTIN, ModelName
+from .model_name import BUILTIN, ModelName
 
 TABLE = Path(__file__).parent / "known.toml"
 

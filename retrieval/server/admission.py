@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import psutil
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .guard import LOGIN, Refusal, free, refuse
+from .auth import LOGIN, Refusal, free, refuse
 
 LONG = frozenset(
     "/v1/ask /v1/ask/stream /v1/caption /v1/caption/stream /v1/ground /v1/chat/completions /v1/search/stream "

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ..encoders import Encoder
-from ..sources.captions import read_captions
+from ..sources.caption_files import read_captions
 from ..storage.catalog import Catalog
 from ..storage.catalog.catalog import OWN_WORDS
 from ..storage.storage import Holdings

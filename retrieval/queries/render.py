@@ -1,4 +1,4 @@
-"""What a query means -> the text of a query: what `queries.understand` reads back as the same.
+"""What a query means -> the text of a query: what `queries.interpret` reads back as the same.
 
 Knows tokens; does not know libraries.
 """

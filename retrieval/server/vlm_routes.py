@@ -23,9 +23,9 @@ from ..library import factory
 from ..library.view import Questions
 from ..vlm import SEEN, Ability, Telling, VisionLanguageModel, messages
 from ..vlm.messages import ImagePart, Message, Part, TextPart
+from .dependencies import ERRORS, Asked, Json, Number, Serving
 from .service import Service
 from .stream import streamed
-from .wiring import ERRORS, Asked, Json, Number, Serving
 
 router = APIRouter(prefix="/v1", tags=["vision-language model"], responses=ERRORS)
 

@@ -18,7 +18,7 @@ from ..storage.storage import Holdings
 from ..types.records import Item, Picture, Problem, Step, silent
 from ..types.results import Described
 from ..vlm import SEEN, VisionLanguageModel
-from . import texts
+from . import text_contents
 
 BATCH = 8  # captions that a kill can lose
 PROMPT = "caption"  # what was asked, as it is kept beside the words
@@ -78,8 +78,8 @@ class Describer:
         with self.holdings.writing() as catalog:
             said = Said(catalog.connection)
             for (content, _), caption in zip(opened, captions, strict=True):
-                said.put_caption(content, texts.add(catalog, [caption])[0], self.model.name, PROMPT)
-        texts.embed(self.holdings, self.encoder, silent)
+                said.put_caption(content, text_contents.add(catalog, [caption])[0], self.model.name, PROMPT)
+        text_contents.embed(self.holdings, self.encoder, silent)
         return replace(found, captioned=found.captioned + len(captions), problems=tuple(problems))
 
 
@@ -91,7 +91,7 @@ def write_caption(holdings: Holdings, encoder: Encoder, picture: int, text: str)
     """
     with holdings.writer("retrieval caption"):
         with holdings.writing() as catalog:
-            Said(catalog.connection).put_edited(picture, texts.add(catalog, [text])[0])
+            Said(catalog.connection).put_edited(picture, text_contents.add(catalog, [text])[0])
             catalog.drop_orphans()
-        texts.embed(holdings, encoder, silent)
+        text_contents.embed(holdings, encoder, silent)
         holdings.save_vectors()

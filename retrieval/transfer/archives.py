@@ -18,7 +18,7 @@ from .. import pictures
 from ..errors import PictureError, SourceError
 from ..sources.folders import EXTENSIONS
 from ..types.records import Item, Problem, Reason
-from .files import free
+from .copy_link import free
 
 CAPTIONS = "captions.csv"  # beside pictures that were taken out of an archive
 SHARD = 10_000  # pictures of an archive

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .access import ANYONE, CALLER, NO_ONE, OWNER, Caller, Guesses, Sessions, Tokens
+from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, Guesses, Sessions, Tokens
 
 COOKIE, LOGIN = "retrieval_session", "/v1/login"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -17,9 +17,9 @@ from starlette.exceptions import HTTPException
 from .. import errors
 from ..library.view import Questions
 from ..types.serialize import compact
-from .access import Caller, Scope
-from .guard import Guard, Refusal
+from .auth import Guard, Refusal
 from .service import Service
+from .tokens import Caller, Scope
 
 STATUS = (  # of the error tree; the first that fits
     (errors.NotFound, 404),

@@ -19,7 +19,7 @@ from .. import pictures
 from ..encoders import Encoder
 from ..errors import ModelError, PictureError, SourceError
 from ..sources import placed, tables
-from ..sources.captions import PICTURE_COLUMNS, first_of
+from ..sources.caption_files import PICTURE_COLUMNS, first_of
 from ..storage.catalog.collections import Collections
 from ..storage.storage import Holdings
 from ..types.records import Kind, Problem, Reason, Step, silent

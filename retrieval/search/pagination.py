@@ -16,8 +16,8 @@ from pathlib import Path
 from ..errors import LibraryError, UsageError
 from ..queries.expression import Expression
 from ..types.records import Answer, Band, Kind
+from .branches import Candidate
 from .searcher import DEEPEST, Searcher
-from .sides import Candidate
 
 KEPT = 24 * 3600  # seconds
 MOST = 200  # answers

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import LibraryLocked, LibraryReadOnly, UsageError
-from ..indexing import fingerprints
-from ..search.alike import ALIKE, Likeness, stacks
+from ..indexing import fingerprint_backfill
+from ..search.near_duplicates import ALIKE, Likeness, stacks
 from ..sources.folders import companions
 from ..storage.catalog.catalog import Known
 from ..storage.catalog.collections import Collections
 from ..storage.storage import Holdings
 from ..types.records import Item, Step, silent
-from .files import Deed, free
+from .copy_link import Deed, free
 
 LOG = "moved.csv"  # beside what was moved: where each file came from
 
@@ -100,7 +100,7 @@ class Duplicates:
             lacking = Collections(catalog.connection).without_fingerprint()
         if lacking:
             with contextlib.suppress(LibraryLocked, LibraryReadOnly), self.holdings.writer("retrieval duplicates"):
-                fingerprints.complete(self.holdings, self.progress)
+                fingerprint_backfill.complete(self.holdings, self.progress)
 
     def link(self, groups: Sequence[Group], *, apply: bool) -> Iterator[Deed]:
         """Make the copies of each group hard links to the one that is kept; their bytes are compared first."""

@@ -17,7 +17,7 @@ from ..errors import PictureError, UsageError
 from ..queries.expression import Weighed
 from ..storage.storage import Holdings
 from ..types.records import ByBytes, ByFile, ByItem, ByTaught, ByText, ByVector, Kind, Query, Space, Vectors
-from . import taught
+from . import concepts
 
 LONGEST = 2000  # characters of a text that are read; every model reads far less
 
@@ -92,7 +92,7 @@ class Understanding:
             case ByVector(vector):
                 return Meaning(_checked(vector, self.space))
             case ByTaught(name):
-                return Meaning(taught.direction(self.holdings, name)[None])
+                return Meaning(concepts.direction(self.holdings, name)[None])
 
     def _file(self, path: Path) -> Meaning:
         from ..pictures import read  # Pillow, which queries of words need not

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
-from ..queries import understand
-from ..queries.names import FILES, NAME, Names
+from ..queries import interpret
+from ..queries.saved_names import FILES, NAME, Names
 from ..queries.syntax import All, AnyOf, Minus, Node, Token, Weighted, parse, unparse
 from ..sources import placed
 from ..storage.catalog.collections import Collections
@@ -52,7 +52,7 @@ class Named:
         if not query.strip():
             raise UsageError("the query is empty; there is nothing to save")
         query = unparse(_absolute(parse(query)))
-        understand(query, names=replace(names, saved={**names.saved, name: query}))
+        interpret(query, names=replace(names, saved={**names.saved, name: query}))
         with self.holdings.writer("retrieval save"), self.holdings.writing() as catalog:
             Collections(catalog.connection).save(name, query)
 

@@ -13,10 +13,10 @@ from itertools import groupby, product
 
 from ..errors import QueryError
 from ..types.records import ByTaught, ByText
-from . import dates, facts, fields
+from . import counts_and_negations, dates, fields
 from .expression import MINUS, Alternative, Expression, Weighed
 from .filters import Filter, Not, Some, Taken, every
-from .names import Names, expanded
+from .saved_names import Names, expanded
 from .syntax import All, AnyOf, Minus, Name, Node, Span, Token, Weighted, Word, parse
 
 MOST = 32  # alternatives of a query, with its ORs spread out
@@ -41,7 +41,7 @@ class _Side:
         return bool(self.words or self.pieces)
 
 
-def understand(text: str, now: datetime | None = None, names: Names = NONE) -> Expression:
+def interpret(text: str, now: datetime | None = None, names: Names = NONE) -> Expression:
     """What a query means; `now` is what "last summer" is relative to, `names` are what `@name` may be.
 
     Raises:
@@ -165,7 +165,7 @@ class _Reader:
                 for phrase, span in found:
                     where.append(Taken(span.since, span.until))
                     notes[f'understood: {span} ("{phrase}"; in quotes it is searched for as words)'] = None
-                for fact in facts.split(text).facts:
+                for fact in counts_and_negations.split(text).facts:
                     if not fact.wanted:
                         notes[f"models read what is absent as present; -{_minus(fact.phrase)} takes it away"] = None
             spoken.append(text)

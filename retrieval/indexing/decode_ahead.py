@@ -17,9 +17,9 @@ from .. import pictures
 from ..errors import PictureError
 from ..pictures import video
 from ..runtime.timing import step
-from ..sources.captions import sidecar_text
+from ..sources.caption_files import sidecar_text
 from ..types.records import Facts, Found, Problem, Reason
-from .seen import Seen
+from .known_contents import Seen
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -15,9 +15,9 @@ from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import nn
 
 from ..types.records import Vectors
-from .bpe import BytePairs, table
+from .numpy_text import Shape, Tower, Weights
 from .openclip import OpenClip
-from .tower import Shape, Tower, Weights
+from .tokenizer import BytePairs, table
 
 SAME = 0.9999  # least cosine of what a tower gives with what its model does
 TRIED = (

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..types.records import Ids, Space, Vectors
-from .bpe import BytePairs
+from .tokenizer import BytePairs
 
 FORMAT = 1
 MANIFEST = "tower.json"

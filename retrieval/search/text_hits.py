@@ -10,7 +10,7 @@ import numpy as np
 from ..calibration.calibration import CANDIDATES, CLOSEST, ITSELF, Floats
 from ..types.records import Kind
 from . import confidence
-from .sides import Candidate, Found, Side
+from .branches import Candidate, Found, Side
 
 REORDERED = 100  # texts that are put in a new order
 

@@ -1,0 +1,1 @@
+"""Why a picture is a hit, and why another one is not."""
