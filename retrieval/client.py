@@ -1,4 +1,4 @@
-"""A client of the HTTP API: the same questions, to a library that a server keeps warm.
+"""A client of the HTTP API: search a library that a server keeps open.
 
     from retrieval.client import Client
 
@@ -6,8 +6,7 @@
         for hit in client.search("a dog on the beach", k=5).hits:
             print(hit.score, hit.path)
 
-Answers are the values of `records`; what the server refuses is the error that the library would raise. Knows HTTP; does
-not know libraries.
+Answers are the values of `records`; a refusal raises the error that the library would raise. Does not open libraries.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ import httpx
 from . import errors
 from .types.records import Answer, Band, Box, Hit, Judgement, Kind, Order, Threshold
 
-LONGEST, MOST = 4000, 1000  # characters of a query, and hits (or pages) of it, that one request may ask for
+LONGEST, MOST = 4000, 1000  # the most characters of a query, and the most hits (or pages), of one request
 KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
 Values = dict[str, Any]
 
@@ -36,10 +35,10 @@ class Client:
     def __init__(
         self, url: str = "http://127.0.0.1:8000", token: str = "", *, socket: Path | None = None, timeout: float = 120
     ) -> None:
-        """By its address; or by the Unix socket in a library's folder, which needs no token.
+        """Connect by URL, or by the Unix socket in a library's folder, which needs no token; `timeout` is in seconds.
 
         Raises:
-            UsageError: the address does not begin with http.
+            UsageError: the URL does not begin with http:// or https://.
         """
         if not url.startswith(("http://", "https://")):
             raise errors.UsageError(f"{url!r} is no address; write http://{url}")
@@ -72,12 +71,13 @@ class Client:
         fold: bool = True,
         **options: Any,
     ) -> Answer:
-        """The k pictures that fit a query best; with `image`, that are like that picture, too.
+        """Return the k pictures that fit a query best; with `image`, they are similar to that picture, too.
 
-        `options` are the API's others: facets, page, rerank, budget, depth, anyway, item.
+        `options` are the other parameters of the API: facets, page, rerank, budget, depth, anyway, item.
 
         Raises:
-            RetrievalError: what `Library.search` raises; ModelUnavailable: no server answers.
+            RetrievalError: whatever `Library.search` raises.
+            ModelUnavailable: no server answers.
         """
         query = {"q": text, "k": k, "threshold": threshold, "order": order, "fold": fold, **options}
         if image is None:
@@ -85,7 +85,7 @@ class Client:
         return _answer(self._asked("POST", "/v1/search", params=query, files={"image": _file(image)}))
 
     def pages(self, text: str, size: int = 50, *, threshold: Threshold = "weak") -> Iterator[Answer]:
-        """The whole answer, page by page, whatever is indexed meanwhile."""
+        """Yield the whole answer page by page; it does not change when files are indexed meanwhile."""
         found = self.search(text, size, threshold=threshold, page=1)
         yield found
         while found.cursor:
@@ -94,40 +94,40 @@ class Client:
             yield found
 
     def stream(self, text: str, k: int = 10, **options: Any) -> Iterator[Answer]:
-        """The first order at once, then better ones as a vision-language model checks the hits."""
+        """Yield the encoder's answer at once, then better ones as a vision-language model checks the hits."""
         query = {"q": text, "k": k, "rerank": True, **options}
         for event, value in self._events("/v1/search/stream", params=_plain(query)):
             if event == "answer":
                 yield _answer(value)
 
     def similar(self, item: int, k: int = 10) -> Answer:
-        """The k pictures most like one of the library's own."""
+        """Return the k pictures most similar to a picture of the library, given by its item number."""
         return _answer(self._asked("GET", f"/v1/items/{item}/similar", params={"k": k}))
 
     def captions(self, image: str | Path | bytes, k: int = 10, *, threshold: Threshold = "weak") -> Answer:
-        """The k texts of the library that fit a picture best."""
+        """Return the k texts of the library that fit a picture best."""
         query = {"k": k, "threshold": threshold}
         return _answer(self._asked("POST", "/v1/captions", params=query, files={"image": _file(image)}))
 
     def why(self, text: str, item: int, *, heat: bool = False) -> Values:
-        """Why a picture is a hit, as docs/json.md has it."""
+        """Return why a picture is a hit, in the form that docs/json.md describes."""
         found: Values = self._asked("GET", "/v1/why", params={"q": text, "item": item, "heat": heat})
         return found
 
     def why_not(self, text: str, item: int) -> Values:
-        """Why a picture is no hit, as docs/json.md has it."""
+        """Return why a picture is no hit, in the form that docs/json.md describes."""
         found: Values = self._asked("GET", "/v1/why-not", params={"q": text, "item": item})
         return found
 
     def facets(self, text: str) -> dict[str, list[tuple[str, int]]]:
-        """How many likely answers there are of each year, camera, place, type and folder."""
+        """Return the number of likely answers by year, camera, place, type and folder, as (value, count) pairs."""
         found = self._asked("GET", "/v1/facets", params={"q": text})
         return {name: [(value, count) for value, count in values] for name, values in found.items()}
 
     # --- items ---------------------------------------------------------------------------------------------
 
     def items(self) -> Iterator[Values]:
-        """Every file, the newest first."""
+        """Yield every file, newest first."""
         after: int | None = None
         while True:
             query = {"count": 1000, **({} if after is None else {"after": after})}
@@ -138,61 +138,61 @@ class Client:
                 return
 
     def item(self, item: int) -> Values:
-        """What is known of a file."""
+        """Return what is known of a file."""
         found: Values = self._asked("GET", f"/v1/items/{item}")
         return found
 
     def thumbnail(self, item: int, size: int = 320) -> bytes:
-        """A small picture of it, as WebP."""
+        """Return a preview as WebP; `size` is its longest side in pixels: 320, 1280 or 2560."""
         return self._get(f"/v1/items/{item}/thumbnail", params={"size": size}, headers={"accept": "image/webp"})
 
     def original(self, item: int) -> bytes:
-        """The file itself."""
+        """Return the bytes of the file."""
         return self._get(f"/v1/items/{item}/original")
 
     def set_caption(self, item: int, text: str) -> None:
-        """Keep a human's caption of a picture."""
+        """Store a person's caption of a picture."""
         self._asked("PUT", f"/v1/items/{item}/caption", json={"text": text})
 
     def save(self, name: str, query: str) -> None:
-        """Keep a query under a name."""
+        """Save a query under a name."""
         self._asked("PUT", f"/v1/names/{name}", json={"query": query})
 
     def teach(self, name: str, yes: Sequence[int] = (), no: Sequence[int] = ()) -> tuple[int, int]:
-        """Add pictures that a word means, and that it does not; how many there are of both then."""
+        """Add pictures that a word means (`yes`) and does not mean (`no`); return how many there are of each."""
         found = self._asked("POST", f"/v1/names/{name}/examples", json={"yes": list(yes), "no": list(no)})
         return found["yes"], found["no"]
 
     # --- the model -----------------------------------------------------------------------------------------
 
     def caption(self, image: str | Path | bytes | int) -> str:
-        """A sentence that the vision-language model writes on a picture, or an item."""
+        """Return a sentence by the vision-language model about a picture, or about an item given by its number."""
         return str(self._asked("POST", "/v1/caption", **_shown([image]))["text"])
 
     def ask(self, images: Sequence[str | Path | bytes | int], question: str) -> str:
-        """Its answer to a question on pictures, or items."""
+        """Return the model's answer to a question about pictures, or about items given by their numbers."""
         return str(self._asked("POST", "/v1/ask", **_shown(images, question=question))["answer"])
 
     def ground(self, image: str | Path | bytes | int, phrase: str) -> list[Box]:
-        """Where it sees what the phrase says."""
+        """Return the boxes where the model sees what the phrase says."""
         return [Box(**box) for box in self._asked("POST", "/v1/ground", **_shown([image], phrase=phrase))["boxes"]]
 
     # --- the server ----------------------------------------------------------------------------------------
 
     def status(self) -> Values:
-        """What the library holds, and what this token may do."""
+        """Return what the library holds, and what this token may do."""
         found: Values = self._asked("GET", "/v1/status")
         return found
 
     def index(self, root: str, folder: str = "", *, retry: bool = False) -> Iterator[Values]:
-        """Index a folder below one of the server's roots; the job, whenever it changes, until it ends."""
+        """Index a folder below one of the server's roots; yield the job whenever it changes, until it ends."""
         job = self._asked("POST", "/v1/jobs", json={"root": root, "folder": folder, "retry": retry})
         for event, value in self._events(f"/v1/jobs/{job['id']}/events", timeout=None):
             if event == "job":
                 yield value
 
     def _events(self, url: str, **sent: Any) -> Iterator[tuple[str, Any]]:
-        """The events of a stream, with what they carry; an `error` is raised."""
+        """Yield the name and data of each event of a stream; an event `error` is raised as its error."""
         with self.http.stream("GET", url, **sent) as answer:
             if not answer.is_success:
                 answer.read()
@@ -226,7 +226,7 @@ class Client:
 
 
 def _plain(query: Values) -> Values:
-    """Parameters as the API has them."""
+    """Return parameters as the API expects them: None left out, booleans in lower case."""
     given = {name: value for name, value in query.items() if value is not None}
     return {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
 
@@ -246,7 +246,7 @@ def _shown(images: Sequence[str | Path | bytes | int], **fields_: str) -> Values
 
 
 def _error(status: int, text: str) -> errors.RetrievalError:
-    """What the server said, as the error that the library would raise."""
+    """Return the error that the library would raise, from a server's error response."""
     try:
         told = json.loads(text)["error"]
         kind, message = KINDS.get(told["type"]), str(told["message"])
@@ -287,6 +287,6 @@ def _hit(found: Values) -> Hit:
 
 
 def _known(kind: Any, found: Values) -> Values:
-    """The fields that this version knows."""
+    """Return the fields that this version knows."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in found.items() if name in names}

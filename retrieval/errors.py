@@ -1,34 +1,34 @@
-"""Everything that can go wrong and is named, as one tree; a message says what happened, to what, and what to do next.
+"""All errors that this package raises, as one tree; a message says what happened, to what, and what to do next.
 
 RetrievalError                      exit code of the command line
 ├── UsageError                      2  a query, a number or an option that makes no sense
 │   ├── QueryError                     points at the place in the query
-│   └── NotFound                       an item, or a job, of a number that there is not
-├── LibraryError                    3  the library cannot serve
+│   └── NotFound                       there is no item or job of this number
+├── LibraryError                    3  the library cannot be used
 │   ├── LibraryNotFound
 │   ├── LibraryVersionError            written by another version
 │   ├── LibraryDamaged                 its files are broken or disagree
-│   ├── LibraryLocked                  another process writes
+│   ├── LibraryLocked                  another process is writing
 │   └── LibraryReadOnly
-├── ModelError                      4  the model cannot be had or does not fit
-│   ├── ModelUnavailable               it must be downloaded, or served, and is not
-│   └── ModelRefused                   its server will not do what was asked
+├── ModelError                      4  the model cannot be loaded or does not fit
+│   ├── ModelUnavailable               it is not on this machine, or its server does not answer
+│   └── ModelRefused                   its server refuses the request
 ├── SourceError                     5  an input that was named cannot be read at all
 │   └── PictureError                   one picture, with its reason
-└── StorageFull                     6  the disk has no room
+└── StorageFull                     6  the disk is full
 """
 
 from __future__ import annotations
 
 
 class RetrievalError(Exception):
-    """Any failure this package foresees; `str()` is one line made for people."""
+    """Any failure that this package foresees; `str()` is a message for people."""
 
     exit_code = 1
 
 
 class UsageError(RetrievalError):
-    """What was asked makes no sense: an empty query, `k` of zero, two queries at once."""
+    """The request makes no sense: an empty query, `k` of zero, two queries at once."""
 
     exit_code = 2
 
@@ -38,7 +38,7 @@ class QueryError(UsageError):
 
     def __init__(self, message: str, query: str, place: tuple[int, int]) -> None:
         first, last = place
-        start = max(0, first - 60)  # a long query is shown around the place
+        start = max(0, first - 60)  # of a long query, only the part around the place is shown
         line = "".join(" " if sign.isspace() else sign for sign in query[start : last + 20])
         super().__init__(f"{message}\n  {line}\n  {' ' * (first - start)}{'^' * max(1, last - first)}")
         self.reason, self.query, self.place = message, query, place
@@ -55,7 +55,7 @@ class LibraryError(RetrievalError):
 
 
 class LibraryNotFound(LibraryError):
-    """There is no library in this place."""
+    """There is no library at this path."""
 
 
 class LibraryVersionError(LibraryError):
@@ -63,7 +63,7 @@ class LibraryVersionError(LibraryError):
 
 
 class LibraryDamaged(LibraryError):
-    """A file of the library is broken beyond what opening it can mend."""
+    """A file of the library is damaged, and opening the library cannot repair it."""
 
 
 class LibraryLocked(LibraryError):
@@ -85,7 +85,7 @@ class ModelUnavailable(ModelError):
 
 
 class ModelRefused(ModelError):
-    """A server will not do what was asked of its model, and would not the next time."""
+    """The model's server refuses the request, and would refuse it again."""
 
 
 class SourceError(RetrievalError):

@@ -1,7 +1,7 @@
-"""What scores mean here: neutral texts in the library's space, and how they fit its pictures.
+"""Calibration: what scores mean in one library, measured with anchor texts in its embedding space.
 
-A bank of 584 plain things ("a photo of a chair") and 200 strings of letters gives each space its own scale, so that a
-confidence needs no constant of one model (docs/confidence.md). Knows stored embeddings; does not know queries.
+The anchor texts, 584 plain things ("a photo of a chair") and 200 strings of letters, give each space its own scale, so
+that a confidence needs no constant of one model (docs/confidence.md). Uses stored embeddings; does not know queries.
 """
 
 from __future__ import annotations
@@ -24,79 +24,79 @@ from ..types.records import Ids, Kind, Space, Vectors
 
 Floats = npt.NDArray[np.float64]
 
-CLOSEST = 10  # texts of the bank that a query is held against
-CANDIDATES = 64  # nearest pictures whose heights are worked out
-DISTINCT = 100  # different embeddings that a bank must have to say anything
-GROWN = 0.1  # share by which a library may change before the bank is held against it anew
-OWN = (100, 1000)  # captions of the library: the fewest that say where its own scale ends, and the most that are used
-REFUSED = 0.05  # share of those that may be told that nothing looks like them
-SHOWN = (30, 200)  # the same of pictures with texts, for the texts' scale
-STANDING = 300  # texts that stand for all of a library's
-ITSELF = 0.99999  # cosine from which on two pictures are the same one
-MATCH = (2.487, 3.049, -4.908)  # of fit, of word, and constant: log-odds that there is something (fitted on COCO dev)
-LEAST = -0.96  # of those log-odds, where the library has no captions of its own: 5% of COCO dev's captions lie below
+CLOSEST = 10  # nearest neighbours that are averaged over
+CANDIDATES = 64  # nearest pictures whose z-scores are computed
+DISTINCT = 100  # distinct embeddings of nouns below which a model cannot be calibrated
+GROWN = 0.1  # relative change of the number of pictures after which the scale is measured again
+OWN = (100, 1000)  # captions of the library: the fewest that set its own threshold, and the most that are used
+REFUSED = 0.05  # share of those that the threshold may reject
+SHOWN = (30, 200)  # pictures with texts: the fewest and the most for the scale of texts
+STANDING = 300  # size of the sample of the library's texts
+ITSELF = 0.99999  # cosine from which two pictures count as the same one
+MATCH = (2.487, 3.049, -4.908)  # weights of fit and of word, and bias: log-odds of a match (fitted on COCO dev)
+LEAST = -0.96  # threshold on them without captions in the library: 5% of COCO dev's captions lie below
 
 
 @dataclass(frozen=True)
 class Bank:
-    """The neutral texts in one space."""
+    """The anchor texts, embedded in one space."""
 
     nouns: Vectors
     letters: Vectors
-    ends: tuple[float, float]  # how much nearer the letters, and the nouns, are to the nouns than to the letters
-    speaks: bool  # whether the model tells them apart at all
+    ends: tuple[float, float]  # mean similarity to the nouns minus that to the letters: of the letters, of the nouns
+    speaks: bool  # whether the model tells the nouns apart: at least `DISTINCT` embeddings
 
     @classmethod
     def of(cls, encoder: Encoder) -> Bank:
-        """Encode them."""
+        """Encode the anchor texts."""
         nouns, letters = texts()
         return cls.made(encoder.texts([f"a photo of {noun}" for noun in nouns]), encoder.texts(letters))
 
     @classmethod
     def made(cls, nouns: Vectors, letters: Vectors) -> Bank:
-        """Of their embeddings."""
+        """Make the anchor texts from the embeddings of nouns and letters, (n, dimensions) unit rows each."""
         across = nouns @ letters.T
         to_nouns, to_letters = (_closest(_without_itself(each @ each.T)) for each in (nouns, letters))
         ends = float((_closest(across.T) - to_letters).mean()), float((to_nouns - _closest(across)).mean())
         return cls(nouns, letters, ends, speaks=len(np.unique(nouns.round(4), axis=0)) >= DISTINCT)
 
     def words(self, queries: Vectors) -> Floats:
-        """How far each query lies among words rather than strings of letters: 0 as these, 1 as the bank's nouns."""
+        """Return how word-like each query is, (n,): 0 like the strings of letters, 1 like the nouns."""
         low, high = self.ends
         return (_closest(queries @ self.nouns.T) - _closest(queries @ self.letters.T) - low) / (high - low)
 
     def scale(self, vectors: Vectors) -> tuple[Floats, Floats]:
-        """The mean and the standard deviation of the bank's cosines with each of these, (n,) and (n,)."""
+        """Return the mean and the standard deviation of the nouns' cosines with each vector, (n,) and (n,)."""
         found = (vectors @ self.nouns.T).astype(np.float64)
         return found.mean(axis=1), np.maximum(found.std(axis=1), 1e-6)
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """How a bank fits the pictures of a library, or some of them."""
+    """How well the anchor texts fit the pictures of a library, or some of them."""
 
     count: int
-    mean: float  # of the bank's texts' fits
-    spread: float  # their standard deviation
-    sigma: float  # mean standard deviation of the bank's cosines with a picture
-    least: float  # log-odds of a match below which nothing looks like a query
+    mean: float  # of the anchor texts' query z-scores
+    spread: float  # standard deviation of these
+    sigma: float  # mean standard deviation of the anchor texts' cosines with a picture
+    least: float  # log-odds of a match below which a query has none
 
 
 @dataclass(frozen=True)
 class TextGauge:
-    """How the library's own pictures fit its texts."""
+    """How well the library's own pictures fit its texts."""
 
-    fit: tuple[float, float]  # mean and standard deviation of how well they fit
-    near: tuple[float, float]  # the same of how near other pictures are to them
-    least: float  # of both together, in standard deviations: below it, no text is about a picture
-    each: float  # texts a picture has
-    some: Vectors  # texts from all over the library, which stand for all
-    crowd: Floats  # and how near pictures crowd around each
+    fit: tuple[float, float]  # mean and standard deviation of their z-scores
+    near: tuple[float, float]  # the same of their hubness: mean cosine with the nearest other pictures
+    least: float  # of the sum of both, each standardised: below it, no text matches the picture
+    each: float  # texts per captioned picture
+    some: Vectors  # embeddings of a sample of the library's texts, (n, dimensions)
+    crowd: Floats  # their hubness, (n,)
 
 
 @dataclass
 class Bearings:
-    """The bank of the serving space, held against its library; kept in memory and beside the vector files."""
+    """The calibration of the active space; kept in memory, and on disk beside the vector cache."""
 
     holdings: Holdings
     encoder: Callable[[Space], Encoder]
@@ -104,12 +104,12 @@ class Bearings:
     _texts: dict[int, tuple[tuple[int, int], TextGauge | None]] = field(default_factory=dict)
 
     def bank(self) -> Bank | None:
-        """The serving space's bank; None where its model does not tell neutral texts apart."""
+        """Return the anchor texts in the active space; None if its model does not tell them apart."""
         found = self._found()[0]
         return found if found.speaks else None
 
     def gauge(self, allowed: Ids | None = None) -> Gauge | None:
-        """How the bank fits the library, or only these pictures; None where nothing can be said."""
+        """Return the scale of the library's pictures, or of `allowed` only; None if it cannot be measured."""
         bank = self.bank()
         if bank is None or not self.holdings.count(Kind.PICTURE):
             return None
@@ -124,7 +124,7 @@ class Bearings:
         return known
 
     def heights(self, queries: Vectors, allowed: Ids | None = None) -> Floats:
-        """How well each query fits the library: the mean of its highest cosines, each on its picture's own scale."""
+        """Return each query's z-score, (n,): the mean of its best cosines, each on the scale of its own picture."""
         bank, few = self._found()[0], np.clip(self._size(allowed) // 100, 1, 5)
         scores, ids = self.holdings.nearest(Kind.PICTURE, queries, CANDIDATES, allowed)
         known, vectors = self.holdings.vectors_of(Kind.PICTURE, np.unique(ids[ids >= 0]).tolist())
@@ -136,7 +136,7 @@ class Bearings:
         return found
 
     def text_gauge(self) -> TextGauge | None:
-        """How the library's pictures fit its texts; None where it has too few pictures with texts."""
+        """Return the scale of the library's texts; None without anchor texts or with too few captioned pictures."""
         number, _ = self.holdings.serving()
         with self.holdings.reading() as catalog:
             stamp = catalog.pairs_stamp()
@@ -162,13 +162,13 @@ class Bearings:
         return known[1]
 
     def crowd(self, texts: Vectors, itself: int | None = None) -> Floats:
-        """The mean cosine of each text with its nearest pictures, without one: high for texts that fit everything."""
+        """Return each text's hubness, (n,): its mean cosine with the nearest pictures, leaving out content `itself`."""
         scores, ids = self.holdings.nearest(Kind.PICTURE, texts, CLOSEST + 1)
         others = (ids >= 0) & (ids != (-1 if itself is None else itself))
         return _mean_where(scores, others)
 
     def text_fits(self, pictures: Vectors) -> tuple[Floats, Floats]:
-        """How well the nearest texts fit each picture, on its own scale; and how near other pictures are to it."""
+        """Return each picture's mean z-score with its nearest texts, (n,), and its hubness among pictures, (n,)."""
         bank = self._found()[0]
         few = int(np.clip(self.holdings.count(Kind.TEXT) // 100, 1, 5))
         mean, spread = bank.scale(pictures)
@@ -181,7 +181,7 @@ class Bearings:
         return self.holdings.count(Kind.PICTURE) if allowed is None else len(allowed)
 
     def match(self, queries: Vectors, gauge: Gauge, allowed: Ids | None = None) -> Floats:
-        """The log-odds that something in the library looks like each of these texts."""
+        """Return the log-odds, (n,), that something in the library looks like each query."""
         bank = self._found()[0]
         fit, word, constant = MATCH
         fits = (self.heights(queries, allowed) - gauge.mean) / gauge.spread
@@ -199,7 +199,7 @@ class Bearings:
         return Gauge(gauge.count, gauge.mean, gauge.spread, gauge.sigma, least)
 
     def _own_captions(self) -> Vectors | None:
-        """Captions by people whose pictures are here: what must be told that something looks like it."""
+        """Return embeddings of captions by people, which the library's pictures must match; None if too few."""
         with self.holdings.reading() as catalog:
             texts = sorted({text for _, text in catalog.pairs()})
         if len(texts) < OWN[0]:
@@ -207,7 +207,7 @@ class Bearings:
         vectors = self.holdings.vectors_of(Kind.TEXT, [texts[place] for place in evenly(len(texts), OWN[1])])[1]
         return vectors if len(vectors) >= OWN[0] else None
 
-    # --- kept ----------------------------------------------------------------------------------------------
+    # --- stored --------------------------------------------------------------------------------------------
 
     def _found(self) -> tuple[Bank, Gauge | None]:
         number, space = self.holdings.serving()
@@ -224,14 +224,14 @@ class Bearings:
                 nouns, letters, numbers = kept["nouns"], kept["letters"], kept["numbers"].tolist()
                 whole = str(kept["texts"]) == _digest()
         except (OSError, ValueError, KeyError):
-            return None  # it is made again
+            return None  # it is measured again
         if not whole:
             return None
-        gauge = None if self.holdings.whole else Gauge(int(numbers[0]), *numbers[1:])  # a part has a scale of its own
+        gauge = None if self.holdings.whole else Gauge(int(numbers[0]), *numbers[1:])  # a part has its own scale
         return Bank.made(nouns, letters), gauge
 
     def _save(self, number: int, bank: Bank, gauge: Gauge) -> None:
-        """Keep it for the next process, where the library can be written: it can always be made again."""
+        """Save the calibration for later processes, if the library is writable; write errors are ignored."""
         if not self.holdings.writable:
             return
         numbers = np.array([gauge.count, gauge.mean, gauge.spread, gauge.sigma, gauge.least])
@@ -245,7 +245,7 @@ class Bearings:
 
 @lru_cache(1)
 def texts() -> tuple[list[str], list[str]]:
-    """The neutral texts: things, and strings of letters."""
+    """Return the anchor texts: names of things, and strings of letters."""
     folder = resources.files(__package__)
     nouns, letters = ((folder / name).read_text(encoding="utf-8").splitlines() for name in ("nouns.txt", "letters.txt"))
     return nouns, letters
@@ -263,7 +263,7 @@ def _closest(cosines: npt.NDArray[np.float32]) -> Floats:
 
 
 def _mean_where(scores: npt.NDArray[np.float32], chosen: npt.NDArray[np.bool_]) -> Floats:
-    """The mean of the chosen ones of each row; 0 of none."""
+    """Return the mean of the chosen scores of each row, (n,); 0 for rows without any."""
     found: Floats = np.where(chosen, scores.astype(np.float64), 0).sum(axis=1) / np.maximum(chosen.sum(axis=1), 1)
     return found
 

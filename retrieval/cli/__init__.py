@@ -1,4 +1,4 @@
-"""The command line: parse, call `app`, show. Each command is a file here, imported when it is called."""
+"""The command line: parses arguments, calls the library, prints results. Each command is a module, imported on use."""
 
 from __future__ import annotations
 
@@ -58,21 +58,21 @@ Shell completion (bash; zsh and fish alike):
 
 
 class Commands(click.Group):
-    """A group that knows its commands' names and first lines without importing them."""
+    """A click group that knows its commands' names and help lines without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's
-        """In the order people meet them."""
+        """Return the commands' names, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
-        """Import the command's file."""
+        """Import and return a command; None if there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f".{cmd_name.replace('-', '_')}_command", __name__).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
-        """From the table above."""
+        """Write the help lines from the table above."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -84,18 +84,18 @@ def cli() -> None:
 
 
 def program() -> None:
-    """The whole of a process: most of what a command makes stays to its end, so there is little to look for."""
+    """Run the command line as a process of its own, with rare garbage collection: most objects live until it ends."""
     gc.set_threshold(100_000)
     try:
         main()
     finally:
-        if "torch" not in sys.modules:  # which complains of whatever is left at the end
+        if "torch" not in sys.modules:  # torch complains about objects that are left at exit
             gc.freeze()
 
 
 def main() -> None:
-    """The command line: errors become one line and an exit code."""
-    warnings.filterwarnings("ignore")  # for people there are errors and notes; libraries' warnings are for us
+    """Run the command line; an error becomes one line and an exit code."""
+    warnings.filterwarnings("ignore")  # users get errors and notes; warnings of libraries are for developers
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as exc:
@@ -108,5 +108,5 @@ def main() -> None:
         click.echo("retrieval: stopped", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: no one is left to tell
+        sys.stderr.close()  # the reader of the output has gone, so nobody would see a message
         sys.exit(0)

@@ -1,4 +1,4 @@
-"""`retrieval ask`."""
+"""The `retrieval ask` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrieval caption`."""
+"""The `retrieval caption` command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .progress import progress
 
 @dataclass(frozen=True)
 class Xmp:
-    """What is done to the sidecars."""
+    """What to do with the XMP sidecars."""
 
     write: bool
     undo: bool

@@ -1,4 +1,4 @@
-"""`retrieval captions`."""
+"""The `retrieval captions` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrieval chat`."""
+"""The `retrieval chat` command."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def command(images: tuple[Path, ...], system: str, settings: Settings, as_json: 
 
 
 def _questions() -> Iterator[str]:
-    """Lines from a person, with a prompt, or from a program."""
+    """Yield questions: lines that a person types at a prompt, or the lines of standard input."""
     if not sys.stdin.isatty():
         yield from (line.strip() for line in sys.stdin if line.strip())
         return

@@ -1,4 +1,4 @@
-"""`retrieval check`."""
+"""The `retrieval check` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrieval duplicates`."""
+"""The `retrieval duplicates` command."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ USUAL = (Likeness.COPY, Likeness.SAME, Likeness.BURST)
 
 @dataclass(frozen=True)
 class Act:
-    """What is to be done about them."""
+    """What to do with the duplicates."""
 
     hard_link: bool
     move_to: Path | None
     apply: bool
 
     def kinds(self, asked: tuple[Likeness, ...]) -> tuple[Likeness, ...]:
-        """Of which kinds.
+        """Return the kinds of similarity to search for.
 
         Raises:
             UsageError: the options contradict each other.
@@ -47,7 +47,7 @@ class Act:
         return (Likeness.COPY,) if self.hard_link else asked or USUAL
 
     def done(self, finder: Duplicates, groups: list[Group]) -> Iterator[Deed]:
-        """Do it, or say what would be done."""
+        """Link or move the duplicates, or report what would be done; yield one result per file."""
         if self.hard_link:
             return finder.link(groups, apply=self.apply)
         if self.move_to:

@@ -1,4 +1,4 @@
-"""`retrieval eval`."""
+"""The `retrieval eval` command."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def command(
 
 @dataclass(frozen=True)
 class _Trial:
-    """On a caption file or, without one, on the library's own captions."""
+    """A measurement on a caption file or, without one, on the library's own captions."""
 
     captions: Path | None
     images: Path | None

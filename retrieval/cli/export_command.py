@@ -1,4 +1,4 @@
-"""`retrieval export`."""
+"""The `retrieval export` command."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ def command(folder: Path, form: Format, settings: Settings, as_json: bool) -> No
 
 
 def show_exported(found: Exported) -> None:
-    """Say what was written."""
+    """Print what was exported."""
     note(f"{found.pictures} pictures, {len(found.files)} files: {show_path(found.folder)}")
     note_problems(found.problems)

@@ -1,4 +1,4 @@
-"""`retrieval ground`."""
+"""The `retrieval ground` command."""
 
 from __future__ import annotations
 

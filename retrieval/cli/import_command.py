@@ -1,4 +1,4 @@
-"""`retrieval import`."""
+"""The `retrieval import` command."""
 
 from __future__ import annotations
 

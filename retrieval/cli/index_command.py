@@ -1,4 +1,4 @@
-"""`retrieval index`."""
+"""The `retrieval index` command."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from .options import (
 from .output import note, note_problems, print_json, stopped
 from .progress import progress
 
-SHOWN = 5  # problems that are listed at the end of a run
+SHOWN = 5  # problems listed at the end of a run
 
 
 @dataclass(frozen=True)
 class Input:
-    """What is to be indexed."""
+    """What to index."""
 
     folders: tuple[Path, ...]
     captions: tuple[Path, ...]
@@ -46,10 +46,11 @@ class Input:
     stdin: bool
 
     def places(self) -> list[Path]:
-        """Folders and files, checked to be there; what a list on standard input names in vain is left out, aloud.
+        """Return the folders and files to index; missing paths from standard input are left out, with a note.
 
         Raises:
-            UsageError: nothing was named. SourceError: a folder is not there.
+            UsageError: nothing was named.
+            SourceError: a folder or file that was named does not exist.
         """
         named = [folder.expanduser() for folder in self.folders]
         for place in named:
@@ -64,13 +65,13 @@ class Input:
         return named + listed
 
     def tables(self) -> list[Path | tuple[Path, Path]]:
-        """The caption files, with the folder of their pictures where one was given."""
+        """Return the caption files, each with the folder of its pictures if one was given."""
         return [(table, self.images) if self.images else table for table in self.captions]
 
 
 @dataclass(frozen=True)
 class How:
-    """What is done with them."""
+    """How to index it."""
 
     retry: bool
     ocr: bool
@@ -152,7 +153,7 @@ def _show_plan(plan: Plan) -> None:
 
 
 def show_report(report: Report) -> None:
-    """Say what a run did."""
+    """Print what an indexing run did."""
     parts = {
         "new": report.added,
         "changed": report.changed,

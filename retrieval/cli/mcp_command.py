@@ -1,4 +1,4 @@
-"""`retrieval mcp`."""
+"""The `retrieval mcp` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrieval models` and `retrieval models pull`."""
+"""The commands `retrieval models` and `retrieval models pull`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrieval ocr`."""
+"""The `retrieval ocr` command."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def command(places: tuple[Path, ...], everything: bool, quiet: bool, settings: S
 
 
 def show_transcribed(found: Transcribed) -> None:
-    """Print what a run read."""
+    """Print how many pictures a run read."""
     settled = f", {found.settled} were read before" if found.settled else ""
     click.echo(f"{found.read} pictures read in {found.seconds:.1f} s, {found.with_text} have text{settled}")
     note_problems(found.problems)

@@ -29,7 +29,7 @@ BATCH_SIZE = click.option("--batch-size", type=int, help="Pictures a call of the
 WORKERS = click.option("--workers", type=int, help="Threads that decode pictures.  [default: one a core]")
 
 
-RULES = (  # which files of a folder count, as `sources.folders.Rules` has them
+RULES = (  # which files of a folder to index, see `sources.folders.Rules`
     click.option("--include", multiple=True, metavar="GLOB", help="Only files whose name or path fits."),
     click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name or path fits."),
     click.option("--hidden", is_flag=True, help="Hidden files and folders too."),
@@ -37,12 +37,12 @@ RULES = (  # which files of a folder count, as `sources.folders.Rules` has them
 
 
 class Duration(click.ParamType[float]):
-    """Seconds, as `3`, `3s`, `500ms` or `2m`."""
+    """A parameter type for durations such as `3`, `3s`, `500ms` or `2m`."""
 
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """To seconds."""
+        """Return the duration in seconds."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)?", str(value))
         if not match or not float(match[1]):
             self.fail(f"{value!r} is no time; write 3s, 500ms or 2m", param, ctx)
@@ -50,12 +50,12 @@ class Duration(click.ParamType[float]):
 
 
 class Size(click.ParamType[int]):
-    """Bytes, as `500000`, `64M` or `2GiB`."""
+    """A parameter type for sizes in bytes such as `500000`, `64M` or `2GiB`."""
 
     name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """To bytes."""
+        """Return the size in bytes."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", str(value), re.IGNORECASE)
         if not match:
             self.fail(f"{value!r} is no size; write 500000, 64M or 2G", param, ctx)
@@ -75,7 +75,7 @@ VLM_OPTIONS = (VLM, VLM_FAMILY, VLM_CODE)
 
 @dataclass(frozen=True)
 class View:
-    """How an answer is shown."""
+    """How to show an answer."""
 
     k: int
     as_json: bool
@@ -87,7 +87,7 @@ class View:
 
     @property
     def drawn(self) -> bool:
-        """Whether pictures are drawn, which takes the library's thumbnails."""
+        """Whether pictures are drawn, which needs the library's thumbnails."""
         return self.preview or self.sheet is not None
 
 
@@ -109,22 +109,22 @@ VIEW = (
 
 
 def settings_options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """These options, as one argument `settings: Settings` of the command."""
+    """Return a decorator that adds these options, as one argument `settings: Settings` of the command."""
     return packed("settings", lambda **flags: load(None, **flags), *options)
 
 
 def view_options(command: F) -> F:
-    """`-k`, `--json`, `--paths` ..., as one argument `view: View` of the command."""
+    """Add `-k`, `--json`, `--paths` ... to a command, as its one argument `view: View`."""
     return packed("view", View, *VIEW)(command)
 
 
 def json_option(command: F) -> F:
-    """`--json`, for commands whose answer is not a list of hits."""
+    """Add `--json` to a command whose answer is not a list of hits."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON (documented in docs/json.md).")(command)
 
 
 def packed(name: str, make: Callable[..., Any], *options: Callable[[F], F]) -> Callable[[F], F]:
-    """Options whose values reach the command as one argument, made of them by `make`."""
+    """Return a decorator that adds options, whose values reach the command as one argument made by `make`."""
 
     def decorate(command: F) -> F:
         names: list[str] = []

@@ -1,7 +1,4 @@
-"""How answers look: a table on a terminal, tab-separated lines in a pipe, JSON for programs.
-
-Knows values and terminals; does not know where the values come from.
-"""
+"""Output formats: a table on a terminal, tab-separated lines in a pipe, JSON for programs."""
 
 from __future__ import annotations
 
@@ -19,32 +16,32 @@ from ..types.serialize import plain, show_path
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Print a value as one JSON document."""
     click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
 
 
 def fragment(hit: Hit) -> str:
-    """Where in a video a hit is, as W3C media fragments have it; nothing for pictures."""
+    """Return where a hit is in a video, as a W3C media fragment in seconds (`#t=12.5`); empty for pictures."""
     return "" if hit.second is None else f"#t={hit.second:.1f}"
 
 
 def note(text: str) -> None:
-    """A line for people, beside the answer."""
+    """Print a line for people on standard error, apart from the answer."""
     click.echo(text, err=True)
 
 
-FACETS = 8  # values of each that are shown; --json has all
+FACETS = 8  # values shown of each facet; --json has all
 
 
 def print_paths(paths: list[Path], *, null: bool) -> None:
-    """Paths as the system has them, for the next program."""
+    """Print paths as raw bytes for the next program, each ended by a newline or, with `null`, by NUL."""
     end = b"\0" if null else b"\n"
     sys.stdout.buffer.write(b"".join(os.fsencode(path) + end for path in paths))
     sys.stdout.buffer.flush()
 
 
 def print_answer(answer: Answer) -> None:
-    """The hits: a table on a terminal, `score<TAB>path<TAB>text` lines elsewhere."""
+    """Print the hits: a table on a terminal, tab-separated lines elsewhere; facets and notes go to standard error."""
     if not sys.stdout.isatty():
         for hit in answer.hits:
             path = show_path(hit.path) + fragment(hit) if hit.path else ""
@@ -90,7 +87,7 @@ def _table(answer: Answer) -> None:
 
 
 def print_rows(columns: Sequence[str], lines: Sequence[Sequence[str]], shown: int | None = None) -> None:
-    """Rows as a table of the first `shown` columns on a terminal, all of them tab-separated elsewhere."""
+    """Print rows: a table of the first `shown` columns on a terminal, all columns tab-separated elsewhere."""
     if not sys.stdout.isatty():
         for line in (columns, *lines):
             click.echo("\t".join(line))
@@ -105,19 +102,19 @@ def print_rows(columns: Sequence[str], lines: Sequence[Sequence[str]], shown: in
 
 
 def note_problems(problems: Iterable[Problem]) -> None:
-    """One line each: which file, and why it could not be used."""
+    """Print one line per problem: the file, and why it could not be used."""
     for problem in problems:
         note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
 
 
 def stopped() -> NoReturn:
-    """Leave after Ctrl-C."""
+    """Exit with code 130 after Ctrl-C."""
     note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
     sys.exit(130)
 
 
 def score(hit: Hit, digits: int = 3) -> str:
-    """A hit's score; a dash where nothing was looked for."""
+    """Return a hit's score as text; a dash where there is none, as with filters alone."""
     return "-" if hit.score is None else f"{hit.score:.{digits}f}"
 
 
@@ -129,7 +126,7 @@ def _nearby(path: Path) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes for people."""
+    """Return a number of bytes as text, with a binary unit."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

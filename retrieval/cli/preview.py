@@ -1,4 +1,4 @@
-"""The hits' thumbnails inside the terminal: iTerm2's protocol here, kitty's and sixel by `textual-image`."""
+"""Thumbnails of hits in the terminal: iTerm2's protocol here, kitty's and sixel by `textual-image`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ITERM2 = ("iTerm.app", "WezTerm", "mintty")  # terminals that speak iTerm2's pro
 
 
 def preview(answer: Answer, thumbnails: dict[int, bytes]) -> None:
-    """Draw every hit that has a thumbnail; says so where the output is no terminal."""
+    """Draw every hit that has a thumbnail; print a note if the output is not a terminal."""
     if not sys.stdout.isatty():
         note("--preview needs a terminal; --sheet FILE.html writes the pictures to a file")
         return
@@ -37,7 +37,7 @@ def preview(answer: Answer, thumbnails: dict[int, bytes]) -> None:
 
 
 def iterm2(picture: Image.Image) -> str:
-    """The picture as iTerm2's inline image sequence (https://iterm2.com/documentation-images.html)."""
+    """Return the picture as iTerm2's inline image sequence (https://iterm2.com/documentation-images.html)."""
     png = io.BytesIO()
     picture.save(png, "PNG")
     data = base64.b64encode(png.getvalue()).decode()
@@ -46,6 +46,6 @@ def iterm2(picture: Image.Image) -> str:
 
 def _draw(picture: Image.Image) -> None:
     from rich.console import Console
-    from textual_image.renderable import Image as Drawn  # asks the terminal what it can, and falls back to blocks
+    from textual_image.renderable import Image as Drawn  # detects the terminal's protocol; else draws blocks
 
     Console().print(Drawn(picture, width="auto", height=HEIGHT))

@@ -1,4 +1,4 @@
-"""Progress of long work on standard error: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of long tasks on standard error: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVERY = 10.0  # seconds between plain lines
 
 
 class Show(Protocol):
-    """Told of every step."""
+    """A callback for progress updates."""
 
     def __call__(self, step: Step) -> None:  # noqa: D102  # the class says it
         ...
@@ -22,9 +22,9 @@ class Show(Protocol):
 
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Show]:
-    """Show steps while the block runs."""
+    """Yield a callback that shows progress while the block runs."""
     if quiet:
-        yield lambda step: None  # noqa: ARG005  # a step that no one looks at
+        yield lambda step: None  # noqa: ARG005  # shows nothing
     elif sys.stderr.isatty():
         with _bars() as show:
             yield show
@@ -58,7 +58,7 @@ def _bars() -> Iterator[Show]:
 
 
 class _Lines:
-    """A line each ten seconds, and one at the end of a task that took that long."""
+    """Prints a line of progress, at most one every ten seconds."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()

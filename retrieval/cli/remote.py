@@ -1,6 +1,6 @@
-"""A server of this user that has the library open already: it answers at once, over the socket in the library's folder.
+"""Asks a running server of this user, which has the library open and so answers at once, over its Unix socket.
 
-Knows when its answer would be the same as one made here; does not know how answers are shown.
+It is asked only when its answer would be the same as one made in this process.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ..types.records import Answer
 if TYPE_CHECKING:
     from ..client import Client
 
-OTHERS = ("device", "precision")  # settings that a server may have otherwise
+OTHERS = ("device", "precision")  # settings in which a server may differ
 
 
 def answer(settings: Settings, text: str, k: int, **options: Any) -> Answer | None:
-    """The server's answer; None where no server has this library, or would answer otherwise."""
+    """Return the server's answer; None where no server has this library open, or its answer would differ."""
     socket = factory.place(None, settings) / SOCKET
     usual = Settings()
     if not socket.is_socket() or any(getattr(settings, name) != getattr(usual, name) for name in OTHERS):
@@ -34,9 +34,9 @@ def answer(settings: Settings, text: str, k: int, **options: Any) -> Answer | No
                 return None
             found = client.search(text, k, **options)
         except ModelUnavailable:
-            return None  # it has just gone, or cannot load its model: then it is tried here
+            return None  # it has just stopped, or cannot load its model: answer in this process
     exact = all("\\x" not in str(path) for hit in found.hits for path in (hit.path, *hit.copies, *hit.beneath))
-    return found if exact else None  # names that are not UTF-8 come whole only without a server
+    return found if exact else None  # JSON cannot carry paths that are not UTF-8
 
 
 def _same_model(client: Client, settings: Settings) -> bool:
@@ -44,7 +44,7 @@ def _same_model(client: Client, settings: Settings) -> bool:
 
 
 def placeless(text: str | None) -> bool:
-    """Whether a query names no files, which a server would look for elsewhere."""
+    """Return whether a query names no files, whose relative paths a server would resolve differently."""
     from ..queries.saved_names import FILES
 
     return not any(f"{token}:" in (text or "") for token in FILES)

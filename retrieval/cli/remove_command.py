@@ -1,4 +1,4 @@
-"""`retrieval remove`."""
+"""The `retrieval remove` command."""
 
 from __future__ import annotations
 

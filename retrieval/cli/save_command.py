@@ -1,4 +1,4 @@
-"""`retrieval save`."""
+"""The `retrieval save` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrieval search`."""
+"""The `retrieval search` command."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .show import show
 
 @dataclass(frozen=True)
 class Asked:
-    """What is looked for, and where."""
+    """What to search for, and where."""
 
     text: str | None
     images: tuple[Path, ...]
@@ -38,10 +38,10 @@ class Asked:
     server: bool
 
     def query(self) -> str:
-        """The query's text, with --image and --item as the tokens that they are; files by their whole path.
+        """Return the query with --image and --item as tokens, files by their absolute paths.
 
         Raises:
-            UsageError: nothing was asked.
+            UsageError: nothing was asked for.
         """
         pieces = [ByItem(item) for item in self.items] + [ByFile(placed(image.expanduser())) for image in self.images]
         if self.text is None and not pieces:
@@ -51,7 +51,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Rerank:
-    """Whether and how far a vision-language model checks the hits."""
+    """Whether a vision-language model reranks the hits, and within which limits."""
 
     wanted: bool
     budget: float | None
@@ -59,7 +59,7 @@ class Rerank:
     anyway: bool
 
     def options(self) -> dict[str, Any]:
-        """As a server is asked for it."""
+        """Return the parameters of a rerank for a server; empty if none is wanted."""
         if not self.wanted:
             return {}
         return {"rerank": True, "budget": self.budget, "depth": self.depth, "anyway": self.anyway}
@@ -67,7 +67,7 @@ class Rerank:
 
 @dataclass(frozen=True)
 class Shown:
-    """Which hits are shown, and in which order."""
+    """Which hits to show, and in which order."""
 
     sort: str
     diverse: bool
@@ -76,13 +76,13 @@ class Shown:
 
     @property
     def order(self) -> Order:
-        """As the library names it."""
+        """The order, as the library names it."""
         return "diverse" if self.diverse else "date" if self.sort == "date" else "score"
 
 
 @dataclass(frozen=True)
 class Album:
-    """Where hits are put."""
+    """Where to put the hits: copies, links or an export."""
 
     copy_to: Path | None
     link_to: Path | None
@@ -90,11 +90,11 @@ class Album:
 
     @property
     def wanted(self) -> bool:
-        """Whether they are put anywhere."""
+        """Whether the hits are put anywhere."""
         return bool(self.copy_to or self.link_to or self.export)
 
     def put(self, library: Library, answer: Answer) -> None:
-        """Put them there, and say so."""
+        """Copy, link or export the hits, and print what was done."""
         paths = [hit.path for hit in answer.hits if hit.path is not None]
         beneath = sum(len(hit.beneath) for hit in answer.hits)
         if beneath and (self.copy_to or self.link_to or self.export):
@@ -202,7 +202,7 @@ def command(asked: Asked, rerank: Rerank, order: Shown, album: Album, settings: 
 
 
 def _answer(library: Library, asked: Asked, rerank: Rerank, order: Shown, view: View) -> Answer:
-    """The library's answer, found in this process."""
+    """Return the library's answer, found in this process."""
     text = asked.query()
     look = partial(library.search, text, view.k, within=asked.within, threshold=view.threshold)
     if order.page is not None:

@@ -1,4 +1,4 @@
-"""`retrieval serve`."""
+"""The `retrieval serve` command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class At:
 
 @dataclass(frozen=True)
 class May:
-    """What may be done over the network."""
+    """What is allowed over the network, and the server's limits."""
 
     roots: tuple[Path, ...]
     fetch: bool
@@ -45,10 +45,10 @@ class May:
     create: bool
 
     def named(self) -> dict[str, Path]:
-        """The roots by their names.
+        """Return the roots by name.
 
         Raises:
-            UsageError: one is no folder, or two have one name.
+            UsageError: a root is not a folder, or two roots have the same name.
         """
         found: dict[str, Path] = {}
         for root in self.roots:

@@ -1,4 +1,4 @@
-"""A contact sheet: the hits with thumbnails and scores, as one HTML file that needs nothing else, or as a PNG."""
+"""Contact sheets: the hits with thumbnails and scores, as one self-contained HTML file or a PNG."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ figure{margin:0;border:1px solid #8884;border-radius:.5rem;padding:.5rem}
 img{width:100%;height:11rem;object-fit:contain;background:#8882;border-radius:.25rem}
 figcaption{overflow-wrap:anywhere;font-size:.85rem}b{font-variant-numeric:tabular-nums}
 """
-CELL, COLUMNS, MARGIN, LINE = 240, 5, 12, 14  # pixels, cells a row
+CELL, COLUMNS, MARGIN, LINE = 240, 5, 12, 14  # all in pixels but COLUMNS: cells per row
 
 
 def write(answer: Answer, thumbnails: dict[int, bytes], path: Path) -> None:
-    """Write the sheet; the ending of `path` says in which form.
+    """Write the sheet, as HTML or PNG by the ending of `path`.
 
     Raises:
-        UsageError: another ending than .html or .png.
+        UsageError: the ending is not .html, .htm or .png.
         SourceError: the file cannot be written.
     """
     makers = {".html": _html, ".htm": _html, ".png": _png}

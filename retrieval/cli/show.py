@@ -1,4 +1,4 @@
-"""What `search` and `captions` share: an answer shown in the way that was asked for."""
+"""Shows an answer in the form that the options of `search` and `captions` ask for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from .output import note, print_answer, print_json, print_paths
 
 
 def show(library: Library | None, answer: Answer, view: View) -> None:
-    """Print an answer, write its contact sheet (with the library's thumbnails); exit code 1 when there is no hit."""
+    """Print an answer, draw its thumbnails, write its contact sheet; exit with code 1 if there is no hit.
+
+    Thumbnails come from `library`; without it, nothing is drawn.
+    """
     if view.as_json:
         print_json(answer)
     elif view.paths or view.null:

@@ -1,4 +1,4 @@
-"""`retrieval status`."""
+"""The `retrieval status` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrieval teach`."""
+"""The `retrieval teach` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrieval token`."""
+"""The `retrieval token` commands: add, list, remove."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`retrieval vlms` and `retrieval vlms pull`."""
+"""The commands `retrieval vlms` and `retrieval vlms pull`."""
 
 from __future__ import annotations
 

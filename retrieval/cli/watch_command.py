@@ -1,4 +1,4 @@
-"""`retrieval watch`."""
+"""The `retrieval watch` command."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .options import (
 )
 from .output import note, note_problems
 
-WAIT = 2.0  # seconds before another process's writing is waited for again
+WAIT = 2.0  # seconds between tries while another process writes
 
 
 @click.command(name="watch")
@@ -78,7 +78,7 @@ def command(folders: tuple[Path, ...], rules: Rules, poll: float | None, setting
 
 
 def _indexed(library: Library, places: Sequence[Path], rules: Rules, stop: threading.Event) -> Report:
-    """An indexing run, after that of another process."""
+    """Index these folders, waiting while another process writes; return the report."""
     told = False
     while True:
         try:

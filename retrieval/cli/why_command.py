@@ -1,4 +1,4 @@
-"""`retrieval why`."""
+"""The `retrieval why` command."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json
 
-BAR = 20  # signs of a whole share
-LINES = 3  # that matched, of each ranking; --json has all
+BAR = 20  # characters of a bar for a share of 1
+LINES = 3  # matches shown of each ranking; --json has all
 
 
 @click.command(name="why")
@@ -73,7 +73,7 @@ def _show(found: Why) -> None:
 
 
 def reading(found: Why) -> str:
-    """A score in words."""
+    """Return a score and what it means, in words."""
     known = found.reading
     if known.score is None:
         return "none: the query has filters alone, the newest come first"
@@ -105,5 +105,5 @@ def _more(source: SourceShare) -> list[str]:
 
 
 def filters(checks: tuple[FilterCheck, ...]) -> list[str]:
-    """Each filter, whether a picture passes it, and what it has."""
+    """Return a line for each filter: whether the picture passes it, and what the picture has."""
     return [f"{'passes' if each.passes else 'FAILS '} {each.filter}  ({each.value})" for each in checks]

@@ -1,4 +1,4 @@
-"""`retrieval why-not`."""
+"""The `retrieval why-not` command."""
 
 from __future__ import annotations
 

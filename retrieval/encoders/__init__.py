@@ -1,6 +1,6 @@
-"""Pictures and texts -> unit embeddings in one space. Does not know files or stores.
+"""Encoders: pictures and texts to unit embeddings in one space. Knows nothing of files or storage.
 
-An encoder is one file with the four methods of `Encoder`, and one line in `app.py`.
+An encoder is one file that implements `Encoder`, and one line in `app.py`.
 """
 
 from __future__ import annotations
@@ -15,39 +15,41 @@ if TYPE_CHECKING:
 
 
 class Encoder(Protocol):
-    """A dual encoder. Contract: rows are unit length, and a batch gives what its members give one by one."""
+    """A dual encoder. Contract: rows have unit length, and an input gives the same row alone as in a batch."""
 
     @property
     def space(self) -> Space:
-        """The space its embeddings belong to."""
+        """The embedding space of the model."""
         ...
 
     @property
     def least(self) -> int:
-        """The side, in pixels, that its pictures are reduced to: a decoder need not give much more."""
+        """Side of the model's input in pixels; a decoder need not deliver much more."""
         ...
 
     def prepare(self, image: Image) -> Pixels:
-        """One upright RGB picture as the model wants it; safe to call from several threads."""
+        """Return one upright RGB picture as the model's input; thread-safe."""
         ...
 
     def images(self, batch: Sequence[Pixels]) -> Vectors:
-        """n prepared pictures -> (n, dimensions) float32 unit rows."""
+        """Return the embeddings of n prepared pictures: (n, dimensions) float32 unit rows."""
         ...
 
     def texts(self, batch: Sequence[str]) -> Vectors:
-        """n texts -> (n, dimensions) float32 unit rows."""
+        """Return the embeddings of n texts: (n, dimensions) float32 unit rows."""
         ...
 
 
 @runtime_checkable
 class Grids(Protocol):
-    """An encoder that can also say what each part of a picture looks like."""
+    """An encoder that also embeds each part of a picture (patch features)."""
 
     def grid(self, image: Image) -> Vectors:
-        """One upright RGB picture -> (rows, columns, dimensions) float32 unit rows, in the encoder's space.
+        """Return the patch features of one upright RGB picture: (rows, columns, dimensions) float32 unit rows.
+
+        They lie in the encoder's embedding space.
 
         Raises:
-            UsageError: this very model cannot.
+            UsageError: this model has no patch features.
         """
         ...

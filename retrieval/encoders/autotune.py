@@ -1,6 +1,6 @@
-"""What was measured on this machine, kept: in which precision a model runs, and how many pictures at a time.
+"""Autotune: the fastest precision and batch size of each model on this machine, stored in a JSON file.
 
-Knows one JSON file; does not know models. What is not kept is measured again.
+Does not know the models. A missing or unreadable entry is measured again.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import torch
 
 @dataclass(frozen=True)
 class Speed:
-    """How a model runs best on this machine."""
+    """The fastest way to run a model on this machine."""
 
-    precision: str  # as `devices.PRECISIONS` has it
-    piece: int  # pictures of one call
-    apart: bool  # whether each core works at a piece of its own, or all at the same
+    precision: str  # a key of `devices.PRECISIONS`
+    piece: int  # pictures per call
+    apart: bool  # whether each core works on its own chunk, or all cores on the same one
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """The kept ones of all models; without a file, none is kept."""
+    """The autotune results of all models; without a file, none are stored."""
 
     file: Path | None = None
 
     def known(self, model: str) -> Speed | None:
-        """What was measured of a model, by its fingerprint, on this machine with this torch."""
+        """Return the result for a model's fingerprint on this machine and torch version; None if there is none."""
         try:
             found = self._read()[_key(model)]
             return Speed(str(found["precision"]), int(str(found["piece"])), bool(found["apart"]))
@@ -39,7 +39,7 @@ class Speeds:
             return None
 
     def keep(self, model: str, found: Speed) -> None:
-        """Remember it, where the file can be written."""
+        """Store a result; without a file, or if it cannot be written, do nothing."""
         if self.file is None:
             return
         text = json.dumps({**self._read(), _key(model): asdict(found)}, indent=1)

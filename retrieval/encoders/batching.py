@@ -1,6 +1,6 @@
-"""An encoder for many threads at once: while the model is at work, what arrives waits, and goes into one next call.
+"""Dynamic batching: while the model is busy, calls of other threads wait and are then joined into one batch.
 
-Nothing waits for company: an idle model is called at once. Knows threads; does not know which model it is.
+An idle model is called at once, without waiting for more calls. Knows threads; does not know the model.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 T = TypeVar("T")
-MOST = 64  # inputs of one call
+MOST = 64  # inputs per joined call; a larger batch of one thread is not split
 
 
 def gathered(encoder: Encoder) -> Encoder:
-    """The encoder, with calls of several threads joined."""
+    """Return the encoder with the calls of several threads joined, including patch features if it has them."""
     if isinstance(encoder, Grids):
         return _WithGrid(encoder, encoder)
     return Gathered(encoder)
 
 
 class Gathered:
-    """An encoder whose calls are joined."""
+    """An encoder that joins the calls of several threads into one batch."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -39,24 +39,24 @@ class Gathered:
 
     @property
     def space(self) -> Space:
-        """The encoder's."""
+        """The embedding space of the model."""
         return self._encoder.space
 
     @property
     def least(self) -> int:
-        """The encoder's."""
+        """Side of the model's input in pixels."""
         return self._encoder.least
 
     def prepare(self, image: Image) -> Pixels:
-        """In the thread that asks."""
+        """Prepare one picture in the calling thread."""
         return self._encoder.prepare(image)
 
     def images(self, batch: Sequence[Pixels]) -> Vectors:
-        """Joined with what other threads ask at the same time."""
+        """Return the embeddings of n prepared pictures, (n, dimensions), batched with other threads' calls."""
         return self._images(batch)
 
     def texts(self, batch: Sequence[str]) -> Vectors:
-        """Joined with what other threads ask at the same time."""
+        """Return the embeddings of n texts, (n, dimensions), batched with other threads' calls."""
         return self._texts(batch)
 
 
@@ -66,7 +66,7 @@ class _WithGrid(Gathered):
         self._grids, self._one = grids, threading.Lock()
 
     def grid(self, image: Image) -> Vectors:
-        """One at a time."""
+        """Return the patch features of a picture, one picture at a time."""
         with self._one:
             return self._grids.grid(image)
 
@@ -80,7 +80,7 @@ class _Job(Generic[T]):
 
 @dataclass
 class _Calls(Generic[T]):
-    """One method of a model, called by one thread at a time for all that wait."""
+    """One method of a model, called by one thread at a time on behalf of all waiting threads."""
 
     call: Callable[[Sequence[T]], Vectors]
     waiting: list[_Job[T]] = field(default_factory=list)
@@ -91,16 +91,16 @@ class _Calls(Generic[T]):
         job = _Job(batch)
         with self._list:
             self.waiting.append(job)
-        with self._model:  # who gets it serves everyone that waits
+        with self._model:  # the thread that holds the lock serves all waiting jobs
             while job.rows is None and job.error is None:
                 self._serve_all(self._taken(), job)
         if job.error is not None:
             raise job.error
-        assert job.rows is not None  # served, and not failed
+        assert job.rows is not None  # served without an error
         return job.rows
 
     def _taken(self) -> list[_Job[T]]:
-        """Those who wait, up to a batch; at least the first."""
+        """Remove and return the waiting jobs that fit into one batch, at least the first."""
         with self._list:
             count, inputs = 0, 0
             while count < len(self.waiting) and (not count or inputs + len(self.waiting[count].batch) <= MOST):
@@ -110,7 +110,7 @@ class _Calls(Generic[T]):
         return taken
 
     def _serve_all(self, jobs: Sequence[_Job[T]], own: _Job[T]) -> None:
-        """Serve them; where that is cut short (Ctrl-C), the others go on waiting."""
+        """Serve the jobs; if interrupted (Ctrl-C), put the other threads' unserved jobs back into the queue."""
         try:
             self._serve(jobs)
         except BaseException:
@@ -126,7 +126,7 @@ class _Calls(Generic[T]):
             if len(jobs) == 1:
                 jobs[0].error = exc
                 return
-            for job in jobs:  # one of them is to blame: the others shall not suffer
+            for job in jobs:  # one job caused the error: run each alone, so only that one fails
                 self._serve([job])
             return
         for job, some in zip(jobs, np.split(rows, np.cumsum([len(job.batch) for job in jobs])[:-1]), strict=True):

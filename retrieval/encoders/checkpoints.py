@@ -1,6 +1,6 @@
-"""An encoder's files on this machine: looked up without network, fetched only when asked.
+"""The files of encoders: found on this machine without network, downloaded only on request.
 
-Knows open_clip's lists and layouts; does not load anything.
+Knows open_clip's lists and layouts; loads no model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
 
 
 def installed(name: ModelName) -> Path | None:
-    """The model's checkpoint file (TAG, FILE) or folder (HUB, FOLDER) on this machine, without using the network."""
+    """Return the checkpoint file (TAG, FILE) or folder (HUB, FOLDER) on this machine, or None; uses no network."""
     if name.route in (Route.FILE, Route.FOLDER):
         return name.path
     if name.route is Route.HUB:
@@ -36,7 +36,7 @@ def installed(name: ModelName) -> Path | None:
 
 
 def required(name: ModelName) -> Path:
-    """As `installed`.
+    """Return the checkpoint file or folder on this machine; uses no network.
 
     Raises:
         ModelError: open_clip knows no such architecture or tag.
@@ -54,11 +54,11 @@ def required(name: ModelName) -> Path:
 
 
 def pull(name: ModelName) -> Path:
-    """Fetch a model (see `hub.fetch`).
+    """Return the checkpoint file or folder of a model, downloading it if necessary (see `hub.fetch`).
 
     Raises:
-        ModelError: unknown model.
-        ModelUnavailable: no network, no such repository, or the download broke off.
+        ModelError: the model is unknown.
+        ModelUnavailable: there is no network or no such repository, or the download broke off.
     """
     if name.route is Route.TAG:
         _must_be_known(name)
@@ -85,7 +85,7 @@ def _must_be_known(name: ModelName) -> None:
 
 
 def _hub_files(config: dict[str, str]) -> list[tuple[str, str]]:
-    """(repository, file) pairs that may hold the weights of an open_clip tag."""
+    """Return (repository, file) pairs that may hold the weights of an open_clip tag."""
     repository, file = os.path.split(config.get("hf_hub", ""))
     if not repository:
         return []

@@ -1,6 +1,6 @@
-"""An encoder of three numbers: a picture is its mean colour, a text is the colours it names. For tests and examples.
+"""A three-dimensional encoder for tests and examples: a picture is its mean colour, a text the colours it names.
 
-It truly works ("red" lands on a red picture), in microseconds and without weights; it knows nothing but colours.
+It really works ("red" matches a red picture), in microseconds and without weights, but knows only colours.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 class Colours:
-    """The directions of the colour cube seen from its centre: red and cyan are opposites, grey is nowhere."""
+    """Embeds colours as directions from the centre of the RGB cube: red and cyan are opposites, grey has none."""
 
     space = Space("colours", dimensions=3, fingerprint="1")
     least = 16
 
     def prepare(self, image: Image) -> Pixels:
-        """The mean colour, (3,) in [0, 255]."""
+        """Return the mean colour of a picture, (3,) in [0, 255]."""
         mean: Pixels = np.asarray(image.convert("RGB"), dtype=np.float32).mean(axis=(0, 1))
         return mean
 
     def images(self, batch: Sequence[Pixels]) -> Vectors:
-        """Mean colours -> unit rows."""
+        """Return the embeddings of n mean colours: (n, 3) float32 unit rows."""
         return _directions(np.asarray(batch, dtype=np.float32).reshape(-1, 3))
 
     def grid(self, image: Image) -> Vectors:
-        """The mean colours of eight by eight parts, as unit rows."""
+        """Return the mean colours of 8 x 8 parts of a picture: (8, 8, 3) float32 unit rows."""
         small = np.asarray(image.convert("RGB").resize((8, 8)), dtype=np.float32)
         return _directions(small.reshape(-1, 3)).reshape(8, 8, 3)
 
     def texts(self, batch: Sequence[str]) -> Vectors:
-        """The mean of the colours each text names; a text without any is grey."""
+        """Return unit rows, (n, 3), of the mean of the colours each text names; a text that names none is grey."""
         words = [re.findall("[a-z]+", text.lower()) for text in batch]
         named = [[ImageColor.getrgb(word)[:3] for word in each if word in ImageColor.colormap] for each in words]
         rows = [each or [(128, 128, 128)] for each in named]
@@ -47,6 +47,6 @@ class Colours:
 
 
 def _directions(colours: Vectors) -> Vectors:
-    centred = colours - np.float32(127.25)  # no mean of whole numbers hits it: no row is zero
+    centred = colours - np.float32(127.25)  # not 127 or 128: plain grey must not give a zero row
     rows: Vectors = (centred / np.linalg.norm(centred, axis=1, keepdims=True)).astype(np.float32)
     return rows

@@ -1,6 +1,6 @@
-"""A loaded open_clip model's text tower, taken out of it and held against it.
+"""Exports the text encoder of a loaded open_clip model to NumPy, and checks the export against the model.
 
-Knows open_clip's modules and its tokenizer; does not know where a tower is kept.
+Knows open_clip's modules and tokenizer; does not know where an export is stored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .numpy_text import Shape, Tower, Weights
 from .openclip import OpenClip
 from .tokenizer import BytePairs, table
 
-SAME = 0.9999  # least cosine of what a tower gives with what its model does
+SAME = 0.9999  # minimum cosine between the embeddings of the export and of the model
 TRIED = (
     "a dog",
     "A photo of two people on bikes, in front of a shop's window (1998).",
@@ -33,7 +33,10 @@ TRIED = (
 
 
 def tower_of(model: OpenClip) -> Tower | None:
-    """The text tower of a model; None where it is of another make, or does not give what the model does."""
+    """Return the text encoder of a model in NumPy; None if its architecture is not supported or its output differs.
+
+    The weights are stored in half precision if the output still agrees with the model's, else in single precision.
+    """
     clip = model.model
     text = clip.text if hasattr(clip, "text") else clip
     if not (isinstance(model.tokenizer, SimpleTokenizer) and _causal(text, clip)):
@@ -51,7 +54,7 @@ def tower_of(model: OpenClip) -> Tower | None:
 
 
 def _causal(text: Any, clip: Any) -> bool:
-    """Whether nothing looks behind a text's end, and the answer is taken from there."""
+    """Return whether attention is causal and the embedding is the projected state of the end token."""
     pool = getattr(text, "pool_type", getattr(clip, "text_pool_type", ""))
     others = (getattr(text, "cls_emb", None), getattr(text, "use_pad_mask", False) or None)
     projected = isinstance(getattr(text, "text_projection", None), torch.Tensor)
@@ -92,7 +95,7 @@ def _agrees(tower: Tower, model: OpenClip) -> bool:
 
 
 def sources(model: OpenClip) -> list[Path]:
-    """The files that say what a model is: while they stay as they are, so does its tower."""
+    """Return the files that define a model; its export is valid as long as they do not change."""
     found = model.found
     refs = [parent / "refs" / "main" for parent in found.parents if (parent / "refs" / "main").is_file()][:1]
     return [*([found] if found.is_file() else sorted(path for path in found.iterdir() if path.is_file())), *refs]

@@ -1,6 +1,6 @@
-"""An open_clip model in two halves: the text tower answers at once, torch and the rest come when a picture does.
+"""Lazy encoder: its text part in NumPy answers at once; torch and the full model load with the first picture.
 
-Knows which half is asked; does not know how either works.
+Knows which part a call needs; does not know how either part works.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Halves:
-    """The tower of a model, and how the whole model is loaded."""
+    """The NumPy text encoder of a model, and a function that loads the full open_clip model."""
 
     tower: Tower
     load: Callable[[], OpenClip]
@@ -35,46 +35,50 @@ class Halves:
 
     @property
     def space(self) -> Space:
-        """The model's."""
+        """The embedding space of the model."""
         return self.tower.space
 
     @property
     def least(self) -> int:
-        """The model's."""
+        """Side of the model's input in pixels."""
         return self.tower.least
 
     @property
     def whole(self) -> OpenClip:
-        """The model, loaded when it is first needed."""
+        """The full model, loaded on first use."""
         with self._lock:
             if self._whole is None:
                 self._whole = self.load()
             return self._whole
 
     def prepare(self, image: Image) -> Pixels:
-        """The model's."""
+        """Return one upright RGB picture as the full model's input."""
         return self.whole.prepare(image)
 
     def images(self, batch: Sequence[Pixels]) -> Vectors:
-        """The model's."""
+        """Return the embeddings of n prepared pictures by the full model: (n, dimensions) float32 unit rows."""
         return self.whole.images(batch)
 
     def grid(self, image: Image) -> Vectors:
-        """The model's; see `Grids.grid`."""
+        """Return the patch features of a picture by the full model: (rows, columns, dimensions) float32 unit rows."""
         return self.whole.grid(image)
 
     def texts(self, batch: Sequence[str]) -> Vectors:
-        """The tower's; the model's where it is on a device that is faster than the tower."""
+        """Return the embeddings of n texts: (n, dimensions) float32 unit rows.
+
+        The NumPy encoder computes them, unless the full model is already loaded on a GPU.
+        """
         if self._whole is not None and self._whole.device.type != "cpu":
             return self._whole.texts(batch)
         return self.tower.texts(batch)
 
 
 def encoder(model: str, device: str, precision: str, folder: Path) -> Encoder:
-    """A model by its spelling; its tower, and how it runs best, are kept in `folder` from its first time on.
+    """Return the encoder of a model; its text-encoder export and its autotune result are stored in `folder`.
 
     Raises:
-        ModelError: unknown or broken; ModelUnavailable: not on this machine.
+        ModelError: the name is unknown or the checkpoint is broken.
+        ModelUnavailable: the model is not on this machine.
     """
     name = ModelName.parse(model)
     place = folder / "towers" / hashlib.blake2b(name.spelling.encode(), digest_size=8).hexdigest()
@@ -87,7 +91,7 @@ def encoder(model: str, device: str, precision: str, folder: Path) -> Encoder:
     tower = tower_of(whole)
     if tower is None:
         return whole
-    with contextlib.suppress(OSError):  # a full disk: the next process makes it again
+    with contextlib.suppress(OSError):  # such as a full disk: the next process exports again
         tower.save(place, sources(whole))
     return Halves(tower, lambda: whole, whole)
 

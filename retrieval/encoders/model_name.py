@@ -1,6 +1,6 @@
-"""One spelling of models: `builtin`, `ARCH/TAG`, `ARCH/CHECKPOINT-FILE`, `hf-hub:ORG/NAME`, `local-dir:PATH`.
+"""Model names: `builtin`, `ARCH/TAG`, `ARCH/CHECKPOINT-FILE`, `hf-hub:ORG/NAME`, `local-dir:PATH`.
 
-Knows the spelling; does not load anything.
+Parses names; loads nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Route(Enum):
 
 @dataclass(frozen=True)
 class ModelName:
-    """A model's spelling, taken apart."""
+    """A parsed model name."""
 
     spelling: str
     route: Route
@@ -37,10 +37,10 @@ class ModelName:
 
     @classmethod
     def parse(cls, spelling: str) -> ModelName:
-        """Take a spelling apart.
+        """Parse a model name.
 
         Raises:
-            ModelError: it is none of the five, or names a folder or file that is not there.
+            ModelError: the name has none of the five forms, or its folder or file does not exist.
         """
         if spelling == "builtin":
             return cls(spelling, Route.FOLDER, path=BUILTIN)

@@ -1,7 +1,7 @@
-"""A CLIP model's text tower alone, in NumPy over memory-mapped weights: a process that only asks needs no torch.
+"""A CLIP text encoder in NumPy over memory-mapped weights: a process that only encodes queries needs no torch.
 
-A causal tower is read up to a text's end only, which changes nothing and leaves out most of what a model would do
-(a query has 5 tokens, the model reads 77). Knows its own folder of the cache; does not know where models come from.
+The encoder is causal, so tokens after a text's end are skipped, which does not change the embedding and saves most of
+the work (a query has 5 tokens, the model reads 77). Knows its own cache folder; does not know where models come from.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from .tokenizer import BytePairs
 
 FORMAT = 1
 MANIFEST = "tower.json"
-TOKENS = 2048  # of one pass: what is in flight stays small
+TOKENS = 2048  # tokens per forward pass, which limits memory
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the weights do not say of a tower."""
+    """Hyperparameters of a text encoder that cannot be read from its weights."""
 
     layers: int
     heads: int
     activation: str  # gelu, tanh or quick
-    epsilon: float  # of the normalisations
+    epsilon: float  # of the layer normalisations
 
 
 @dataclass
 class Weights:
-    """Arrays by open_clip's names, in single or half precision; float32 when asked for.
+    """Arrays by open_clip's parameter names, stored in single or half precision and returned in float32.
 
-    What is stored in half precision and asked for twice stays as it was then: a process that asks once stays small.
+    The float32 copy of a half-precision array is kept from its second use on: a process that encodes once stays small.
     """
 
     stored: Mapping[str, npt.NDArray[np.floating[Any]]]
@@ -55,26 +55,26 @@ class Weights:
         return found
 
     def rows(self, name: str, places: Ids) -> Vectors:
-        """Some rows of an array, without looking at the others."""
+        """Return some rows of an array in float32 without reading the others."""
         return _whole(self.stored[name][places])
 
 
 @dataclass(frozen=True)
 class Tower:
-    """A text tower, and what else must be known of its model."""
+    """A text encoder in NumPy, with the model's space, input size and tokenizer."""
 
     space: Space
-    least: int  # side of the model's pictures in pixels
+    least: int  # side of the model's input in pixels
     shape: Shape
     pairs: BytePairs
     weights: Weights
 
     def texts(self, batch: Sequence[str]) -> Vectors:
-        """n texts -> (n, dimensions) unit rows; what is longer than the model reads is cut off."""
+        """Return the embeddings of n texts: (n, dimensions) float32 unit rows; long texts are truncated."""
         found = np.empty((len(batch), self.space.dimensions), np.float32)
-        end = self.pairs.end  # the answer is taken from the first one
+        end = self.pairs.end  # the embedding is read at the first end token
         tokens = [each[: each.index(end) + 1] for each in map(self.pairs.encode, batch)]
-        order = sorted(range(len(batch)), key=lambda place: len(tokens[place]))  # those of a length together
+        order = sorted(range(len(batch)), key=lambda place: len(tokens[place]))  # texts of similar length share a pass
         while order:
             longest = len(tokens[order[min(len(order), TOKENS // 8) - 1]])
             count = max(1, TOKENS // longest)
@@ -83,7 +83,7 @@ class Tower:
         return found
 
     def _pass(self, tokens: Sequence[list[int]]) -> Vectors:
-        """(n, dimensions) of n texts; the shorter ones are filled up behind their end, where nothing looks."""
+        """Return (n, dimensions) unit rows of n token lists; causal attention ignores the padding after their end."""
         longest = max(map(len, tokens))
         padded = np.array([[*each, *[0] * (longest - len(each))] for each in tokens])
         weights = self.weights
@@ -128,10 +128,10 @@ class Tower:
         return found
 
     def save(self, folder: Path, sources: Sequence[Path]) -> None:
-        """Write it as a folder, of which the manifest comes last; it holds as long as its `sources` do not change.
+        """Write the encoder to a folder, the manifest last; it is valid until one of the source files changes.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the folder or a file cannot be written.
         """
         folder.mkdir(parents=True, exist_ok=True)
         stamp = secrets.token_hex(4)
@@ -159,11 +159,11 @@ class Tower:
         temporary.write_text(json.dumps(manifest), encoding="utf-8")
         temporary.replace(folder / MANIFEST)
         for old in set(folder.iterdir()) - {folder / name for name in (MANIFEST, *files.values())}:
-            old.unlink(missing_ok=True)  # who reads it has it open
+            old.unlink(missing_ok=True)  # processes that use it keep it open
 
     @classmethod
     def load(cls, folder: Path) -> Tower | None:
-        """The tower of a folder; None where there is none, or its sources are no longer what they were."""
+        """Return the encoder stored in a folder; None if there is none, or one of its source files has changed."""
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             if manifest["format"] != FORMAT or seen(map(Path, manifest["sources"])) != manifest["sources"]:
@@ -173,7 +173,7 @@ class Tower:
             )
             flat, (keys, ranks, merged) = weights.view(np.ndarray), pairs.view(np.ndarray)
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # it is made again
+            return None  # the caller exports again
         places = {
             name: flat[start : start + int(np.prod(shape))].reshape(shape)
             for name, (start, shape) in manifest["weights"].items()
@@ -183,7 +183,7 @@ class Tower:
 
 
 def seen(files: Any) -> dict[str, list[int]]:
-    """Files as they are now: size and time, (0, 0) of one that is not there."""
+    """Return the size in bytes and the modification time in nanoseconds of each file; [0, 0] if it is missing."""
     found: dict[str, list[int]] = {}
     for file in files:
         try:
@@ -195,12 +195,12 @@ def seen(files: Any) -> dict[str, list[int]]:
 
 
 def _whole(array: npt.NDArray[np.floating[Any]]) -> Vectors:
-    """An array as float32; from half precision by shifting its bits, which is many times faster than NumPy's way."""
+    """Return an array in float32; half precision is converted by bit shifts, many times faster than NumPy's way."""
     if array.dtype != np.float16:
         return array.astype(np.float32, copy=False)
-    bits = array.view(np.int16).astype(np.int32)  # the sign goes up to the last bit
-    bits <<= 13  # the fraction in its place; the exponent is too small by 112
-    bits &= ~0x70000000  # copies of the sign
+    bits = array.view(np.int16).astype(np.int32)  # sign extension puts the sign into the highest bit
+    bits <<= 13  # moves the fraction into place; the exponent is now too small by 112
+    bits &= ~0x70000000  # clears the copies of the sign
     found = bits.view(np.float32)
     found *= np.float32(2.0**112)
     return found
@@ -218,7 +218,7 @@ def _active(x: Vectors, activation: str) -> Vectors:
 
 
 def _erf(x: Vectors) -> Vectors:
-    """The error function to 1.5e-7 (Abramowitz & Stegun, Handbook of Mathematical Functions, 7.1.26)."""
+    """Return the error function to 1.5e-7 (Abramowitz & Stegun, Handbook of Mathematical Functions, 7.1.26)."""
     size = np.abs(x)
     t = 1 / (1 + 0.3275911 * size)
     series = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t

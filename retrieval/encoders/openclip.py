@@ -1,6 +1,6 @@
-"""Any model that open_clip can load, the built-in one among them, as an `Encoder`.
+"""Any model that open_clip can load, including the built-in one, as an `Encoder`.
 
-Knows open_clip and torch; does not know files of pictures, stores or indexes.
+Knows open_clip and torch; does not know picture files, storage or indexes.
 """
 
 from __future__ import annotations
@@ -35,20 +35,22 @@ from .model_name import BUILTIN, ModelName, Route
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MEASURED_FROM = 16  # a first batch of at least this many pictures is used to choose how to run
-# Pictures of one call on a CPU, and whether each core has its own: convolutions stay in the cache with few pictures,
-# transformers like more; cores that wait for each other in every layer lose time, those apart share the cache.
+MEASURED_FROM = 16  # pictures; the first batch of at least this size decides how the model runs
+# Ways to run on a CPU: pictures per call, and whether each core works on its own chunk. Convolutions fit the cache with
+# few pictures, transformers are faster with more. Cores that work on the same chunk wait for each other in every layer;
+# cores with a chunk each share the cache.
 WAYS = ((4, False), (16, False), (4, True), (16, True))
 CORES = os.cpu_count() or 1
 THREADS = torch.get_num_threads()
-WHOLE = 64 << 20  # checkpoints up to this many bytes are hashed whole, larger ones at both ends
+WHOLE = 64 << 20  # bytes; smaller checkpoint files are hashed completely, larger ones only at both ends
 
 
 @dataclass
 class OpenClip:
-    """A loaded open_clip model. `precision` None: chosen by measuring on the first large batch.
+    """A loaded open_clip model.
 
-    On a CPU, a batch is cut into pieces, at which all cores work together or each at its own, whichever is faster.
+    With `precision` None, a measurement on the first large batch chooses the precision. On a CPU, a batch is split into
+    chunks: all cores work on the same chunk or each core on its own, whichever is faster.
     """
 
     space: Space
@@ -60,8 +62,8 @@ class OpenClip:
     least: int
     found: Path  # its checkpoint: a file or a folder
     speeds: Speeds = field(default_factory=Speeds)
-    piece: int = WAYS[0][0]  # pictures at a time on a CPU
-    apart: bool = False  # each core at its own
+    piece: int = WAYS[0][0]  # pictures per call on a CPU
+    apart: bool = False  # whether each core works on its own chunk
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _cores: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(CORES, "encode", _alone))
 
@@ -69,10 +71,10 @@ class OpenClip:
     def load(
         cls, spelling: str, device: str = "auto", precision: str = "auto", speeds: Speeds | None = None
     ) -> OpenClip:
-        """Load a model by its spelling (see `names.py`); nothing is downloaded.
+        """Load a model by its name (see `names.py`); nothing is downloaded.
 
         Raises:
-            ModelError: an unknown name, or a checkpoint that does not fit its architecture.
+            ModelError: the name is unknown, or the checkpoint does not fit its architecture.
             ModelUnavailable: the model is not on this machine.
         """
         name = ModelName.parse(spelling)
@@ -85,7 +87,7 @@ class OpenClip:
         except ModelError:
             raise
         except Exception as exc:
-            # open_clip raises RuntimeError, ValueError, KeyError, OSError ... for broken or misfitting files.
+            # open_clip raises RuntimeError, ValueError, KeyError, OSError ... for files that are broken or do not fit.
             raise _load_error(name, exc) from exc
         model = model.to(place).eval().requires_grad_(False)
         config = model.visual.preprocess_cfg
@@ -101,11 +103,11 @@ class OpenClip:
         return loaded
 
     def prepare(self, image: Image) -> Pixels:
-        """The model's own resizing and cropping: (height, width, 3) of bytes; it normalises whole batches."""
+        """Resize and crop a picture as the model expects: (height, width, 3) uint8, normalised later per batch."""
         return self.preprocess.cut(image)
 
     def images(self, batch: Sequence[Pixels]) -> Vectors:
-        """n prepared pictures -> (n, dimensions) unit rows."""
+        """Return the embeddings of n prepared pictures: (n, dimensions) float32 unit rows."""
         if not len(batch):
             return np.empty((0, self.space.dimensions), np.float32)
         pixels = torch.from_numpy(np.stack(batch))
@@ -116,12 +118,12 @@ class OpenClip:
         return found
 
     def grid(self, image: Image) -> Vectors:
-        """See `Grids.grid`; the whole picture is seen, squeezed where the model wants another shape."""
+        """Return patch features of the whole picture, squeezed to a square: (rows, columns, dimensions) unit rows."""
         pixels = torch.from_numpy(np.stack([self.prepare(image.resize((self.least, self.least)))]))
         return _unit(patch_features.cells(self.model.visual, self._normal(pixels), self.space.model))
 
     def texts(self, batch: Sequence[str]) -> Vectors:
-        """n texts -> (n, dimensions) unit rows; what is longer than the model reads is cut off."""
+        """Return the embeddings of n texts: (n, dimensions) float32 unit rows; long texts are truncated."""
         if not len(batch):
             return np.empty((0, self.space.dimensions), np.float32)
         tokens = self.tokenizer(list(batch)).to(self.device)
@@ -145,7 +147,7 @@ class OpenClip:
         return self.preprocess.normal(pixels.to(self.device), kind)
 
     def _measure(self, pixels: Tensor) -> None:
-        """Choose how to run by trying it; on the same machine the next process need not."""
+        """Measure precisions and ways to run on these pictures, apply the fastest, and store it for later processes."""
         whole, half = self.model.visual, copy.deepcopy(self.model.visual).to(torch.bfloat16)
 
         def run(tower: Any, piece: int, apart: bool, some: Tensor = pixels) -> Callable[[], Tensor]:
@@ -155,7 +157,7 @@ class OpenClip:
 
             return encode
 
-        for tower in (whole, half):  # the first call prepares kernels
+        for tower in (whole, half):  # warm-up: the first call prepares kernels
             run(tower, *WAYS[0], pixels[:1])()
         better = devices.measure(run(whole, *WAYS[0]), run(half, *WAYS[0]))
         tower = half if better else whole
@@ -172,7 +174,7 @@ class OpenClip:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """A model's preprocessing in two halves: bytes for each picture, numbers for a batch of them."""
+    """A model's preprocessing in two steps: geometry for each picture, normalisation for a batch."""
 
     geometry: Callable[[Image], Any]
     mean: Tensor
@@ -180,10 +182,10 @@ class Preprocessing:
 
     @classmethod
     def of(cls, steps: Any) -> Preprocessing:
-        """Of open_clip's: resizing and cropping, then `ToTensor` and `Normalize`.
+        """Split open_clip's transforms into resizing and cropping, and the final `ToTensor` and `Normalize`.
 
         Raises:
-            ModelError: it is of another make.
+            ModelError: the transforms do not end with these two.
         """
         *geometry, last, normal = steps.transforms
         if not (isinstance(last, transforms.ToTensor) and isinstance(normal, transforms.Normalize)):
@@ -191,17 +193,17 @@ class Preprocessing:
         return cls(transforms.Compose(geometry), torch.tensor(normal.mean), torch.tensor(normal.std))
 
     def cut(self, image: Image) -> Pixels:
-        """An upright RGB picture -> (height, width, 3) uint8."""
+        """Resize and crop an upright RGB picture: (height, width, 3) uint8."""
         return np.asarray(self.geometry(image))
 
     def normal(self, pixels: Tensor, kind: torch.dtype) -> Tensor:
-        """(n, height, width, 3) uint8 -> (n, 3, height, width) of a kind, channels last."""
+        """Normalise (n, height, width, 3) uint8 to (n, 3, height, width) of the given dtype, channels last."""
         mean, deviation = (each.to(pixels.device) for each in (self.mean, self.deviation))
         return pixels.float().div_(255).sub_(mean).div_(deviation).to(kind).permute(0, 3, 1, 2)
 
 
 class _Undrawn(TorchFunctionMode):
-    """While it holds, no random weights are drawn: the checkpoint brings all of them, or is refused."""
+    """While active, torch initialises no random weights: the checkpoint brings all of them, or loading fails."""
 
     drawing = (
         Tensor.normal_, Tensor.uniform_, init.normal_, init.uniform_, init.trunc_normal_, init.xavier_uniform_,
@@ -209,7 +211,7 @@ class _Undrawn(TorchFunctionMode):
     )  # fmt: skip
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Called in place of every function of torch."""
+        """Return the tensor unchanged for initialisation functions; call every other torch function."""
         kwargs = kwargs or {}
         if func in self.drawing:
             return args[0] if args else kwargs["tensor"]
@@ -217,7 +219,7 @@ class _Undrawn(TorchFunctionMode):
 
 
 def _alone() -> None:
-    """What this thread does is its own core's work. Threads that begin later would be given the same: not wanted."""
+    """Limit torch to one core in this thread, then restore the default for threads that start later."""
     torch.set_num_threads(1)
     other = threading.Thread(target=torch.set_num_threads, args=(THREADS,))
     other.start()
@@ -249,7 +251,7 @@ def _create(name: ModelName, found: Path) -> tuple[Any, Callable[[Image], Tensor
 
 
 def _own_vocabulary(folder: Path) -> dict[str, str]:
-    """A vocabulary file that the folder brings; open_clip would look for it in the working directory."""
+    """Return the path of the folder's own vocabulary file; open_clip would look in the working directory."""
     text = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
     file = text.get("tokenizer_kwargs", {}).get("bpe_path", "")
     return {"bpe_path": str(folder / file)} if file and (folder / file).is_file() else {}
@@ -269,18 +271,18 @@ def _dimensions(model: Any, tokenizer: Callable[[list[str]], Tensor], device: to
 
 
 def _unit(rows: Tensor) -> Vectors:
-    """Rows of any precision -> float32 rows of length one."""
+    """Return rows of any precision as float32 rows of unit length."""
     found: Vectors = _length_one(rows).cpu().numpy()
     return found
 
 
 def _length_one(rows: Tensor) -> Tensor:
-    """In float32: a normalisation in bfloat16 is off by 0.4%."""
+    """Normalise rows in float32: normalising in bfloat16 is off by 0.4%."""
     return torch.nn.functional.normalize(rows.float(), dim=-1)
 
 
 def _fingerprint(found: Path, preprocess: dict[str, Any]) -> str:
-    """A hash of weights and preprocessing; for large checkpoints of their size and both ends."""
+    """Return a hash of weights and preprocessing; for large files, of their size and both ends only."""
     digest = hashlib.blake2b(json.dumps(preprocess, sort_keys=True, default=str).encode(), digest_size=8)
     files = [found] if found.is_file() else sorted(p for p in found.iterdir() if p.suffix != ".md" and p.is_file())
     for file in files:

@@ -1,7 +1,8 @@
-"""A picture tower's look at each part of a picture: embeddings of the cells of its last grid, in the same space.
+"""Patch features: embeddings of the cells of an image encoder's last feature map, in the encoder's space.
 
-Each cell goes through the tower's end as if it were the whole picture; in a transformer that is its last block with
-every patch looking at itself alone (MaskCLIP, Zhou, Loy & Dai 2022). Knows torch modules; does not know files.
+Each cell passes through the encoder's head as if it were the whole picture; in open_clip's own vision transformers,
+through the last block with each patch attending to itself alone (MaskCLIP, Zhou, Loy & Dai 2022). Knows torch modules;
+does not know files.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from ..errors import UsageError
 
 @torch.inference_mode()
 def cells(tower: Any, pixels: Tensor, model: str) -> Tensor:
-    """One picture, (1, 3, height, width) -> (rows, columns, dimensions), not of unit length.
+    """Return the patch features of one picture, (1, 3, height, width) -> (rows, columns, dimensions), not normalised.
 
     Raises:
-        UsageError: the tower has no grid that is kept to its end.
+        UsageError: the encoder keeps no feature map up to its head.
     """
     if hasattr(tower, "trunk") and hasattr(tower.trunk, "forward_head"):
         seen = tower.trunk.forward_features(pixels)
         before = int(getattr(tower.trunk, "num_prefix_tokens", 0))
-        if seen.ndim == 4:  # a convolutional trunk: one cell is a map of one pixel
+        if seen.ndim == 4:  # convolutional trunk: each cell becomes a feature map of 1 x 1
             rows, columns = seen.shape[2:]
             each = seen[0].flatten(1).T[:, :, None, None]
         else:
@@ -36,7 +37,7 @@ def cells(tower: Any, pixels: Tensor, model: str) -> Tensor:
         *first, last = tower.transformer.resblocks
         for block in first:
             seen = block(seen)
-        alone = seen[0, 1:, None].repeat(1, 2, 1)  # twice: in place of the class token, and in its own
+        alone = seen[0, 1:, None].repeat(1, 2, 1)  # twice: as class token and as patch
         each, _ = tower._pool(last(alone))
         return _shaped(each if tower.proj is None else each @ tower.proj, *_sides(len(each), pixels))
     raise UsageError(
@@ -49,7 +50,7 @@ def _shaped(each: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def _sides(count: int, pixels: Tensor) -> tuple[int, int]:
-    """Rows and columns of so many patches, in the shape of the picture."""
+    """Return the rows and columns of a number of patches in the picture's aspect ratio."""
     height, width = pixels.shape[2:]
     rows = round((count * height / width) ** 0.5)
     return rows, count // rows

@@ -1,4 +1,4 @@
-"""The table of models: known ones from `known.toml`, open_clip's whole list, and which are on this machine.
+"""The model registry: recommended models from `known.toml`, open_clip's full list, and which are installed.
 
 Knows names and files; loads no model.
 """
@@ -18,13 +18,13 @@ TABLE = Path(__file__).parent / "known.toml"
 
 
 def known() -> list[ModelInfo]:
-    """The models worth knowing, the built-in one first."""
+    """Return the models of `known.toml`, the built-in one first."""
     rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))["model"]
     return [_installed(ModelInfo(**row)) for row in rows]
 
 
 def everything() -> list[ModelInfo]:
-    """`known`, then every architecture and tag that open_clip lists."""
+    """Return the models of `known.toml`, then every other architecture and tag that open_clip lists."""
     import open_clip
 
     first = known()
@@ -54,7 +54,7 @@ def _installed(info: ModelInfo) -> ModelInfo:
 
 
 def _parameters(weights: Path) -> float:
-    """Millions of numbers in a safetensors file, from its header."""
+    """Return the number of parameters in a safetensors file, in millions, from its header."""
     with weights.open("rb") as stream:
         header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
     shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]

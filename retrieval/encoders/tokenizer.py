@@ -1,6 +1,6 @@
-"""CLIP's byte-pair tokenizer over a table of merges that stays on disk: words -> numbers, as open_clip's gives them.
+"""CLIP's byte-pair tokenizer over a merge table on disk: texts to the same token numbers as open_clip's.
 
-A merge is kept as (first * size + second), sorted, so that nothing is parsed when a process starts. Knows byte pairs;
+A merge is stored as (first * size + second), sorted, so that nothing is parsed when a process starts. Knows byte pairs;
 does not know models.
 """
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 Numbers = npt.NDArray[np.int64]
 
 CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
-# The order of the 256 bytes in the vocabulary: those that print as one sign of Latin-1 come first.
+# The order of the 256 bytes in the vocabulary: printable Latin-1 characters come first.
 PRINTED = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 BYTES = {byte: number for number, byte in enumerate((*PRINTED, *sorted(set(range(256)) - set(PRINTED))))}
 
 
 @dataclass(frozen=True)
 class BytePairs:
-    """The merges of a vocabulary: `keys`, ascending, each with its `ranks` and the number that it becomes."""
+    """The merges of a vocabulary: `keys` in ascending order, with the rank and the resulting token of each."""
 
     keys: Numbers
     ranks: Numbers
@@ -37,10 +37,10 @@ class BytePairs:
     size: int  # of the vocabulary
     start: int
     end: int
-    context: int  # tokens of the longest text
+    context: int  # maximum number of tokens per text
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text with its start and end; of one that is too long, the first that fit."""
+        """Return the tokens of a text with start and end tokens, truncated to `context` tokens."""
         plain = text.isascii() and text.isprintable() and "&" not in text
         text = " ".join((text if plain else _mended(text)).split()).lower()
         words = (self._plain if plain else self._any).findall(text)
@@ -63,15 +63,15 @@ class BytePairs:
         return {"<start_of_text>": [self.start], "<end_of_text>": [self.end]}
 
     def _word(self, word: str) -> list[int]:
-        """The tokens of one word; each word is worked out once."""
+        """Return the tokens of one word; results are cached."""
         found = self._known.get(word)
         if found is None:
             numbers = [BYTES[byte] for byte in word.encode()]
-            found = self._known[word] = self._joined([*numbers[:-1], numbers[-1] + 256])  # 256 on: ends a word
+            found = self._known[word] = self._joined([*numbers[:-1], numbers[-1] + 256])  # + 256: ends a word
         return found
 
     def _joined(self, word: list[int]) -> list[int]:
-        """Join the pair of the lowest rank, everywhere, until no pair is known."""
+        """Merge the lowest-ranked pair wherever it occurs, until no known pair is left."""
         while len(word) > 1:
             keys = np.array(word[:-1], np.int64) * self.size + word[1:]
             places = np.searchsorted(self.keys, keys).clip(0, len(self.keys) - 1)
@@ -84,7 +84,7 @@ class BytePairs:
 
 
 def table(merges: Iterable[tuple[int, int, int, int]], size: int) -> tuple[Numbers, Numbers, Numbers]:
-    """`keys`, `ranks` and `merged` of (first, second, rank, merged)."""
+    """Return the arrays `keys`, `ranks` and `merged` of (first, second, rank, merged) tuples, sorted by key."""
     rows = np.array(sorted((first * size + second, rank, merged) for first, second, rank, merged in merges), np.int64)
     keys, ranks, merged = rows.T if len(rows) else np.empty((3, 0), np.int64)
     return keys, ranks, merged

@@ -1,4 +1,4 @@
-"""How good a model or a library is, measured on pairs that are known to belong together."""
+"""Evaluation of a model or a library on pairs of pictures and captions that belong together."""
 
 from .pairs import evaluate
 from .recall import metrics

@@ -1,7 +1,4 @@
-"""A library held against its own captions: the pairs that people made, with the embeddings that are stored.
-
-Knows the catalog; nothing is encoded anew.
-"""
+"""Evaluation of a library on its own captions by people, with the stored embeddings: nothing is encoded again."""
 
 from __future__ import annotations
 
@@ -16,15 +13,15 @@ from ..types.records import Kind
 from ..types.results import Reranking
 from .pairs import Pairs
 
-MOST = 1000  # pictures that are drawn, always the same ones of the same library
-LEAST = 20  # captions below which nothing can be said
+MOST = 1000  # pictures in the sample, the same ones each time for the same library
+LEAST = 20  # captions that a measurement needs
 
 
 def pairs_of(holdings: Holdings, most: int = MOST) -> Pairs:
-    """Up to `most` pictures of the library that have captions by people, with those.
+    """Return up to `most` pictures of the library that have captions by people, with these captions.
 
     Raises:
-        UsageError: the library has too few of them.
+        UsageError: fewer than `LEAST` such captions have embeddings.
     """
     with holdings.reading() as catalog:
         pairs = catalog.pairs()
@@ -55,10 +52,11 @@ def pairs_of(holdings: Holdings, most: int = MOST) -> Pairs:
 
 
 def keep(holdings: Holdings, model: str, gained: Reranking) -> None:
-    """Remember whether a vision-language model helps here.
+    """Store how much reranking with `model` gains in this library.
 
     Raises:
-        LibraryLocked, LibraryReadOnly: it cannot be written down.
+        LibraryLocked: another process is writing to the library.
+        LibraryReadOnly: the library cannot be written.
     """
     number, _ = holdings.serving()
     with holdings.writer("retrieval eval --rerank"), holdings.writing() as catalog:

@@ -1,6 +1,6 @@
-"""A model held against a caption file: every caption looks for its picture, every picture for its captions.
+"""Evaluation of a model on a caption file: each caption retrieves its picture, each picture its captions.
 
-Knows files and an encoder; needs no library.
+Needs files and an encoder, but no library.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BLOCK = 1000  # queries compared at a time
 
 @dataclass(frozen=True)
 class Pairs:
-    """Captions with their pictures, encoded."""
+    """Captions and their pictures, with the embeddings of both."""
 
     pictures: list[Path]
     images: Vectors  # (pictures, dimensions)
@@ -36,7 +36,7 @@ class Pairs:
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
-        """Which picture is whose, (captions, pictures)."""
+        """Whether each picture belongs to each caption, (captions, pictures)."""
         found: npt.NDArray[np.bool_] = self.owner[:, None] == np.arange(len(self.pictures))[None]
         return found
 
@@ -50,10 +50,10 @@ def encode(
     threads: int = 4,
     progress: Callable[[Step], None] = silent,
 ) -> Pairs:
-    """Every picture of `table` that can be read, and its captions.
+    """Encode all readable pictures of the caption file `table`, which lie in `images`, and their captions.
 
     Raises:
-        SourceError: the file cannot be read, or no caption has a picture that can.
+        SourceError: the file cannot be read, or none of its pictures can.
     """
     texts: dict[Path, list[str]] = {}
     problems: list[Problem] = []
@@ -73,7 +73,7 @@ def encode(
 
 
 def evaluate(model: str, pairs: Pairs) -> Evaluation:
-    """Recall and MRR in both directions."""
+    """Return recall@k and MRR in both directions, in percent."""
     return Evaluation(
         text_to_image=metrics(_ranks(pairs.texts, pairs.images, pairs.right)),
         image_to_text=metrics(_ranks(pairs.images, pairs.texts, pairs.right.T)),

@@ -17,13 +17,13 @@ AT = (1, 5, 10)
 
 
 def best_ranks(scores: Scores, right: Right) -> npt.NDArray[np.int64]:
-    """The rank, from 1, of each query's best right answer. scores and right: (queries, gallery)."""
+    """Return the rank, from 1, of each query's best right answer, (queries,); scores and right: (queries, gallery)."""
     best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True)
     ranks: npt.NDArray[np.int64] = ((scores >= best) & ~right).sum(axis=1) + 1
     return ranks
 
 
 def metrics(ranks: npt.NDArray[np.int64]) -> Metrics:
-    """Recall@1, @5, @10 and MRR in percent, from the ranks of all queries."""
+    """Return recall@1, @5, @10 and MRR, in percent, from the ranks of all queries, (queries,)."""
     recall = {k: 100 * float((ranks <= k).mean()) for k in AT}
     return Metrics(recall, 100 * float((1 / ranks).mean()))

@@ -1,6 +1,6 @@
-"""Whether a vision-language model improves the ranking: recall and MRR with and without it, on known pairs.
+"""Evaluation of reranking: recall and MRR with and without a vision-language model, on known pairs.
 
-Knows pairs, verdicts and the paired bootstrap; does not know how a verdict is formed.
+Does not know how a verdict is formed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .recall import AT, best_ranks, metrics
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-WEIGHTS = np.round(np.arange(0, 2.01, 0.05), 2)  # among which the best is looked for
+WEIGHTS = np.round(np.arange(0, 2.01, 0.05), 2)  # candidates for the best weight
 RESAMPLES = 2000
-OPENED = 256  # decoded pictures that are kept at hand
+OPENED = 256  # decoded pictures that are cached
 
 Floats = npt.NDArray[np.float64]
 Ranks = npt.NDArray[np.int64]
@@ -40,9 +40,9 @@ def evaluate(
     weight: float | None = None,
     progress: Callable[[Step], None] = silent,
 ) -> Reranking:
-    """Text to image: the encoder alone, and with `model` having its say on the first `depth` of each caption.
+    """Return text-to-image metrics of the encoder alone, and with `model` reranking the first `depth` of each caption.
 
-    The gains come with 95% intervals of a paired bootstrap over captions (Efron & Tibshirani 1993, percentile).
+    The gains have 95% percentile intervals of a paired bootstrap over captions (Efron & Tibshirani 1993).
     """
     weight = model.weight if weight is None else weight
     cosines = pairs.texts @ pairs.images.T
@@ -67,7 +67,7 @@ def evaluate(
 
 
 def _opinions(pairs: Pairs, model: VisionLanguageModel, top: Ranks, progress: Callable[[Step], None]) -> Floats:
-    """The model's opinion of each caption and each of its candidates, (captions, depth)."""
+    """Return the model's opinion of each caption's candidates, (captions, depth): log-odds times mass."""
     judge = _judging(pairs, model)
     rows = []
     for number, (caption, candidates) in enumerate(zip(pairs.captions, top.tolist(), strict=True), start=1):
@@ -93,7 +93,7 @@ def _open(path: Path) -> Image:
 
 
 def _ranks(pairs: Pairs, top: Ranks, scores: Floats, said: Floats, weight: float, before: Ranks) -> Ranks:
-    """Each caption's rank after its candidates were reordered; as before, where its picture is not among them."""
+    """Return each caption's rank after reranking, (captions,); `before` if its picture is not a candidate."""
     order = np.argsort(-fused(scores, said, weight), axis=1, kind="stable")
     right = np.take_along_axis(top, order, 1) == pairs.owner[:, None]
     found: Ranks = np.where(right.any(axis=1), right.argmax(axis=1) + 1, before)
@@ -101,12 +101,12 @@ def _ranks(pairs: Pairs, top: Ranks, scores: Floats, said: Floats, weight: float
 
 
 def _gains(before: Ranks, after: Ranks) -> dict[str, Gain]:
-    """How much each number gained in percent points, with its interval."""
+    """Return the gain of each metric in percentage points, with its 95% interval."""
     return {name: gain(difference) for name, difference in _differences(before, after).items()}
 
 
 def gain(differences: Floats) -> Gain:
-    """The mean of paired differences, (n,), in percent points, with the 95% interval of a bootstrap."""
+    """Return the mean of paired differences, (n,), in percentage points, with its 95% bootstrap interval."""
     drawn = np.random.default_rng(0).integers(0, len(differences), (RESAMPLES, len(differences)))
     low, high = np.percentile([differences[row].mean() for row in drawn], [2.5, 97.5])
     return Gain(100 * float(differences.mean()), 100 * float(low), 100 * float(high))

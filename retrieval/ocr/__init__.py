@@ -1,4 +1,4 @@
-"""Words in pictures. An engine is one file with the methods of `TextReader`, and one line in `app.py`."""
+"""OCR: text in pictures. An engine is one file that implements `TextReader`, and one line in `app.py`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
     from ..types.records import Box
 
-SEEN = 2000  # pixels of the shorter side that a picture is opened with at most, where its format allows less
+SEEN = 2000  # pixels; a larger picture is reduced to no less than twice this on its shorter side
 
 
 class TextReader(Protocol):
-    """Contract: finds lines of text; a picture without any gives none."""
+    """An OCR engine. Contract: it returns lines of text, none for a picture without text."""
 
-    name: str  # of engine and models: what they read is kept under it
+    name: str  # of engine and models; their results are stored under it
 
     def read(self, image: Image) -> list[Box]:
-        """The lines of a picture, as people read them, each with its words as its label and how sure it is."""
+        """Return the lines of a picture in reading order: boxes with the text as label and the confidence as score."""
         ...

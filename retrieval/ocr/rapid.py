@@ -1,6 +1,6 @@
-"""PP-OCR by RapidOCR on ONNX Runtime: detection, direction and recognition, with the models of its own wheel.
+"""PP-OCR by RapidOCR on ONNX Runtime: detection, direction and recognition, with the models in its wheel.
 
-Knows RapidOCR; does not know libraries.
+Knows RapidOCR; does not know the library.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ..types.records import Box
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SURE = 0.5  # of a line, below which it is not kept
+SURE = 0.5  # minimum confidence of a line that is kept
 
 
 class Rapid:
-    """Latin and Chinese scripts, printed or clearly written; a second or two for a page on a laptop's CPU."""
+    """Reads Latin and Chinese scripts, printed or clearly written; a page takes a second or two on a laptop's CPU."""
 
     def __init__(self) -> None:
         """Load the models.
@@ -36,7 +36,7 @@ class Rapid:
         self.engine = RapidOCR(params={"Global.log_level": "critical"})
 
     def read(self, image: Image) -> list[Box]:
-        """The lines of a picture, from the top left."""
+        """Return the lines of a picture as boxes with text and confidence, starting at the top left."""
         found: Any = self.engine(np.asarray(image.convert("RGB"))[:, :, ::-1])
         if found.boxes is None or found.txts is None or found.scores is None:
             return []

@@ -1,4 +1,4 @@
-"""Bytes -> an upright sRGB picture, its facts, its thumbnail and its content hash. Does not know models."""
+"""From bytes to an upright sRGB picture, its facts, its thumbnail and its content hash. Does not know models."""
 
 from .decode import decode, facts, load, read
 from .metadata import sidecar_facts

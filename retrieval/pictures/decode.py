@@ -1,6 +1,6 @@
-"""Bytes -> upright sRGB pixels, in every format; a picture that cannot be had is a `PictureError` with its reason.
+"""Decodes bytes of every supported format to upright sRGB pixels; a failure is a `PictureError` with a reason.
 
-Knows formats, orientation and colour; does not know what the picture is used for but the least size it needs.
+Knows formats, orientation and colour; of the picture's use it knows only the minimum size.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ..types.records import Facts, Picture, Reason
 from . import raw, video
 from .metadata import facts_of
 
-Image.MAX_IMAGE_PIXELS = None  # `_check` looks at the size itself, after the header and before any pixel
+Image.MAX_IMAGE_PIXELS = None  # `_check` tests the size itself, after the header and before any pixel is decoded
 
 
 def read(path: Path) -> tuple[bytes, str]:
-    """A file's bytes and their content hash (BLAKE2b, 128 bits, hexadecimal).
+    """Return a file's bytes and their content hash (BLAKE2b, 128 bits, hexadecimal).
 
     Raises:
         PictureError: the file has vanished, cannot be read or is empty.
@@ -40,12 +40,12 @@ def read(path: Path) -> tuple[bytes, str]:
 
 
 def decode(data: bytes, name: str = "", least: int = 0, max_megapixels: float = 250.0) -> Picture:
-    """Decode one picture; with `least`, its shorter side may be reduced to no less than twice `least` pixels.
+    """Decode one picture; if a minimum side is given, the shorter side may be reduced to no less than twice that.
 
-    JPEGs are reduced while they are decoded (1/2, 1/4 or 1/8), other formats by averaging whole blocks right after.
+    JPEGs are reduced during decoding (1/2, 1/4 or 1/8), other formats right afterwards by averaging whole blocks.
 
     Raises:
-        PictureError: with the reason as its `reason`.
+        PictureError: the picture is broken, too large, or in an unknown format; `reason` says which.
     """
     _register_heif()
     try:
@@ -61,17 +61,17 @@ def decode(data: bytes, name: str = "", least: int = 0, max_megapixels: float = 
     except MemoryError as exc:
         raise PictureError(Reason.TOO_LARGE, "there is not enough memory to decode it") from exc
     except Exception as exc:
-        # Decoders raise whatever they like on broken bytes (OSError, SyntaxError, struct.error, RuntimeError ...):
-        # all of it says that this file is broken, none of it may end the run.
+        # Decoders raise many kinds of errors on broken bytes (OSError, SyntaxError, struct.error, RuntimeError ...):
+        # each means that this file is broken, and none may end the run.
         truncated = "truncated" in str(exc).lower() or isinstance(exc, EOFError)
         raise PictureError(Reason.TRUNCATED if truncated else Reason.UNREADABLE, f"broken picture: {exc}") from exc
 
 
 def load(path: Path, least: int = 0, max_megapixels: float = 250.0, second: float | None = None) -> Picture:
-    """Read and decode one file, or the frame of a video at a second; see `decode`.
+    """Read and decode one file, or one frame of a video at a time in seconds; see `decode`.
 
     Raises:
-        PictureError: with the reason as its `reason`.
+        PictureError: the file or frame cannot be read or decoded; `reason` says why.
     """
     if second is not None:
         return Picture(video.frame_at(path, second, least), Facts())
@@ -79,7 +79,7 @@ def load(path: Path, least: int = 0, max_megapixels: float = 250.0, second: floa
 
 
 def facts(data: bytes) -> Facts:
-    """What the bytes of a picture say of it, without decoding its pixels; nothing where they say nothing."""
+    """Return the facts in a picture's bytes without decoding its pixels; empty facts if they cannot be read."""
     _register_heif()
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -111,7 +111,7 @@ def _upright_srgb(image: Image.Image, least: int) -> Image.Image:
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
     factor = min(upright.size) // least if least else 1
-    if factor > 1 and upright.mode in ("1", "P", "PA"):  # blocks of these have no mean
+    if factor > 1 and upright.mode in ("1", "P", "PA"):  # blocks of palette indices cannot be averaged
         upright = _without_palette(upright)
     if factor > 1 and upright.mode in ("L", "LA", "RGB", "RGBA", "CMYK", "La", "RGBa"):
         upright = upright.reduce(factor)
@@ -119,7 +119,7 @@ def _upright_srgb(image: Image.Image, least: int) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Any mode -> RGB: deep channels scaled, transparency laid on white, colours converted by their profile."""
+    """Convert any mode to RGB: deep channels are scaled, transparency is laid on white, the profile is applied."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _from_deep(image).convert("RGB")
     if image.mode in ("P", "PA"):
@@ -139,7 +139,7 @@ def _without_palette(image: Image.Image) -> Image.Image:
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colours as sRGB has them; a profile that is broken or of another colour model is left aside."""
+    """Convert colours to sRGB; a profile that is broken or of another colour model is ignored."""
     if image.mode not in ("RGB", "L", "CMYK", "LAB"):
         return image.convert("RGB")
     try:
@@ -156,7 +156,7 @@ def _srgb() -> ImageCms.ImageCmsProfile:
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    """16 bits or more a pixel, whole or fractional -> 8 bits."""
+    """Convert 16 or more bits per pixel, integer or floating point, to 8 bits."""
     values = np.asarray(image, dtype=np.float32)
     values = np.nan_to_num(values)
     low, high = (0.0, 65535.0) if image.mode != "F" and values.max() > 255 else (min(0.0, float(values.min())), 255.0)

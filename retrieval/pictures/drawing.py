@@ -1,4 +1,4 @@
-"""Boxes, masks and heat drawn on a picture, for people. Knows pixels; does not know where they come from."""
+"""Draws boxes, masks and heat maps on pictures, for people. Does not know where they come from."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080")
 
 
 def save(image: Image.Image, path: Path) -> None:
-    """Write a picture.
+    """Write a picture in the format of the file's suffix.
 
     Raises:
-        UsageError: the file's ending is no picture format; SourceError: it cannot be written.
+        UsageError: the suffix is no picture format.
+        SourceError: the file cannot be written.
     """
     try:
         image.save(path)
@@ -30,17 +31,17 @@ def save(image: Image.Image, path: Path) -> None:
 
 
 def as_picture(mask: Mask) -> Image.Image:
-    """A mask in greys: white is sure, black is sure not."""
+    """Return a mask as a grey picture: white is certainly part of it, black certainly not."""
     return Image.fromarray((mask * 255).round().astype(np.uint8))
 
 
 def with_mask(image: Image.Image, mask: Mask) -> Image.Image:
-    """The picture with the mask laid on it in colour, half of it to be seen through."""
+    """Return the picture with the mask laid over it in half-transparent colour."""
     return Image.composite(Image.blend(image, Image.new("RGB", image.size, COLOURS[0]), 0.5), image, as_picture(mask))
 
 
 def with_heat(image: Image.Image, heat: Heat) -> Image.Image:
-    """The picture, dim where it looks least like what was looked for and red where it does most; (rows, columns)."""
+    """Return the picture under a heat map, (rows, columns): dim at the lowest values, red at the highest."""
     low, high = float(heat.min()), float(heat.max())
     scaled = Image.fromarray(((heat - low) / max(high - low, 1e-6)).astype(np.float32))
     smooth = np.clip(np.asarray(scaled.resize(image.size, Image.Resampling.BICUBIC)), 0, 1)
@@ -54,7 +55,7 @@ def with_heat(image: Image.Image, heat: Heat) -> Image.Image:
 
 
 def with_boxes(image: Image.Image, boxes: Sequence[Box]) -> Image.Image:
-    """A copy of the picture with each box and its label, in colours that take turns."""
+    """Return a copy of the picture with each box and its label, in alternating colours."""
     drawn = image.copy()
     pen, unit = ImageDraw.Draw(drawn), max(1, max(image.size) // 300)
     font = ImageFont.load_default(max(10, 5 * unit))

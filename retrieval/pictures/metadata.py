@@ -1,6 +1,6 @@
-"""EXIF, IPTC and XMP -> `Facts`; an XMP sidecar speaks over what the file itself says.
+"""EXIF, IPTC and XMP to `Facts`; an XMP sidecar takes precedence over the file itself.
 
-Knows the standards' fields; does not know pixels. Metadata that is broken is left out, never an error.
+Knows the standards' fields; does not know pixels. Broken metadata is ignored and never an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..types.records import Facts
 
 Base, Gps = ExifTags.Base, ExifTags.GPS
 CAMERA_DEFAULTS = frozenset({"OLYMPUS DIGITAL CAMERA", "SONY DSC", "DCIM", "DIGITAL CAMERA", "MINOLTA DIGITAL CAMERA"})
-RATING = 0x4746  # Windows' rating, 0 to 5
+RATING = 0x4746  # EXIF tag of Windows' rating, 0 to 5
 NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -31,7 +31,7 @@ NAMESPACES = {
 
 
 def facts_of(image: Image.Image, known: Facts) -> Facts:
-    """What an opened file says of itself, over what is `known` already."""
+    """Return the facts already known, updated with those in the opened file."""
     exif = _exif(image.getexif)
     width, height = (known.width, known.height) if known.width else _size(image, exif)
     facts = replace(known, format=known.format or image.format or "", width=width, height=height)
@@ -42,7 +42,7 @@ def facts_of(image: Image.Image, known: Facts) -> Facts:
 
 
 def sidecar_facts(path: Path, facts: Facts) -> Facts:
-    """`facts` with what the `.xmp` beside the picture says."""
+    """Return `facts` updated with the `.xmp` file beside the picture, if there is one."""
     for place in (path.with_name(path.name + ".xmp"), path.with_suffix(".xmp")):
         try:
             return _with(facts, xmp_fields(place.read_bytes()))
@@ -63,7 +63,7 @@ def _size(image: Image.Image, exif: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def tiff_facts(data: bytes) -> Facts:
-    """What the TIFF header says that most RAW formats share; nothing where it is another container."""
+    """Return the facts in the TIFF header that most RAW formats share; empty facts for other containers."""
 
     def load() -> Image.Exif:
         exif = Image.Exif()
@@ -77,7 +77,7 @@ def _exif(load: Callable[[], Image.Exif]) -> dict[str, Any]:
     try:
         exif = load()
         details, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
-    except Exception:  # a broken EXIF block raises as it likes; the picture is fine without it
+    except Exception:  # a broken EXIF block raises many kinds of errors; the picture is usable without it
         return {}
     camera = " ".join(dict.fromkeys(f"{_text(exif.get(Base.Make))} {_text(exif.get(Base.Model))}".split()))
     description = _text(exif.get(Base.ImageDescription))
@@ -116,7 +116,7 @@ def _exif_time(exif: Mapping[int, Any], details: Mapping[int, Any]) -> datetime 
     )
     for moment, offset in pairs:
         try:
-            found = datetime.strptime(_text(moment)[:19], "%Y:%m:%d %H:%M:%S")  # the zone comes below
+            found = datetime.strptime(_text(moment)[:19], "%Y:%m:%d %H:%M:%S")  # the time zone is added below
         except ValueError:
             continue
         return found.replace(tzinfo=_zone(_text(offset)))
@@ -137,7 +137,7 @@ def _degrees(parts: Any, reference: object, negative: str, most: float) -> float
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     value = degrees + minutes / 60 + seconds / 3600
-    if not 0 <= value <= most:  # also refuses NaN, which cameras without a fix write
+    if not 0 <= value <= most:  # also rejects NaN, which cameras without a GPS fix write
         return None
     return -value if _text(reference).upper().startswith(negative) else value
 
@@ -148,7 +148,7 @@ def _degrees(parts: Any, reference: object, negative: str, most: float) -> float
 def _iptc(image: Image.Image) -> dict[str, Any]:
     try:
         found = IptcImagePlugin.getiptcinfo(cast(ImageFile.ImageFile, image)) or {}
-    except Exception:  # as above: a broken block is left out
+    except Exception:  # as above: a broken block is ignored
         return {}
 
     def texts(field: int) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ def _iptc(image: Image.Image) -> dict[str, Any]:
 
 
 def xmp_root(packet: bytes | str) -> Element | None:
-    """The packet's outermost element; None where it is no XML."""
+    """Return the packet's root element; None if it is not valid, safe XML."""
     from defusedxml import ElementTree
     from defusedxml.common import DefusedXmlException
 
@@ -171,9 +171,9 @@ def xmp_root(packet: bytes | str) -> Element | None:
 
 
 def xmp_fields(packet: bytes | str) -> dict[str, Any]:
-    """What a packet says, by the names of `Facts`; nothing where it is broken.
+    """Return the values of an XMP packet by the field names of `Facts`; empty if the packet is broken.
 
-    A description that a library put there itself (see `sidecars.py`) is left aside, until someone changes it.
+    A description that the library wrote itself (see `sidecars.py`) is ignored until someone changes it.
     """
     root = xmp_root(packet)
     if root is None:
@@ -198,7 +198,7 @@ def _name(short: str) -> str:
 
 
 def _value(root: Element, short: str) -> str:
-    """A simple property, written as an attribute or as an element."""
+    """Return a simple property, written as an attribute or as an element; empty if it is missing."""
     name = _name(short)
     for element in root.iter():
         if name in element.attrib:
@@ -209,7 +209,7 @@ def _value(root: Element, short: str) -> str:
 
 
 def _list(root: Element, short: str) -> Iterable[str]:
-    """The entries of a bag, or the first of the alternatives in several languages."""
+    """Return the entries of a bag, or the first of the alternatives in several languages."""
     for element in root.iter(_name(short)):
         entries = [(entry.text or "").strip() for entry in element.iter(_name("rdf:li"))]
         alternatives = element.find("rdf:Alt", NAMESPACES) is not None
@@ -225,7 +225,7 @@ def _iso(text: str) -> datetime | None:
 
 
 def _xmp_degrees(text: str) -> float | None:
-    """`38,42.5N` or `38,42,30N` -> degrees."""
+    """Return `38,42.5N` or `38,42,30N` in degrees, negative for south and west; None for any other form."""
     found = re.fullmatch(r"(\d+),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([NSEW])", text)
     if not found:
         return None

@@ -1,6 +1,6 @@
-"""Camera RAW files: the embedded preview when it is large enough, else a half-size development.
+"""Camera RAW files: the embedded preview if it is large enough, otherwise a development, half-size if possible.
 
-Knows LibRaw; does not know what becomes of the picture.
+Knows LibRaw; does not know what the picture is used for.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from ..errors import PictureError
 from ..types.records import RAW_SUFFIXES, Facts, Reason
 from .metadata import tiff_facts
 
-LARGE_ENOUGH = 512  # pixels of a preview's shorter side
+LARGE_ENOUGH = 512  # minimum pixels of a preview's shorter side
 
 
 def is_raw(name: str) -> bool:
-    """Whether a file of this name is opened as RAW."""
+    """Return whether a file of this name is opened as RAW."""
     return PurePath(name).suffix.lower() in RAW_SUFFIXES
 
 
 def develop(data: bytes, max_megapixels: float) -> tuple[Image.Image, Facts]:
-    """The picture of a RAW file, not yet turned upright unless LibRaw did it, and what its own header says.
+    """Return the picture of a RAW file and the facts in its header; the picture may still carry an EXIF orientation.
 
     Raises:
-        PictureError: LibRaw does not know the file, and neither does Pillow.
+        PictureError: it has too many pixels, or neither LibRaw nor Pillow can read it.
     """
     import rawpy
 
@@ -49,7 +49,7 @@ def develop(data: bytes, max_megapixels: float) -> tuple[Image.Image, Facts]:
 
 
 def _as_another_format(data: bytes, cause: Exception) -> Image.Image:
-    """A JPEG or TIFF that only carries a RAW file's name."""
+    """Open a JPEG or TIFF that only has a RAW file's name."""
     try:
         return Image.open(io.BytesIO(data))
     except UnidentifiedImageError:
@@ -69,9 +69,9 @@ def _preview(opened: object) -> Image.Image | None:
 
 
 def _turned(preview: Image.Image, flip: int) -> Image.Image:
-    """Upright, where only the RAW file says how the camera was held and the preview does not."""
+    """Return the preview upright if only the RAW file, and not the preview, says how the camera was held."""
     if preview.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        return preview  # it says so itself; `decode` turns it
+        return preview  # it has its own orientation, which `decode` applies
     if flip in (5, 6) and preview.width < preview.height:
         return preview  # it was stored upright
     turn = {3: Image.Transpose.ROTATE_180, 5: Image.Transpose.ROTATE_90, 6: Image.Transpose.ROTATE_270}.get(flip)

@@ -1,6 +1,6 @@
-"""A caption into an XMP sidecar and out again, without touching a byte of what others wrote into it.
+"""Adds a caption to an XMP sidecar without changing a byte that others wrote.
 
-Knows the packet's text; does not know libraries. Read by `metadata.py`, which leaves aside what was written here.
+Knows the packet's text; does not know the library. `metadata.py` reads sidecars and ignores what was written here.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ BLOCK = """  <rdf:Description rdf:about={about} xmlns:rdf="{rdf}" xmlns:dc="{dc}
    </dc:description>
   </rdf:Description>
 """
-UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # what XML 1.0 cannot hold
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # characters that XML 1.0 does not allow
 
 
 def place_of(picture: Path) -> Path:
-    """The sidecar that is there (`a.jpg.xmp` or `a.xmp`), else `a.jpg.xmp`."""
+    """Return the path of the existing sidecar (`a.jpg.xmp` or `a.xmp`), otherwise `a.jpg.xmp`."""
     beside = picture.with_name(picture.name + ".xmp")
     other = picture.with_suffix(".xmp")
     return other if other.is_file() and not beside.is_file() else beside
 
 
 def with_caption(packet: bytes | None, caption: str, model: str) -> bytes | None:
-    """The sidecar with a caption by a model, or by hand (no model); None where it has a description of its own.
+    """Return the sidecar with a caption by a model, or by hand (empty `model`); None if it already has a description.
 
-    `packet` is the sidecar as it is, None where there is none.
+    `packet` is the content of the sidecar, or None if there is none yet.
 
     Raises:
-        SourceError: the packet is no XMP in UTF-8, or says already what was written here.
+        SourceError: the packet is not XMP in UTF-8, already has a caption written here, or would break.
     """
     text = EMPTY.encode() if packet is None else packet
     root, end = xmp_root(text), re.search(rb"[ \t]*</[A-Za-z_][\w.-]*:RDF\s*>", text)

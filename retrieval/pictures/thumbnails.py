@@ -1,6 +1,6 @@
-"""Small pictures of a picture, for sheets, terminals and pages; and its fingerprint, for finding copies.
+"""Thumbnails for contact sheets, terminals and pages, and picture fingerprints for finding copies.
 
-A fingerprint is imagehash's perceptual hash: the signs of the lowest frequencies (DCT of 32 x 32 greys) against their
+A fingerprint is imagehash's perceptual hash: the lowest frequencies (DCT of 32 x 32 grey values) compared with their
 median, 64 bits that hardly change when a picture is resized or encoded again.
 """
 
@@ -15,7 +15,7 @@ THUMBNAIL_SIDE = 320  # pixels of the longer side
 
 
 def thumbnail(image: Image.Image, side: int = THUMBNAIL_SIDE) -> tuple[bytes, int]:
-    """The picture as WebP, its longer side at most `side` pixels, and its fingerprint."""
+    """Return the picture as WebP, its longer side at most `side` pixels, and its fingerprint."""
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=1.5)
     out = io.BytesIO()
@@ -24,13 +24,13 @@ def thumbnail(image: Image.Image, side: int = THUMBNAIL_SIDE) -> tuple[bytes, in
 
 
 def fingerprint(image: Image.Image) -> int:
-    """The 64 bits of a picture as one number."""
+    """Return the perceptual hash of a picture as a 64-bit integer."""
     import imagehash
 
     return int.from_bytes(np.packbits(imagehash.phash(image).hash).tobytes(), "big")
 
 
 def fingerprint_of(thumbnail: bytes) -> int:
-    """The same of a picture whose thumbnail is at hand; a bit or two may differ."""
+    """Return a picture's fingerprint from its thumbnail; a bit or two may differ from the picture's own."""
     with Image.open(io.BytesIO(thumbnail)) as image:
         return fingerprint(image.convert("RGB"))

@@ -1,7 +1,7 @@
-"""A video file -> one frame of each scene, with its second; and a frame at a second.
+"""Frames of a video file: one of each scene, some at equal distances, or the one at a given time.
 
-Knows containers and when a picture has become another; does not know models. A frame that cannot be had is a
-`PictureError` with its reason.
+Knows containers and scene changes; does not know models. A frame that cannot be decoded is a `PictureError` with its
+reason.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-STEP = 0.5  # seconds between two frames that are looked at, at least
-CUT = 22.0  # mean difference of two small frames, in 255ths, from which on they are two scenes
-LONGEST = 20.0  # seconds of a scene that one frame stands for
-MOST = 300  # frames of one video
-OFTEN = 5.0  # seconds between key frames, up to which they are enough
+STEP = 0.5  # minimum seconds between two frames that are examined
+CUT = 22.0  # mean difference of two small frames, in 255ths, above which a new scene begins
+LONGEST = 20.0  # maximum seconds of a scene that one frame represents
+MOST = 300  # maximum number of frames per video
+OFTEN = 5.0  # maximum mean seconds between key frames for which only key frames are decoded
 SMALL = (24, 24)
 
 Small = npt.NDArray[np.float32]
@@ -38,19 +38,19 @@ Small = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Frame:
-    """One upright frame."""
+    """One upright frame, with its time in seconds."""
 
     second: float
     image: Image.Image
 
 
 def is_video(path: Path) -> bool:
-    """By its name, as RAW files are told."""
+    """Return whether the file's suffix is that of a video."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def digest(path: Path) -> str:
-    """The content hash of a file that is too large for memory (BLAKE2b, 128 bits, hexadecimal).
+    """Return the content hash of a file, read in blocks (BLAKE2b, 128 bits, hexadecimal).
 
     Raises:
         PictureError: the file has vanished, cannot be read or is empty.
@@ -68,12 +68,13 @@ def digest(path: Path) -> str:
 
 
 def scenes(path: Path, least: int = 0) -> Iterator[Frame]:
-    """The sharpest frame of each scene, at most `MOST`, reduced to no less than twice `least` on its shorter side.
+    """Yield a sharp frame of each scene, at most `MOST` of them.
 
-    Only key frames are decoded where there are enough of them. A scene that goes on is told every `LONGEST` seconds.
+    The shorter side may be reduced to no less than twice the minimum asked for, in pixels. If there are enough key
+    frames, only those are decoded. A long scene gives a frame every `LONGEST` seconds.
 
     Raises:
-        PictureError: the file is broken, or has no picture.
+        PictureError: the file is broken, or has no frame that can be decoded.
     """
     with _opened(path) as (container, stream):
         length = _length(container, stream)
@@ -91,10 +92,10 @@ def scenes(path: Path, least: int = 0) -> Iterator[Frame]:
 
 
 def frame_at(path: Path, second: float, least: int = 0) -> Image.Image:
-    """The frame that is shown at a second.
+    """Return the first frame at or after a time in seconds.
 
     Raises:
-        PictureError: the file is broken, or ends before.
+        PictureError: the file is broken, or ends before that time.
     """
     return _frame_from(path, second, least).image
 
@@ -111,10 +112,10 @@ def _frame_from(path: Path, second: float, least: int) -> Frame:
 
 
 def evenly(path: Path, count: int, least: int = 0) -> list[Frame]:
-    """`count` frames at even distances, fewer of a short video.
+    """Return `count` frames at equal distances, fewer for a short video.
 
     Raises:
-        PictureError: the file is broken, or has no picture.
+        PictureError: the file is broken, or has no frame that can be decoded.
     """
     with _opened(path) as (container, stream):
         length = _length(container, stream)
@@ -125,16 +126,16 @@ def evenly(path: Path, count: int, least: int = 0) -> list[Frame]:
         except PictureError:
             if not found:
                 raise
-            break  # the container told a length that is not there
+            break  # the container states a duration that is too long
         found.setdefault(frame.second, frame)
     return list(found.values())
 
 
 def facts(path: Path) -> Facts:
-    """What the container says.
+    """Return the facts in the container, and the upright size in pixels.
 
     Raises:
-        PictureError: it cannot be opened.
+        PictureError: the file cannot be opened.
     """
     with _opened(path) as (container, stream):
         width, height = stream.codec_context.width, stream.codec_context.height
@@ -174,14 +175,14 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def _length(container: InputContainer, stream: VideoStream) -> float:
-    """Seconds, 0 where the file does not say."""
+    """Return the duration in seconds; 0 if the file does not state it."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return (container.duration or 0) / 1e6
 
 
 def _looked_at(container: InputContainer, stream: VideoStream, length: float) -> Iterator[VideoFrame]:
-    """Frames at least `STEP` apart, more in long videos; what cannot be decoded ends it."""
+    """Yield frames at least `STEP` seconds apart, farther in long videos, until one cannot be decoded."""
     from av.error import FFmpegError
 
     step, last = max(STEP, length / (8 * MOST)), -1e9
@@ -191,7 +192,7 @@ def _looked_at(container: InputContainer, stream: VideoStream, length: float) ->
                 last = frame.time
                 yield frame
     except FFmpegError:
-        return  # cut off in the middle: what was there before counts
+        return  # truncated file: the frames before are used
 
 
 def _scenes(frames: Iterator[VideoFrame], least: int, length: float) -> Iterator[Frame]:
@@ -215,13 +216,13 @@ def _scenes(frames: Iterator[VideoFrame], least: int, length: float) -> Iterator
 
 
 def _sharpness(small: Small) -> float:
-    """How much neighbours differ; little in black, blurred and faded frames."""
+    """Return how much neighbouring pixels differ; low for black, blurred and faded frames."""
     grey = small.mean(axis=2)
     return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
 
 
 def _image(frame: VideoFrame, least: int) -> Image.Image:
-    """Upright, in RGB; reduced by whole steps to no less than twice `least`."""
+    """Return the frame upright, in RGB, reduced by a whole factor to no less than twice the minimum side."""
     factor = max(1, min(frame.width, frame.height) // (2 * least)) if least else 1
     image = _picture(frame, frame.width // factor, frame.height // factor)
     return image.rotate(frame.rotation, expand=True) if frame.rotation else image

@@ -1,6 +1,6 @@
-"""Pictures of strangers, decoded in processes of their own: what takes too long or too much memory ends there.
+"""Decodes untrusted pictures in child processes, which are ended if they take too much time or memory.
 
-Knows processes and their limits; does not know where the bytes are from.
+Knows processes and their limits; does not know where the bytes come from.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from PIL import Image
 from ..errors import PictureError
 from ..types.records import Reason
 
-LARGEST = 16_000_000  # pixels of what is handed on: no model sees more
-CONTEXT = multiprocessing.get_context("spawn")  # a fork would have this process's threads and locks
+LARGEST = 16_000_000  # maximum pixels of a returned picture; no model reads more
+CONTEXT = multiprocessing.get_context("spawn")  # a fork would copy locks that this process's threads hold
 
 
 @dataclass(frozen=True)
 class Child:
-    """A decoding process, and our end of its pipe."""
+    """A decoding process, and the parent's end of its pipe."""
 
     process: BaseProcess
     pipe: Connection
@@ -35,11 +35,11 @@ class Child:
 
 @dataclass
 class Workers:
-    """Decodes pictures in child processes, each started when first needed and again when it was ended."""
+    """Decodes pictures in child processes, each started when first needed and again after it was ended."""
 
     count: int = 2
     seconds: float = 15.0  # for one picture
-    memory: int = 2 << 30  # bytes beyond what the process has to begin with
+    memory: int = 2 << 30  # bytes that a child may use beyond its address space at the start
     max_megapixels: float = 100.0
     _free: queue.LifoQueue[Child | None] = field(default_factory=queue.LifoQueue)
 
@@ -48,10 +48,10 @@ class Workers:
             self._free.put(None)
 
     def decode(self, data: bytes, least: int) -> Image.Image:
-        """The upright RGB picture; its shorter side may be reduced to no less than twice `least` pixels.
+        """Return the upright RGB picture; its shorter side may be reduced to no less than twice the minimum asked for.
 
         Raises:
-            PictureError: it cannot be decoded, not in time, or not in the memory that it has.
+            PictureError: it is empty, cannot be decoded, or exceeds the time or memory limit.
         """
         if not data:
             raise PictureError(Reason.EMPTY, "the upload is empty")
@@ -71,7 +71,7 @@ class Workers:
         return Image.frombytes("RGB", size, pixels)
 
     def close(self) -> None:
-        """End the processes."""
+        """End the idle child processes."""
         while not self._free.empty():
             child = self._free.get()
             if child is not None:
@@ -79,7 +79,7 @@ class Workers:
 
     @contextmanager
     def _child(self) -> Iterator[Child]:
-        """A process that is free, for a moment."""
+        """Lend a free child process, started if necessary."""
         child = self._free.get()
         try:
             if child is None or not child.process.is_alive():
@@ -103,7 +103,7 @@ def _end(child: Child) -> None:
 
 
 def _work(pipe: Connection, memory: int) -> None:
-    """The child: one picture after the other, until our parent is gone."""
+    """Run the child: decode one picture after the other until the parent is gone."""
     from .decode import decode
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
@@ -117,7 +117,7 @@ def _work(pipe: Connection, memory: int) -> None:
             return
         try:
             image = decode(data, "", least, megapixels).image
-            if image.width * image.height > LARGEST:  # thin ones are not reduced by their shorter side
+            if image.width * image.height > LARGEST:  # long, thin ones: the shorter side sets no limit
                 scale = math.sqrt(LARGEST / (image.width * image.height))
                 image = image.resize((max(1, int(image.width * scale)), max(1, int(image.height * scale))))
             pipe.send((image.size, image.tobytes()))
@@ -126,7 +126,7 @@ def _work(pipe: Connection, memory: int) -> None:
 
 
 def _address_space() -> int:
-    """Bytes of addresses that this process has; where the system does not say, what a process usually has."""
+    """Return the bytes of this process's address space; a usual value if the system does not tell."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # a file of the system
             return int(file.read().split()[0]) * resource.getpagesize()

@@ -1,7 +1,4 @@
-"""The query language: text -> what is looked for, and which pictures may answer. docs/queries.md describes it.
-
-Knows words, tokens, dates and places; does not know libraries, models or tables.
-"""
+"""The query language: turns text into search terms and filters. docs/queries.md describes it."""
 
 from .interpret import interpret
 

@@ -1,7 +1,7 @@
-"""Counts and absences in a query, as yes-or-no questions: what encoders are blind to ("two dogs", "no people").
+"""Counts and negations in a query ("two dogs", "no people"), as yes-or-no questions for a vision-language model.
 
 CLIP-style encoders read a negated or counted thing as that thing (Paiss et al. 2023, "Teaching CLIP to Count to Ten";
-Alhamoud et al. 2025, "Vision-Language Models Do Not Understand Negation"). Knows English words; does not know models.
+Alhamoud et al. 2025, "Vision-Language Models Do Not Understand Negation"). English only; does not know models.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ COUNT = re.compile(
     rf"\b(?:(?P<one>(?:only|exactly|just)\s+(?:one|a|an)|an?\s+single)|(?P<pair>a\s+(?:couple|pair)\s+of)"
     rf"|(?:(?:only|exactly|just)\s+)?(?P<number>{'|'.join(NUMBERS)}))\s+"
 )
-LONGEST = 3  # words of a thing
+LONGEST = 3  # words in the name of a thing, at most
 
 
 @dataclass(frozen=True)
 class Fact:
     """Something that a picture must show, or must not."""
 
-    phrase: str  # with its number or article
+    phrase: str  # including its number or article
     wanted: bool
 
     @property
     def question(self) -> str:
-        """As a vision-language model is asked."""
+        """The fact as a yes-or-no question for a vision-language model."""
         return f"can you see {self.phrase}?"
 
     def __str__(self) -> str:
@@ -43,19 +43,19 @@ class Fact:
 
 @dataclass(frozen=True)
 class Asked:
-    """A query in parts."""
+    """A query with its counts and negations taken apart."""
 
-    text: str  # what an encoder can look for: the query without what must not be there
+    text: str  # the query without its negations, for the encoder
     facts: tuple[Fact, ...] = ()
 
 
 def unwanted(thing: str) -> Fact:
-    """What a picture must not show."""
+    """Return the fact that a picture must not show `thing`."""
     return Fact("people" if thing.lower() in PEOPLE else _some(thing.lower()), wanted=False)
 
 
 def split(query: str) -> Asked:
-    """The query's counts and absences; the text stays whole where nothing but absences would be left of it."""
+    """Return the counts and negations of a query, and its text without negations (whole if nothing else is left)."""
     low, facts, kept, place = query.lower(), [], "", 0
     for match in NO.finditer(low):
         thing = _thing(low[match.end() :])
@@ -73,7 +73,7 @@ def split(query: str) -> Asked:
 
 
 def _thing(text: str) -> str:
-    """The words up to the first that ends a thing: a preposition, a verb in -ing, a mark."""
+    """Return the first words, which name a thing: up to a stop word, a verb in -ing or a punctuation mark."""
     words: list[str] = []
     for match in re.finditer(r"([\w'-]+)([^\w\s'-]*)", text):
         word = match[1]

@@ -1,6 +1,6 @@
 """Dates as people write them: `2023-06`, `12 June 2023`, `last summer`, `two years ago today`, `in May 2022`.
 
-Knows the calendar and dateparser (for `since:` and its like, in any of its languages); does not know tokens.
+Dates behind `since:` and the like may be in any language that dateparser knows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ YEAR = r"(?:19|20)\d\d"
 SEASON = "spring|summer|autumn|fall|winter"
 COUNT = "an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\\d{1,3}"
 UNIT = "day|week|month|year"
-PHRASES = re.compile(  # what in a sentence is taken for a date; anything that could mean something else is not here
+PHRASES = re.compile(  # phrases that are read as dates within a sentence; ambiguous ones are left out
     rf"""\b(?:(?:(?:taken|from|in|during|on)\s+)?(?P<span>
       (?:the\s+)?(?:{SEASON})\s+(?:of\s+)?{YEAR} | (?:last|this)\s+(?:{SEASON})
       | (?:\d{{1,2}}(?:st|nd|rd|th)?\s+)?{MONTH},?\s+(?:of\s+)?{YEAR} | {MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+{YEAR}
@@ -27,13 +27,13 @@ PHRASES = re.compile(  # what in a sentence is taken for a date; anything that c
     | (?:taken\s+in|in|during)\s+(?P<year>{YEAR}) | in\s+(?P<month>{MONTH})(?=\s|$))(?!\w)""",
     re.VERBOSE | re.IGNORECASE,
 )
-STARTS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}  # of the northern half, by whole months
-FIRST_YEAR = 1800  # of photography
+STARTS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}  # first months, in the northern hemisphere
+FIRST_YEAR = 1800  # dates before photography are not accepted
 
 
 @dataclass(frozen=True)
 class Span:
-    """From the first moment to the first that is too late, without a time zone."""
+    """A half-open interval [since, until), without a time zone."""
 
     since: datetime
     until: datetime
@@ -45,7 +45,7 @@ class Span:
 
 
 def find(text: str, now: datetime) -> tuple[str, list[tuple[str, Span]]]:
-    """The text without its dates, and each date as it was written and understood."""
+    """Return the text without its dates, and each date as it was written, with its span."""
     found: list[tuple[str, Span]] = []
 
     def take(match: re.Match[str]) -> str:
@@ -60,7 +60,7 @@ def find(text: str, now: datetime) -> tuple[str, list[tuple[str, Span]]]:
 
 
 def read(text: str, now: datetime) -> Span | None:
-    """The time that a date means, as wide as it is written: a year, a month, a day; None where it means none."""
+    """Return the span of a date, as wide as it is written: a year, a month, a day; None if it is no date."""
     words = " ".join(text.lower().replace("_", " ").split()).removeprefix("the ")
     if match := re.fullmatch(r"((?:19|20)\d0)s", words):
         return Span(datetime(int(match[1]), 1, 1), datetime(int(match[1]) + 10, 1, 1))
@@ -98,7 +98,7 @@ def _parsed(words: str, now: datetime, *, exact: bool) -> Span | None:
 
 
 def _around(at: datetime, unit: str, shift: int) -> Span:
-    """The day, week (from Monday), month or year that holds a moment, or one so many further on."""
+    """Return the day, week (from Monday), month or year that contains a moment, moved by `shift` of them."""
     day = datetime(at.year, at.month, at.day)
     if unit == "year":
         return _whole(at.year + shift)
@@ -131,7 +131,7 @@ def _season(name: str, year: int) -> Span:
 
 
 def _near_season(which: str, name: str, now: datetime) -> Span:
-    """This season is the one that runs or the last that began; last is the newest that is over."""
+    """Return this season (the latest that has begun) or the last one (the latest that is over)."""
     newest = next(span for year in (now.year, now.year - 1) if (span := _season(name, year)).since <= now)
     if which == "last" and newest.until > now:
         return _season(name, newest.since.year - 1)

@@ -1,6 +1,6 @@
-"""What a query means: alternatives of weighted pieces, and which pictures may answer each.
+"""The meaning of a query: alternatives, each with weighted pieces and a filter.
 
-Values only; does not know how they are written or how a piece becomes a vector.
+Does not know query syntax, nor how a piece becomes a vector.
 """
 
 from __future__ import annotations
@@ -10,68 +10,71 @@ from dataclasses import dataclass, replace
 from ..types.records import ByBytes, ByFile, ByItem, ByTaught, ByText, Query
 from .filters import EVERYTHING, Filter, every
 
-MINUS = 0.5  # weight of what stands behind a minus: at 1, what is wanted is lost, too (benchmarks/concepts.py)
+MINUS = 0.5  # weight of a negated piece: at 1, the wanted ones are lost, too (benchmarks/concepts.py)
 
 
 @dataclass(frozen=True)
 class Weighed:
-    """One thing that is looked for; below zero, something that is not wanted."""
+    """One piece of a query with its weight; a negative weight means that it is not wanted."""
 
     piece: Query
     weight: float = 1.0
-    feedback: bool = False  # on an answer: it corrects what is looked for
+    feedback: bool = False  # relevance feedback (`like:`, `unlike:`), not a search term of its own
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """What is looked for together; without pieces, every picture that may answer is a hit."""
+    """One OR alternative: pieces that are searched for together; without any, all that passes the filter is a hit."""
 
     pieces: tuple[Weighed, ...] = ()
     where: Filter = EVERYTHING
 
     @property
     def words(self) -> str:
-        """What is wanted, in words."""
+        """The wanted texts, joined by commas."""
         return ", ".join(part.piece.text for part in self.pieces if isinstance(part.piece, ByText) and part.weight > 0)
 
     @property
     def unwanted(self) -> tuple[str, ...]:
-        """What is not wanted, in words."""
+        """The unwanted texts."""
         found = (part.piece for part in self.pieces if part.weight < 0)
         return tuple(piece.text for piece in found if isinstance(piece, ByText))
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A whole query; a picture is as good as its best alternative."""
+    """A whole query; a picture is ranked by the alternative that it fits best."""
 
     text: str
     alternatives: tuple[Alternative, ...]
-    notes: tuple[str, ...] = ()  # how it was understood, where that is not plain
+    notes: tuple[str, ...] = ()  # how it was interpreted, if that is not obvious
 
     @classmethod
     def of(cls, piece: Query) -> Expression:
-        """One piece alone."""
+        """Return the query for a single piece."""
         return cls(named(piece), (Alternative((Weighed(piece),)),))
 
     @property
     def words(self) -> str:
-        """What is wanted, in words."""
+        """The wanted texts of all alternatives, joined by "or" and without duplicates."""
         return " or ".join(dict.fromkeys(each.words for each in self.alternatives if each.words))
 
     @property
     def looked_for(self) -> tuple[Query, ...]:
-        """All that its pieces are."""
+        """The queries of all pieces, wanted or not."""
         return tuple(part.piece for each in self.alternatives for part in each.pieces)
 
     @property
     def unwanted(self) -> tuple[str, ...]:
-        """What no alternative wants, in words."""
+        """The texts that are unwanted in every alternative."""
         first, *others = (each.unwanted for each in self.alternatives)
         return tuple(text for text in first if all(text in other for other in others))
 
     def reworded(self, text: str) -> Expression:
-        """The same with these words for what is wanted; unchanged where its words are in several pieces."""
+        """Return the query with `text` in place of its wanted text.
+
+        Unchanged unless the wanted text is a single piece, in the first alternative.
+        """
         texts = [part for each in self.alternatives for part in each.pieces if isinstance(part.piece, ByText)]
         wanted = [part for part in texts if part.weight > 0]
         if len(wanted) != 1:
@@ -82,19 +85,19 @@ class Expression:
         return replace(self, alternatives=(replace(self.alternatives[0], pieces=pieces), *self.alternatives[1:]))
 
     def with_piece(self, piece: Weighed) -> Expression:
-        """The same with one thing more that is looked for, in every alternative."""
+        """Return the query with a piece added to every alternative."""
         sides = tuple(replace(each, pieces=(*each.pieces, piece)) for each in self.alternatives)
         return replace(self, text=f"{self.text} {named(piece.piece)}".strip(), alternatives=sides)
 
     def within(self, *filters: Filter) -> Expression:
-        """The same, among fewer pictures."""
+        """Return the query with more filters on every alternative."""
         return replace(
             self, alternatives=tuple(replace(each, where=every(each.where, *filters)) for each in self.alternatives)
         )
 
 
 def named(piece: Query) -> str:
-    """A piece in words."""
+    """Return a readable label of a piece, such as its text, its path or `@name`."""
     match piece:
         case ByText(text):
             return text

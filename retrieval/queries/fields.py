@@ -1,6 +1,6 @@
-"""The tokens of queries: what each name takes and what it means. docs/queries.md lists them, by a test.
+"""The tokens of queries (`name:value`): the values that each accepts, and their meaning.
 
-Knows values, dates and places; does not know grammar.
+A test checks that docs/queries.md lists them all. Does not know the grammar.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from .filters import (
     Word,
 )
 
-KILOMETRES = 10.0  # around a place, where no distance is given
+KILOMETRES = 10.0  # radius of `near:` if no distance is given
 FORMATS = (
     "photo video raw jpeg png webp gif tiff bmp avif heif jpeg2000 ppm mp4 mov mkv webm avi".split()
-)  # what `type:` takes
+)  # the values of `type:`
 SAME = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "movie": "video", "image": "photo"}
 UNITS = {"km": 1.0, "mi": 1.609344, "m": 0.001}
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """A picture that is more, or less, what was meant."""
+    """Relevance feedback: a picture that is like, or unlike, what was meant."""
 
     piece: Query
     wanted: bool
@@ -53,12 +53,12 @@ Meaning: TypeAlias = Filter | Query | Feedback
 
 
 class Wrong(ValueError):
-    """A value that the token does not take; the message says what it takes."""
+    """The token does not accept this value; the message says what it accepts."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """What stands behind the colon."""
+    """The value of a token, its tail (such as `~20km`), and the current time for relative dates."""
 
     value: str
     tail: str
@@ -66,13 +66,13 @@ class Given:
 
     @property
     def whole(self) -> str:
-        """Value and tail together, where the token has no tail."""
+        """Value and tail as one text, for tokens that take no tail."""
         return self.value + self.tail
 
 
 @dataclass(frozen=True)
 class Field:
-    """One token."""
+    """One token: how its value is read, an example and a help text."""
 
     read: Callable[[Given], Meaning]
     example: str
@@ -80,10 +80,11 @@ class Field:
 
 
 def read(name: str, value: str, tail: str, now: datetime) -> Meaning:
-    """What a token means.
+    """Return what a token means: a filter, a query or feedback.
 
     Raises:
-        KeyError: there is no such token; Wrong: it does not take this value.
+        KeyError: there is no such token.
+        Wrong: the token does not accept this value.
     """
     return FIELDS[name].read(Given(value, tail, now))
 
@@ -166,7 +167,7 @@ def _has(given: Given) -> Filter:
 
 
 def _numbered(text: str) -> bool:
-    """Whether it can be an item's number: SQLite counts to 2 to the 63rd."""
+    """Return whether a text can be an item number, which SQLite limits to below 2**63."""
     return text.isdecimal() and len(text) < 20 and int(text) < 2**63
 
 
@@ -177,7 +178,7 @@ def _item(given: Given) -> Query:
 
 
 def _picture(given: Given) -> Query:
-    """A file, or #12 for an item of the library."""
+    """Return the query for a file, or for an item of the library written as #12."""
     number = given.whole.removeprefix("#")
     if number == given.whole:
         return ByFile(Path(given.whole).expanduser())

@@ -1,4 +1,4 @@
-"""Which pictures may answer, as values. The catalog turns them into SQL; does not know how they are written."""
+"""Filters as values: which pictures may be hits. Does not know query syntax or SQL."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class Taken:
-    """Taken in this time by the camera's own clock; `until` is the first moment that is too late."""
+    """The picture was taken in [since, until), by the camera's own clock."""
 
     since: datetime | None = None
     until: datetime | None = None
 
 
 class Word(StrEnum):
-    """What a file says in words."""
+    """A text field of a file's metadata."""
 
     CAMERA = "camera"
     LENS = "lens"
@@ -30,14 +30,14 @@ class Word(StrEnum):
 
 @dataclass(frozen=True)
 class Says:
-    """A word of the file contains this, in upper or lower case; `*` stands for anything."""
+    """A text field contains this text, ignoring case; `*` matches anything."""
 
     field: Word
     text: str
 
 
 class Number(StrEnum):
-    """What a file says in numbers."""
+    """A numeric field of a file's metadata."""
 
     RATING = "rating"
     WIDTH = "width"
@@ -47,7 +47,7 @@ class Number(StrEnum):
 
 @dataclass(frozen=True)
 class Between:
-    """A number of the file is known and in this range, both ends included."""
+    """A numeric field is known and in [low, high]; None leaves a side open."""
 
     field: Number
     low: float | None = None
@@ -56,30 +56,30 @@ class Between:
 
 @dataclass(frozen=True)
 class Near:
-    """Taken within so many kilometres of a place."""
+    """The picture was taken within `kilometres` of a point, in degrees."""
 
     latitude: float
     longitude: float
     kilometres: float
-    name: str = field(default="", compare=False)  # as it was asked for
+    name: str = field(default="", compare=False)  # of the place, as the query gives it
 
 
 @dataclass(frozen=True)
 class PathFits:
-    """The path, its name or one of its tails fits a glob; `*` crosses folders."""
+    """The path, the file name or another tail of the path matches a glob; `*` also matches `/`."""
 
     glob: str
 
 
 @dataclass(frozen=True)
 class OfType:
-    """A file type: photo, video, raw, or a format such as jpeg."""
+    """The file is of this type: photo, video, raw, or a format such as jpeg."""
 
     name: str
 
 
 class Mark(StrEnum):
-    """What a file may have."""
+    """Something that a file may or may not have."""
 
     GPS = "gps"
     DATE = "date"
@@ -92,7 +92,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True)
 class Has:
-    """The file has it."""
+    """The file has this mark."""
 
     mark: Mark
 
@@ -106,28 +106,28 @@ class Captioned:
 
 @dataclass(frozen=True)
 class Shows:
-    """The picture shows these words, in this order on one line, as far as they were read."""
+    """A line of text in the picture, as read by OCR, contains these words in this order."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Not:
-    """What is not so."""
+    """The part does not pass."""
 
     part: Filter
 
 
 @dataclass(frozen=True)
 class Every:
-    """All of these; without parts, everything."""
+    """All parts pass; without parts, everything passes."""
 
     parts: tuple[Filter, ...] = ()
 
 
 @dataclass(frozen=True)
 class Some:
-    """One of these at least; without parts, nothing."""
+    """At least one part passes; without parts, nothing passes."""
 
     parts: tuple[Filter, ...] = ()
 
@@ -138,6 +138,6 @@ EVERYTHING = Every()
 
 
 def every(*parts: Filter) -> Filter:
-    """All of these, without needless nesting."""
+    """Return the conjunction of filters, without nested conjunctions."""
     flat = [each for part in parts for each in (part.parts if isinstance(part, Every) else (part,))]
     return flat[0] if len(flat) == 1 else Every(tuple(flat))

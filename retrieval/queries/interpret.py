@@ -1,6 +1,6 @@
-"""A query's text -> an `Expression`: words joined, tokens read, OR spread out, dates in words found and said.
+"""Interprets a query's text as an `Expression`: joins words, reads tokens, expands ORs and finds dates in words.
 
-Knows the tree and the tokens; does not know libraries or models.
+Does not know libraries or models.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from .filters import Filter, Not, Some, Taken, every
 from .saved_names import Names, expanded
 from .syntax import All, AnyOf, Minus, Name, Node, Span, Token, Weighted, Word, parse
 
-MOST = 32  # alternatives of a query, with its ORs spread out
+MOST = 32  # alternatives of a query after expanding its ORs
 HEAVIEST = 1000.0
-LIKED, UNLIKED, ALONE = 1.0, 0.5, 0.15  # feedback in all against the words, and what is unlike where nothing is liked
+LIKED, UNLIKED, ALONE = 1.0, 0.5, 0.15  # total weights of feedback: liked, unliked, unliked if nothing is liked
 NONE = Names()
 
 
 @dataclass(frozen=True)
 class _Side:
-    """One alternative while it is put together."""
+    """One alternative under construction."""
 
     words: tuple[Word, ...] = ()
     pieces: tuple[Weighed, ...] = ()
@@ -42,10 +42,10 @@ class _Side:
 
 
 def interpret(text: str, now: datetime | None = None, names: Names = NONE) -> Expression:
-    """What a query means; `now` is what "last summer" is relative to, `names` are what `@name` may be.
+    """Return the meaning of a query; relative dates such as "last summer" refer to `now`, and `@name` to `names`.
 
     Raises:
-        QueryError: it cannot be understood; the message points at the place.
+        QueryError: the query is invalid; the message points at the place.
     """
     reader = _Reader(text, now or datetime.now())
     sides = reader.sides(expanded(parse(text), names, text))
@@ -63,7 +63,7 @@ class _Reader:
         return QueryError(message, self.text, span)
 
     def sides(self, node: Node) -> list[_Side]:
-        """The alternatives of a tree."""
+        """Return the alternatives of a tree, with its ORs expanded."""
         where = self.filter(node)
         if where is not None:
             return [_Side(where=(where,))]
@@ -92,7 +92,7 @@ class _Reader:
             raise self.error(f"this means more than {MOST} different queries; use fewer ORs", span)
 
     def filter(self, node: Node) -> Filter | None:
-        """The tree as a filter, if it is made of filters only."""
+        """Return the tree as a filter; None unless it consists of filters only."""
         match node:
             case Token():
                 meaning = self.meaning(node)
@@ -126,14 +126,14 @@ class _Reader:
         meaning = self.meaning(token)
         if isinstance(meaning, fields.Feedback):
             return Weighed(meaning.piece, 1.0 if meaning.wanted else -1.0, feedback=True)
-        assert not isinstance(meaning, Filter)  # else `filter` had taken it
+        assert not isinstance(meaning, Filter)  # `filter` has handled filters before
         return Weighed(meaning)
 
     def negative(self, node: Node, span: Span) -> _Side:
         return _Side(pieces=tuple(self.weighed(node, -MINUS, span)))
 
     def weighed(self, node: Node, weight: float, span: Span) -> list[Weighed]:
-        """What is looked for with a weight; each side of an OR counts by itself."""
+        """Return the weighted pieces of a tree; each side of an OR is a piece of its own."""
         if abs(weight) > HEAVIEST:
             raise self.error(f"weights go to {HEAVIEST:g}", span)
         match node:
@@ -155,7 +155,7 @@ class _Reader:
         raise self.error("a sign or a weight goes before words, similar: or item:, or before filters alone", span)
 
     def finish(self, side: _Side, notes: dict[str, None]) -> Alternative:
-        """An alternative with its words joined and the dates in them taken out."""
+        """Return an alternative, its words joined and dates in them turned into filters; adds remarks to `notes`."""
         spoken: list[str] = []
         where = list(side.where)
         for quoted, group in groupby(side.words, key=lambda word: word.quoted):
@@ -175,7 +175,7 @@ class _Reader:
 
 
 def _corrected(pieces: tuple[Weighed, ...]) -> tuple[Weighed, ...]:
-    """The pieces with feedback weighed as in Rocchio's formula: the mean of what is liked, less that of what is not."""
+    """Return the pieces, with feedback weighted as in Rocchio's formula: the mean of the liked minus the unliked."""
     liked = sum(each.feedback and each.weight > 0 for each in pieces)
     unliked = sum(each.feedback and each.weight < 0 for each in pieces)
     weights = {1.0: LIKED / max(liked, 1), -1.0: -(UNLIKED if liked else ALONE) / max(unliked, 1)}

@@ -34,16 +34,16 @@ from .filters import (
 )
 from .syntax import All, AnyOf, Minus, Name, Node, Token, Weighted, Word, parse, unparse
 
-NOON = datetime(2000, 6, 15, 12)  # some moment: whether words hold a date does not depend on it
+NOON = datetime(2000, 6, 15, 12)  # any moment: whether words contain a date does not depend on it
 
 
 def spelled(where: Filter) -> str:
-    """A filter as a query has it; times of a day, which no token takes, are widened to whole days."""
+    """Return a filter in query syntax; times of day, which no token can express, are widened to whole days."""
     return unparse(_node(where))
 
 
 def written(query: Expression) -> str:
-    """A query anew; empty where it has a piece that no text stands for, such as bytes."""
+    """Return a query in query syntax; empty if it has a piece that text cannot express, such as bytes."""
     found = [_alternative(each) for each in query.alternatives]
     whole = [each for each in found if each is not None]
     return unparse(whole[0] if len(whole) == 1 else AnyOf(tuple(whole))) if len(whole) == len(found) else ""
@@ -84,7 +84,7 @@ def _piece(part: Weighed) -> Node | None:
 
 
 def _strange(text: str) -> bool:
-    """Whether words would be read as something else than words."""
+    """Return whether a text would be read as anything else than plain words."""
     try:
         node = parse(text)
     except QueryError:
@@ -132,7 +132,7 @@ def _taken(since: datetime | None, until: datetime | None) -> Node:
 
 
 def _range(name: str, low: float | None, high: float | None) -> Node:
-    """Bounds as people write them; a bound right beside a shorter number is that of > or <."""
+    """Return the bounds as tokens; a bound one float away from a shorter number is written with > or <."""
     if low is not None and low == high:
         return Token(name, _digits(low))
     above, below = _bound(low, math.inf), _bound(high, -math.inf)
@@ -144,7 +144,7 @@ def _range(name: str, low: float | None, high: float | None) -> Node:
 
 
 def _bound(number: float | None, beyond: float) -> tuple[bool, str] | None:
-    """Whether a number is right beside a shorter one, and that one in digits, or its own."""
+    """Return whether a bound is one float beyond a shorter number, and the digits to write; None without a bound."""
     if number is None:
         return None
     shorter = float(f"{number:.12g}")
@@ -153,7 +153,7 @@ def _bound(number: float | None, beyond: float) -> tuple[bool, str] | None:
 
 
 def _digits(number: float) -> str:
-    """A number in as few digits as mean it, without an exponent."""
+    """Return a number in the fewest digits that represent it exactly, without an exponent."""
     return f"{Decimal(repr(number)).normalize():f}"
 
 
@@ -165,14 +165,14 @@ def _near(where: Near) -> Token:
 
 
 def with_pieces(text: str, pieces: Sequence[Query]) -> str:
-    """A query with more that is looked for, as the tokens that stand for it; with each side, where it has several."""
+    """Return a query's text with pieces appended as tokens; a text with OR is put in brackets first."""
     tokens = [written(Expression.of(piece)) for piece in pieces]
     whole = f"({text})" if tokens and "OR" in text.split() else text
     return " ".join(filter(None, (whole, *tokens)))
 
 
 def chips(query: Expression) -> list[list[str]]:
-    """What each alternative of a query looks for, and its filters, each as a query has it."""
+    """Return the pieces and filters of each alternative of a query, each in query syntax."""
     found: list[list[str]] = []
     for each in query.alternatives:
         nodes = [node for node in map(_piece, each.pieces) if node is not None]

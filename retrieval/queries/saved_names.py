@@ -1,6 +1,6 @@
-"""What `@name` stands for: a saved search, put in the place of its name, or a taught word.
+"""Resolves `@name` in a query: a saved search replaces its name, a taught word stays as it is.
 
-Knows trees of queries; does not know where names are kept.
+Does not know where names are stored.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ NAME = re.compile(r"\w[\w-]*")
 
 @dataclass(frozen=True)
 class Names:
-    """The names of one library, without their @."""
+    """The saved searches and taught words of one library, without the @ of their names."""
 
-    saved: Mapping[str, str] = field(default_factory=dict)  # with their queries
+    saved: Mapping[str, str] = field(default_factory=dict)  # name -> query
     taught: frozenset[str] = frozenset()
 
     def near(self, name: str) -> str:
-        """The nearest known name; empty where none is near."""
+        """Return the known name that is spelled most alike; empty if none is similar."""
         return next(iter(difflib.get_close_matches(name, [*self.saved, *self.taught], 1)), "")
 
 
 def expanded(node: Node, names: Names, text: str, within: tuple[str, ...] = ()) -> Node:
-    """The tree with each saved search in the place of its name.
+    """Return the tree with each saved search in place of its name.
 
     Raises:
-        QueryError: a name that nothing has, or a search that is part of itself; it points at the name in `text`.
+        QueryError: a name is unknown, or a saved search is invalid or contains itself; points at the name in `text`.
     """
     match node:
         case Name(name, span):
@@ -61,7 +61,7 @@ def _parsed(name: str, query: str, text: str, span: Span) -> Node:
 
 
 def _at(node: Node, span: Span) -> Node:
-    """The tree as if all of it stood in this place: that is where errors in it point."""
+    """Return the tree with all its positions set to `span`, so that errors in it point there."""
     match node:
         case Minus(part) | Weighted(part=part):
             return replace(node, part=_at(part, span), span=span)

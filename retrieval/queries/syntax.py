@@ -5,7 +5,7 @@
     part   = "-" part | weight part | "(" query ")" | token | "@" name | quoted | word
     token  = name ":" value          weight = number ":"          value = quoted [tail] | tail
 
-Knows no token by its meaning.
+Does not know what any token means.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import TypeAlias
 
 from ..errors import QueryError
 
-DEEPEST = 50  # groups and signs inside each other
+DEEPEST = 50  # levels of nested groups and signs
 
-Span: TypeAlias = tuple[int, int]  # where in the text, first and one past the last character
+Span: TypeAlias = tuple[int, int]  # position in the text: the first character, and one past the last
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Token:
-    """`name:value`; of `near:"Lisbon"~20km` the value is Lisbon and the tail ~20km."""
+    """`name:value`; in `near:"Lisbon"~20km`, the value is Lisbon and the tail ~20km."""
 
     name: str
     value: str
@@ -51,7 +51,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Minus:
-    """What follows a minus sign."""
+    """A part behind a minus sign."""
 
     part: Node
     span: Span = field(default=(0, 0), compare=False)
@@ -59,7 +59,7 @@ class Minus:
 
 @dataclass(frozen=True)
 class Weighted:
-    """What follows a weight."""
+    """A part behind a weight."""
 
     weight: float
     part: Node
@@ -68,7 +68,7 @@ class Weighted:
 
 @dataclass(frozen=True)
 class All:
-    """What stands side by side."""
+    """Parts side by side, or joined by AND."""
 
     parts: tuple[Node, ...]
     span: Span = field(default=(0, 0), compare=False)
@@ -76,7 +76,7 @@ class All:
 
 @dataclass(frozen=True)
 class AnyOf:
-    """What OR joins."""
+    """Parts joined by OR."""
 
     parts: tuple[Node, ...]
     span: Span = field(default=(0, 0), compare=False)
@@ -101,10 +101,10 @@ PLAIN = re.compile(r"[^\s()\"“„~]+")  # a value that needs no quotes
 
 
 def parse(text: str) -> Node:
-    """The tree of a query; no words at all are an empty `All`.
+    """Return the tree of a query; an empty text gives an empty `All`.
 
     Raises:
-        QueryError: a quote or a bracket without its other half, an OR without a side; it points at the place.
+        QueryError: a quote or bracket is unbalanced, an operand is missing or the nesting is too deep; points at it.
     """
     reader = _Reader(text)
     found = reader.query(0)
@@ -114,7 +114,7 @@ def parse(text: str) -> Node:
 
 
 class _Reader:
-    """One pass over the text; `kind`, `words` and `place` are those of the next piece."""
+    """A recursive-descent parser; `kind`, `words` and `place` describe the next piece of the text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -126,7 +126,7 @@ class _Reader:
         return QueryError(message, self.text, place)
 
     def step(self) -> None:
-        """Go on to the next piece; an empty kind is the end."""
+        """Advance to the next piece; `kind` is empty at the end of the text."""
         match = PIECES.match(self.text, self.after)
         while match and match.lastgroup == "space":
             match = PIECES.match(self.text, match.end())
@@ -193,7 +193,7 @@ class _Reader:
         return Word(words, False, place)
 
     def _quoted(self) -> tuple[str, int]:
-        """What stands in the quotes that begin here, and where they end; a backslash takes the next sign as it is."""
+        """Return the text in the quotes that start here, and where they end; a backslash escapes the next character."""
         closing, text, at = CLOSING[self.text[self.place[0]]], "", self.place[0] + 1
         while at < len(self.text) and self.text[at] != closing:
             at += self.text[at] == "\\" and at + 1 < len(self.text)
@@ -209,7 +209,7 @@ class _Reader:
         if self.text[place[1]] in CLOSING:
             value, _ = self._quoted()
         tail = TAIL.match(self.text, self.after)
-        assert tail is not None  # it fits the empty text, too
+        assert tail is not None  # it also matches the empty text
         self.after = tail.end()
         self.step()
         if self.text[place[1]] in CLOSING:
@@ -219,7 +219,7 @@ class _Reader:
 
 
 def unparse(node: Node) -> str:
-    """The text of a tree: `parse` gives the same tree again."""
+    """Return the text of a tree; `parse` turns it back into the same tree."""
     match node:
         case Word(text, quoted):
             return _quote(text) if quoted else text

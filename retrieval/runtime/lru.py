@@ -1,7 +1,4 @@
-"""Values in memory by key, up to a number of bytes: what was not asked for the longest goes first.
-
-Asked from several threads at once. Knows nothing of what it keeps.
-"""
+"""A thread-safe LRU cache, limited by the total size of its values in bytes."""
 
 from __future__ import annotations
 
@@ -15,16 +12,16 @@ V = TypeVar("V")
 
 
 class Bounded(Generic[K, V]):
-    """The last values, of at most `most` bytes together; `size` tells those of one."""
+    """A least-recently-used cache of at most `most` bytes; `size` returns the bytes of one value."""
 
     def __init__(self, most: int, size: Callable[[V], int]) -> None:
         self._most, self._size = most, size
-        self._kept: OrderedDict[K, V] = OrderedDict()  # the latest last
+        self._kept: OrderedDict[K, V] = OrderedDict()  # the most recently used last
         self._bytes = 0
         self._lock = threading.Lock()
 
     def get(self, key: K) -> V | None:
-        """The value, which is the latest then; None where it is not there."""
+        """Return the value and mark it as most recently used; None if the key is not cached."""
         with self._lock:
             if key not in self._kept:
                 return None
@@ -32,7 +29,10 @@ class Bounded(Generic[K, V]):
             return self._kept[key]
 
     def put(self, key: K, value: V) -> None:
-        """Keep it, in place of one that was there; a value larger than all is not kept."""
+        """Cache a value, replacing one of the same key; the least recently used are evicted to make room.
+
+        A value larger than `most` evicts everything, itself included.
+        """
         with self._lock:
             if key in self._kept:
                 self._bytes -= self._size(self._kept.pop(key))

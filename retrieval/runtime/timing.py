@@ -1,4 +1,4 @@
-"""How long each step of an answer takes, told to whoever listens in this context. Knows clocks, and nothing else."""
+"""Timing of the steps of an answer, reported to the listener of the current context."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LISTENER: ContextVar[Callable[[str, float], None] | None] = ContextVar("steps", 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """One step; its seconds are told at its end, also where it fails."""
+    """Time the enclosed block and report its seconds to the listener when it ends, also after an error."""
     listener = LISTENER.get()
     if listener is None:
         yield

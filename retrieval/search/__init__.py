@@ -1,4 +1,4 @@
-"""The read path: query -> embedding -> nearest contents -> hits. Does not know HTTP or terminals."""
+"""The search path: query -> embedding -> nearest contents -> hits. Does not know HTTP or terminals."""
 
 from .searcher import Searcher
 

@@ -1,6 +1,6 @@
-"""One alternative of a query: what passes its filter and what it looks for; and how alternatives become one order.
+"""The OR alternatives of a query: the filter and vector of each, its best contents, and how all are merged.
 
-Knows vectors and filters as sets of numbers; does not know files, captions or how sure a hit is.
+Does not know files, captions or confidence.
 """
 
 from __future__ import annotations
@@ -20,82 +20,82 @@ class Candidate:
     """A content that may become a hit."""
 
     content: int
-    score: float | None  # none where nothing was looked for: the newest come first
-    items: Sequence[int] | None = None  # the files that passed the filter; none: all of them
+    score: float | None  # None for queries with filters only: the newest come first
+    items: Sequence[int] | None = None  # the items that passed the filter; None: all of them
     confidence: float | None = None
     band: Band = Band.UNKNOWN
     sources: Sequence[str] = ()
-    beneath: Sequence[tuple[int, Sequence[int] | None]] = ()  # what shows nearly the same: content, files that pass
+    beneath: Sequence[tuple[int, Sequence[int] | None]] = ()  # near-duplicates: content, items that passed
 
 
 @dataclass(frozen=True)
 class Found:
-    """The best of one alternative, best first."""
+    """The best candidates of one alternative, best first."""
 
     candidates: list[Candidate]
-    heights: list[float]  # how far each stands out, in standard deviations: what alternatives are compared by
+    heights: list[float]  # z-scores, by which alternatives are compared
     match: float | None = None
     nothing: bool = False
 
 
 @dataclass(frozen=True)
 class Side:
-    """What passes an alternative's filter, and what it looks for."""
+    """One OR alternative: the contents that pass its filter, and the vector that it searches for."""
 
     holdings: Holdings
     bearings: Bearings
     kind: Kind
-    total: int  # how many can be answers
+    total: int  # number of contents that may be hits
     notes: tuple[str, ...]
-    passing: dict[int, list[int]] | None  # contents with their files that pass; none: all
-    vector: Vectors | None = None  # (1, dimensions); none: nothing is looked for
-    words: Vectors | None = None  # of what is wanted in words, where nothing else is
-    said: str = ""  # those words
+    passing: dict[int, list[int]] | None  # contents with their items that pass; None: all
+    vector: Vectors | None = None  # (1, dimensions); None for filters only
+    words: Vectors | None = None  # embedding of the wanted texts, if nothing else is searched for
+    said: str = ""  # those texts
     itself: frozenset[int] = frozenset()
 
     @property
     def allowed(self) -> Ids | None:
-        """The contents that pass; none: all."""
+        """The sorted contents that pass, (n,); None: all."""
         return None if self.passing is None else np.array(sorted(self.passing), np.int64)
 
     def newest(self, count: int) -> Found:
-        """What passes, the newest first, where nothing is looked for."""
+        """Return the first `count` contents that pass, newest first, for queries with filters only."""
         some = list((self.passing or {}).items())[:count]
         return Found(
             [Candidate(content, None, items) for content, items in some], [-float(n) for n in range(len(some))]
         )
 
     def nearest(self, count: int) -> list[Candidate]:
-        """The `count` of the highest cosines."""
-        assert self.vector is not None  # else nothing is looked for
+        """Return the `count` candidates with the highest cosines, without the query's own pictures."""
+        assert self.vector is not None  # else there are only filters
         wanted = min(count + len(self.itself), max(self.total, 1))
         scores, ids = self.holdings.nearest(self.kind, self.vector, wanted, self.allowed)
         found = ((float(s), int(i)) for s, i in zip(scores[0], ids[0], strict=True))
         return [self.candidate(i, score) for score, i in found if i >= 0 and i not in self.itself]
 
     def candidate(self, content: int, score: float) -> Candidate:
-        """A content with its files that pass."""
+        """Return a content as a candidate, with its items that pass."""
         return Candidate(content, score, None if self.passing is None else self.passing[content])
 
     def height(self, score: float) -> float:
-        """How far a score is above the library's mean, in standard deviations."""
+        """Return the z-score of a score over the library."""
         mean, spread = self._scale()
         return (score - mean) / spread
 
     def heights(self, found: Sequence[Candidate]) -> list[float]:
-        """The same of each, never more than the one before."""
+        """Return the z-score of each candidate, never more than the one before."""
         mean, spread = self._scale()
         found_heights = [((each.score or 0.0) - mean) / spread for each in found]
         return np.minimum.accumulate(found_heights).tolist() if found_heights else []
 
     def _scale(self) -> tuple[float, float]:
-        assert self.vector is not None  # else nothing is looked for
+        assert self.vector is not None  # else there are only filters
         known = self.holdings.sample(self.kind) @ self.vector[0]
         return (float(known.mean()), max(float(known.std()), 1e-6)) if len(known) > 1 else (0.0, 1.0)
 
 
 def merged(sides: Iterable[Found]) -> list[Candidate]:
-    """The candidates of all alternatives, each content once, by the alternative in which it stands out most."""
+    """Return the candidates of all alternatives, each content once, by its highest z-score."""
     best: dict[int, tuple[float, Candidate]] = {}
     for height, candidate in (pair for side in sides for pair in zip(side.heights, side.candidates, strict=True)):
         if candidate.content not in best or best[candidate.content][0] < height:

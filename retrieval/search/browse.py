@@ -1,7 +1,4 @@
-"""The library without a question: its files one by one, newest first, by month and on a map.
-
-Knows who is asked; does not know queries.
-"""
+"""Browsing a library without a query: its items one by one, newest first, by month and on a map."""
 
 from __future__ import annotations
 
@@ -16,15 +13,15 @@ from ..types.records import Item
 
 @dataclass(frozen=True)
 class Items:
-    """The files of one library; a video has an item for each of its frames."""
+    """The items of one library: a file, or for a video each of its frames."""
 
     holdings: Holdings
 
     def get(self, item: int) -> Item:
-        """One file by its number.
+        """Return an item by its number.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the library has no such item.
         """
         with self.holdings.reading() as catalog:
             found = next(catalog.items([item]), None)
@@ -33,27 +30,27 @@ class Items:
         return found
 
     def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:
-        """The next `count` files after one of them, the newest first; with `until` ("2023-06"), no later ones."""
+        """Return up to `count` items, newest first: those after item `after`, none later than `until` ("2023-06")."""
         with self.holdings.reading() as catalog:
             return Browse(catalog.connection).newest(count, after, until)
 
     def months(self) -> list[tuple[str, int]]:
-        """How many files there are of each month ("2023-06"), the newest first; undated ones under ""."""
+        """Return the number of items per month ("2023-06"), newest first; undated ones count under ""."""
         with self.holdings.reading() as catalog:
             return Browse(catalog.connection).months()
 
     def points(self) -> list[tuple[int, float, float]]:
-        """The files with coordinates: number, latitude, longitude."""
+        """Return the items with coordinates, as (item, latitude, longitude) in degrees."""
         with self.holdings.reading() as catalog:
             return Browse(catalog.connection).points()
 
     def sayings(self, content: int) -> list[Saying]:
-        """What is said of a picture, each text once: by hand first, then what came with it, then what models said."""
+        """Return the texts of a picture, each once: edited by hand first, then from files, then generated."""
         with self.holdings.reading() as catalog:
             return Browse(catalog.connection).sayings(content)
 
     def copies(self, item: Item) -> list[Item]:
-        """The other files that hold the same picture."""
+        """Return the other items with the same content."""
         with self.holdings.reading() as catalog:
             found: Sequence[Item] = catalog.items_holding([item.content]).get(item.content, [])
         return [each for each in found if each.id != item.id]

@@ -1,7 +1,4 @@
-"""Zero-shot classification: which of some labels fits each picture best, by the encoder or by a vision-language model.
-
-Knows prompts and how labels are compared; does not know who asks.
-"""
+"""Zero-shot classification: which label fits each picture best, by the encoder or by a vision-language model."""
 
 from __future__ import annotations
 
@@ -20,24 +17,24 @@ from ..types.results import Labelled
 from ..vlm import SEEN, VisionLanguageModel, judging
 
 # A label's embedding is the mean over several sentences (Radford et al. 2021, "Learning Transferable Visual Models",
-# section 3.1.4): single words are read unlike the captions that encoders are trained on.
+# section 3.1.4): encoders are trained on captions, and single words are unlike these.
 TEMPLATES = ("{}", "a {}", "a photo of a {}.", "a photo of the {}.", "a picture of a {}.", "a close-up of a {}.")
 BATCH = 16
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Labels pictures of a library."""
+    """Labels the pictures of a library."""
 
     holdings: Holdings
     max_megapixels: float = 250.0
     progress: Callable[[Step], None] = silent
 
     def by_encoder(self, encoder: Encoder, labels: Sequence[str], places: Sequence[Path] | None) -> list[Labelled]:
-        """By the cosine of the stored embeddings with each label's.
+        """Label pictures by the cosines of their stored embeddings with those of the labels.
 
         Raises:
-            UsageError: fewer than two labels, or no indexed picture in the places.
+            UsageError: there are fewer than two different labels, or no indexed picture in `places`.
         """
         items = self._items(labels, places)
         words = self._words(encoder, labels)
@@ -48,7 +45,11 @@ class Classifier:
     def by_model(
         self, model: VisionLanguageModel, labels: Sequence[str], places: Sequence[Path] | None
     ) -> tuple[list[Labelled], list[str]]:
-        """By the model's verdict on each label; and what could not be shown to it, in words."""
+        """Label pictures by the model's verdict on each label; also return a note on each picture that cannot be read.
+
+        Raises:
+            UsageError: there are fewer than two different labels, or no indexed picture in `places`.
+        """
         items = self._items(labels, places)
         found: list[Labelled] = []
         notes: list[str] = []
@@ -79,7 +80,7 @@ class Classifier:
 
     @staticmethod
     def _words(encoder: Encoder, labels: Sequence[str]) -> Vectors:
-        """Mean of each label's sentences, (labels, dimensions) unit rows."""
+        """Return the embedding of each label, the mean over `TEMPLATES`, (labels, dimensions) unit rows."""
         rows = encoder.texts([template.format(label) for label in labels for template in TEMPLATES])
         means = rows.reshape(len(labels), len(TEMPLATES), -1).mean(axis=1)
         found: Vectors = (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Taught words: from a few examples to a direction in the space that answers, by regularised logistic regression.
+"""Taught words (concepts): a linear probe in the active space, trained on a few examples by logistic regression.
 
-The examples stand against the whole library, of which nearly all is something else. Trained anew at each use, in a few
-milliseconds. Knows stored embeddings and examples; does not know queries.
+A sample of the library, of which nearly all is something else, serves as negatives. The probe is regularised, and
+trained at each use, in a few milliseconds. Does not know queries.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from ..storage.catalog.collections import Collections
 from ..storage.storage import Holdings
 from ..types.records import Kind, Vectors
 
-REGULAR = 0.03  # of the squared length of the weights, with embeddings of spread one
-AGAINST = 0.1  # weight of all that the word is not, against all that it is; that of the library is one
+REGULAR = 0.03  # weight of the L2 penalty, with embeddings scaled to a spread of one
+AGAINST = 0.1  # total weight of the counter-examples; that of the examples and of the library is one each
 
 Floats = npt.NDArray[np.float64]
 
 
 def direction(holdings: Holdings, name: str) -> Vectors:
-    """What a taught word looks for, (dimensions,) of unit length.
+    """Return the direction of a taught word in the active space, (dimensions,) of unit length.
 
     Raises:
-        UsageError: no picture that it was taught from is left.
+        UsageError: none of the pictures that it was taught from is left.
     """
     with holdings.reading() as catalog:
         examples = Collections(catalog.connection).examples(name)
@@ -36,7 +36,7 @@ def direction(holdings: Holdings, name: str) -> Vectors:
 
 
 def train(yes: Vectors, no: Vectors, library: Vectors) -> Vectors:
-    """The direction, (dimensions,), that parts examples from counter-examples and the library; all unit rows."""
+    """Return the unit direction, (dimensions,), that separates `yes` from `no` and `library`, all unit rows."""
     from scipy.optimize import minimize
 
     groups = [group.astype(np.float64) for group in (yes, no, library) if len(group)]

@@ -1,8 +1,7 @@
-"""How sure a hit is, and whether anything here looks like the query at all.
+"""The confidence of hits, and whether anything in the library looks like the query at all.
 
-Two readings of a hit: how much of the query's likelihood falls on it among all the library's pictures (a calibrated
-probability that it is the one meant), and how far its cosine lies above what neutral texts give this very picture.
-docs/confidence.md has the numbers. Knows vectors and bearings; does not know how hits were found.
+A hit has a calibrated probability of being the one meant, from its share of the query's likelihood over all pictures,
+and a z-score of its cosine against the anchor texts' cosines with the same picture. docs/confidence.md has the numbers.
 """
 
 from __future__ import annotations
@@ -19,45 +18,45 @@ from .branches import Candidate
 
 Floats = npt.NDArray[np.float64]
 
-SHARPNESS = {Kind.PICTURE: 3.0, Kind.TEXT: 0.85}  # of the likelihood, over the bank's mean standard deviation
-SHARE = {Kind.PICTURE: (0.823, -0.532), Kind.TEXT: (1.35, 1.456)}  # log-odds of a share -> of a right answer (COCO dev)
-STRONG, LIKELY = (0.5, 3.5), (0.2, 3.0)  # probability, or standard deviations above neutral texts
-SMALL = 30  # pictures below which a share says nothing
+SHARPNESS = {Kind.PICTURE: 3.0, Kind.TEXT: 0.85}  # of the likelihood, over the anchor texts' mean std
+SHARE = {Kind.PICTURE: (0.823, -0.532), Kind.TEXT: (1.35, 1.456)}  # log-odds of a share -> of a right hit (COCO dev)
+STRONG, LIKELY = (0.5, 3.5), (0.2, 3.0)  # probability, or z-score against the anchor texts
+SMALL = 30  # with fewer pictures, there is no confidence
 ARTICLES = {"a", "an", "the"}
-# A single word fits each picture less than a caption does: where it is one (so near to the bank's things), it must lie
-# so much further below to be refused (log-odds). docs/confidence.md has what that costs.
+# A single word fits each picture less than a caption does: if it is as word-like as `WORD`, the threshold on the
+# log-odds is lower by `FURTHER`. docs/confidence.md has what that costs.
 WORD, FURTHER = 0.7, 2.0
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What can be said of a query's hits."""
+    """The confidence of a query's hits."""
 
-    match: float | None  # how probable it is that something here looks like it
-    nothing: bool  # whether it is so improbable that the answer is no
-    confidence: list[float | None]  # of each hit, that it is the one meant
+    match: float | None  # probability that anything in the library looks like the query
+    nothing: bool  # whether that is so improbable that the answer is no
+    confidence: list[float | None]  # of each hit, the probability that it is the one meant
     bands: list[Band]
 
 
 @dataclass(frozen=True)
 class Match:
-    """Whether anything in the library looks like words."""
+    """Whether anything in the library looks like a text."""
 
     bank: Bank
     gauge: Gauge
     odds: float  # log-odds that something does
-    least: float  # of them, below which the answer is no
+    least: float  # threshold on the log-odds, below which nothing does
 
     @property
     def nothing(self) -> bool:
-        """Whether the answer is no."""
+        """Whether the log-odds are below the threshold."""
         return self.odds < self.least
 
 
 def match(bearings: Bearings, said: str, words: Vectors, allowed: Ids | None) -> Match | None:
-    """Whether anything, or anything of these, looks like what is said, embedded as `words`, (1, dimensions).
+    """Return whether anything in the library, or in `allowed`, looks like the text `said`; None without a calibration.
 
-    None where nothing can be said.
+    `words` is the embedding of the text, (1, dimensions).
     """
     gauge, bank = bearings.gauge(allowed), bearings.bank()
     if gauge is None or bank is None:
@@ -68,7 +67,7 @@ def match(bearings: Bearings, said: str, words: Vectors, allowed: Ids | None) ->
 
 
 def of_pictures(bearings: Bearings, found: Match, words: Vectors, contents: Sequence[int]) -> Reading:
-    """Of pictures that were found by words, (1, dimensions)."""
+    """Return the confidence of pictures found by a text, whose embedding is `words`, (1, dimensions)."""
     gauge = found.gauge
     vectors = bearings.holdings.rows_of(Kind.PICTURE, contents)
     cosines = (vectors @ words[0]).astype(np.float64)
@@ -82,9 +81,9 @@ def of_pictures(bearings: Bearings, found: Match, words: Vectors, contents: Sequ
 
 
 def of_texts(bearings: Bearings, picture: Vectors, scores: Floats) -> Reading | None:
-    """Of texts that were found by a picture, (1, dimensions), with hubs held down; None where nothing can be said.
+    """Return the confidence of texts found by a picture, (1, dimensions); None without a calibration of texts.
 
-    `scores` are 2 * cosine - crowd, in the order of the hits.
+    `scores` are the hits' CSLS scores, 2 * cosine - hubness, (n,), in the order of the hits.
     """
     gauge, scale = bearings.text_gauge(), bearings.gauge()
     if gauge is None or scale is None:
@@ -99,13 +98,13 @@ def of_texts(bearings: Bearings, picture: Vectors, scores: Floats) -> Reading | 
 
 
 def told(found: Sequence[Candidate], reading: Reading) -> list[Candidate]:
-    """Candidates with what was read of each."""
+    """Return the candidates with their confidence and band."""
     readings = zip(found, reading.confidence, reading.bands, strict=True)
     return [replace(each, confidence=number, band=band) for each, number, band in readings]
 
 
 def kept(answer: Answer, threshold: Threshold) -> Answer:
-    """The answer without the hits that are less sure than asked for, and a note on what was left out."""
+    """Return the answer without the hits below the threshold, and with a note on how many were left out."""
     if threshold == "none" or not answer.hits:
         return answer
     if answer.nothing:
@@ -122,7 +121,10 @@ def kept(answer: Answer, threshold: Threshold) -> Answer:
 
 
 def _shares(odds: Floats, rest: Floats, count: int) -> Floats:
-    """The share of each of the best in a likelihood over `count`; what lies below them is taken from a sample."""
+    """Return the share of each hit in a likelihood over `count` contents, (n,).
+
+    What lies below the hits is estimated from `rest`, the log-likelihoods of a sample.
+    """
     top, below = float(odds.max()), rest[rest < odds.min()]
     tail = max(count - len(odds), 0) * float(np.exp(below - top).mean()) if len(below) else 0.0
     parts: Floats = np.exp(odds - top)
@@ -131,7 +133,7 @@ def _shares(odds: Floats, rest: Floats, count: int) -> Floats:
 
 
 def _probable(kind: Kind, shares: Floats) -> Floats:
-    """How probable each is the right answer, by its share."""
+    """Return the probability that each is the right answer, (n,), from its share."""
     slope, constant = SHARE[kind]
     sure = np.clip(shares, 1e-9, 1 - 1e-9)
     return _sigmoid(slope * np.log(sure / (1 - sure)) + constant)

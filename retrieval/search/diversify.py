@@ -1,4 +1,4 @@
-"""Other orders than the best first: different from each other, or by date. Does not know how hits were found."""
+"""Orders of hits other than best first: diversified or by date. Does not know how hits were found."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from ..types.records import Hit, Vectors
 
-RELEVANCE = 0.5  # how much a hit's own score counts against its likeness to those before it; not measured
-POOL = 5  # candidates for each hit that is shown
+RELEVANCE = 0.5  # weight of a hit's own score against its similarity to those before it; not measured
+POOL = 5  # candidates per hit that is shown
 
 
 def diverse(vectors: Vectors, scores: Sequence[float], count: int) -> list[int]:
-    """Places of `count` candidates, each good and unlike those before it: maximal marginal relevance.
+    """Return the positions of `count` candidates, each good and unlike those before it: maximal marginal relevance.
 
-    Carbonell & Goldstein 1998, on scores that run from 0 to 1. vectors: (n, dimensions) unit rows, scores: (n,).
+    Carbonell & Goldstein 1998, on scores rescaled to [0, 1]. vectors: (n, dimensions) unit rows, scores: (n,).
     """
     if not scores:
         return []
@@ -32,7 +32,7 @@ def diverse(vectors: Vectors, scores: Sequence[float], count: int) -> list[int]:
 
 
 def by_date(hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """The newest first by the camera's own clock, those without a date last, ranked anew."""
+    """Return the hits newest first by the camera's own clock, undated ones last, with new ranks."""
     newest = sorted(hits, key=lambda hit: _clock(hit.taken_at), reverse=True)
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(newest, start=1))
 

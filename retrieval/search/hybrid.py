@@ -1,6 +1,6 @@
-"""Pictures by their pixels, by the meaning of what is said of them, and by its very words: three rankings made one.
+"""Hybrid search for pictures: the rankings by pixels, by the embeddings of texts and by full text, fused.
 
-Knows which lists there are and how sure their hits are; does not know the query language.
+Does not know the query language.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from . import confidence
 from .branches import Candidate, Found, Side
 from .fusion import Source, fused
 
-COVERED = 0.9  # share of pictures with texts below which their meaning is no ranking: the others would lack a rank
-SAME = 3.0  # standard deviations above neutral texts from which on two texts mean much the same
-DEEP = 200  # hits that each list of words gives, at least
+COVERED = 0.9  # least share of pictures with texts for a ranking by captions: the others would get no rank
+SAME = 3.0  # z-score against the anchor texts from which two texts mean much the same
+DEEP = 200  # hits from each ranking by texts, at least
 
 
 def find(side: Side, count: int) -> Found:
-    """The best `count` pictures, surely, with every reading that can be had."""
+    """Return the best pictures, at least `count` if there are so many, with their confidence where it is known."""
     found = side.nearest(max(count, CANDIDATES))
-    if side.words is None:  # something else than words is looked for: the cosine is all that is known
+    if side.words is None:  # the query is not only text: nothing but the cosine is known
         return Found(found, side.heights(found))
     match = confidence.match(side.bearings, side.said, side.words, side.allowed) if found else None
     lists, sure = rankings(side, found, max(count, DEEP))
-    blind = match is not None and match.nothing  # then pixels rank by chance, and what is said comes first
+    blind = match is not None and match.nothing  # then the ranking by pixels is noise and comes last
     order = fused({source: ranked for source, ranked in lists.items() if source is not Source.PIXELS or not blind})
-    order.sort(key=lambda content: content not in sure)  # what is literally said comes before what looks like it
+    order.sort(key=lambda content: content not in sure)  # pictures whose texts have every word come first
     found = _complete(side, found, [*dict.fromkeys((*order, *lists[Source.PIXELS]))])
     if not found:
         return Found([], [])
@@ -43,12 +43,12 @@ def find(side: Side, count: int) -> Found:
 
 
 def _literal(found: Sequence[Candidate], sure: set[int]) -> list[Candidate]:
-    """Candidates of which every word is said are sure, whatever the pixels are like."""
+    """Return the candidates, with band `STRONG` for those whose texts have every word of the query."""
     return [replace(each, band=Band.STRONG) if each.content in sure else each for each in found]
 
 
 def rankings(side: Side, seen: Sequence[Candidate], count: int) -> tuple[dict[Source, Sequence[int]], set[int]]:
-    """The rankings by pixels and by what is said of pictures, and the pictures of which every word is said."""
+    """Return the rankings by pixels and by texts, and the pictures whose texts have every word of the query."""
     found: dict[Source, Sequence[int]] = {Source.PIXELS: [each.content for each in seen]}
     with side.holdings.reading() as catalog:
         near = _near_texts(side, count) if catalog.captioned() >= COVERED else []
@@ -65,7 +65,7 @@ def rankings(side: Side, seen: Sequence[Candidate], count: int) -> tuple[dict[So
 
 
 def _near_texts(side: Side, count: int) -> list[int]:
-    """The texts of the library that mean much the same, best first: well above neutral texts."""
+    """Return the texts that mean much the same as the query, best first: those well above the anchor texts."""
     bank = side.bearings.bank()
     if bank is None or side.words is None:
         return []
@@ -75,8 +75,8 @@ def _near_texts(side: Side, count: int) -> list[int]:
 
 
 def _complete(side: Side, found: Sequence[Candidate], order: Sequence[int]) -> list[Candidate]:
-    """Candidates in this order; those that only words brought up are scored, too, where they have an embedding."""
-    assert side.vector is not None  # words were looked for
+    """Return the candidates in this order; those found by texts only are scored, and dropped without an embedding."""
+    assert side.vector is not None  # the query has a text
     known = {each.content: each for each in found}
     lacking = [content for content in order if content not in known]
     ids, vectors = side.holdings.vectors_of(Kind.PICTURE, lacking)
@@ -86,5 +86,5 @@ def _complete(side: Side, found: Sequence[Candidate], order: Sequence[int]) -> l
 
 
 def _sources(lists: Mapping[Source, Sequence[int]], content: int) -> tuple[str, ...]:
-    """The lists that have a picture among their first."""
+    """Return the rankings that have a picture among their first `DEEP`."""
     return tuple(str(source) for source, ranked in lists.items() if content in ranked[:DEEP])

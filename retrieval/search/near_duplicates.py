@@ -1,11 +1,11 @@
-"""Which pictures are nearly the same, and in what way: one rule for duplicates and for folding hits.
+"""Near-duplicates: which pictures are nearly the same, and in what way; finds duplicates and folds hits.
 
-- same: re-encoded, resized, a little cropped, in greys: fingerprints within 4 of 64 bits and cosine at least 0.4, or
-  within 8 bits and at least 0.9
-- burst: by the same camera within 10 seconds, cosine at least 0.8
-- alike: cosine at least 0.9 (or as asked), however it was taken
+- same: re-encoded, resized, slightly cropped or turned grey: fingerprints within 4 of 64 bits and cosine at least 0.4,
+  or within 8 bits and at least 0.9
+- burst: taken by the same camera within 10 seconds, cosine at least 0.8
+- alike: cosine at least 0.9 (or as requested), however they were taken
 
-Knows fingerprints, times and embeddings; does not know files. Frames of videos are like nothing here.
+Frames of videos are never `same` or `burst`. Does not know files.
 """
 
 from __future__ import annotations
@@ -25,34 +25,35 @@ from ..storage.storage import Holdings
 from ..types.records import Kind
 
 CLOSE, DISTANCE = 4, 8  # bits of 64
-SAME, NEARLY, BURST, ALIKE = 0.4, 0.9, 0.8, 0.9  # cosines: of close fingerprints, of those that are less so, ...
+SAME, NEARLY, BURST, ALIKE = 0.4, 0.9, 0.8, 0.9  # least cosines: of close fingerprints, of less close ones, ...
 WITHIN = timedelta(seconds=10)
-BANDS = (*((7 * place, 0x7F) for place in range(8)), (56, 0xFF))  # of 8 bits that differ, one of 9 has none
-TELLING = range(28, 37)  # bits that are set, half of them; in plain pictures hardly any, and all plain ones are equal
-ROWS = 512  # pictures whose neighbours are asked for at a time
-NEIGHBOURS = 32  # nearest pictures that are looked at for `alike`
+BANDS = (*((7 * place, 0x7F) for place in range(8)), (56, 0xFF))  # if 8 bits differ, one of 9 bands is equal
+TELLING = range(28, 37)  # set bits of a usable fingerprint: about half; plain pictures have few, and all look equal
+ROWS = 512  # pictures per nearest-neighbour search
+NEIGHBOURS = 32  # nearest pictures that are considered for `alike`
 
 
 class Likeness(StrEnum):
-    """How two pictures are alike, the closest first."""
+    """In what way two pictures are near-duplicates, the closest first."""
 
-    COPY = "copy"  # the very same bytes
+    COPY = "copy"  # identical bytes
     SAME = "same"
     BURST = "burst"
     ALIKE = "alike"
 
 
-FOLDED = frozenset({Likeness.SAME, Likeness.BURST})  # how pictures must be alike to stand under one hit
+FOLDED = frozenset({Likeness.SAME, Likeness.BURST})  # ways in which pictures are folded under one hit
 
-Near: TypeAlias = Callable[[int], Iterable[tuple[int, float]]]  # a content -> others, each with the cosine it needs
+Near: TypeAlias = Callable[[int], Iterable[tuple[int, float]]]  # content -> (other content, the least cosine it needs)
 
 
 def stacks(
     holdings: Holdings, order: Sequence[int], kinds: frozenset[Likeness], least: float = ALIKE
 ) -> dict[int, list[tuple[int, Likeness]]]:
-    """Contents in this order, each with those that stand under it: every one of them is like it in one of these ways.
+    """Group near-duplicates: return the first content of each group, in this order, with the others and their kind.
 
-    Each content is either first of a stack or under one. Memory grows with the number of contents, not of pairs.
+    Each content is in exactly one group, and the others are all near-duplicates of its first. Memory grows with the
+    number of contents, not of pairs.
     """
     finders = list(_finders(holdings, order, kinds, least))
     place = {content: number for number, content in enumerate(order)}
@@ -86,14 +87,14 @@ def _finders(
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Fingerprints that can be asked for those near one of them, without comparing all."""
+    """An index of 64-bit fingerprints that finds those near one of them without comparing all."""
 
     bits: Bits  # (n,)
     bands: tuple[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]], ...]
 
     @classmethod
     def of(cls, bits: Bits) -> Fingerprints:
-        """Sorted by each of nine bands: by the pigeonhole principle, what differs in 8 bits agrees in one of them."""
+        """Index fingerprints by nine bands: two that differ in at most 8 bits agree in one (pigeonhole principle)."""
         bands = []
         for shift, mask in BANDS:
             keys = (bits >> np.uint64(shift)) & np.uint64(mask)
@@ -103,7 +104,7 @@ class Fingerprints:
         return cls(bits, tuple(bands))
 
     def near(self, place: int) -> dict[int, int]:
-        """The places of others within `DISTANCE` bits, with their distances."""
+        """Return the positions of the others within `DISTANCE` bits, with their distances in bits."""
         some = [order[starts[place] : ends[place]] for order, starts, ends in self.bands]
         others = np.unique(np.concatenate(some))
         differ = np.bitwise_count(self.bits[others] ^ self.bits[place])
@@ -156,7 +157,7 @@ def _alike(holdings: Holdings, order: Sequence[int], least: float) -> Near:
 
 
 def _confirmed(holdings: Holdings, content: int, needed: Mapping[int, float]) -> list[int]:
-    """Those whose embeddings are near enough."""
+    """Return the contents whose cosine with `content` is at least the one needed."""
     if not needed:
         return []
     others = list(needed)

@@ -1,6 +1,6 @@
-"""Long answers kept for a day, so that page after page comes from the same one while the library changes.
+"""Pagination: long answers are stored for a day, so that all pages come from one answer while the library changes.
 
-Knows a folder of small files; does not know how answers are found.
+Does not know how answers are found.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .branches import Candidate
 from .searcher import DEEPEST, Searcher
 
 KEPT = 24 * 3600  # seconds
-MOST = 200  # answers
+MOST = 200  # stored answers, at most
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An answer as it was when its first page was asked for."""
+    """An answer as it was when its first page was requested."""
 
     query: str
     kind: Kind
@@ -39,7 +39,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a page begins: `str()` is what is handed out."""
+    """The position of a page in a stored answer; `str()` gives the text that clients get."""
 
     token: str
     start: int
@@ -47,10 +47,10 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
-        """Read what was handed out.
+        """Return the cursor for a text that clients got.
 
         Raises:
-            UsageError: it is no cursor.
+            UsageError: the text is not a cursor.
         """
         token, _, rest = text.partition(".")
         start, _, size = rest.partition(".")
@@ -64,12 +64,12 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Pages:
-    """The kept answers of one user, in a folder of the cache."""
+    """The stored answers of one user, in a folder of the cache."""
 
     folder: Path
 
     def keep(self, question: str, answer: Kept) -> str:
-        """Keep an answer; the token that finds it again. `question` is everything that the answer depends on.
+        """Store an answer and return its token; `question` is everything that the answer depends on.
 
         Raises:
             LibraryError: the folder cannot be written.
@@ -85,15 +85,15 @@ class Pages:
         return token
 
     def newest(self, question: str) -> str | None:
-        """The token of the answer that was last kept for this question."""
+        """Return the token of the latest answer stored for this question; None if there is none or it has expired."""
         found = sorted(self.folder.glob(f"{_name(question)}-*.json"), key=_age)
         return found[0].stem if found and _age(found[0]) < KEPT else None
 
     def get(self, token: str) -> Kept:
-        """A kept answer.
+        """Return a stored answer.
 
         Raises:
-            UsageError: it was kept for a day and is gone.
+            UsageError: the answer has expired or cannot be read.
         """
         try:
             found = json.loads((self.folder / f"{token}.json").read_text(encoding="utf-8"))
@@ -111,16 +111,16 @@ class Pages:
 
 @dataclass(frozen=True)
 class Pager:
-    """Gives answers page by page."""
+    """Returns answers page by page."""
 
     searcher: Searcher
     pages: Pages
 
     def page(self, query: Expression, number: int, size: int, *, fold: bool = True) -> Answer:
-        """A page of a query's answer, from 1. The first one asks anew; the others go on with the newest that was kept.
+        """Return page `number`, from 1, of a query's answer; later pages use the latest stored answer, if any.
 
         Raises:
-            UsageError: a page or a size below one, or what `Searcher.search` raises.
+            UsageError: the page or the size is below one; also whatever `Searcher.search` raises.
         """
         if number < 1 or size < 1:
             raise UsageError(f"pages and hits are counted from 1, got page {number} of {size} hits")
@@ -144,10 +144,10 @@ class Pager:
         return replace(shown, seconds=time.perf_counter() - started)
 
     def next(self, cursor: str) -> Answer:
-        """The page that a cursor points at.
+        """Return the page that a cursor points at.
 
         Raises:
-            UsageError: it is no cursor, or its answer is not kept any more.
+            UsageError: the text is not a cursor, or its answer has expired.
         """
         at = Cursor.parse(cursor)
         return self._show(at, self.pages.get(at.token))
@@ -171,5 +171,5 @@ def _name(question: str) -> str:
 def _age(file: Path) -> float:
     try:
         return time.time() - file.stat().st_mtime
-    except OSError:  # another process tidied it away
+    except OSError:  # another process has removed it
         return float("inf")

@@ -1,7 +1,7 @@
-"""Pieces of a query -> one embedding: words, pictures and what is not wanted, on one scale.
+"""Embeds the pieces of a query (texts, pictures, and what is not wanted) as one vector, on one scale.
 
-The scores that a picture gives a library spread far more than those of a text, so each piece counts by its weight over
-the spread of its own scores; what is not wanted is taken away by the same rule. Does not know filters.
+The scores that a picture gives a library spread far more than those of a text, so each piece's weight is divided by the
+spread of its own scores. Unwanted pieces are subtracted by the same rule. Does not know filters.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ LONGEST = 2000  # characters of a text that are read; every model reads far less
 
 @dataclass(frozen=True)
 class Meaning:
-    """What is looked for, (1, dimensions) of unit length, and the pictures that it was made of."""
+    """The embedding of a query, (1, dimensions) of unit length, and the contents that it was made from."""
 
     vector: Vectors
-    words: Vectors | None = None  # of what is wanted in words; none where pictures are looked for, too
-    itself: frozenset[int] = frozenset()  # contents of the library that must not be among the answers
+    words: Vectors | None = None  # of the wanted texts; None if pictures are searched for, too
+    itself: frozenset[int] = frozenset()  # contents that must not be among the hits: the query's own pictures
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Understanding:
-    """Turns pieces into a `Meaning`, for one library and one space."""
+    """Embeds the pieces of queries, for one library and one space."""
 
     holdings: Holdings
     space: Space
@@ -42,10 +42,11 @@ class Understanding:
     max_megapixels: float = 250.0
 
     def meaning(self, pieces: Sequence[Weighed], kind: Kind) -> Meaning:
-        """The weighed sum of the pieces.
+        """Return the weighted sum of the pieces.
 
         Raises:
-            UsageError: an empty text, an item that is not there; PictureError: a picture cannot be used.
+            UsageError: a text is empty, an item is missing, a vector is invalid, or the pieces cancel each other out.
+            PictureError: a picture cannot be used.
         """
         found = [self._piece(part.piece) for part in pieces]
         itself = frozenset().union(*(each.itself for each in found))
@@ -68,7 +69,7 @@ class Understanding:
         return found
 
     def _spreads(self, vectors: np.ndarray, kind: Kind) -> np.ndarray:
-        """The standard deviation of each piece's scores over the library."""
+        """Return the standard deviation of each piece's scores over the library, (n,)."""
         known = self.holdings.sample(kind).astype(np.float64)
         if len(known) < 2:
             return np.ones(len(vectors))
@@ -95,7 +96,7 @@ class Understanding:
                 return Meaning(concepts.direction(self.holdings, name)[None])
 
     def _file(self, path: Path) -> Meaning:
-        from ..pictures import read  # Pillow, which queries of words need not
+        from ..pictures import read  # loads Pillow, which text queries do not need
 
         try:
             return Meaning(self._picture(read(path)[0], path.name))

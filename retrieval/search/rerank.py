@@ -1,7 +1,7 @@
-"""A vision-language model checks the encoder's best hits, the most promising first, until the top is settled.
+"""Reranking: a vision-language model checks the encoder's best hits, most promising first, until the top is settled.
 
-Knows the rule that joins both opinions and when to stop; does not know how either is formed. Verdicts are kept in the
-catalog and never asked for twice.
+Combines both scores and decides when to stop; does not know how either score is formed. Verdicts are stored in the
+catalog and never requested twice.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from .searcher import Searcher
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-BATCH = 8  # pictures between two looks at the clock
-ENOUGH = 8  # verdicts from which on their spread means something
-SAME = 0.02  # verdicts that spread less (standard deviation of their log-odds) say nothing
-SURE = 6.0  # log-odds beyond which a verdict weighs no more
-USUAL = 2.0  # standard deviation of log-odds to begin with; it weighs as much as four verdicts
-SEEN_AFTER_ALL = 1.0  # an opinion that outweighs the encoder's "nothing here looks like that"
-HOPE = 1.5  # standard deviations by which an unchecked picture may yet surprise
+BATCH = 8  # pictures judged between two checks of the time limit
+ENOUGH = 8  # verdicts from which their spread is meaningful
+SAME = 0.02  # standard deviation of the log-odds below which verdicts carry no information
+SURE = 6.0  # bound to which log-odds are clipped
+USUAL = 2.0  # prior standard deviation of the log-odds; it weighs as much as four verdicts
+SEEN_AFTER_ALL = 1.0  # an opinion above this overrules the encoder's "nothing here looks like that"
+HOPE = 1.5  # standard deviations above the mean that an unchecked picture may still reach
 
 CAPTIONED = (  # 143 captions of Flickr8k dev, the other four stored: R@1 53.1, with the built-in model 44.1
     "the vision-language model is left off: nearly every picture has captions, which order the hits better; --anyway "
@@ -45,7 +45,7 @@ CAPTIONED = (  # 143 captions of Flickr8k dev, the other four stored: R@1 53.1, 
 )
 
 Floats = npt.NDArray[np.float64]
-Seen = TypeVar("Seen")  # a picture, or a look at one
+Seen = TypeVar("Seen")  # a picture, or its vision features
 Asking: TypeAlias = Callable[[str, Sequence[Seen]], list[Judgement]]
 
 
@@ -53,14 +53,14 @@ Asking: TypeAlias = Callable[[str, Sequence[Seen]], list[Judgement]]
 class Reranker:
     """Reorders answers to text queries.
 
-    The joint score is z(cosine) + weight * mass * log-odds, with z over the hits that are looked at and the cosines in
-    falling order, so that what words brought to the top stands there with the highest one; the weight, its one
-    parameter, is the model's, fitted by `retrieval eval --rerank`. Stopping is that of top-k by upper bounds: an
-    unchecked picture is given the mean verdict plus `HOPE` standard deviations, and nothing more is asked once none can
-    reach the top k. Where captions have a ranking of their own, nothing is asked but counts and absences.
+    The joint score is z(cosine) + weight * mass * log-odds, with z over the hits that are reranked. Their cosines are
+    taken in descending order, so that a hit that full text put first has the highest one. The weight, the only
+    parameter, belongs to the model and is fitted by `retrieval eval --rerank`. Stopping is that of top-k by upper
+    bounds: an unchecked picture is given the mean verdict plus `HOPE` standard deviations, and checking ends once none
+    can reach the top k. Where captions have a ranking of their own, only queries with counts or negations are reranked.
 
-    Counts and absences are asked one by one, where the model can answer such questions; the log-odds of all parts add
-    up. Every part is kept by its own words, so that another query with the same part finds it answered.
+    Counts and negations are asked one by one, if the model can answer such questions; the log-odds of all parts add up.
+    The verdict on each part is stored by its words, so that other queries with the same part reuse it.
     """
 
     holdings: Holdings
@@ -69,7 +69,7 @@ class Reranker:
     progress: Callable[[Step], None] = silent
 
     def search(self, searcher: Searcher, query: Expression, k: int, budget: Budget, *, fold: bool = True) -> Answer:
-        """The encoder's hits for what it can look for, reordered by the whole query.
+        """Return the encoder's hits, reordered by the model's verdicts on the whole query, with counts and negations.
 
         Raises:
             UsageError: the query has no words that a picture could be checked against.
@@ -90,7 +90,7 @@ class Reranker:
         return replace(ordered, query=query.text, nothing=ordered.nothing and not seen)
 
     def _useless(self) -> str | None:
-        """What to say where this model was measured not to help in this library."""
+        """Return a note if this model was measured not to help in this library, else None."""
         number, _ = self.holdings.serving()
         with self.holdings.reading() as catalog:
             trial = Said(catalog.connection).trial(number, self.model.identity)
@@ -103,7 +103,7 @@ class Reranker:
         )
 
     def rerank(self, asked: Asked, answer: Answer, k: int, budget: Budget) -> Answer:
-        """The answer's best k hits in the joint order; the encoder's order, with a note, where the model fails."""
+        """Return the best k hits by the joint score; if the model fails, the encoder's order with a note."""
         started = time.perf_counter()
         able = self.model.abilities
         facts = [fact for fact in asked.facts if (Ability.COUNT if fact.wanted else Ability.ANSWER) in able]
@@ -124,7 +124,7 @@ class Reranker:
 
 @dataclass
 class _Task:
-    """One rerank's memory."""
+    """The state of one rerank."""
 
     reranker: Reranker
     text: str
@@ -133,20 +133,20 @@ class _Task:
     k: int
     budget: Budget
     started: float
-    known: dict[int, Judgement] = field(default_factory=dict)  # on the whole query
+    known: dict[int, Judgement] = field(default_factory=dict)  # verdicts on the whole query, by content
     parts: dict[str, dict[int, Judgement]] = field(default_factory=dict)
     new: dict[str, dict[int, Judgement]] = field(default_factory=lambda: defaultdict(dict))
-    looks: dict[int, Look] = field(default_factory=dict)  # new ones, to be kept
+    looks: dict[int, Look] = field(default_factory=dict)  # vision features computed now, to be stored
     lost: set[int] = field(default_factory=set)  # pictures that can no longer be read
     notes: list[str] = field(default_factory=list)
 
     @property
     def hits(self) -> Sequence[Hit]:
-        """The encoder's."""
+        """The encoder's hits."""
         return self.answer.hits
 
     def found(self) -> Answer:
-        """The answer in the order that is known by now."""
+        """Return the best k hits in the order known so far."""
         hits = [
             replace(self.hits[place], rank=rank, verdict=self.known.get(self.hits[place].content))
             for rank, place in enumerate(self.order()[: self.k], start=1)
@@ -154,7 +154,7 @@ class _Task:
         return replace(self.answer, hits=tuple(hits), seconds=self.answer.seconds + time.perf_counter() - self.started)
 
     def run(self) -> None:
-        """Ask until the top is settled, the budget is spent or everything is known."""
+        """Check hits until the top k are settled, the budget is spent or every hit is checked."""
         holdings, model = self.reranker.holdings, self.reranker.model
         contents = [hit.content for hit in self.hits]
         with holdings.reading() as catalog:
@@ -176,11 +176,11 @@ class _Task:
 
     @property
     def questions(self) -> tuple[str, ...]:
-        """The query's own words, then its facts, as they are asked and kept."""
+        """The query's text, then the questions for its facts, as asked and stored."""
         return (self.text, *(fact.question for fact in self.facts))
 
     def _join(self, contents: Iterable[int]) -> None:
-        """The verdict on every content of which all parts are known."""
+        """Combine the verdicts on each content of which all parts are judged."""
         wanted = (True, *(fact.wanted for fact in self.facts))
         for content in contents:
             found = [self.parts[part].get(content) for part in self.questions]
@@ -189,7 +189,7 @@ class _Task:
                 self.known[content] = joined(whole, wanted)
 
     def _next(self) -> list[Hit]:
-        """The most promising unchecked hits; none when they cannot reach the top k any more."""
+        """Return the most promising unchecked hits; none once they cannot reach the top k."""
         hopes = self._scores(HOPE)
         fused = self._scores(0.0)
         checked = sorted((fused[i] for i, hit in enumerate(self.hits) if hit.content in self.known), reverse=True)
@@ -199,7 +199,7 @@ class _Task:
         return [self.hits[i] for i in promising[:BATCH]]
 
     def _scores(self, hope: float) -> Floats:
-        """The joint score of each hit; the unchecked get the mean verdict and `hope` times its spread."""
+        """Return the joint score of each hit, (n,); unchecked ones get the mean opinion plus `hope` times its std."""
         opinions = self._opinions()
         said = opinions[~np.isnan(opinions)]
         mean = float(said.mean()) if len(said) else 0.0
@@ -208,15 +208,15 @@ class _Task:
         return fused(self._bases(), filled, self.reranker.model.weight)
 
     def _bases(self) -> Floats:
-        """The hits' cosines in falling order: where words have their say, the hits are in another."""
+        """Return the hits' cosines in descending order, (n,); text rankings may have put the hits in another order."""
         return np.sort([hit.score or 0.0 for hit in self.hits])[::-1]
 
     def _opinions(self) -> Floats:
-        """Log-odds times mass, NaN where nothing is known."""
+        """Return the opinion on each hit, (n,); NaN for unchecked ones."""
         return np.array([opinion(self.known.get(hit.content)) for hit in self.hits])
 
     def _ask(self, batch: Sequence[Hit]) -> None:
-        """Ask for each part what is not known of it yet."""
+        """Get the missing verdicts on a batch, for each part of the query."""
         model = self.reranker.model
         if isinstance(model, Onlooker):
             self._fill(self._looks(model, batch), model.judge_looks, model.verify_looks)
@@ -233,7 +233,7 @@ class _Task:
                 self.new[part] |= found
 
     def _looks(self, model: Onlooker, batch: Sequence[Hit]) -> dict[int, Look]:
-        """What the model sees of each picture, taken from the catalog where it looked before."""
+        """Return the vision features of each picture, by content: from the catalog if stored there, else computed."""
         name = self.reranker.model.identity
         with self.reranker.holdings.reading() as catalog:
             known = Said(catalog.connection).looks(name, [hit.content for hit in batch])
@@ -243,11 +243,11 @@ class _Task:
         return known | fresh
 
     def _open(self, batch: Sequence[Hit]) -> list[tuple[int, Image]]:
-        """The pictures that can still be read, by content."""
+        """Return (content, picture) for the pictures that can still be read."""
         shown: list[tuple[int, Image]] = []
         for hit in batch:
             try:
-                assert hit.path is not None  # these are hits of pictures
+                assert hit.path is not None  # hits of pictures have a path
                 found = pictures.load(hit.path, SEEN, self.reranker.max_megapixels, hit.second)
                 shown.append((hit.content, found.image))
             except PictureError as exc:
@@ -269,26 +269,26 @@ class _Task:
             self.notes.append(f"the verdicts are not kept: {exc}")
 
     def order(self) -> list[int]:
-        """Places of the hits, best first."""
+        """Return the positions of the hits, best first."""
         if self.indifferent() or np.isnan(self._opinions()).all():
             return list(range(len(self.hits)))
         return [int(i) for i in np.argsort(-self._scores(0.0), kind="stable")]
 
     def indifferent(self) -> bool:
-        """Whether its verdicts say nothing, as all of them are the same."""
+        """Return whether the verdicts carry no information because all are nearly the same."""
         said = [value for value in self._opinions().tolist() if not math.isnan(value)]
         return len(said) >= ENOUGH and float(np.std(said)) < SAME
 
 
 def fused(cosines: Floats, opinions: Floats, weight: float) -> Floats:
-    """The joint score of each query's candidates, (..., candidates); see `Reranker`."""
+    """Return the joint score of each query's candidates, (..., candidates); see `Reranker`."""
     spread = np.maximum(cosines.std(axis=-1, keepdims=True), 1e-6)
     scores: Floats = (cosines - cosines.mean(axis=-1, keepdims=True)) / spread + weight * opinions
     return scores
 
 
 def joined(verdicts: Sequence[Judgement], wanted: Sequence[bool]) -> Judgement:
-    """One verdict from those on a query's parts: their opinions add up, those on what is not wanted turned round."""
+    """Combine the verdicts on a query's parts into one: opinions add up, those on unwanted parts with reversed sign."""
     if len(verdicts) == 1:
         return verdicts[0]
     total = sum(opinion(verdict) * (1 if want else -1) for verdict, want in zip(verdicts, wanted, strict=True))
@@ -296,7 +296,7 @@ def joined(verdicts: Sequence[Judgement], wanted: Sequence[bool]) -> Judgement:
 
 
 def opinion(verdict: Judgement | None) -> float:
-    """Log-odds times mass; NaN where nothing is known."""
+    """Return the clipped log-odds of a verdict times its mass; NaN without a verdict."""
     if verdict is None:
         return math.nan
     yes = min(max(verdict.yes, 1e-6), 1 - 1e-6)

@@ -1,6 +1,6 @@
-"""The names of a library: saved searches and taught words, made, listed and forgotten.
+"""Saved names of a library: saves, teaches, lists and removes saved searches and taught words.
 
-Knows the catalog and the grammar; does not know how an answer is found.
+Does not know how an answer is found.
 """
 
 from __future__ import annotations
@@ -20,31 +20,32 @@ from ..storage.storage import Holdings
 
 @dataclass(frozen=True)
 class Named:
-    """The names of one library, without their @."""
+    """The saved searches and taught words of one library, without the @ of their names."""
 
     holdings: Holdings
 
     def names(self) -> Names:
-        """What `@name` may stand for."""
+        """Return all saved searches and taught words."""
         with self.holdings.reading() as catalog:
             found = Collections(catalog.connection)
             return Names(found.saved(), frozenset(found.taught()))
 
     def saved(self) -> dict[str, str]:
-        """Every saved search with its query."""
+        """Return the query of each saved search, by name."""
         return dict(self.names().saved)
 
     def taught(self) -> dict[str, tuple[int, int]]:
-        """Every taught word, with how many pictures it is and is not."""
+        """Return the numbers of examples and counter-examples of each taught word, by name."""
         with self.holdings.reading() as catalog:
             return Collections(catalog.connection).taught()
 
     def save(self, name: str, query: str) -> None:
-        """Keep a query under a name, in place of what it was.
+        """Save a query under a name, replacing an earlier one.
 
         Raises:
-            QueryError: the query cannot be understood.
-            UsageError: the name has other signs than letters, digits, - and _, or is a taught word's.
+            QueryError: the query is invalid.
+            UsageError: the query is empty, or the name is a taught word's or has characters other than letters, digits,
+                - and _.
         """
         name, names = _plain(name), self.names()
         if name in names.taught:
@@ -57,10 +58,11 @@ class Named:
             Collections(catalog.connection).save(name, query)
 
     def teach(self, name: str, yes: Sequence[str | Path] = (), no: Sequence[str | Path] = ()) -> tuple[int, int]:
-        """Add pictures of the library that a word means, and that it does not; how many there are of both then.
+        """Add examples (`yes`) and counter-examples (`no`) to a taught word; return how many of both it has now.
 
         Raises:
-            UsageError: a picture that the library does not have, none that it means, or the name of a saved search.
+            UsageError: the name is invalid or a saved search's, a picture is in both lists or not in the library, or
+                the word has no example.
         """
         name = _plain(name)
         if name in self.names().saved:
@@ -82,10 +84,10 @@ class Named:
         return count
 
     def forget(self, name: str) -> None:
-        """Forget a saved search or a taught word.
+        """Remove a saved search or a taught word.
 
         Raises:
-            UsageError: there is none of this name; the nearest one is suggested.
+            UsageError: there is none of this name; the message suggests the nearest.
         """
         name = _plain(name)
         with self.holdings.writer("retrieval save"), self.holdings.writing() as catalog:
@@ -102,7 +104,7 @@ def _plain(name: str) -> str:
 
 
 def _absolute(node: Node) -> Node:
-    """The tree with the files that it names as they are found from anywhere."""
+    """Return the tree with the paths in it made absolute."""
     match node:
         case Token(name, value, tail) if name in FILES and not value.startswith("#"):
             return replace(node, value=str(placed(Path(value + tail).expanduser())), tail="")

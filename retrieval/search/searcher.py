@@ -1,6 +1,6 @@
-"""The read path on one screen: a query becomes a vector and a filter, the nearest contents that pass become hits.
+"""The search path: a query becomes a vector and a filter, and the nearest contents that pass become hits.
 
-Knows the order of things; does not know how vectors are compared, how a query is written or who shows the answer.
+Does not know how vectors are compared, how a query is written or who shows the answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .diversify import POOL, by_date, diverse
 from .near_duplicates import FOLDED, stacks
 from .query_embedding import Understanding
 
-DEEPEST = 10_000  # hits of the longest answer
+DEEPEST = 10_000  # most hits that an answer can have
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Searcher:
 
     holdings: Holdings
     bearings: Bearings
-    encoder: Callable[[Space], Encoder]  # gives the model of a space, loaded when first needed
+    encoder: Callable[[Space], Encoder]  # returns the model of a space, loaded when first needed
     max_megapixels: float = 250.0
 
     def search(
@@ -48,12 +48,12 @@ class Searcher:
         *,
         fold: bool = True,
     ) -> Answer:
-        """The k best pictures (or texts) for a query; in the order of their dates, or such that they differ, if wanted.
+        """Return the best `k` pictures (or texts) for a query: by score, by date, or diversified.
 
-        With `fold`, pictures that show nearly the same as a better one stand under it.
+        With `fold`, near-duplicates of a better picture are folded under it.
 
         Raises:
-            UsageError: an empty query, `k` below one, an item that is not there.
+            UsageError: the query is empty, `k` is below one, or an item does not exist.
             PictureError: the query's picture cannot be used.
             LibraryNotFound: nothing has been indexed yet.
         """
@@ -64,7 +64,7 @@ class Searcher:
         return replace(answer, hits=self._diverse(answer.hits, pool, k, kind))
 
     def _diverse(self, hits: Sequence[Hit], pool: Sequence[Candidate], k: int, kind: Kind) -> tuple[Hit, ...]:
-        """The k hits of a pool that are good and differ; in the order that they have, where nothing was looked for."""
+        """Return `k` hits of a pool, diversified by MMR; hits without scores count by their rank."""
         rows = self.holdings.rows_of(kind, [each.content for each in pool])
         chosen = diverse(rows, [-float(each.rank) if each.score is None else each.score for each in hits], k)
         return tuple(replace(hits[place], rank=rank) for rank, place in enumerate(chosen, start=1))
@@ -72,7 +72,7 @@ class Searcher:
     def answer(
         self, query: Query | Expression, k: int, kind: Kind, *, fold: bool = True
     ) -> tuple[Answer, list[Candidate]]:
-        """As `search`, with the candidates that its hits were; all of it from one moment of the library."""
+        """Like `search`, and return the candidates of the hits, too; all is read in one snapshot of the library."""
         with self.holdings.snapshot():
             return self._answer(query, k, kind, fold=fold)
 
@@ -82,11 +82,11 @@ class Searcher:
             raise UsageError(f"k must be at least 1, got {k}")
         asked = query if isinstance(query, Expression) else Expression.of(query)
         _, space = self.holdings.serving()
-        with step("encode"):  # and filter: what each alternative looks for
+        with step("encode"):  # and filter, for each alternative
             sides = self.sides(asked, space, kind)
         total = max(side.total for side in sides)
         wanted = k
-        while True:  # once, but where several of the nearest are frames of one video, or nearly the same
+        while True:  # runs once, unless frames of one video or near-duplicates leave too few hits
             with step("find"):
                 found = [_find(side, wanted) for side in sides]
             candidates = merged(found)
@@ -108,7 +108,7 @@ class Searcher:
         return answer, [by_content[hit.content] for hit in hits]
 
     def _folded(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """The candidates, each with those that show nearly the same under the best of them."""
+        """Return the candidates, with near-duplicates folded under the best of each group."""
         passing = {each.content: each.items for each in candidates}
         found = stacks(self.holdings, list(passing), FOLDED)
         return [
@@ -118,13 +118,13 @@ class Searcher:
         ]
 
     def sides(self, asked: Expression, space: Space, kind: Kind) -> list[Side]:
-        """The alternatives of a query, ready to be asked for their best."""
+        """Return the alternatives of a query, filtered and embedded."""
         return [self.side(each, space, kind) for each in asked.alternatives]
 
     def facets(self, query: Expression) -> dict[str, list[tuple[str, int]]]:
-        """How many answers there are of each year, camera, place, type and folder, the most first.
+        """Return the number of hits by year, camera, place, type and folder, most frequent first.
 
-        Counted is what passes the filters and, where something is looked for, is at least likely.
+        Weak hits are not counted; if nothing looks like the query, none are.
         """
         answer, _ = self.answer(query, DEEPEST, Kind.PICTURE, fold=False)
         sure = () if answer.nothing else answer.hits
@@ -133,14 +133,18 @@ class Searcher:
             return Selection(catalog.connection).facets(items)
 
     def hits(self, found: Sequence[Candidate], kind: Kind, said: str = "") -> tuple[Hit, ...]:
-        """Candidates with all that is known of them, ranked from 1; those that have just been removed are left out.
+        """Return the candidates as hits, ranked from 1; contents that were just removed are left out.
 
-        Of text in a picture, the lines come with a hit that have a word of what was `said`.
+        The boxes of a hit are the lines of text in the picture (OCR) that have a word of `said`.
         """
         return self._pictures(found, said) if kind is Kind.PICTURE else self._texts(found)
 
     def side(self, asked: Alternative, space: Space, kind: Kind) -> Side:
-        """One alternative of a query, ready to be asked for its best."""
+        """Return one alternative of a query, filtered and embedded.
+
+        Raises:
+            UsageError: the alternative has neither pieces nor filters.
+        """
         passing, notes = self._passing(asked, kind)
         total = self.holdings.count(kind) if passing is None else len(passing)
         if not asked.pieces:
@@ -162,7 +166,7 @@ class Searcher:
         )
 
     def _passing(self, asked: Alternative, kind: Kind) -> tuple[dict[int, list[int]] | None, tuple[str, ...]]:
-        """The contents that pass the filter, each with its files that do; None: all. And what to say of it."""
+        """Return the contents that pass the filter, with their items that do (None: all contents), and notes on it."""
         if asked.where == EVERYTHING:
             return None, ()
         with self.holdings.reading() as catalog:
@@ -183,12 +187,12 @@ class Searcher:
             captions = catalog.captions_of(numbers)
             lines = Said(catalog.connection).readings(numbers)
         hits: list[Hit] = []
-        videos: set[Path] = set()  # each is one hit: its best frame
+        videos: set[Path] = set()  # already shown: each is one hit, its best frame
         for each in found:
             here: list[Item] = files.get(each.content, [])
             if each.items is not None:
                 here = [item for item in here if item.id in each.items]
-            if here and here[0].path not in videos:  # none here: it was removed a moment ago
+            if here and here[0].path not in videos:  # empty: the content was removed a moment ago
                 text = next(iter(captions.get(each.content, [])), "")
                 copies = tuple(item.path for item in here[1:])
                 item, rank = here[0], len(hits) + 1

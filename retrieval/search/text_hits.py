@@ -1,6 +1,6 @@
-"""Texts for a picture, or for words: by their cosine, with hubs held down for pictures.
+"""Search for texts by a picture or by words: by cosine, for pictures corrected for hubness.
 
-Knows vectors and readings; does not know the query language.
+Does not know the query language.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from ..types.records import Kind
 from . import confidence
 from .branches import Candidate, Found, Side
 
-REORDERED = 100  # texts that are put in a new order
+REORDERED = 100  # texts that are reordered
 
 
 def find(side: Side, count: int) -> Found:
-    """The best `count` texts, surely, with every reading that can be had."""
+    """Return the best texts, at least `count` if there are so many, with their confidence where it is known."""
     found = side.nearest(max(count, CANDIDATES))
     if side.words is not None or side.vector is None or not found:
         return Found(found, side.heights(found))
@@ -29,12 +29,12 @@ def find(side: Side, count: int) -> Found:
 
 
 def _without_hubs(side: Side, found: list[Candidate]) -> tuple[list[Candidate], Floats]:
-    """The first texts in the order of 2 * cosine - their mean cosine with their nearest pictures, and that score.
+    """Return the texts, the first `REORDERED` in the order of 2 * cosine - hubness, and these scores, (n,).
 
-    Cross-domain similarity local scaling (Conneau et al. 2018): texts that are near to every picture step back. The
-    query's own picture, where the library has it, is not counted among the neighbours.
+    Cross-domain similarity local scaling (Conneau et al. 2018): texts that are near to every picture get lower scores.
+    The query's own picture, if the library has it, is not counted among a text's neighbours.
     """
-    assert side.vector is not None  # a picture was looked for
+    assert side.vector is not None  # the query is a picture
     first, cosines = found[:REORDERED], np.array([each.score or 0.0 for each in found])
     crowds = np.zeros(len(found))
     if side.holdings.count(Kind.PICTURE) > CLOSEST:

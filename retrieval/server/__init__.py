@@ -1,2 +1,4 @@
-"""The library for browsers, programs and agents: an HTTP API with a web page, and MCP. Calls the library, shows what
-it says, and keeps out who may not ask. Has no logic of search of its own."""
+"""The HTTP API with its web page, and the MCP tools, over one library.
+
+Authenticates callers and limits load; all search logic is the library's.
+"""

@@ -1,7 +1,6 @@
-"""How much a server takes on: the size and the time of a request's body, requests at work and waiting, memory.
+"""Admission control as ASGI middleware: limits on request bodies, on running and waiting requests, and on memory.
 
-Plain ASGI. What is too much is answered at once (413, 408, 429 with Retry-After), never by a dead process. Knows
-numbers; does not know what is asked.
+Requests beyond a limit are refused at once (413, 408, or 429 with Retry-After) instead of overloading the process.
 """
 
 from __future__ import annotations
@@ -23,42 +22,42 @@ LONG = frozenset(
     "/v1/ask /v1/ask/stream /v1/caption /v1/caption/stream /v1/ground /v1/chat/completions /v1/search/stream "
     "/v1/duplicates /mcp".split()
 )
-TINY = 4096  # bytes that someone unknown may send
-IN_MEMORY = 1 << 20  # bytes of a body; larger ones are kept in a temporary file
+TINY = 4096  # bytes of a login's body, which needs no token
+IN_MEMORY = 1 << 20  # bytes of a body; larger ones go to a temporary file
 PIECE = 1 << 18
 
 
 @dataclass(frozen=True)
 class Load:
-    """How much is taken on."""
+    """The limits of a server."""
 
-    running: int = max(2, os.cpu_count() or 1)  # requests at work; more only take turns on the same cores
-    speaking: int = 4  # of those, beside, that a vision-language model answers, or that take as long
+    running: int = max(2, os.cpu_count() or 1)  # requests that run at once; more would only share the same cores
+    speaking: int = 4  # as `running`, for long requests: those of a vision-language model, or as slow
     waiting: int = 256
-    patience: float = 30.0  # seconds that one waits at most
-    body: int = 64 << 20  # bytes of an upload
-    body_seconds: float = 60.0  # that it may take
+    patience: float = 30.0  # seconds that a request waits at most
+    body: int = 64 << 20  # bytes of a request's body at most
+    body_seconds: float = 60.0  # seconds that receiving the body may take
     sending: float = 60.0  # seconds that a client may leave a piece of a long answer unread
-    memory: int = 0  # bytes of the process above which nothing new is begun; 0: no ceiling
+    memory: int = 0  # bytes of the process above which requests are refused; 0: no limit
 
 
 @dataclass
 class Limits:
-    """Around an application: what is too much does not get in.
+    """Middleware that refuses requests beyond the limits.
 
-    A body is taken in whole before its request has a turn, so that slow clients hold none; a turn ends when the answer
-    begins, but of long ones with their end.
+    A request gets a slot only when its whole body has been received, so that slow clients hold none. Short requests
+    release their slot when the answer begins, long ones when it ends.
     """
 
     app: ASGIApp
     load: Load
     waiting: int = 0
     refused: int = 0
-    _turns: dict[bool, asyncio.Semaphore] = field(default_factory=dict)  # long requests have a lane of their own
+    _turns: dict[bool, asyncio.Semaphore] = field(default_factory=dict)  # slots, by whether requests are long
     _memory: tuple[float, int] = field(default=(0.0, 0))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Process or refuse one request."""
         if scope["type"] != "http" or _small(scope["path"]):
             await self.app(scope, receive, send)
             return
@@ -73,10 +72,10 @@ class Limits:
             await refuse(refusal, send)
 
     async def _taken(self, scope: Scope, receive: Receive, file: IO[bytes]) -> Receive:
-        """The body, read to its end; what gives it again, piece by piece.
+        """Read the whole body into `file`; return a `receive` that replays it in pieces.
 
         Raises:
-            Refusal: it is too large or too slow, or the memory is full.
+            HTTPRefusal: the body is too large or too slow, or the memory is full.
         """
         most = TINY if scope["path"] == LOGIN else self.load.body
         told = dict(scope["headers"]).get(b"content-length", b"0")
@@ -103,7 +102,7 @@ class Limits:
         async def again() -> Message:
             nonlocal whole
             if whole:
-                return await receive()  # only that the client has gone can come now
+                return await receive()  # after the body, only a disconnect can come
             piece = file.read(PIECE)
             whole = file.tell() >= size
             return {"type": "http.request", "body": piece, "more_body": not whole}
@@ -111,10 +110,10 @@ class Limits:
         return again
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The application's answer, when it is its turn.
+        """Run the application when a slot is free.
 
         Raises:
-            Refusal: too many wait, or for too long.
+            HTTPRefusal: too many requests are waiting, or this one has waited too long.
         """
         long = _long(scope)
         turn = self._turns[long]
@@ -132,7 +131,7 @@ class Limits:
         try:
             await self.app(scope, receive, sending)
         except TimeoutError:
-            pass  # a client that does not read has no claim to a turn
+            pass  # a client that does not read its answer loses its slot
         finally:
             if held:
                 turn.release()
@@ -150,7 +149,7 @@ class Limits:
             self.waiting -= 1
 
     def _resident(self) -> int:
-        """Bytes of this process, looked up four times a second at most."""
+        """Return the resident memory of this process in bytes, measured at most four times a second."""
         at, found = self._memory
         if time.monotonic() - at > 0.25:
             found = int(psutil.Process().memory_info().rss)
@@ -159,13 +158,13 @@ class Limits:
 
 
 def _small(path: str) -> bool:
-    """Whether a request costs nothing, or, as one that follows a job, only waits itself."""
+    """Return whether a request bypasses the limits: it costs nothing, or only waits for a job's events."""
     follows = path.startswith("/v1/jobs/") and path.endswith("/events")
     return free(path) or path == "/metrics" or follows
 
 
 def _long(scope: Scope) -> bool:
-    """Whether a vision-language model has its say in the answer, or it takes as long."""
+    """Return whether a request uses a vision-language model, or takes as long."""
     query = parse_qs(scope["query_string"].decode("latin-1"))
     asked = (query.get("rerank", ["false"])[-1], query.get("vlm", ["false"])[-1])
     return scope["path"] in LONG or any(each.lower() not in ("false", "0", "off", "no", "f", "n") for each in asked)

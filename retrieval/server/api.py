@@ -1,7 +1,4 @@
-"""The application: every route, one form of errors, and around them the gate, the limits, the numbers and the log.
-
-Knows which parts there are and in which order they stand.
-"""
+"""The ASGI application: all routes with one error format, inside authentication, limits, metrics and logging."""
 
 from __future__ import annotations
 
@@ -40,20 +37,20 @@ ABOUT = (
 
 @dataclass(frozen=True)
 class Doors:
-    """Who is let in, and how."""
+    """Server options: who is let in, and what they may do."""
 
-    demand: bool = False  # a token of everyone
-    names: frozenset[str] = frozenset()  # host names that are answered, beside localhost and addresses
-    origins: frozenset[str] = frozenset()  # pages elsewhere that may ask
-    socket: str = ""  # the Unix socket of the library's owner
+    demand: bool = False  # whether every caller has to show a token
+    names: frozenset[str] = frozenset()  # host names that the server answers to, besides localhost and IP addresses
+    origins: frozenset[str] = frozenset()  # other origins whose pages may send requests
+    socket: str = ""  # path of the library owner's Unix socket; "": none
     load: Load = field(default_factory=Load)
-    queries: bool = False  # whether the log says what was asked for
-    agents_originals: bool = False  # whether agents may have the files themselves
-    agents_write: bool = False  # whether agents may write captions, as far as their token lets them
+    queries: bool = False  # whether queries are logged
+    agents_originals: bool = False  # whether agents may get original files
+    agents_write: bool = False  # whether agents may write captions and save searches, if their token allows it
 
 
 def routed(service: Service, *, agents_write: bool = False, agents_originals: bool = False) -> FastAPI:
-    """The routes, without the gate."""
+    """Return the application with its routes only: no authentication, limits, metrics or request log."""
     agents, agents_routes = Agents(service, agents_write, agents_originals).routes()
 
     @asynccontextmanager
@@ -82,7 +79,7 @@ def routed(service: Service, *, agents_write: bool = False, agents_originals: bo
 
 
 def application(service: Service, tokens: Tokens, doors: Doors) -> ASGIApp:
-    """The routes with everything around them, as a server runs it."""
+    """Return the complete application, as a server runs it."""
     api = routed(service, agents_write=doors.agents_write, agents_originals=doors.agents_originals)
     limits = Limits(api, doors.load)
     metrics: Metrics = api.state.metrics

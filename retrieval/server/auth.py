@@ -1,7 +1,4 @@
-"""The gate of the server: which hosts and origins are answered, who a caller is, which headers every answer has.
-
-Plain ASGI around everything else. Knows HTTP headers and `access.py`; does not know what is asked.
-"""
+"""Authentication as ASGI middleware: checks the host, the origin, and the token or cookie; sets security headers."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, Guesses, Sessions, To
 
 COOKIE, LOGIN = "retrieval_session", "/v1/login"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-FREE = ("/healthz", "/readyz", "/page/", "/docs", "/openapi.json")  # of no picture, and of no cost; like "/"
+FREE = ("/healthz", "/readyz", "/page/", "/docs", "/openapi.json")  # public, like "/": they reveal and cost nothing
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; "
@@ -34,7 +31,7 @@ HEADERS = {
 
 
 class Refusal(Exception):
-    """A request that is not let in."""
+    """A request that is refused, with the status, error type, message and headers of the answer."""
 
     def __init__(self, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -43,29 +40,29 @@ class Refusal(Exception):
 
 @dataclass
 class Guard:
-    """Lets callers in, or not; whoever is in stands in `scope["state"]["caller"]`."""
+    """Middleware that admits or refuses requests; it stores the caller in `scope["state"]["caller"]`."""
 
     app: ASGIApp
     tokens: Tokens
-    demand: bool  # a token of everyone who comes over the network
-    names: frozenset[str] = frozenset()  # host names that are answered, beside localhost and addresses
-    origins: frozenset[str] = frozenset()  # pages elsewhere that may ask, such as "https://example.org"
-    socket: str = ""  # the Unix socket of this machine's user
+    demand: bool  # whether every caller over the network has to show a token
+    names: frozenset[str] = frozenset()  # host names that the server answers to, besides localhost and IP addresses
+    origins: frozenset[str] = frozenset()  # other origins whose pages may send requests, such as "https://example.org"
+    socket: str = ""  # path of the library owner's Unix socket; "": none
     sessions: Sessions = field(default_factory=Sessions)
     guesses: Guesses = field(default_factory=Guesses)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Admit or refuse one request."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # there are no web sockets here
+            return  # WebSockets are not supported
         headers, state = Headers(scope=scope), scope.setdefault("state", {})
         origin = headers.get("origin", "")
         allowed = origin if origin in self.origins else ""
         try:
-            if allowed and scope["method"] == "OPTIONS":  # a browser asks beforehand, and shows nothing then
+            if allowed and scope["method"] == "OPTIONS":  # a CORS preflight carries no credentials
                 self._host(headers)
                 await _preflight(_with_headers(send, allowed))
                 return
@@ -80,13 +77,13 @@ class Guard:
             CALLER.reset(who)
 
     def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
-        """Who asks; None where anyone may.
+        """Return the caller; None where the path is public, or the login, and no token was shown.
 
         Raises:
-            Refusal: they may not.
+            HTTPRefusal: the host, the origin or the token is not accepted.
         """
         if self.socket and scope.get("server") == (self.socket, None):
-            return OWNER  # the file system let them in
+            return OWNER  # the socket's file permissions have authenticated them
         self._host(headers)
         self._same_site(scope, headers)
         caller = self._known(scope, headers)
@@ -96,7 +93,11 @@ class Guard:
         return caller
 
     def _host(self, headers: Headers) -> None:
-        """Names that we do not go by are refused: a page elsewhere may have had its own name point here."""
+        """Check the host name: another site may have pointed its own name at this server (DNS rebinding).
+
+        Raises:
+            HTTPRefusal: the request does not name exactly one known host.
+        """
         hosts = headers.getlist("host")
         host = _hostname(hosts[0]) if len(hosts) == 1 else None
         if host is None or not (host == "localhost" or host in self.names or _is_address(host)):
@@ -104,7 +105,11 @@ class Guard:
             raise Refusal(421, "unknown_host", f"this server does not go by {shown}; start it with --host-name")
 
     def _same_site(self, scope: Scope, headers: Headers) -> None:
-        """Pages of other sites get nothing, neither by a browser's cookie nor by being on the same machine."""
+        """Keep out pages of other sites, which would use a browser's cookie or its access to this machine.
+
+        Raises:
+            HTTPRefusal: the request comes from such a page.
+        """
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
         if origin is not None:
             if origin not in self.origins and origin.partition("://")[2].lower() != headers.get("host", "").lower():
@@ -115,10 +120,10 @@ class Guard:
                 raise Refusal(403, "cross_site", "pages of other sites may not ask; start the server with --origin")
 
     def identified(self, shown: str, address: str, otherwise: Caller | None = None) -> Caller:
-        """Who shows this token.
+        """Return the caller with this token, or `otherwise` if it is unknown.
 
         Raises:
-            Refusal: no one, where there is no one else to take them for; or this address has to wait.
+            HTTPRefusal: the token is unknown and `otherwise` is None, or the address has to wait after wrong tokens.
         """
         wait = self.guesses.wait(address)
         if wait:
@@ -133,7 +138,7 @@ class Guard:
         kind, _, shown = headers.get("authorization", "").partition(" ")
         if shown:
             token, address = shown.strip() if kind.lower() == "bearer" else "", (scope.get("client") or ("",))[0]
-            return self.identified(token, address, None if self.demand else ANYONE)  # OpenAI's clients show some key
+            return self.identified(token, address, None if self.demand else ANYONE)  # OpenAI's clients send any key
         cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         digest = self.sessions.digest(cookie) if cookie else None
         caller = self.tokens.of_digest(digest) if digest else None
@@ -141,7 +146,7 @@ class Guard:
 
 
 def free(path: str) -> bool:
-    """Whether a path tells nothing of the library, and costs nothing."""
+    """Return whether a path is public: it reveals nothing of the library and costs nothing."""
     return path == "/" or path.startswith(FREE)
 
 
@@ -176,7 +181,7 @@ def _with_headers(send: Send, origin: str) -> Send:
 
 
 async def refuse(refusal: Refusal, send: Send) -> None:
-    """Say so."""
+    """Send a refusal as a JSON error."""
     body = json.dumps({"error": {"type": refusal.kind, "message": refusal.message}}).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}
     await _answer(refusal.status, headers, body, send)

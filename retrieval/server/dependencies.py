@@ -1,7 +1,4 @@
-"""What every route is given: the caller, the library as that one may see it, and the one form of answers and errors.
-
-Knows FastAPI and the error tree; does not know any route.
-"""
+"""Dependencies of the routes: the caller, the library limited to what they may see, JSON answers, error handlers."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from .auth import Guard, Refusal
 from .service import Service
 from .tokens import Caller, Scope
 
-STATUS = (  # of the error tree; the first that fits
+STATUS = (  # error class -> HTTP status; the first match counts
     (errors.NotFound, 404),
     (errors.UsageError, 400),
     (errors.LibraryNotFound, 404),
@@ -37,22 +34,26 @@ STATUS = (  # of the error tree; the first that fits
 
 
 class Json(Response):
-    """Values of this package as JSON."""
+    """A response with values of this package as JSON."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        """One line, in UTF-8."""
+        """Return the content as one line of JSON, in UTF-8."""
         return compact(content).encode()
 
 
 def service_of(request: Request) -> Service:
-    """The service of this application."""
+    """Return the service of this application."""
     return cast(Service, request.app.state.service)
 
 
 def caller_of(request: Request) -> Caller:
-    """Who asks."""
+    """Return the caller of a request.
+
+    Raises:
+        HTTPRefusal: the request has no valid token.
+    """
     caller = request.state.caller
     if caller is None:
         raise Refusal(401, "unauthorized", "show a token: Authorization: Bearer ...", {"www-authenticate": "Bearer"})
@@ -60,7 +61,7 @@ def caller_of(request: Request) -> Caller:
 
 
 def needs(scope: Scope) -> Callable[[Request], Service]:
-    """The service, for those who may do that."""
+    """Return a dependency that gives the service to callers with this scope, and refuses others."""
 
     def service(request: Request) -> Service:
         caller = caller_of(request)
@@ -72,17 +73,21 @@ def needs(scope: Scope) -> Callable[[Request], Service]:
 
 
 def asked_of(request: Request) -> Questions:
-    """The library, as far as the caller may see it."""
+    """Return the library, limited to what the caller may see."""
     return service_of(request).asked_by(caller_of(request))
 
 
 def guard_of(request: Request) -> Guard:
-    """The gate that this application stands behind."""
+    """Return the authentication middleware of this application."""
     return cast(Guard, request.app.state.guard)
 
 
 def whole_of(request: Request) -> Service:
-    """The service, for those who may see the whole library."""
+    """Return the service, for callers who may see the whole library.
+
+    Raises:
+        HTTPRefusal: the caller's token is for one folder.
+    """
     if caller_of(request).folder is not None:
         raise Refusal(403, "forbidden", "this token is for one folder")
     return service_of(request)
@@ -108,19 +113,19 @@ ERROR = {
     },
 }
 FORM = {"application/json": {"schema": ERROR}}
-ERRORS: dict[int | str, dict[str, Any]] = {  # what any route may answer
+ERRORS: dict[int | str, dict[str, Any]] = {  # the error responses of every route
     "4XX": {"description": "It cannot be answered; the message says why", "content": FORM},
     "5XX": {"description": "A model, the library or the disk failed", "content": FORM},
 }
 
 
 def error(status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> Response:
-    """The one form of errors."""
+    """Return an error in the one format that all routes use."""
     return Json({"error": {"type": kind, "message": message}}, status, headers)
 
 
 def foreseen(_request: Request, exc: Exception) -> Response:
-    """An error of the tree."""
+    """Return an error of this package as a response, with the HTTP status of its class."""
     status = next((code for kind, code in STATUS if isinstance(exc, kind)), 500)
     if isinstance(exc, errors.QueryError):
         told = {"type": "QueryError", "message": exc.reason, "place": exc.place, "query": exc.query}
@@ -129,18 +134,18 @@ def foreseen(_request: Request, exc: Exception) -> Response:
 
 
 def unforeseen(_request: Request, _exc: Exception) -> Response:
-    """A fault of ours: the log has it, under the number of the request."""
+    """Return 500 for a bug; the log has the details, under the request's id."""
     return error(500, "fault", "the server failed at this; its log says more, by the x-request-id")
 
 
 def refused(_request: Request, exc: Exception) -> Response:
-    """Who may not."""
+    """Return a refusal as a response."""
     assert isinstance(exc, Refusal)  # it is registered for these
     return error(exc.status, exc.kind, exc.message, dict(exc.headers))
 
 
 def invalid(_request: Request, exc: Exception) -> Response:
-    """A parameter of the wrong form."""
+    """Return 422 for a parameter of the wrong form."""
     assert isinstance(exc, RequestValidationError)  # it is registered for these
     first = exc.errors()[0]
     place = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
@@ -148,6 +153,6 @@ def invalid(_request: Request, exc: Exception) -> Response:
 
 
 def of_http(_request: Request, exc: Exception) -> Response:
-    """What the framework refuses: no such route, another method."""
+    """Return an error of the framework, such as an unknown route or a wrong method, as a response."""
     assert isinstance(exc, HTTPException)  # it is registered for these
     return error(exc.status_code, "http", str(exc.detail), dict(exc.headers or {}))

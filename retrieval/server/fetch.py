@@ -1,7 +1,7 @@
-"""A picture from the web, for who searches by its address: public addresses only, small, and soon.
+"""Downloads a picture from the web for a search by URL: public addresses only, limited in size and time.
 
-Every name, also of every redirect, is resolved here and the connection made to an address that was checked, so that a
-name cannot point elsewhere a moment later. Knows HTTP and addresses; does not know pictures.
+Host names, also of redirects, are resolved here and the connection goes to an address that was checked, so that a
+changed DNS answer cannot redirect it (DNS rebinding). Does not know pictures.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ Resolve = Callable[[str, int], list[str]]
 
 
 def fetched(url: str, *, public: Callable[[str], bool] | None = None, ports: Iterable[int] = (80, 443)) -> bytes:
-    """The bytes at an address.
+    """Return the bytes at a URL, after at most `REDIRECTS` redirects.
 
     Raises:
-        UsageError: it is no address that may be asked; SourceError: nothing usable comes from there.
+        UsageError: the URL is invalid, its port is not allowed, or its host is not public.
+        SourceError: the server cannot be reached, or its answer is an error, too large or too slow.
     """
     end, allowed = time.monotonic() + SECONDS, frozenset(ports)
     backend = Checked(public or is_public, end)
@@ -49,7 +50,11 @@ def fetched(url: str, *, public: Callable[[str], bool] | None = None, ports: Ite
 
 
 def _permitted(url: str, ports: frozenset[int]) -> str:
-    """The address in plain letters, as it is sent."""
+    """Return the URL in ASCII, as it is sent.
+
+    Raises:
+        UsageError: it is not an http or https URL, or its port is not allowed.
+    """
     try:
         url = str(httpx.URL(url))
         parts = urlsplit(url)
@@ -64,7 +69,11 @@ def _permitted(url: str, ports: frozenset[int]) -> str:
 
 
 def _asked(pool: httpcore.ConnectionPool, url: str, end: float) -> bytes | str:
-    """What stands there, or where it leads on."""
+    """Return the body of the answer, or the target of a redirect.
+
+    Raises:
+        SourceError: the answer is an error, too large or too slow.
+    """
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), max(0.1, end - time.monotonic()))
     headers = [("user-agent", "retrieval"), ("accept", "image/*")]
     with pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as answer:
@@ -86,7 +95,7 @@ def _asked(pool: httpcore.ConnectionPool, url: str, end: float) -> bytes | str:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is of the open internet, and not one that stands for another of ours."""
+    """Return whether an IP address is public; an IPv6 address that embeds an IPv4 address is judged by the latter."""
     found = ipaddress.ip_address(address.split("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
@@ -98,7 +107,7 @@ def is_public(address: str) -> bool:
 
 
 class Checked(httpcore.NetworkBackend):
-    """Connects to addresses that were checked, and only to these."""
+    """A network backend that connects only to addresses that it has checked."""
 
     def __init__(self, public: Callable[[str], bool], end: float) -> None:
         self._public, self._end, self._backend = public, end, httpcore.SyncBackend()
@@ -111,10 +120,11 @@ class Checked(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
-        """A connection to a name, if all that it stands for is public.
+        """Resolve a host name and connect to it, provided that all its addresses are public.
 
         Raises:
-            UsageError: it is not; SourceError: the name is unknown.
+            UsageError: not all of them are public.
+            SourceError: the name cannot be resolved.
         """
         try:
             found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
@@ -127,34 +137,34 @@ class Checked(httpcore.NetworkBackend):
 
 
 class Timed(httpcore.NetworkStream):
-    """A connection whose reading ends at a moment, however it drips."""
+    """A network stream whose reads end at a deadline, however slowly the data arrives."""
 
     def __init__(self, stream: httpcore.NetworkStream, end: float) -> None:
         self._stream, self._end = stream, end
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  # one moment holds for all
-        """What comes, until the moment."""
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  # the deadline replaces it
+        """Return up to `max_bytes` bytes; a read after the deadline times out."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout(f"it takes longer than {SECONDS:.0f} s")
         return self._stream.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """As it is."""
+        """Write to the underlying stream."""
         self._stream.write(buffer, timeout)
 
     def close(self) -> None:
-        """As it is."""
+        """Close the underlying stream."""
         self._stream.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """The same, encrypted."""
+        """Return the stream with TLS, under the same deadline."""
         return Timed(self._stream.start_tls(ssl_context, server_hostname, timeout), self._end)
 
     def get_extra_info(self, info: str) -> Any:
-        """As it is."""
+        """Return the underlying stream's extra information."""
         return self._stream.get_extra_info(info)
 
 

@@ -1,6 +1,6 @@
-"""Pictures of the library over HTTP: what is known of one, its thumbnail, its file; leafing by time and place.
+"""Routes for the files of the library: facts, previews, originals, captions; browsing by time and place.
 
-Files are named by the item's number only: no path ever comes from a client.
+Clients name files by item number only, never by path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DAY = 24 * 3600
 
 
 def told(item: Item) -> dict[str, Any]:
-    """What a grid needs of a file."""
+    """Return the fields of a file that a grid of results needs."""
     return {
         "item": item.id,
         "content": item.content,
@@ -43,14 +43,14 @@ def items(
     after: Annotated[Number | None, Query(description="The last item of the page before")] = None,
     until: Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$", description="None later than this month")] = "",
 ) -> Response:
-    """A page of files by the time they were taken; those without a date come last."""
+    """Return a page of files by the time they were taken, newest first; files without a date come last."""
     found = asked.items.newest(count, after, until)
     return Json({"items": [told(item) for item in found], "next": found[-1].id if len(found) == count else None})
 
 
 @router.get("/items/{item}", summary="What is known of a file")
 def one(asked: Asked, item: Number) -> Response:
-    """Its facts, its place, everything that is said of it, and the other files that hold the same picture."""
+    """Return a file's facts, place and texts, and the other files that hold the same picture."""
     found = asked.items.get(item)
     said = asked.items.sayings(found.content)
     copies = [copy.path for copy in asked.items.copies(found)]
@@ -66,7 +66,7 @@ def thumbnail(
     accept: Annotated[str, Header()] = "*/*",
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
-    """WebP, AVIF for the larger ones where the client takes it, JPEG where it takes neither."""
+    """Return a preview: WebP, AVIF for the larger sizes if the client accepts it, or JPEG if it accepts neither."""
     found = asked.items.get(item)
     form = Previews.form(accept, int(size))
     tag = f'"{found.content}-{size}-{form}"'
@@ -79,7 +79,7 @@ def thumbnail(
 
 @router.get("/items/{item}/original", response_class=FileResponse, summary="The file itself")
 def original(service: Serving, asked: Asked, item: Number, download: bool = False) -> Response:
-    """In ranges, where a player asks for them."""
+    """Return the file; range requests are supported."""
     found = asked.items.get(item)
     if not service.originals:
         raise UsageError("the files themselves are not given out here")
@@ -99,19 +99,19 @@ def original(service: Serving, asked: Asked, item: Number, download: bool = Fals
 
 @router.get("/items/{item}/similar", response_model=Answer, summary="Pictures like it")
 def similar(asked: Asked, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
-    """The k pictures most like it, without itself."""
+    """Return the k pictures most similar to it, without itself."""
     return Json(asked.similar(asked.items.get(item).id, k))
 
 
 class Said(BaseModel):
-    """A caption."""
+    """The text of a caption."""
 
     text: str = Field(min_length=1, max_length=2000)
 
 
 @router.put("/items/{item}/caption", summary="Caption it by hand")
 def set_caption(service: Writing, asked: Asked, item: Number, said: Said) -> Response:
-    """Keep a caption, in place of what models said of it; it is searchable at once."""
+    """Store a caption in place of captions by models; it is searchable at once."""
     found = asked.items.get(item)
     service.library.set_caption(found.path, said.text)
     return Json({"item": found.id, "texts": asked.items.sayings(found.content)})
@@ -119,17 +119,17 @@ def set_caption(service: Writing, asked: Asked, item: Number, said: Said) -> Res
 
 @router.get("/timeline", summary="How many files there are of each month")
 def timeline(asked: Asked) -> Response:
-    """Pairs of a month ("2023-06", or "" for those without a date) and a count, the newest first."""
+    """Return pairs of a month ("2023-06", or "" for files without a date) and a count, newest first."""
     return Json({"months": asked.items.months()})
 
 
 @router.get("/towns", summary="The world's towns, for a map without a network")
 def towns() -> Response:
-    """Their latitude, longitude, inhabitants and name (GeoNames, CC BY 4.0)."""
+    """Return the latitude and longitude (degrees), population and name of each town (GeoNames, CC BY 4.0)."""
     return Json({"towns": geocoding.towns()}, headers={"cache-control": f"private, max-age={DAY}"})
 
 
 @router.get("/map", summary="Where files were taken")
 def points(asked: Asked) -> Response:
-    """Triples of an item, its latitude and its longitude."""
+    """Return triples of item number, latitude and longitude (degrees) of the files with coordinates."""
     return Json({"points": asked.items.points()})

@@ -1,4 +1,4 @@
-"""Indexing over HTTP: below the roots that were named when the server was started, and nowhere else."""
+"""Routes for indexing jobs; only folders below the roots that were named at the start of the server can be indexed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)
 
 
 class Wanted(BaseModel):
-    """What shall be indexed."""
+    """The folder to index."""
 
     root: str = Field(max_length=200, description="One of the names that GET /v1/roots gives")
     folder: str = Field(default="", max_length=2000, description="A folder below it, relative")
@@ -29,19 +29,19 @@ class Wanted(BaseModel):
 
 @router.get("/roots", summary="What may be indexed")
 def roots(service: Ruling) -> Response:
-    """The folders that were named when the server was started."""
+    """Return the folders that were named when the server was started."""
     return Json({"roots": service.roots})
 
 
 @router.get("/jobs", summary="Indexing jobs, the newest first")
 def jobs(service: Ruling) -> Response:
-    """The last ones, with their state and progress."""
+    """Return the latest jobs with their state and progress."""
     return Json({"jobs": service.jobs.all()})
 
 
 @router.post("/jobs", status_code=202, summary="Index a folder")
 def start(service: Ruling, wanted: Wanted) -> Response:
-    """Begin; one job is at work at a time."""
+    """Start a job; only one job runs at a time."""
     folder = service.root(wanted.root, wanted.folder)
     shown = f"{wanted.root}/{wanted.folder}".rstrip("/")
     return Json(service.jobs.start([placed(folder)], [shown], retry=wanted.retry), 202)
@@ -49,18 +49,18 @@ def start(service: Ruling, wanted: Wanted) -> Response:
 
 @router.get("/jobs/{job}", summary="One job")
 def one(service: Ruling, job: Number) -> Response:
-    """Its state, its progress and, when it has ended, its report and problems."""
+    """Return its state and progress and, once it has ended, its report and problems."""
     return Json(service.jobs.get(job))
 
 
 def named(service: Ruling, job: Number) -> Job:
-    """The job of this number, before any answer begins."""
+    """Return the job of this number, so that an unknown number is an error before the stream begins."""
     return service.jobs.get(job)
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse, summary="A job as it goes on")
 async def events(service: Ruling, now: Annotated[Job, Depends(named)]) -> AsyncIterator[ServerSentEvent]:
-    """An event `job` at each change, `end` after the last one; it keeps no thread waiting."""
+    """Send an event `job` at each change and `end` after the last one, without blocking a thread."""
     yield ServerSentEvent(event="job", data=plain(now))
     while now.state is State.RUNNING:
         await asyncio.sleep(BEAT)
@@ -72,5 +72,5 @@ async def events(service: Ruling, now: Annotated[Job, Depends(named)]) -> AsyncI
 
 @router.delete("/jobs/{job}", summary="Stop a job")
 def stop(service: Ruling, job: Number) -> Response:
-    """What it has done is kept; the next run goes on from there."""
+    """Ask the job to stop; what it has done is kept, and the next run continues from there."""
     return Json(service.jobs.stop(job))

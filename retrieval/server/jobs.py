@@ -1,6 +1,6 @@
-"""Indexing at work in the background: one at a time, with progress, and it can be stopped.
+"""Indexing jobs in a background thread: one at a time, with progress, and stoppable.
 
-Knows the library and threads; does not know HTTP.
+Does not know HTTP.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BEAT = 0.5  # seconds between two reports of progress
 
 
 class State(StrEnum):
-    """How far a job is."""
+    """The state of a job."""
 
     RUNNING = "running"
     DONE = "done"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """One run of indexing, as it is now."""
+    """A snapshot of one indexing job."""
 
     id: int
     folders: tuple[str, ...]
@@ -42,20 +42,20 @@ class Job:
     done: int = 0
     total: int | None = None
     seconds: float = 0.0
-    rate: float = 0.0  # pictures a second
-    left: float | None = None  # seconds, as far as one can say
+    rate: float = 0.0  # pictures per second
+    left: float | None = None  # estimated seconds to the end; None: unknown
     message: str = ""  # why it failed
     report: Report | None = None
     problems: tuple[Problem, ...] = ()
 
 
 class _Stopped(KeyboardInterrupt):
-    """Asked to stop: the indexer takes it as Ctrl-C, and keeps what is done."""
+    """Raised in a job's thread to stop it; the indexer treats it like Ctrl-C and keeps what is done."""
 
 
 @dataclass
 class Jobs:
-    """The jobs of one library."""
+    """The indexing jobs of one library."""
 
     library: Library
     _jobs: dict[int, Job] = field(default_factory=dict)
@@ -65,15 +65,15 @@ class Jobs:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def all(self) -> list[Job]:
-        """The jobs that are remembered, the newest first."""
+        """Return the jobs that are remembered, newest first."""
         with self._lock:
             return [self._jobs[number] for number in sorted(self._jobs, reverse=True)]
 
     def get(self, number: int) -> Job:
-        """One job.
+        """Return the job of this number.
 
         Raises:
-            NotFound: there is none of this number.
+            NotFound: there is none.
         """
         with self._lock:
             if number not in self._jobs:
@@ -81,10 +81,10 @@ class Jobs:
             return self._jobs[number]
 
     def start(self, folders: Sequence[Path], shown: Sequence[str], *, retry: bool = False) -> Job:
-        """Begin to index folders; `shown` is how they are called.
+        """Start a job that indexes these folders; `shown` gives the names to display for them.
 
         Raises:
-            UsageError: another job is at work.
+            UsageError: another job is running.
         """
         with self._lock:
             running = next((job for job in self._jobs.values() if job.state is State.RUNNING), None)
@@ -99,7 +99,11 @@ class Jobs:
         return job
 
     def stop(self, number: int) -> Job:
-        """Ask a job to stop; what it has done is kept."""
+        """Ask a job to stop, keeping what it has done; return the job as it was.
+
+        Raises:
+            NotFound: there is no job of this number.
+        """
         job = self.get(number)
         with self._lock:
             if job.state is State.RUNNING:
@@ -107,12 +111,12 @@ class Jobs:
         return job
 
     def stop_all(self) -> None:
-        """Ask what is at work to stop."""
+        """Ask the running job to stop."""
         for job in self.all():
             self.stop(job.id)
 
     def close(self) -> None:
-        """Stop what is at work, and wait for it."""
+        """Ask the running job to stop, and wait for it for at most 30 seconds."""
         self.stop_all()
         if self._thread is not None:
             self._thread.join(30)

@@ -1,5 +1,7 @@
-"""One line of JSON for each request: when, what route, how long, who, and the request's number. Never what was asked
-for, unless the one who started the server wants it."""
+"""The request log: one line of JSON per request, with its time, path, status, duration, caller and id.
+
+Queries are logged only if whoever starts the server asks for it.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,13 @@ QUIET = ("/healthz", "/readyz", "/metrics")
 
 @dataclass
 class Logged:
-    """Around an application: every answer gets a number and a line."""
+    """Middleware that gives every answer a request id and logs a line for it."""
 
     app: ASGIApp
-    queries: bool = False  # also what was asked for
+    queries: bool = False  # whether queries are logged
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Process and log one request; successful health checks and reads of metrics are not logged."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

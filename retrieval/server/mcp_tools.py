@@ -1,6 +1,6 @@
-"""The library for agents, by the Model Context Protocol: a few tools whose answers are short, over stdio or HTTP.
+"""MCP tools: the library for agents over the Model Context Protocol (stdio or HTTP), with short answers.
 
-Knows the protocol's SDK; read-only unless it is allowed to write. Small pictures only, unless originals are allowed.
+Read-only unless writing is allowed; returns previews of pictures only, unless original files are allowed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..vlm import messages
 from .service import Service
 from .tokens import CALLER, Scope
 
-LARGEST = 1 << 20  # bytes of an original that is handed out
+LARGEST = 1 << 20  # bytes of the largest original file that is returned
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 ABOUT = (
@@ -44,18 +44,18 @@ Number = Annotated[int, Field(ge=1, lt=2**63, description="An item's number")]
 
 @dataclass(frozen=True)
 class Agents:
-    """The tools over one service."""
+    """The MCP tools of one service."""
 
     service: Service
     writes: bool = False
-    originals: bool = False  # whether the files themselves are handed out
+    originals: bool = False  # whether original files are returned
 
     def asked(self) -> Questions:
-        """The library, as far as the caller may see it."""
+        """Return the library, limited to what the caller may see."""
         return self.service.asked_by(CALLER.get())
 
     def server(self) -> MCPServer[Any]:
-        """The server with its tools."""
+        """Return an MCP server with the tools registered."""
         server: MCPServer[Any] = MCPServer(
             "retrieval", instructions=ABOUT, version=__version__, log_level="WARNING", subscriptions=False
         )
@@ -156,18 +156,18 @@ class Agents:
     # --- over HTTP -----------------------------------------------------------------------------------------
 
     def routes(self) -> tuple[MCPServer[Any], list[BaseRoute]]:
-        """The server, whose session manager must run, and its route `/mcp`; the gate before it checks hosts."""
+        """Return the server, whose session manager has to run, and its route `/mcp`; the auth layer checks hosts."""
         server = self.server()
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         inner = server.streamable_http_app(stateless_http=True, json_response=True, transport_security=security)
         for route in inner.routes:
-            assert isinstance(route, Route)  # the SDK's one route
-            route.methods = {"POST"}  # nothing is ever pushed: no stream is kept open
+            assert isinstance(route, Route)  # the SDK adds this one route
+            route.methods = {"POST"}  # the server never pushes messages, so no stream is kept open
         return server, list(inner.routes)
 
 
 def _worded(tool: Callable[..., Any]) -> Callable[..., Any]:
-    """A tool whose errors reach the agent in the library's words; those of others the SDK keeps to itself."""
+    """Wrap a tool so that the library's errors reach the agent with their messages; the SDK hides all other errors."""
 
     @functools.wraps(tool)
     def call(*args: Any, **given: Any) -> Any:

@@ -1,7 +1,4 @@
-"""Numbers for Prometheus: requests and their time by route, the queue, the library's size, the model.
-
-Knows counters; does not know what is asked.
-"""
+"""Prometheus metrics: requests and their duration by route, the queue, the library's size, the model."""
 
 from __future__ import annotations
 
@@ -15,13 +12,13 @@ from ..runtime.timing import LISTENER
 from .admission import Limits
 from .service import Service
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})  # a client may make up others
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})  # clients may send any; they count as "other"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 @dataclass
 class Metrics:
-    """The numbers of one server."""
+    """The metrics of one server."""
 
     limits: Limits | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -45,11 +42,11 @@ class Metrics:
         self.model = Gauge("retrieval_model", "The model that answers", ("encoder", "vlm"), registry=self.registry)
 
     def step(self, name: str, seconds: float) -> None:
-        """One step of an answer is done."""
+        """Record the duration of one step of an answer, in seconds."""
         self.steps.labels(name).observe(seconds)
 
     def text(self, service: Service) -> str:
-        """The present numbers, in Prometheus's format."""
+        """Return the current metrics in Prometheus's text format."""
         status = service.library.status()
         self.pictures.set(status.pictures)
         self.texts.set(status.texts)
@@ -64,13 +61,13 @@ class Metrics:
 
 @dataclass
 class Measured:
-    """Around an application: counts and times what it answers."""
+    """Middleware that counts and times requests."""
 
     app: ASGIApp
     metrics: Metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Process and measure one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -78,7 +75,7 @@ class Measured:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")  # the pattern, not what was put in it
+                route = getattr(scope.get("route"), "path", "other")  # the route's pattern, without parameter values
                 method = scope["method"] if scope["method"] in METHODS else "other"
                 self.metrics.requests.labels(method, route, str(message["status"])).inc()
                 self.metrics.seconds.labels(route).observe(time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Saved searches and taught words over HTTP."""
+"""Routes for saved searches and taught words."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Name = Annotated[str, Path(max_length=64, description="Without its @")]
 
 
 class Saved(BaseModel):
-    """A search that gets a name."""
+    """The query to save."""
 
     query: str = Field(min_length=1, max_length=LONGEST)
 
 
 class Examples(BaseModel):
-    """Pictures that a word means, and that it does not, by their numbers."""
+    """Item numbers of pictures that a word means (`yes`), and of pictures that it does not mean (`no`)."""
 
     yes: list[Number] = Field(default=[], max_length=1000)
     no: list[Number] = Field(default=[], max_length=1000)
@@ -31,20 +31,20 @@ class Examples(BaseModel):
 
 @router.get("/names", summary="Saved searches and taught words")
 def names(asked: Asked) -> Response:
-    """The queries of saved searches, and how many pictures each taught word is and is not."""
+    """Return the query of each saved search, and the numbers of positive and negative examples of each taught word."""
     return Json({"saved": asked.named.saved(), "taught": asked.named.taught()})
 
 
 @router.put("/names/{name}", summary="Keep a search under a name")
 def save(service: Writing, name: Name, saved: Saved) -> Response:
-    """`@name` stands for it in any query from now on."""
+    """Save a search; `@name` stands for it in any query from now on."""
     service.library.named.save(name, saved.query)
     return Json({"name": name, "query": service.library.named.saved().get(name.removeprefix("@"))})
 
 
 @router.post("/names/{name}/examples", summary="Teach a word by pictures")
 def teach(service: Writing, asked: Asked, name: Name, examples: Examples) -> Response:
-    """Add pictures that a word means, and that it does not; how many there are of both then."""
+    """Add pictures that a word means and that it does not mean; return how many there are of each."""
     yes, no = ([asked.items.get(number).path for number in each] for each in (examples.yes, examples.no))
     count = service.library.named.teach(name, yes, no)
     return Json({"name": name, "yes": count[0], "no": count[1]})
@@ -52,6 +52,6 @@ def teach(service: Writing, asked: Asked, name: Name, examples: Examples) -> Res
 
 @router.delete("/names/{name}", summary="Forget a name")
 def forget(service: Writing, name: Name) -> Response:
-    """A saved search, or a taught word with its examples."""
+    """Delete a saved search, or a taught word with its examples."""
     service.library.named.forget(name)
     return Json({"name": name})

@@ -1,6 +1,6 @@
-"""Pictures in sizes for screens, made when asked for; the last ones are kept in memory.
+"""Previews of pictures in sizes for screens, made on request and cached in memory.
 
-Knows image formats; does not know HTTP but what an Accept header names.
+Knows image formats and the Accept header.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from ..pictures.thumbnails import THUMBNAIL_SIDE
 from ..runtime.lru import Bounded
 from ..types.records import Item, Reason
 
-KEPT = 128 << 20  # bytes of previews in memory
+KEPT = 128 << 20  # bytes of previews in the cache
 QUALITY = {"webp": 82, "avif": 60, "jpeg": 85}
 
 
 @dataclass
 class Previews:
-    """Previews of one library's pictures."""
+    """The previews of one library's pictures."""
 
     max_megapixels: float
     _kept: Bounded[tuple[int, int, str], bytes] = field(default_factory=lambda: Bounded(KEPT, len))
 
     @staticmethod
     def form(accept: str, size: int) -> str:
-        """The format for a client; AVIF where it is worth its time."""
+        """Return the format for a client's Accept header; AVIF only for large sizes, where it is worth its time."""
         if "image/avif" in accept and size > THUMBNAIL_SIDE:
             return "avif"
         return "webp" if "image/webp" in accept or "*/*" in accept or "image/*" in accept else "jpeg"
 
     def get(self, asked: Questions, item: Item, size: int, form: str) -> bytes:
-        """The bytes of a preview.
+        """Return an encoded preview; `size` is the longest side in pixels, `form` is webp, avif or jpeg.
 
         Raises:
-            PictureError: the file cannot be read any more, and there is no thumbnail of it.
+            PictureError: the file is missing or unreadable, and no thumbnail of it is stored.
         """
         key = (item.content, size, form)
         known = self._kept.get(key)

@@ -1,4 +1,4 @@
-"""The server process: sockets, patience with slow clients, and an end that finishes what is in flight.
+"""The server process: its sockets, a timeout on request headers, and a graceful shutdown.
 
 Knows uvicorn; does not know routes.
 """
@@ -24,22 +24,22 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..config import SOCKET
 from ..errors import UsageError
 
-HEADER_SECONDS = 10.0  # that a client has to say what it wants
-GRACE = 30  # seconds for what is in flight when the server is stopped
+HEADER_SECONDS = 10.0  # seconds that a client has to send a request's headers
+GRACE = 30  # seconds for requests in flight when the server is stopped
 
 
 class Patient(H11Protocol):
-    """HTTP/1.1, with an end to patience: a request's headers must come within `HEADER_SECONDS`."""
+    """HTTP/1.1 that closes a connection if a request's headers do not arrive within `HEADER_SECONDS`."""
 
     _limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """A client comes; the clock runs."""
+        """Start the header timeout of a new connection."""
         super().connection_made(transport)
         self._limit = self.loop.call_later(HEADER_SECONDS, self._enough)
 
     def data_received(self, data: bytes) -> None:
-        """Once a request is there, its own limits hold; the next one on this connection is timed as the first."""
+        """Cancel the timeout when a request's headers are complete; start it again with the next request."""
         super().data_received(data)
         idle = self.cycle is None or self.cycle.response_complete
         if not idle and self._limit is not None:
@@ -49,7 +49,7 @@ class Patient(H11Protocol):
             self._limit = self.loop.call_later(HEADER_SECONDS, self._enough)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has gone."""
+        """Cancel the timeout."""
         if self._limit is not None:
             self._limit.cancel()
         super().connection_lost(exc)
@@ -62,15 +62,15 @@ class Patient(H11Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server listens."""
+    """Where a server listens: a TCP address and, with a library, a Unix socket."""
 
     host: str = "127.0.0.1"
     port: int = 8000
-    library: Path | None = None  # its folder gets the Unix socket
+    library: Path | None = None  # the folder that the Unix socket is put into
 
     @property
     def local(self) -> bool:
-        """Whether only this machine reaches it."""
+        """Whether the server can be reached from this machine only."""
         if self.host == "localhost":
             return True
         try:
@@ -80,14 +80,14 @@ class Place:
 
     @property
     def socket(self) -> Path | None:
-        """The Unix socket, absolute."""
+        """The absolute path of the Unix socket; None without a library."""
         return None if self.library is None else (self.library / SOCKET).absolute()
 
     def listen(self) -> list[net.socket]:
-        """The open sockets: TCP, and the owner's.
+        """Return the bound sockets: TCP and, where possible, the owner's Unix socket.
 
         Raises:
-            UsageError: the address is taken, or none of this machine.
+            UsageError: the address is taken, or does not belong to this machine.
         """
         kind = net.AF_INET6 if ":" in self.host else net.AF_INET
         tcp = net.socket(kind)
@@ -103,13 +103,13 @@ class Place:
     def _owners(self) -> list[net.socket]:
         path = self.socket
         if path is None or not os.access(path.parent, os.W_OK) or len(os.fsencode(path)) > 100:
-            return []  # a socket's name is short; then there is none
+            return []  # without a socket: the folder is read-only, or the path too long for one
         if path.exists():
             probe = net.socket(net.AF_UNIX)
             try:
                 probe.connect(str(path))
             except OSError:
-                path.unlink(missing_ok=True)  # of a server that was killed
+                path.unlink(missing_ok=True)  # left behind by a server that was killed
             else:
                 return []  # another server has it
             finally:
@@ -124,20 +124,20 @@ class Place:
 
 
 class Server(uvicorn.Server):
-    """A server that tells when it begins to stop: what would go on for long can end then."""
+    """A uvicorn server that calls `ending` when its shutdown begins, so that long tasks can stop."""
 
     def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
         super().__init__(config)
         self.ending = ending
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ctrl-C or SIGTERM."""
+        """Call `ending`, then begin the shutdown, on Ctrl-C or SIGTERM."""
         self.ending()
         super().handle_exit(sig, frame)
 
 
 def serve(app: ASGIApp, place: Place, sockets: list[net.socket], ending: Callable[[], None]) -> None:
-    """Answer until Ctrl-C or SIGTERM; then finish what is in flight, and stop. `ending` is called when that begins."""
+    """Serve until Ctrl-C or SIGTERM, then finish requests in flight; `ending` is called when the shutdown begins."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         app,
@@ -154,7 +154,7 @@ def serve(app: ASGIApp, place: Place, sockets: list[net.socket], ending: Callabl
         backlog=512,
     )
     for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _ended)  # uvicorn has its own while it runs, and raises the signal once more at the end
+        signal.signal(each, _ended)  # uvicorn sets its own handlers while it runs, and raises the signal again after
     try:
         Server(config, ending).run(sockets=sockets)
     finally:
@@ -163,4 +163,4 @@ def serve(app: ASGIApp, place: Place, sockets: list[net.socket], ending: Callabl
 
 
 def _ended(_number: int, _frame: object) -> None:
-    """All that was to be done is done."""
+    """Ignore the signal that uvicorn raises again after its shutdown."""

@@ -1,6 +1,6 @@
-"""Searching over HTTP: by words, by an upload, by a picture of the library or of the web; why and why not; facets.
+"""Routes for searching by words, an upload, a picture of the library or of the web; for why and why not; for facets.
 
-Knows parameters and answers; does not know how anything is found.
+Does not know how hits are found.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Count = Annotated[int, Query(ge=1, le=MOST, description="How many hits")]
 
 
 class Wanted(BaseModel):
-    """What is looked for, and how the answer shall be; unknown parameters are refused, as they would be in vain."""
+    """The parameters of a search; unknown parameters are refused instead of being ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,18 +53,18 @@ class Wanted(BaseModel):
 
     @property
     def text(self) -> str:
-        """The query with the items as the tokens that they are."""
+        """The query, with the items added as tokens."""
         return with_pieces(self.q, [ByItem(number) for number in self.item])
 
     def budgeted(self) -> Budget | None:
-        """How much a rerank may cost; None where none is wanted."""
+        """Return the limits of the rerank; None if none is wanted."""
         return Budget(self.budget, self.depth, self.anyway) if self.rerank else None
 
 
 def answered(
     service: Service, asked: Questions, wanted: Wanted, image: bytes | None, progress: Callable[[Step], None]
 ) -> Answer:
-    """The answer to what is wanted; the vision-language model speaks for one at a time."""
+    """Return the answer to a search; reranks run one at a time, as they share the vision-language model."""
     with service.speaks() if wanted.rerank else nullcontext():
         return _answered(asked, wanted, image, progress)
 
@@ -91,7 +91,13 @@ def _answered(asked: Questions, wanted: Wanted, image: bytes | None, progress: C
 
 
 def uploaded(service: Service, asked: Questions, file: UploadFile | None, url: str = "") -> bytes | None:
-    """The picture that came with a request, or whose address did; see `decoded`."""
+    """Return the uploaded picture, or the one at `url`, re-encoded for fast decoding; None if there is neither.
+
+    Raises:
+        UsageError: there is a URL, and this server does not fetch pictures.
+        SourceError: the picture cannot be fetched.
+        PictureError: it cannot be decoded.
+    """
     if url:
         if not service.fetches:
             raise UsageError("pictures of the web are not fetched here; start the server with --fetch")
@@ -100,10 +106,10 @@ def uploaded(service: Service, asked: Questions, file: UploadFile | None, url: s
 
 
 def decoded(service: Service, asked: Questions, data: bytes) -> bytes:
-    """A picture, decoded elsewhere, as bytes that are quickly decoded again.
+    """Return a picture, decoded in a worker process, as BMP, which is fast to decode again.
 
     Raises:
-        PictureError: it cannot be used.
+        PictureError: it cannot be decoded.
     """
     out = io.BytesIO()
     service.picture(data, asked.parts.encoder().least).save(out, "BMP")
@@ -112,13 +118,13 @@ def decoded(service: Service, asked: Questions, data: bytes) -> bytes:
 
 @router.get("/search", response_model=Answer, summary="Pictures for a query, best first")
 def search(service: Serving, asked: Asked, wanted: Annotated[Wanted, Query()]) -> Response:
-    """The k pictures that fit a query best, in words, by pictures of the library, or both."""
+    """Return the k pictures that fit a query best: words, pictures of the library, or both."""
     return Json(answered(service, asked, wanted, None, _quiet))
 
 
 @router.get("/search/next", response_model=Answer, summary="The next page")
 def next_page(asked: Asked, cursor: Annotated[str, Query(max_length=200)], threshold: Threshold = "weak") -> Response:
-    """The page that a cursor points at; it comes from the same answer as the one before."""
+    """Return the page that a cursor points at, from the same answer as the page before."""
     return Json(asked.next_page(cursor, threshold=threshold))
 
 
@@ -130,7 +136,7 @@ def search_by_picture(
     image: Annotated[UploadFile | None, File(description="A picture file")] = None,
     url: Annotated[str, Form(max_length=2000, description="Or its address, where the server fetches any")] = "",
 ) -> Response:
-    """The k pictures that are most like an upload, together with words where there are any."""
+    """Return the k pictures most similar to an upload, combined with words if there are any."""
     return Json(answered(service, asked, wanted, uploaded(service, asked, image, url), _quiet))
 
 
@@ -138,9 +144,9 @@ def search_by_picture(
 def search_stream(
     service: Serving, asked: Asked, wanted: Annotated[Wanted, Query()], request: Request
 ) -> Iterator[ServerSentEvent]:
-    """Events: `answer` (the encoder's order), `checked` (n of m, while the model speaks), `answer` (its order), `end`.
+    """Send the events `answer` (the encoder's order), `checked` (progress), `answer` (the reranked order) and `end`.
 
-    Errors come as an event `error`, of the same form as elsewhere.
+    Errors are sent as an event `error`, in the same form as elsewhere.
     """
     first = wanted.model_copy(update={"rerank": False})
 
@@ -159,21 +165,21 @@ def search_stream(
 
 @router.get("/understand", summary="How a query is read")
 def understood(asked: Asked, q: Words) -> Response:
-    """What each alternative looks for and filters by, each as a query has it; what is not plain; what the names are."""
+    """Return each alternative's terms and filters in query syntax, notes on doubtful parts, and the wanted words."""
     query = asked.understood(q)
     return Json({"query": query.text, "alternatives": chips(query), "notes": query.notes, "words": query.words})
 
 
 @router.get("/language", summary="The tokens of the query language")
 def language() -> Response:
-    """Each with an example and what it means."""
+    """Return each token with an example and its meaning."""
     rows = [{"name": name, "example": field.example, "meaning": field.help} for name, field in FIELDS.items()]
     return Json({"tokens": rows})
 
 
 @router.get("/facets", summary="How many likely answers there are of each year, camera, place ...")
 def facets(asked: Asked, wanted: Annotated[Wanted, Query()]) -> Response:
-    """Lists of values with their counts, the most first; of the whole library where nothing is asked."""
+    """Return lists of values with their counts, most frequent first; of the whole library if the query is empty."""
     return Json(asked.facets(wanted.text))
 
 
@@ -186,7 +192,7 @@ def why(
     heat: Annotated[bool, Query(description="Where in the picture, as numbers on a grid")] = False,
     vlm: Annotated[bool, Query(description="What the vision-language model says to it, too")] = False,
 ) -> Response:
-    """Each word's share, each ranking's, what its filters found, and how its score reads."""
+    """Return the share of each word and each ranking, what the filters found, and what the score means."""
     path = asked.items.get(item).path
     with service.speaks() if vlm else nullcontext():
         return Json(asked.why(q, path, heat=heat, vlm=vlm))
@@ -194,7 +200,7 @@ def why(
 
 @router.get("/why-not", response_model=None, summary="Why a picture is no hit, and what would make it one")
 def why_not(asked: Asked, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
-    """Its standing, the reason, and the smallest changes of the query that bring it up."""
+    """Return its standing, the reason, and the smallest changes of the query that bring it up."""
     return Json(asked.why_not(q, asked.items.get(item).path, k, threshold=threshold))
 
 
@@ -207,7 +213,7 @@ def captions(
     threshold: Threshold = "weak",
     image: Annotated[UploadFile | None, File(description="A picture file")] = None,
 ) -> Response:
-    """The texts that fit an upload, or a picture of the library, best first."""
+    """Return the texts that fit an upload, or a picture of the library, best first."""
     if item is not None and image is None:
         return Json(asked.captions(asked.items.get(item).path, k, threshold=threshold))
     if item is None and image is not None:
@@ -217,9 +223,9 @@ def captions(
 
 @router.get("/texts", response_model=Answer, summary="The library's texts that mean something like a query")
 def texts(asked: Asked, q: Words, k: Count = 10) -> Response:
-    """Captions, descriptions and other texts by their meaning."""
+    """Return captions, descriptions and other texts, ranked by how close their meaning is to the query."""
     return Json(asked.query(ByText(q), k, Kind.TEXT))
 
 
 def _quiet(_step: Step) -> None:
-    """No one follows."""
+    """Show no progress."""

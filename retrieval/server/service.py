@@ -1,6 +1,6 @@
-"""What the server has: the library, parts of it for those who may see a folder, indexing jobs, decoders.
+"""What the routes share: the library, views of it limited to one folder, indexing jobs, decoding processes.
 
-Knows which calls must not meet; does not know HTTP.
+Serializes calls that must not run at the same time; does not know HTTP.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from .jobs import Jobs
 from .previews import Previews
 from .tokens import Caller
 
-PARTS = 32  # folders that are kept open
+PARTS = 32  # views of single folders that are kept
 
 
 @dataclass
 class Service:
-    """One library that is served."""
+    """One library, with all that a server needs to serve it."""
 
     library: Library
     roots: dict[str, Path] = field(default_factory=dict)  # folders that may be indexed over HTTP, by their name
-    fetches: bool = False  # whether pictures may be searched by their address on the web
-    originals: bool = True  # whether the files themselves are given out, beside thumbnails
+    fetches: bool = False  # whether pictures are fetched for a search by URL
+    originals: bool = True  # whether original files are served, besides thumbnails
     workers: Workers = field(default_factory=Workers)
-    speaking: threading.Lock = field(default_factory=threading.Lock)  # of a vision-language model, one answer at a time
+    speaking: threading.Lock = field(default_factory=threading.Lock)  # held while the vision-language model answers
     _parts: dict[Path, Questions] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -44,7 +44,7 @@ class Service:
         self.previews = Previews(self.library.settings.max_megapixels)
 
     def asked_by(self, caller: Caller) -> Questions:
-        """The library, as far as a caller may see it."""
+        """Return the library, limited to what this caller may see."""
         if caller.folder is None:
             return Questions(self.library.parts, reads_files=caller.trusted)
         with self._lock:
@@ -55,13 +55,17 @@ class Service:
             return self._parts[caller.folder]
 
     def picture(self, data: bytes, least: int) -> Image:
-        """The picture of an upload; see `Workers.decode`."""
+        """Return an upload as an upright RGB picture, its shorter side reduced to no less than twice `least` pixels.
+
+        Raises:
+            PictureError: it cannot be decoded, or takes too much time or memory.
+        """
         with step("decode"):
             return self.workers.decode(data, least)
 
     @contextmanager
     def speaks(self) -> Iterator[VisionLanguageModel]:
-        """The vision-language model, for one at a time."""
+        """Give exclusive use of the vision-language model while the block runs."""
         with self.speaking:
             model = self.library.parts.vlm()
             with step("speak"):
@@ -69,20 +73,20 @@ class Service:
 
     @property
     def grounds(self) -> bool | None:
-        """Whether the vision-language model finds what a phrase says; None where it is not loaded yet."""
+        """Whether the vision-language model can locate a phrase in a picture; None while it is not loaded."""
         seer = self.library.parts.models.seer
         return None if seer is None else Ability.GROUND in seer.abilities
 
     def warm(self) -> None:
-        """Load what the first query would wait for; what is wrong with it is told to who asks."""
+        """Run a search to load the models that the first query needs; errors are left for that query to report."""
         with suppress(RetrievalError):
             self.library.search("a photo", k=1)
 
     def root(self, name: str, folder: str) -> Path:
-        """A folder below one of the roots.
+        """Return a folder below one of the roots.
 
         Raises:
-            UsageError: there is no such root, or the folder is not below it.
+            UsageError: there is no root of this name, or no such folder below it.
         """
         if name not in self.roots:
             known = ", ".join(self.roots) or "none: start the server with --root FOLDER"
@@ -94,6 +98,6 @@ class Service:
         return found
 
     def close(self) -> None:
-        """End everything that is at work."""
+        """Stop the indexing job and end the decoding processes."""
         self.jobs.close()
         self.workers.close()

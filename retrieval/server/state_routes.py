@@ -1,4 +1,4 @@
-"""How the library and the server are: status, problems, models, duplicates; health, metrics; who is logged in."""
+"""Routes for the state of library and server: status, problems, models, duplicates; health, metrics; login."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ router = APIRouter(tags=["state"], responses=ERRORS)
 
 @router.get("/healthz", summary="Whether the process lives")
 def healthz() -> Response:
-    """Always, when it can answer."""
+    """Return the version; succeeds whenever the process can answer."""
     return Json({"status": "ok", "version": __version__})
 
 
 @router.get("/readyz", summary="Whether it can answer queries")
 def readyz(service: Serving) -> Response:
-    """503 as long as the library cannot be read."""
+    """Return 503 while the library cannot be read."""
     try:
-        service.library.model  # noqa: B018  # it is read from the catalog
+        service.library.model  # noqa: B018  # the property reads the catalog
     except LibraryError as exc:
         return Json({"status": "not ready", "reason": str(exc)}, 503)
     return Json({"status": "ready"})
@@ -38,13 +38,13 @@ def readyz(service: Serving) -> Response:
 
 @router.get("/metrics", response_class=Response, summary="Numbers for Prometheus")
 def metrics(service: Whole, request: Request) -> Response:
-    """Requests, latencies, the queue, the library's size, the model."""
+    """Return the counts and latencies of requests, the queue, the library's size and the model."""
     return Response(request.app.state.metrics.text(service), media_type="text/plain; version=0.0.4")
 
 
 @router.get("/v1/status", summary="What the library holds")
 def status(asked: Asked, service: Serving, request: Request) -> Response:
-    """Counts, the model, folders, and what this caller may do."""
+    """Return counts, the model, the folders, and what this caller may do."""
     caller = caller_of(request)
     may = {
         "name": caller.name,
@@ -60,13 +60,13 @@ def status(asked: Asked, service: Serving, request: Request) -> Response:
 
 @router.get("/v1/problems", summary="Files that could not be used")
 def problems(asked: Asked) -> Response:
-    """Each with its reason."""
+    """Return each file that could not be used, with the reason."""
     return Json({"problems": asked.problems()})
 
 
 @router.get("/v1/models", summary="The models of this server, as OpenAI's clients list them")
 def models(service: Serving) -> Response:
-    """The vision-language model (for chat completions) and the encoder."""
+    """Return the vision-language model (for chat completions) and the encoder."""
     names = dict.fromkeys((service.library.settings.vlm, service.library.model))
     rows = [{"id": name, "object": "model", "created": 0, "owned_by": "retrieval"} for name in names]
     return Json({"object": "list", "data": rows})
@@ -74,7 +74,7 @@ def models(service: Serving) -> Response:
 
 @router.get("/v1/encoders", summary="Encoders that this machine has")
 def encoders(service: Ruling) -> Response:
-    """As `retrieval models` lists them."""
+    """Return the encoders that `retrieval models` lists, and the one in use."""
     return Json({"encoders": list_of_models.encoders(), "serving": service.library.model})
 
 
@@ -84,19 +84,19 @@ def duplicates(
     kind: Annotated[list[Likeness], Query(description="In which ways")] = [Likeness.COPY, Likeness.SAME],  # noqa: B006  # FastAPI copies it
     least: Annotated[float, Query(ge=0, le=1, description="The cosine for `alike`")] = ALIKE,
 ) -> Response:
-    """Groups, those that take most room first; the first of each is the best."""
+    """Return groups of duplicates and the picture to keep of each, those that take most space first."""
     return Json({"groups": service.library.duplicates().groups(kind, None, least)})
 
 
 class Login(BaseModel):
-    """A token."""
+    """The token to log in with."""
 
     token: str = Field(max_length=200)
 
 
 @router.post("/v1/login", summary="Log a browser in")
 def login(login: Login, request: Request) -> Response:
-    """A cookie for who shows a token; it holds until the server stops, thirty days at most."""
+    """Set a session cookie for the holder of a token; it is valid for thirty days, or until the server stops."""
     guard = guard_of(request)
     caller = guard.identified(login.token, request.client.host if request.client else "")
     answer = Json({"name": caller.name, "scope": caller.scope.name.lower()})
@@ -108,7 +108,7 @@ def login(login: Login, request: Request) -> Response:
 
 @router.post("/v1/logout", summary="Log a browser out")
 def logout(request: Request) -> Response:
-    """Forget its cookie."""
+    """End the session and delete its cookie."""
     guard_of(request).sessions.end(request.cookies.get(COOKIE, ""))
     answer = Json({"status": "out"})
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")

@@ -1,4 +1,4 @@
-"""A call that tells what it does while it works, as server-sent events. Knows threads; does not know what is told."""
+"""Server-sent events of a call that runs in a thread of its own."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .logs import log
 
 
 class _Gone(KeyboardInterrupt):
-    """The one who asked has gone."""
+    """Raised in the call's thread when the client has disconnected."""
 
 
 def streamed(work: Callable[[Callable[[str, Any], None]], None], request: Request) -> Iterator[ServerSentEvent]:
-    """What a call emits while it runs in a thread of its own, as events; `end` is the last one."""
+    """Run `work` in a thread; yield what it emits as events, then `end`. A failure is sent as an event `error`."""
     events: queue.SimpleQueue[ServerSentEvent | None] = queue.SimpleQueue()
     gone = threading.Event()
 
@@ -51,7 +51,7 @@ def streamed(work: Callable[[Callable[[str, Any], None]], None], request: Reques
         while True:
             try:
                 event = events.get(timeout=1)
-            except queue.Empty:  # so that one who has gone is noticed
+            except queue.Empty:  # an event is due, so that a disconnect is noticed
                 yield ServerSentEvent(comment="still at work")
                 continue
             if event is None:

@@ -1,6 +1,6 @@
-"""Who may do what: named tokens with a scope and perhaps a folder, kept hashed; and the sessions of browsers.
+"""Access control: named tokens, each with a scope and perhaps one folder, stored as hashes; and browser sessions.
 
-Knows files, hashes and clocks; does not know HTTP.
+Does not know HTTP.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ..errors import LibraryReadOnly, UsageError
 
 FILE = "tokens.json"
 SESSION = 30 * 24 * 3600  # seconds that a browser stays logged in
-WRONG = 10  # wrong tokens of one address within `MINUTE`, after which it has to wait
+WRONG = 10  # wrong tokens from one address within `MINUTE` (seconds) before it has to wait
 MINUTE = 60.0
 NAME = re.compile(r"[\w.-]{1,64}")
 
 
 class Scope(IntEnum):
-    """What a caller may do; each may do what those before it may."""
+    """What a caller may do; each scope includes those before it."""
 
     READ = 1
     WRITE = 2  # captions, saved searches, taught words
@@ -38,23 +38,23 @@ class Scope(IntEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Someone who asks."""
+    """Who sends a request, and what they may do."""
 
     name: str
     scope: Scope
-    folder: Path | None = None  # all that they may see of the library; none: everything
+    folder: Path | None = None  # the part of the library that they may see; None: all of it
     trusted: bool = False  # whether queries may name files by their path
 
 
-ANYONE = Caller("anyone", Scope.ADMIN)  # on this machine, where no token is demanded
+ANYONE = Caller("anyone", Scope.ADMIN)  # a caller on this machine, where no token is required
 NO_ONE = Caller("no one", Scope.READ, Path("/nowhere"))
-OWNER = Caller("owner", Scope.ADMIN, trusted=True)  # who can open the socket in the library's folder
-CALLER: ContextVar[Caller] = ContextVar("caller", default=OWNER)  # for what is not given the request; else who started
+OWNER = Caller("owner", Scope.ADMIN, trusted=True)  # whoever can open the Unix socket in the library's folder
+CALLER: ContextVar[Caller] = ContextVar("caller", default=OWNER)  # for code without the request; the owner by default
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token as it is kept."""
+    """A token as it is stored: its hash, not the token itself."""
 
     name: str
     scope: Scope
@@ -64,7 +64,7 @@ class Token:
 
     @property
     def caller(self) -> Caller:
-        """Who shows it."""
+        """The caller that this token identifies."""
         return Caller(self.name, self.scope, self.folder)
 
 
@@ -77,14 +77,14 @@ class Tokens:
 
     @classmethod
     def of(cls, library: Path) -> Tokens:
-        """The tokens of the library in this folder."""
+        """Return the tokens of the library in this folder."""
         return cls(library / FILE)
 
     def all(self) -> tuple[Token, ...]:
-        """Every token; read again when the file has changed, so that one that is taken away ends at once.
+        """Return every token; a changed file is read again, so that a removed token stops working at once.
 
         Raises:
-            UsageError: the file is damaged. No one comes in then.
+            UsageError: the file is damaged or cannot be read; no token is accepted then.
         """
         try:
             changed = self.file.stat().st_mtime_ns
@@ -100,10 +100,10 @@ class Tokens:
         return self._read[1]
 
     def add(self, name: str, scope: Scope, folder: Path | None = None) -> str:
-        """Make a token; the only time that it can be read.
+        """Create a token and return it; only its hash is stored, so it cannot be shown again.
 
         Raises:
-            UsageError: the name is taken or no name, or a limited token that may write.
+            UsageError: the name is invalid or taken, or a token for one folder would have more than the read scope.
             LibraryReadOnly: the file cannot be written.
         """
         if not NAME.fullmatch(name):
@@ -118,10 +118,11 @@ class Tokens:
         return shown
 
     def remove(self, name: str) -> None:
-        """Take a token away.
+        """Delete a token.
 
         Raises:
-            UsageError: there is none of this name.
+            UsageError: there is no token of this name.
+            LibraryReadOnly: the file cannot be written.
         """
         kept = tuple(token for token in self.all() if token.name != name)
         if len(kept) == len(self.all()):
@@ -129,11 +130,11 @@ class Tokens:
         self._write(kept)
 
     def caller(self, shown: str) -> Caller | None:
-        """Who shows this token; compared in constant time with each."""
+        """Return the caller with this token, None if it is unknown; hashes are compared in constant time."""
         return self.of_digest(digest_of(shown))
 
     def of_digest(self, digest: str) -> Caller | None:
-        """Who has the token with this hash, as long as it is not taken away."""
+        """Return the caller whose token has this hash; None if no stored token has it."""
         found = None
         for token in self.all():
             if hmac.compare_digest(digest, token.digest):
@@ -167,19 +168,19 @@ def _token(row: dict[str, str]) -> Token:
 
 
 def digest_of(shown: str) -> str:
-    """The hash that stands for a token or a cookie."""
+    """Return the SHA-256 hash, in hexadecimal, under which a token or a cookie is stored."""
     return hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass
 class Sessions:
-    """Who is logged in with a browser; forgotten when the server stops."""
+    """The sessions of logged-in browsers; they end when the server stops."""
 
     clock: Callable[[], float] = time.monotonic
-    _open: dict[str, tuple[str, float]] = field(default_factory=dict)  # digest of the cookie -> of the token, end
+    _open: dict[str, tuple[str, float]] = field(default_factory=dict)  # hash of cookie -> hash of token, expiry
 
     def begin(self, token: str) -> str:
-        """A cookie for the holder of a token."""
+        """Start a session for the holder of a token; return the value of its cookie."""
         now = self.clock()
         self._open = {key: value for key, value in self._open.items() if value[1] > now}
         cookie = secrets.token_urlsafe(32)
@@ -187,24 +188,27 @@ class Sessions:
         return cookie
 
     def digest(self, cookie: str) -> str | None:
-        """The hash of the token for which this cookie was given: another one of the same name is another one."""
+        """Return the hash of the token that started the session; None if the session is unknown or has expired.
+
+        The hash, not the name, identifies the token: a later token of the same name does not continue the session.
+        """
         digest, end = self._open.get(digest_of(cookie), ("", 0.0))
         return digest if end > self.clock() else None
 
     def end(self, cookie: str) -> None:
-        """Log out."""
+        """End the session with this cookie."""
         self._open.pop(digest_of(cookie), None)
 
 
 @dataclass
 class Guesses:
-    """Slows down who tries tokens."""
+    """Counts wrong tokens by client address, and makes addresses with too many of them wait."""
 
     clock: Callable[[], float] = time.monotonic
     _wrong: dict[str, deque[float]] = field(default_factory=dict)
 
     def wait(self, address: str) -> int:
-        """Seconds that this address has to wait; 0: none."""
+        """Return the number of seconds that this address has to wait; 0 if it need not."""
         times = self._wrong.get(address)
         while times and times[0] < self.clock() - MINUTE:
             times.popleft()
@@ -213,7 +217,7 @@ class Guesses:
         return max(1, round(times[0] + MINUTE - self.clock()))
 
     def wrong(self, address: str) -> None:
-        """A wrong token was shown."""
-        if len(self._wrong) > 10_000:  # of that many addresses the oldest are forgotten
+        """Record a wrong token from this address."""
+        if len(self._wrong) > 10_000:  # beyond this many addresses, the oldest is forgotten
             self._wrong.pop(next(iter(self._wrong)))
         self._wrong.setdefault(address, deque(maxlen=WRONG)).append(self.clock())

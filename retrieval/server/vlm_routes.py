@@ -1,7 +1,4 @@
-"""What the vision-language model says over HTTP: captions, answers, boxes; and the protocol of OpenAI's clients.
-
-Knows messages; does not know models.
-"""
+"""Routes of the vision-language model: captions, answers, boxes; and OpenAI's chat completions."""
 
 from __future__ import annotations
 
@@ -29,17 +26,18 @@ from .stream import streamed
 
 router = APIRouter(prefix="/v1", tags=["vision-language model"], responses=ERRORS)
 
-MOST = 8  # pictures of one question
+MOST = 8  # pictures in one request
 
 Items = Annotated[list[Number], Form(description="Pictures of the library, by their numbers")]
 Files = Annotated[list[UploadFile], File(description="Picture files")]
 
 
 def shown(service: Service, asked: Questions, items: list[int], images: list[UploadFile]) -> list[Part]:
-    """The pictures of a request, as parts of a message.
+    """Return the pictures of a request, as parts of a message.
 
     Raises:
-        UsageError: none, or too many; PictureError: one of them cannot be used.
+        UsageError: there are none, or more than `MOST`.
+        PictureError: one of them cannot be used.
     """
     if not items and not images:
         raise UsageError("send a picture: an item of the library, or an image")
@@ -52,10 +50,10 @@ def shown(service: Service, asked: Questions, items: list[int], images: list[Upl
 
 
 def pictured(parts: list[Part]) -> Image:
-    """The one picture among them.
+    """Return the only picture among these parts.
 
     Raises:
-        UsageError: there are others.
+        UsageError: there is more than one part, or it is not a picture.
     """
     if len(parts) != 1 or not isinstance(parts[0], ImagePart):
         raise UsageError("this is for one picture")
@@ -64,7 +62,7 @@ def pictured(parts: list[Part]) -> Image:
 
 @router.post("/caption", summary="A caption that the model writes")
 def caption(service: Serving, asked: Asked, items: Items = [], images: Files = []) -> Response:  # noqa: B006  # FastAPI copies it
-    """One sentence on a picture; nothing is kept."""
+    """Return one sentence about a picture; it is not stored."""
     image = pictured(shown(service, asked, items, images))
     with service.speaks() as model:
         return Json({"text": model.caption([image])[0], "model": model.name})
@@ -78,7 +76,7 @@ def caption_stream(
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
 ) -> Iterator[ServerSentEvent]:
-    """Events: `text` (a piece, as the model writes it), `answer` (the whole), `end`; or `error`."""
+    """Send the events `text` (a piece of the caption), `answer` (the whole caption) and `end`; or `error`."""
 
     def work(emit: Callable[[str, Any], None]) -> None:
         image = pictured(shown(service, asked, items, images))
@@ -97,7 +95,7 @@ def ask(
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
 ) -> Response:
-    """The model's answer."""
+    """Return the model's answer to a question about the pictures."""
     parts = shown(service, asked, items, images)
     with service.speaks() as model:
         return Json({"answer": messages.answer(model, parts, question), "model": model.name})
@@ -112,7 +110,7 @@ def ask_stream(
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
 ) -> Iterator[ServerSentEvent]:
-    """Events: `text` (a piece, as the model says it), `answer` (the whole), `end`; or `error`."""
+    """Send the events `text` (a piece of the answer), `answer` (the whole answer) and `end`; or `error`."""
 
     def work(emit: Callable[[str, Any], None]) -> None:
         parts = shown(service, asked, items, images)
@@ -124,7 +122,7 @@ def ask_stream(
 
 
 def following(model: VisionLanguageModel, heard: Callable[[str], None]) -> VisionLanguageModel:
-    """The model, followed while it speaks, where it can be."""
+    """Return the model with `heard` called for each piece of its output, or the model itself if it cannot stream."""
     return model.telling(heard) if isinstance(model, Telling) else model
 
 
@@ -136,7 +134,7 @@ def ground(
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
 ) -> Response:
-    """Boxes in parts of the picture's width and height, from its top left corner."""
+    """Return boxes as fractions of the picture's width and height, from its top left corner."""
     image = pictured(shown(service, asked, items, images))
     with service.speaks() as model:
         return Json({"boxes": model.ground(image, phrase), "model": model.name})
@@ -152,7 +150,7 @@ class ImageUrl(BaseModel):
 
 
 class ContentPart(BaseModel):
-    """A part of a message."""
+    """A part of a message: text or a picture."""
 
     type: Literal["text", "image_url"]
     text: str = ""
@@ -160,14 +158,14 @@ class ContentPart(BaseModel):
 
 
 class ChatMessage(BaseModel):
-    """One turn."""
+    """One message of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[ContentPart] | None = ""
 
 
 class ChatRequest(BaseModel):
-    """What a client of OpenAI's chat completions sends; what is not known here is left aside."""
+    """A request of OpenAI's chat completions; unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -186,7 +184,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 
 @router.post("/chat/completions", responses=STREAMED, summary="OpenAI's chat completions, by the model of this server")
 def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> Response:
-    """For clients and evaluation kits that speak this protocol; pictures come as data URIs."""
+    """Answer clients and evaluation tools that use OpenAI's protocol; pictures come as data URIs."""
     pictures = [sum(part.image_url is not None for part in _parts(message)) for message in asked.messages]
     if sum(pictures) > MOST:
         raise UsageError(f"at most {MOST} pictures are shown at once")
@@ -201,7 +199,7 @@ def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> 
     with service.speaks() as model:
         said = _said(model, turns, limit)
     choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop", "logprobs": None}
-    usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}  # the models here do not count for us
+    usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}  # tokens are not counted
     return Json({**about, "object": "chat.completion", "choices": [choice], "usage": usage})
 
 
@@ -237,7 +235,7 @@ def _part(service: Service, part: ContentPart) -> Part:
 def _chunks(
     about: dict[str, Any], service: Service, turns: Sequence[Message], limit: int, request: Request
 ) -> Iterator[str]:
-    """The answer piece by piece, as the protocol streams it; whole, where the model cannot be followed."""
+    """Yield the answer as events of OpenAI's protocol, piece by piece; in one piece if the model cannot stream."""
 
     def work(emit: Callable[[str, Any], None]) -> None:
         pieces: list[str] = []

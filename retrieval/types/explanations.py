@@ -1,4 +1,4 @@
-"""The values that `why` and `why-not` give back. Does not know how they are found or shown."""
+"""The result types of `why` and `why-not`. Does not know how they are found or shown."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ import numpy.typing as npt
 
 from .records import Band, Box, Judgement, Problem
 
-Heat = npt.NDArray[np.float32]  # (rows, columns): how much each part of a picture looks like what is wanted
+Heat = npt.NDArray[np.float32]  # (rows, columns): cosine of each patch of a picture with the query
 
 
 @dataclass(frozen=True)
 class PartShare:
-    """What one word, or one other part of a query, does for a picture."""
+    """The contribution of one word, or one other part of a query, to a picture's z-score."""
 
     part: str
-    drop: float  # standard deviations by which it stands out less without it; below zero: it fits better without it
-    share: float  # of all that parts add, from 0 to 1
+    drop: float  # fall of the z-score without this part; negative: the picture fits better without it
+    share: float  # of the sum of all positive drops, from 0 to 1
 
 
 @dataclass(frozen=True)
 class SourceShare:
-    """What one ranking adds to a picture's place."""
+    """The contribution of one ranking to a picture's place."""
 
     source: str  # pixels, captions, words
     rank: int  # in that ranking
-    share: float  # of the points that all rankings gave it
+    share: float  # of the fusion points from all rankings, from 0 to 1
     matched: tuple[str, ...] = ()  # what matched there, such as "caption: a dog on the beach"
 
 
 @dataclass(frozen=True)
 class FilterCheck:
-    """What one filter of the query finds in a picture."""
+    """One filter of the query, checked on a picture."""
 
-    filter: str  # as a query has it
-    value: str  # what the picture has, in words; empty where it has none
+    filter: str  # in query syntax
+    value: str  # the picture's value, in words; empty if there is none to show
     passes: bool
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A picture's score and what it means."""
+    """A picture's score, with the numbers that say what it means."""
 
-    score: float | None  # none where nothing was looked for
-    height: float | None = None  # standard deviations above what neutral texts score with this very picture
+    score: float | None  # None for queries with filters only
+    height: float | None = None  # z-score against the anchor texts' cosines with this picture
     confidence: float | None = None
     band: Band = Band.UNKNOWN
 
@@ -62,27 +62,27 @@ class Why:
     rank: int
     searched: int
     reading: Reading
-    second: float | None  # of a video, where it is shown
-    match: float | None  # how probable it is that something here looks like the query
-    understood: str  # the alternative of the query that the picture fits best
+    second: float | None  # position of a frame in its video, in seconds
+    match: float | None  # probability that anything in the library matches the query
+    understood: str  # the alternative of the query that the picture fits best, in query syntax
     parts: tuple[PartShare, ...] = ()
     sources: tuple[SourceShare, ...] = ()
     filters: tuple[FilterCheck, ...] = ()
-    verdict: Judgement | None = None  # a vision-language model's, where one was asked
-    boxes: tuple[Box, ...] = ()  # and where it sees what was looked for
+    verdict: Judgement | None = None  # of a vision-language model, if one was asked
+    boxes: tuple[Box, ...] = ()  # where that model sees what the query describes
     heat: Heat | None = None
     notes: tuple[str, ...] = ()
 
 
 class Standing(StrEnum):
-    """What became of a picture in a query."""
+    """Where a picture stands in the result of a query."""
 
     HIT = "hit"  # it is among the hits
-    BELOW = "below"  # others are better
-    UNSURE = "unsure"  # it is near the top, but less sure than --threshold asks for
-    FOLDED = "folded"  # it stands under a hit that shows nearly the same
+    BELOW = "below"  # other pictures rank higher
+    UNSURE = "unsure"  # it ranks high enough, but its confidence is below --threshold
+    FOLDED = "folded"  # it is a near-duplicate of a hit and folded under it
     FILTERED = "filtered"  # a filter removed it
-    UNENCODED = "unencoded"  # the model that answers has not seen it yet
+    UNENCODED = "unencoded"  # it has no embedding in the active space yet
     FAILED = "failed"  # it could not be read
     UNKNOWN = "unknown"  # the library does not have it
     MISSING = "missing"  # there is no such file
@@ -90,16 +90,16 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """A change of the query that brings a picture up."""
+    """A change to the query that makes the picture a hit."""
 
-    what: str  # in words, as one would do it
-    query: str  # the query after it; empty where it is an option
-    rank: int  # of the picture then
+    what: str  # the change, in words
+    query: str  # the changed query; empty if only an option changes
+    rank: int  # of the picture after the change
 
 
 @dataclass(frozen=True)
 class WhyNot:
-    """Why a picture is no hit, or where it stands."""
+    """Why a picture is not a hit, or which hit it is."""
 
     query: str
     path: Path

@@ -1,6 +1,6 @@
-"""The values that travel between rooms: frozen, typed, with their derived numbers as properties.
+"""The value types that the package's modules exchange: frozen dataclasses, enums and array types.
 
-Knows what things are called; does not know where they are stored, how they are computed or shown.
+Does not know how values are stored, computed or shown.
 
 The score rule: a score is the cosine of two unit embeddings, in [-1, 1], higher is better, everywhere.
 """
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 Vectors: TypeAlias = npt.NDArray[np.float32]  # (n, dimensions), unit rows
 Ids: TypeAlias = npt.NDArray[np.int64]  # (n,)
-Pixels: TypeAlias = npt.NDArray[Any]  # one picture as its encoder wants it
-Look: TypeAlias = npt.NDArray[np.float16]  # (tokens, width): what a vision-language model sees of one picture
+Pixels: TypeAlias = npt.NDArray[Any]  # one picture, preprocessed for its encoder
+Look: TypeAlias = npt.NDArray[np.float16]  # (tokens, width): a vision-language model's features of one picture
 
-Mask: TypeAlias = npt.NDArray[np.float32]  # (height, width): how sure it is that a pixel belongs to something, 0 to 1
+Mask: TypeAlias = npt.NDArray[np.float32]  # (height, width): probability, 0 to 1, that a pixel belongs to the object
 
-RAW_SUFFIXES = frozenset(  # files that are opened as camera RAW
+RAW_SUFFIXES = frozenset(  # suffixes of files that are opened as camera RAW
     ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl "
     ".sr2 .srf .srw .x3f".split()
 )
@@ -34,36 +34,36 @@ RAW_SUFFIXES = frozenset(  # files that are opened as camera RAW
 
 VIDEO_SUFFIXES = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .mts .m2ts .3gp .wmv .ogv".split()
-)  # files that are opened as videos
+)  # suffixes of files that are opened as videos
 
 
 class Kind(StrEnum):
-    """What a content is."""
+    """The type of a content: picture or text."""
 
     PICTURE = "picture"
     TEXT = "text"
 
 
 class Band(StrEnum):
-    """How sure a hit is; see docs/confidence.md."""
+    """The confidence band of a hit; see docs/confidence.md."""
 
     STRONG = "strong"
     LIKELY = "likely"
     WEAK = "weak"
-    UNKNOWN = ""  # the model, or the query, gives no reading
+    UNKNOWN = ""  # no confidence is known for this model or query
 
 
-Threshold: TypeAlias = Literal["strong", "likely", "weak", "none"]  # the least sure hits that are shown; none: all
+Threshold: TypeAlias = Literal["strong", "likely", "weak", "none"]  # the lowest band that is shown; none: all hits
 
 
-Order: TypeAlias = Literal["score", "date", "diverse"]  # of hits: the best, the newest, or different ones first
+Order: TypeAlias = Literal["score", "date", "diverse"]  # of hits: best first, newest first, or diversified
 
 
-Format: TypeAlias = Literal["npy", "parquet", "csv", "webdataset"]  # in which pictures leave the library
+Format: TypeAlias = Literal["npy", "parquet", "csv", "webdataset"]  # of an export
 
 
 class Reason(StrEnum):
-    """Why a file could not be used; the words are stable and safe to match in scripts."""
+    """Why a file could not be used; the values are stable, so scripts may match on them."""
 
     EMPTY = "empty"
     NOT_A_PICTURE = "not-a-picture"
@@ -78,26 +78,26 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Space:
-    """One model's embedding space; embeddings of two spaces are never compared."""
+    """One model's embedding space; embeddings of different spaces are never compared."""
 
-    model: str  # the spelling that loads it again
+    model: str  # the name that loads the model again
     dimensions: int
-    fingerprint: str  # of weights and preprocessing: a changed checkpoint is another space
+    fingerprint: str  # of weights and preprocessing: a changed checkpoint makes a new space
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file says of its picture, beside the pixels. Everything may be unknown."""
+    """A file's metadata; any of it may be unknown."""
 
-    width: int = 0  # pixels, upright
+    width: int = 0  # pixels, after rotating the picture upright
     height: int = 0
     format: str = ""
-    taken_at: datetime | None = None  # with a time zone where the file gives one
+    taken_at: datetime | None = None  # with a time zone if the file gives one
     camera: str = ""
     lens: str = ""
     latitude: float | None = None  # degrees, north positive
     longitude: float | None = None  # degrees, east positive
-    orientation: int = 1  # as EXIF numbers it; the pixels are already upright
+    orientation: int = 1  # the EXIF value; decoded pixels are already upright
     title: str = ""
     description: str = ""
     keywords: tuple[str, ...] = ()
@@ -105,13 +105,13 @@ class Facts:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The file's own words on the picture, without repetition."""
+        """The non-empty ones of title and description, without duplicates."""
         return tuple(dict.fromkeys(text for text in (self.title, self.description) if text))
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One decoded picture: upright, sRGB, 8 bits a channel, perhaps reduced in size."""
+    """One decoded picture: upright, sRGB, 8 bits per channel, possibly downscaled."""
 
     image: Image
     facts: Facts
@@ -119,12 +119,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Found:
-    """A picture file that a source came upon."""
+    """A picture or video file found by scanning a source."""
 
     path: Path
     size: int  # bytes
     mtime_ns: int
-    sidecar_mtime_ns: int = 0  # of its XMP or text file, 0 without one
+    sidecar_mtime_ns: int = 0  # of its XMP or text sidecar; 0 if there is none
 
 
 @dataclass(frozen=True)
@@ -153,48 +153,48 @@ class Item:
     path: Path
     content: int
     facts: Facts
-    second: float | None = None  # of a frame
-    place: tuple[str, str, str] = ("", "", "")  # city, region, country; empty where no coordinates are known
+    second: float | None = None  # position of a frame in its video, in seconds
+    place: tuple[str, str, str] = ("", "", "")  # city, region, country; empty if the coordinates are unknown
 
 
 @dataclass(frozen=True)
 class ByText:
-    """A query in words."""
+    """A text query."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class ByFile:
-    """A query by a picture file, in the library or not."""
+    """A query by example: a picture file, inside or outside the library."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class ByBytes:
-    """A query by the bytes of a picture file."""
+    """A query by example: the bytes of a picture file."""
 
     data: bytes
 
 
 @dataclass(frozen=True)
 class ByItem:
-    """A query by a picture of the library; it is not among its own answers."""
+    """A query by example: an item of the library, which is excluded from its own hits."""
 
     item: int
 
 
 @dataclass(frozen=True)
 class ByVector:
-    """A query by an embedding of the library's model, (dimensions,); its length does not matter."""
+    """A query by an embedding of the library's model, (dimensions,); it need not have unit length."""
 
     vector: Vectors
 
 
 @dataclass(frozen=True)
 class ByTaught:
-    """A query by a taught word, whose examples the library keeps."""
+    """A query by a taught word (a concept), whose examples the library stores."""
 
     name: str
 
@@ -206,77 +206,77 @@ Query: TypeAlias = ByText | ByFile | ByBytes | ByItem | ByVector | ByTaught
 class Judgement:
     """A vision-language model's verdict on one picture and one query."""
 
-    yes: float  # how probable yes is against no, in [0, 1]
-    mass: float = 1.0  # how much of the model's answer was yes or no at all; near 0 it did not take the question up
+    yes: float  # probability of yes against no, in [0, 1]
+    mass: float = 1.0  # share of the answer that was yes or no at all; near 0, the model did not answer the question
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One answer: a picture or a text with its score (see the score rule above)."""
+    """One search result: a picture or a text with its score (see the score rule above)."""
 
     rank: int  # from 1
-    score: float | None  # none where nothing was looked for: filters alone
+    score: float | None  # None for queries with filters only
     kind: Kind
     content: int
-    path: Path | None = None  # of a picture; the first, where several files hold the same picture
-    copies: tuple[Path, ...] = ()  # the other files that hold it
-    text: str = ""  # of a text hit; of a picture, its first caption
+    path: Path | None = None  # the first file with this content; for a text, of a picture it describes
+    copies: tuple[Path, ...] = ()  # the other such files
+    text: str = ""  # the text; for a picture, its first caption
     item: int | None = None
-    verdict: Judgement | None = None  # a vision-language model's, where one was asked
-    second: float | None = None  # of a video, where it is shown
+    verdict: Judgement | None = None  # of a vision-language model, if one was asked
+    second: float | None = None  # position of a frame in its video, in seconds
     taken_at: datetime | None = None  # by the camera's clock
-    confidence: float | None = None  # how probable it is that this is the one that was meant
+    confidence: float | None = None  # probability that this hit is the one that was meant
     band: Band = Band.UNKNOWN
-    boxes: tuple[Box, ...] = ()  # where the picture shows the words of the query
-    beneath: tuple[Path, ...] = ()  # pictures that show nearly the same and stand under it
-    sources: tuple[str, ...] = ()  # what brought it up: pixels, captions (their meaning), words (their letters)
+    boxes: tuple[Box, ...] = ()  # lines of text in the picture (OCR) that contain a word of the query
+    beneath: tuple[Path, ...] = ()  # near-duplicates, folded under this hit
+    sources: tuple[str, ...] = ()  # the rankings that found it: pixels, captions (embeddings), words (full text)
     width: int = 0  # of a picture, in pixels, upright
     height: int = 0
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much a rerank may cost."""
+    """The limits of one rerank."""
 
-    seconds: float | None = None  # None: as long as it takes
-    depth: int = 50  # of the encoder's hits, how many may be looked at
-    anyway: bool = False  # also where the model was measured not to help
+    seconds: float | None = None  # None: no time limit
+    depth: int = 50  # how many of the encoder's hits may be checked
+    anyway: bool = False  # rerank even where measurements say that it does not help
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The hits of one query, best first, and what they were taken from."""
+    """The hits of one query, in order, and how they were found."""
 
     query: str
     hits: tuple[Hit, ...]
     searched: int  # how many pictures or texts were compared
     model: str
     seconds: float = 0.0
-    notes: tuple[str, ...] = ()  # what the reader should know, one line each
-    generated: str = ""  # of a captions query that asked for it: a vision-language model's own words
-    match: float | None = None  # how probable it is that something here looks like the query
+    notes: tuple[str, ...] = ()  # remarks for the user, one line each
+    generated: str = ""  # a caption written by a vision-language model, if a captions query asked for it
+    match: float | None = None  # probability that anything in the library matches the query
     nothing: bool = False  # whether that is so improbable that the answer is "nothing here looks like that"
-    facets: dict[str, list[tuple[str, int]]] | None = None  # how many there are of each year, camera ..., if asked for
-    cursor: str = ""  # where the next page begins; empty after the last, and where no pages were asked for
+    facets: dict[str, list[tuple[str, int]]] | None = None  # counts by year, camera and so on, if requested
+    cursor: str = ""  # of the next page; empty on the last page and without pagination
 
 
 @dataclass(frozen=True)
 class Step:
-    """How far a long task is; sent to whoever shows progress."""
+    """The progress of a long task, as passed to progress callbacks."""
 
     task: str  # scan, pictures, texts
     done: int
     total: int | None = None  # None: not known yet
-    answer: Answer | None = None  # of a search: what it has come to by then
+    answer: Answer | None = None  # of a search: the answer so far
 
 
 def silent(_step: Step) -> None:
-    """Show no progress."""
+    """Do nothing; the default progress callback."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """What a library holds."""
+    """The contents and the state of a library."""
 
     path: Path
     items: int
@@ -287,13 +287,13 @@ class Status:
     spaces: tuple[Space, ...]
     serving: Space | None
     bytes: int
-    writer: str = ""  # who is writing at the moment
+    writer: str = ""  # the process that is writing, in words; empty if none is
     roots: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that `check` found wrong, and whether it was mended."""
+    """One fault that `check` found, and whether it was repaired."""
 
     what: str
     mended: bool = False
@@ -301,11 +301,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Box:
-    """Where a picture shows something, in parts of its width and height from the top left corner."""
+    """A labelled box in a picture; its sides are fractions of the width and height, from the top left corner."""
 
     label: str
     left: float
     top: float
     right: float
     bottom: float
-    score: float | None = None  # where the model gives one
+    score: float | None = None  # None if the model gives none

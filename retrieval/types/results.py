@@ -1,4 +1,4 @@
-"""The values that long tasks, measurements and lists give back. Does not know how they are computed or shown."""
+"""The result types of long tasks, measurements and lists. Does not know how they are computed or shown."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .records import Found, Problem
 
 @dataclass(frozen=True)
 class Plan:
-    """What an indexing run will do to the library, before it does anything."""
+    """What an indexing run is going to do to the library."""
 
     added: tuple[Found, ...] = ()
     changed: tuple[Found, ...] = ()
     retried: tuple[Found, ...] = ()  # failed before, changed since
-    unembedded: tuple[Found, ...] = ()  # known, but not to the model that is asked for
+    unembedded: tuple[Found, ...] = ()  # in the library, but not embedded by the requested model
     unchanged: int = 0
     failed_before: int = 0  # failed before, not changed since: not tried again
     gone: tuple[Path, ...] = ()
@@ -24,7 +24,7 @@ class Plan:
 
     @property
     def todo(self) -> tuple[Found, ...]:
-        """Every file that must be read."""
+        """All files that the run must read."""
         return self.added + self.changed + self.retried + self.unembedded
 
 
@@ -40,7 +40,7 @@ class Report:
     unchanged: int = 0
     encoded: int = 0  # pictures that went through the model
     texts: int = 0  # texts that went through the model
-    captions: int = 0  # captions linked
+    captions: int = 0  # captions linked to pictures
     problems: tuple[Problem, ...] = ()
     failed_before: int = 0
     seconds: float = 0.0
@@ -49,23 +49,23 @@ class Report:
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How many problems there were of each reason."""
+        """The number of problems by reason."""
         return dict(Counter(problem.reason for problem in self.problems))
 
     @property
     def rate(self) -> float:
-        """Pictures encoded a second."""
+        """Pictures encoded per second; 0 if no time was measured."""
         return self.encoded / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Which label fits one picture best."""
+    """The label that fits one picture best, and the scores of all labels."""
 
     path: Path
     item: int
     label: str
-    margin: float  # between the best label's score and the second's
+    margin: float  # the best label's score minus the second best's
     scores: dict[str, float]  # of every label, best first: cosines, or a model's P(yes)
 
 
@@ -74,7 +74,7 @@ class Described:
     """What a captioning run did."""
 
     captioned: int = 0
-    settled: int = 0  # pictures that were captioned or edited before
+    settled: int = 0  # pictures that already had a caption
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
     interrupted: bool = False
@@ -83,11 +83,11 @@ class Described:
 
 @dataclass(frozen=True)
 class Transcribed:
-    """What a run that reads text in pictures did."""
+    """What an OCR run did."""
 
     read: int = 0
     with_text: int = 0
-    settled: int = 0  # pictures that were read before
+    settled: int = 0  # pictures that an earlier run has read
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
     interrupted: bool = False
@@ -101,13 +101,13 @@ class Sidecars:
     written: int = 0
     undone: int = 0
     unchanged: int = 0
-    kept: int = 0  # pictures with a description of their own, which stays
+    kept: int = 0  # pictures whose own description was left unchanged
     problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A row of the table of models."""
+    """One row of the list of models."""
 
     name: str
     parameters: float | None = None  # millions
@@ -122,17 +122,17 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class VlmInfo:
-    """A row of the table of vision-language models."""
+    """One row of the list of vision-language models."""
 
     family: str
-    route: str  # transformers, or endpoint: through a server
+    route: str  # transformers (local), or endpoint (a server)
     repositories: tuple[str, ...]
     sizes: tuple[float, ...]  # billions of parameters
     licence: str
     commercial: str
     resolution: str
     abilities: tuple[str, ...]
-    installed: tuple[str, ...] = ()  # of the repositories, those on this machine
+    installed: tuple[str, ...] = ()  # the repositories that are on this machine
     note: str = ""
 
 
@@ -146,7 +146,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Both directions on one set of pictures and captions."""
+    """Retrieval metrics in both directions on one set of pictures and captions."""
 
     text_to_image: Metrics
     image_to_text: Metrics
@@ -158,7 +158,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Gain:
-    """By how many percent points a number changed, and the 95% interval of that."""
+    """The change of a metric in percentage points, and its 95% confidence interval."""
 
     points: float
     low: float
@@ -167,14 +167,14 @@ class Gain:
 
 @dataclass(frozen=True)
 class Reranking:
-    """Text to image, by the encoder alone and with a vision-language model."""
+    """Text-to-image metrics of the encoder alone and with reranking by a vision-language model."""
 
     before: Metrics
     after: Metrics
     gains: dict[str, Gain]
     images: int
     captions: int
-    depth: int  # of each caption's pictures, how many were judged
+    depth: int  # how many pictures were judged for each caption
     weight: float
-    best_weight: float  # the weight that would have been best on this very set
+    best_weight: float  # the best weight on this same set
     model: str

@@ -1,7 +1,4 @@
-"""The values of this package as JSON has them: one form for the command line, the HTTP API and agents.
-
-Knows dataclasses, paths and arrays; does not know what they mean.
-"""
+"""Converts the package's values to JSON: one form for the command line, the HTTP API and agents."""
 
 from __future__ import annotations
 
@@ -17,7 +14,10 @@ import numpy as np
 
 
 def plain(value: Any) -> Any:
-    """Any value of this package as JSON has it. Bytes of paths that are not UTF-8 are escaped as `\\xNN`."""
+    """Return a value of this package as JSON types: dict, list, str, number, bool or None.
+
+    Floats are rounded to 6 decimals. Bytes of paths that are not UTF-8 are escaped as `\\xNN`.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Path):
@@ -38,11 +38,11 @@ def plain(value: Any) -> Any:
 
 
 def compact(value: Any) -> str:
-    """Any value of this package as one line of JSON; half characters stay escaped."""
+    """Return a value of this package as one line of JSON; lone surrogates stay escaped."""
     text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def show_path(path: Path) -> str:
-    """A path for people, strange bytes escaped."""
+    """Return a path as readable text; bytes that are not UTF-8 are escaped as `\\xNN`."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,7 +1,7 @@
-"""Pictures and words -> words, verdicts and boxes, by a vision-language model. Does not know the library.
+"""Vision-language models: pictures and text in; text, verdicts and boxes out. Does not know the library.
 
-A backend is one file with the methods of `VisionLanguageModel`, and one line in `app.py`; a model family that
-transformers has is one row in `families.py`.
+A backend is one file that implements `VisionLanguageModel`, and one line in `app.py`; a model family that transformers
+supports is one row in `families.py`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from .messages import Message
 
 
-SEEN = 512  # half the pixels of a picture's shorter side that a model is shown, at least
+SEEN = 512  # pixels; a picture is reduced to no less than twice this on its shorter side
 
 
 class Ability(StrEnum):
-    """What a model can do; asking for another is a `UsageError`."""
+    """What a model can do; using an ability that it lacks raises `UsageError`."""
 
     CAPTION = "caption"
     CHAT = "chat"  # several turns, a system message
     ANSWER = "answer"  # one question on one picture (VQA)
-    COUNT = "count"  # its answers on numbers are worth asking for
+    COUNT = "count"  # its answers to counting questions are useful
     IMAGES = "images"  # several pictures in one prompt
     VIDEO = "video"  # frames with their times
     GROUND = "ground"
@@ -36,84 +36,84 @@ class Ability(StrEnum):
 
 @runtime_checkable
 class Onlooker(Protocol):
-    """A model whose look at a picture can be kept: the dear half of a judgement, done once."""
+    """A model whose vision features can be cached: the expensive part of a judgement runs once per picture."""
 
     def look(self, images: Sequence[Image]) -> list[Look]:
-        """What it sees of each picture."""
+        """Return the vision features of each picture: (tokens, width) float16."""
         ...
 
     def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:
-        """As `VisionLanguageModel.judge`, on pictures that were looked at before."""
+        """Judge pictures by their cached vision features; see `VisionLanguageModel.judge`."""
         ...
 
     def verify_looks(self, question: str, looks: Sequence[Look]) -> list[Judgement]:
-        """As `VisionLanguageModel.verify`, on pictures that were looked at before."""
+        """Verify a question on cached vision features of pictures; see `VisionLanguageModel.verify`."""
         ...
 
 
 class VisionLanguageModel(Protocol):
-    """A vision-language model. Contract: a batch gives what its members give one by one."""
+    """A vision-language model. Contract: an input gives the same result alone as in a batch."""
 
     @property
     def name(self) -> str:
-        """The spelling that loads it again."""
+        """The name that loads the model again."""
         ...
 
     @property
     def identity(self) -> str:
-        """The name with what tells its weights from others of that name: what it said is kept under it."""
+        """The key under which results are stored: the name and, where known, a fingerprint of the weights."""
         ...
 
     @property
     def weight(self) -> float:
-        """How much its opinions count against an encoder's, fitted on held-back pairs; see `search.rerank`."""
+        """The weight of its verdicts against an encoder's scores, fitted on held-out pairs; see `search.rerank`."""
         ...
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """What it can do."""
+        """What the model can do."""
         ...
 
     def chat(self, messages: Sequence[Message], limit: int = 256) -> str:
-        """The assistant's next message, of at most `limit` tokens."""
+        """Return the assistant's next message, of at most `limit` tokens."""
         ...
 
     def caption(self, images: Sequence[Image]) -> list[str]:
-        """One sentence on each upright RGB picture."""
+        """Return one sentence about each upright RGB picture."""
         ...
 
     def answer(self, images: Sequence[Image], question: str) -> str:
-        """A short answer to a question on these pictures, in their order."""
+        """Return a short answer to a question about these pictures, which the model sees in this order."""
         ...
 
     def judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
-        """Whether each picture shows what the query says."""
+        """Return a verdict on each picture: whether it shows what the query describes."""
         ...
 
     def verify(self, question: str, images: Sequence[Image]) -> list[Judgement]:
-        """Whether the answer to a yes-or-no question is yes, on each picture; models that `ANSWER` can."""
+        """Return a verdict on each picture: whether a yes-or-no question has the answer yes. Needs `Ability.ANSWER`."""
         ...
 
     def ground(self, image: Image, phrase: str) -> list[Box]:
-        """Where the picture shows what the phrase says; empty when nowhere."""
+        """Return boxes around what the phrase describes; an empty list if the picture does not show it."""
         ...
 
     def segment(self, image: Image, phrase: str) -> Mask:
-        """Which pixels show what the phrase says; all zero when none."""
+        """Return the mask of the pixels that show what the phrase describes, (height, width); all zero if none do."""
         ...
 
 
 @runtime_checkable
 class Telling(Protocol):
-    """A model whose answers can be followed while it speaks."""
+    """A model that can stream its answers."""
 
     def telling(self, heard: Callable[[str], None]) -> VisionLanguageModel:
-        """The same model, loaded once, which tells each piece of what it says as it comes."""
+        """Return the same loaded model, set to pass each piece of an answer to a callback as it is generated."""
         ...
 
 
 def judging(model: VisionLanguageModel, images: Sequence[Image]) -> Callable[[str], list[Judgement]]:
-    """How any number of queries are judged on the same pictures: a model that can keep its look looks once."""
+    """Return a function that judges queries on these pictures; vision features are computed once if possible."""
     if isinstance(model, Onlooker):
         onlooker, looks = model, model.look(images)
         return lambda query: onlooker.judge_looks(query, looks)

@@ -1,6 +1,6 @@
-"""What models write when they point at something -> boxes. Knows notations; does not know models.
+"""Parsers of the notations in which models write boxes. Knows notations; does not know models.
 
-Coordinates of a `Box` are parts of the picture's width and height, from its top left corner.
+Coordinates of a `Box` are fractions of the picture's width and height, from its top left corner.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from ..types.records import Box
 
 @dataclass(frozen=True)
 class Reading:
-    """One answer, with what is needed to read it."""
+    """One grounding answer, with what is needed to parse it."""
 
     text: str  # with its special tokens
     phrase: str
     size: tuple[int, int]  # width and height of the picture, pixels
-    seen: tuple[int, int]  # the same of what the model was shown
+    seen: tuple[int, int]  # width and height of the model's input, pixels
     processor: Any = None
 
 
 def json_pixels(reading: Reading) -> list[Box]:
-    """`[{"bbox_2d": [x0, y0, x1, y1], "label": ...}]` in pixels of what the model was shown (Qwen2-VL, Qwen2.5-VL)."""
+    """Parse `[{"bbox_2d": [x0, y0, x1, y1], "label": ...}]` in pixels of the model's input (Qwen2-VL, Qwen2.5-VL)."""
     return _from_json(reading, *reading.seen)
 
 
 def json_thousandths(reading: Reading) -> list[Box]:
-    """The same in thousandths of the picture's sides (Qwen3-VL)."""
+    """Parse the same JSON in thousandths of the picture's sides (Qwen3-VL)."""
     return _from_json(reading, 1000, 1000)
 
 
@@ -46,7 +46,7 @@ def _from_json(reading: Reading, width: float, height: float) -> list[Box]:
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
-    """Every whole JSON object without objects in it, in prose, in a fenced block or in an answer that was cut off."""
+    """Return all complete JSON objects without nested objects, from prose, a fenced block or a truncated answer."""
     found = []
     for match in re.finditer(r"\{[^{}]*\}", text):
         try:
@@ -59,14 +59,14 @@ def _objects(text: str) -> list[dict[str, Any]]:
 
 
 def qwen_vl(reading: Reading) -> list[Box]:
-    """`<ref>label</ref><box>(x0,y0),(x1,y1)</box>` in thousandths (Qwen-VL and Qwen-VL-Chat)."""
+    """Parse `<ref>label</ref><box>(x0,y0),(x1,y1)</box>` in thousandths (Qwen-VL and Qwen-VL-Chat)."""
     pattern = r"(?:<ref>(.*?)</ref>)?<box>\((\d+),(\d+)\),\((\d+),(\d+)\)</box>"
     rows = re.findall(pattern, reading.text)
     return _boxes((label or reading.phrase, *(int(c) / 1000 for c in corners)) for label, *corners in rows)
 
 
 def cogvlm(reading: Reading) -> list[Box]:
-    """`label [[x0,y0,x1,y1;x0,...]]` in thousandths (CogVLM grounding)."""
+    """Parse `label [[x0,y0,x1,y1;x0,...]]` in thousandths (CogVLM grounding)."""
     found = []
     for label, group in re.findall(r"([^\[\]]*)\[\[([\d,;]+)\]\]", reading.text):
         for corners in group.split(";"):
@@ -77,7 +77,7 @@ def cogvlm(reading: Reading) -> list[Box]:
 
 
 def paligemma(reading: Reading) -> list[Box]:
-    """`<loc y0><loc x0><loc y1><loc x1> label ; ...` in 1,024ths (PaliGemma)."""
+    """Parse `<loc y0><loc x0><loc y1><loc x1> label ; ...` in 1,024ths (PaliGemma)."""
     pattern = r"<loc(\d{4})><loc(\d{4})><loc(\d{4})><loc(\d{4})>\s*([^;<]*)"
     found = []
     for top, left, bottom, right, label in re.findall(pattern, reading.text):
@@ -87,13 +87,13 @@ def paligemma(reading: Reading) -> list[Box]:
 
 
 def kosmos2(reading: Reading) -> list[Box]:
-    """`<phrase>label</phrase><object><patch_index_0044>...</object>` on a grid of 32 by 32 (KOSMOS-2)."""
+    """Parse `<phrase>label</phrase><object><patch_index_0044>...</object>` on a grid of 32 by 32 (KOSMOS-2)."""
     _, entities = reading.processor.post_process_generation(reading.text)
     return _boxes((label.strip() or reading.phrase, *corners) for label, _, found in entities for corners in found)
 
 
 def florence2(reading: Reading) -> list[Box]:
-    """`label<loc_x0><loc_y0><loc_x1><loc_y1>` in thousandths (Florence-2)."""
+    """Parse `label<loc_x0><loc_y0><loc_x1><loc_y1>` in thousandths (Florence-2)."""
     task = "<CAPTION_TO_PHRASE_GROUNDING>"
     found = reading.processor.post_process_generation(text=reading.text, task=task, image_size=reading.size)[task]
     width, height = reading.size
@@ -104,7 +104,7 @@ def florence2(reading: Reading) -> list[Box]:
 
 
 def _boxes(found: Iterable[tuple[Any, ...]]) -> list[Box]:
-    """Boxes with their corners in order and inside the picture; those without an area are left out."""
+    """Return boxes with ordered corners, clipped to the picture; boxes without area are left out."""
     boxes = []
     for label, *corners in found:
         x0, y0, x1, y1 = (min(1.0, max(0.0, float(corner))) for corner in corners)

@@ -1,7 +1,7 @@
-"""The built-in captioner's eye: the built-in encoder's convolutional trunk, read as a grid of tokens.
+"""The built-in vision tower: the built-in encoder's convolutional trunk, read as a grid of tokens.
 
-With it the captioner is a LLaVA like any other: eye, projector, causal decoder. Knows timm and transformers; registered
-with transformers when this file is imported.
+With it the built-in captioner is a LLaVA like any other: vision tower, projector, causal decoder. Knows timm and
+transformers; importing this module registers the vision tower with transformers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 
 class GridConfig(PreTrainedConfig):
-    """`hidden_size` channels in `side` x `side` cells, and their mean."""
+    """Configuration of `side` x `side` cells and their mean, with `hidden_size` channels each."""
 
     model_type = "retrieval_grid"
 
@@ -27,7 +27,10 @@ class GridConfig(PreTrainedConfig):
 
 
 class GridVision(PreTrainedModel):
-    """(n, 3, image_size, image_size) -> (n, side * side + 1, hidden_size), standardised by the training pictures."""
+    """The vision tower: (n, 3, image_size, image_size) -> (n, side * side + 1, hidden_size).
+
+    Its output is standardised with the mean and spread of the training pictures.
+    """
 
     config_class = GridConfig
     mean: Tensor
@@ -43,7 +46,7 @@ class GridVision(PreTrainedModel):
         self.post_init()
 
     def forward(self, pixel_values: Tensor, **_: Any) -> BaseModelOutput:
-        """See the class; LLaVA reads `hidden_states[-1]`."""
+        """Return the tokens of n pictures; LLaVA reads them from `hidden_states[-1]`."""
         cells = self.trunk.forward_features(  # type: ignore[operator]  # timm's own method
             pixel_values.contiguous(memory_format=torch.channels_last)
         )
@@ -51,7 +54,7 @@ class GridVision(PreTrainedModel):
         return BaseModelOutput(last_hidden_state=tokens, hidden_states=(tokens,))
 
     def tokens(self, cells: Tensor) -> Tensor:
-        """The trunk's (n, hidden_size, height, width) -> (n, side * side + 1, hidden_size)."""
+        """Pool and standardise the trunk's (n, hidden_size, height, width) to (n, side * side + 1, hidden_size)."""
         side = self.config.side
         small = nn.functional.adaptive_avg_pool2d(cells, side).flatten(2).transpose(1, 2)
         rows = torch.cat([small, cells.mean((2, 3))[:, None]], dim=1)

@@ -1,6 +1,6 @@
-"""A transformers model whose look at a picture is kept: the eye and the projector run once, the words any time.
+"""A transformers model with cacheable vision features: vision tower and projector run once, the text part any time.
 
-For families whose projected pictures are small enough to keep. Knows how LLaVA takes what it saw before.
+For families whose projected features are small enough to store. Knows how LLaVA accepts precomputed features.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from .transformers import Inputs, Transformers
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-AT_ONCE = 64  # looks in one batch
+AT_ONCE = 64  # pictures whose vision features go into one batch
 
 
 @dataclass
 class KeepsLooks(Transformers):
-    """LLaVA with `Onlooker`; its family judges by likelihood against texts without a picture."""
+    """A LLaVA with `SupportsVisionCache`; its family judges by likelihood, with texts without a picture as prior."""
 
     batch: int = 32
-    looks_once = False  # the library keeps its looks, and its eye likes many pictures at a time
+    looks_once = False  # the library stores its features, and its vision tower is fastest in large batches
 
     @torch.inference_mode()
     def look(self, images: Sequence[Image]) -> list[Look]:
-        """See `Onlooker.look`."""
+        """Return the vision features of each picture: (tokens, width) float16."""
         found: list[Look] = []
         for start in range(0, len(images), self.batch):
             asked = [[self.family.asked(self.family.judge, [image])] for image in images[start : start + self.batch]]
@@ -40,7 +40,7 @@ class KeepsLooks(Transformers):
         return found
 
     def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:
-        """See `Onlooker.judge_looks`."""
+        """Judge pictures by their cached vision features; see `VisionLanguageModel.judge`."""
         unseen = self._likelihood(query, [None])
         found: list[Judgement] = []
         for inputs, seen in self._shown(self.family.judge, looks):
@@ -51,7 +51,7 @@ class KeepsLooks(Transformers):
 
     @torch.inference_mode()
     def verify_looks(self, question: str, looks: Sequence[Look]) -> list[Judgement]:
-        """See `Onlooker.verify_looks`."""
+        """Verify a question on cached vision features of pictures; see `VisionLanguageModel.verify`."""
         found: list[Judgement] = []
         for inputs, seen in self._shown(self.family.verify.replace("{question}", self._words(question)), looks):
             logits = self.model(**inputs, mm_encoder_outputs=seen, logits_to_keep=1).logits[:, -1]
@@ -59,13 +59,13 @@ class KeepsLooks(Transformers):
         return found
 
     def _shown(self, prompt: str, looks: Sequence[Look]) -> Iterator[tuple[Inputs, dict[str, Any]]]:
-        """Batches of the prompt with a kept look where it says `{image}`."""
+        """Yield batches of the prompt, with cached vision features in place of `{image}`."""
         from transformers.modeling_outputs import BaseModelOutputWithPooling
 
         for start in range(0, len(looks), AT_ONCE):
             some = looks[start : start + AT_ONCE]
             rows = [torch.from_numpy(np.asarray(look, np.float32)).to(self.device, self.model.dtype) for look in some]
-            # transformers' annotation asks for a tensor; LLaVA gives and takes a list, one for each picture
+            # transformers annotates a tensor; LLaVA returns and accepts a list with one tensor for each picture
             seen = BaseModelOutputWithPooling(pooler_output=rows)  # type: ignore[arg-type]
             text = prompt.replace("{image}", self.family.picture * len(some[0]))
             words = self.processor.tokenizer([text] * len(some), return_tensors="pt")

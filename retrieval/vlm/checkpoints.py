@@ -1,6 +1,6 @@
-"""A vision-language model's files on this machine: looked up without network, fetched only when asked.
+"""The files of vision-language models: found on this machine without network, downloaded only on request.
 
-Knows the layouts of folders and the hub's cache; does not load anything.
+Knows the layouts of folders and the hub's cache; loads no model.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .model_name import Place, VlmName
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 ADAPTER_WEIGHTS = ("adapter_model.safetensors",)
-ENDS = 1 << 20  # bytes
+ENDS = 1 << 20  # bytes hashed at each end of a file
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 
 
 def installed(name: VlmName, revision: str | None = None) -> Path | None:
-    """The checkpoint's folder on this machine, without using the network."""
+    """Return the checkpoint's folder on this machine, or None; uses no network."""
     if name.place is Place.FOLDER:
         return name.path
     return hub.snapshot(name.repository, CONFIG, WEIGHTS, revision) or hub.snapshot(
@@ -29,7 +29,7 @@ def installed(name: VlmName, revision: str | None = None) -> Path | None:
 
 
 def fingerprint(folder: Path) -> str:
-    """Eight digits that tell weights apart: of their files' names, sizes and ends, so that large ones cost nothing."""
+    """Return eight hexadecimal digits that identify weights, by the names, sizes and both ends of their files."""
     found = hashlib.blake2b(digest_size=4)
     for file in sorted(folder.glob("*.safetensors")):
         size = file.stat().st_size
@@ -42,7 +42,10 @@ def fingerprint(folder: Path) -> str:
 
 
 def pull(name: VlmName) -> Path:
-    """Fetch a checkpoint (see `hub.fetch`), and what it is an adapter of."""
+    """Return the checkpoint's folder, downloading it if necessary (see `hub.fetch`).
+
+    The base model of an adapter is downloaded, too.
+    """
     folder = installed(name) or hub.fetch(
         name.spelling, name.repository, lambda: hub.download(name.repository, PATTERNS)
     )

@@ -1,6 +1,6 @@
-"""A vision-language model that knows colours and nothing else. For tests and examples.
+"""A vision-language model that knows only colours, for tests and examples.
 
-It truly works, without weights: it says which colour a picture has, judges queries that name one, and points at it.
+It really works, without weights: it names a picture's colour, judges queries that name one, and points at it.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 NAMES = ("black", "white", "grey", "red", "lime", "blue", "yellow", "orange", "purple", "green", "brown", "pink")
-NEAR = 100.0  # two colours this far apart in RGB are as much one as two
+NEAR = 100.0  # distance in RGB at which two colours count as the same with probability 0.5
 
 
 class Colours:
-    """What a picture shows is its most frequent colour."""
+    """Describes a picture by its most frequent colour."""
 
     name = identity = "colours"
     weight = 1.0
     abilities = frozenset(Ability)
 
     def chat(self, messages: Sequence[Message], limit: int = 256) -> str:
-        """The colours of all pictures so far, and a verdict where the last words name a colour."""
+        """Return the answer to the last message about all pictures so far, in at most 8 * `limit` characters."""
         images = [image for message in messages for image in frames_as_images(message).images]
         return self.answer(images, messages[-1].text)[: 8 * limit]
 
     def caption(self, images: Sequence[Image]) -> list[str]:
-        """As `a red picture`."""
+        """Return a caption such as `a red picture` for each picture."""
         return [f"a {_name(_main(image))} picture" for image in images]
 
     def answer(self, images: Sequence[Image], question: str) -> str:
-        """Yes or no where the question names a colour, the colours otherwise."""
+        """Return yes or no if the question names a colour, otherwise the colours of the pictures."""
         if _named(question):
             return "yes" if any(verdict.yes > 0.5 for verdict in self.judge(question, images)) else "no"
         return ", ".join(_name(_main(image)) for image in images)
 
     def judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
-        """How near the picture's colour is to one that the query names; no opinion on queries without colours."""
+        """Judge how near each picture's colour is to one the query names; without mass if the query names none."""
         wanted = _named(query)
         if not wanted:
             return [Judgement(0.5, 0.0) for _ in images]
@@ -56,16 +56,16 @@ class Colours:
         return [Judgement(1 / (1 + (distance / NEAR) ** 4)) for distance in away]
 
     def verify(self, question: str, images: Sequence[Image]) -> list[Judgement]:
-        """As `judge`."""
+        """Return the same as `judge`."""
         return self.judge(question, images)
 
     def ground(self, image: Image, phrase: str) -> list[Box]:
-        """The smallest box around all pixels of the colour that the phrase names."""
+        """Return the smallest box around all pixels of each colour that the phrase names."""
         boxes = [box for colour in _named(phrase) for box in masks.around(_near(image, colour), phrase)]
         return [replace(box, score=None) for box in boxes]
 
     def segment(self, image: Image, phrase: str) -> Mask:
-        """All pixels of the colours that the phrase names."""
+        """Return the mask of all pixels of the colours that the phrase names, (height, width)."""
         found = [_near(image, colour) for colour in _named(phrase)]
         return np.maximum.reduce(found) if found else np.zeros((image.height, image.width), np.float32)
 
@@ -80,7 +80,7 @@ def _near(image: Image, colour: npt.NDArray[np.float32]) -> Mask:
 
 
 def _main(image: Image) -> npt.NDArray[np.float32]:
-    """The most frequent colour, to 32 steps a channel, (3,)."""
+    """Return the most frequent colour, (3,), counted in 32 steps per channel."""
     small = _pixels(image.resize((16, 16))).reshape(-1, 3)
     _, place, counts = np.unique(small // 8, axis=0, return_inverse=True, return_counts=True)
     main: npt.NDArray[np.float32] = small[place.reshape(-1) == counts.argmax()].mean(axis=0)

@@ -1,6 +1,6 @@
 """Any OpenAI-compatible server (vLLM, llama.cpp, Ollama, SGLang ...) as a `VisionLanguageModel`.
 
-Knows the protocol and its failures; does not know what runs behind it, nor the library.
+Knows the protocol and its failures; does not know which model the server runs, nor the library.
 """
 
 from __future__ import annotations
@@ -29,24 +29,27 @@ from .model_name import VlmName
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SIDE = 1024  # pixels of a picture's longer side, as it is sent
-GRID = 28  # Qwen's boxes are in pixels of what it sees, a multiple of this: sent so, both agree
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers worth another try
-TOP = 20  # log-probabilities of the first token; vLLM gives no more unless told so
+SIDE = 1024  # maximum pixels of the longer side of a picture that is sent
+GRID = 28  # pixels; Qwen gives boxes in pixels of its input, whose sides are multiples of this: send the same size
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP statuses that are worth another try
+TOP = 20  # log-probabilities requested for the first token; the most that vLLM gives by default
 NO_LOGPROBS = "the server gives no token probabilities: a judgement is its plain yes or no"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server said."""
+    """A server's answer."""
 
     text: str
-    first: tuple[tuple[str, float], ...] = ()  # tokens that could have come first, with their log-probabilities
+    first: tuple[tuple[str, float], ...] = ()  # candidates for the first token, with their log-probabilities
 
 
 @dataclass
 class Endpoint:
-    """A model behind a server. `parallel` requests at a time; each is tried `tries` times, with growing pauses."""
+    """A model behind a server.
+
+    Sends up to `parallel` requests at a time, and tries each up to `tries` times, with growing pauses.
+    """
 
     name: str
     url: str
@@ -57,42 +60,42 @@ class Endpoint:
     tries: int = 4
     parallel: int = 4
     pause: float = 0.5  # seconds before the second try, doubled for each further one
-    notes: list[str] = field(default_factory=list)  # what the reader should know of its answers
-    heard: Callable[[str], None] | None = None  # who follows what is said
+    notes: list[str] = field(default_factory=list)  # limitations of its answers, to be shown to the user
+    heard: Callable[[str], None] | None = None  # callback for the pieces of a streamed answer
 
     @classmethod
     def load(cls, spelling: str, family: str = "", key: str = "", timeout: float = 120.0) -> Endpoint:
-        """The model of `endpoint:URL#MODEL`; nothing is asked yet.
+        """Return the model of `endpoint:URL#MODEL`; no request is sent.
 
         Raises:
-            ModelError: another spelling, or no such family.
+            ModelError: the name cannot be parsed, or there is no such family.
         """
         name = VlmName.parse(spelling)
         return cls(name.spelling, name.url, name.model, named(family) if family else ANY, key, timeout)
 
     @property
     def identity(self) -> str:
-        """The name: what a server runs under it is its own business."""
+        """The name; a server does not say which weights it runs."""
         return self.name
 
     @property
     def weight(self) -> float:
-        """As fitted for its family."""
+        """The weight fitted for its family."""
         return self.family.weight
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """What its family can do."""
+        """What models of its family can do."""
         return self.family.abilities
 
     def telling(self, heard: Callable[[str], None]) -> Endpoint:
-        """See `Telling.telling`; over the same connections."""
+        """Return a copy that streams its answers over the same connections; see `Streaming`."""
         found = replace(self, heard=heard)
         found.__dict__["_client"] = self._client
         return found
 
     def close(self) -> None:
-        """Close the connections to the server; the next question opens them again."""
+        """Close the connections to the server; the next request opens them again."""
         client = self.__dict__.pop("_client", None)
         if client is not None:
             client.close()
@@ -121,15 +124,19 @@ class Endpoint:
         return self._each(images, lambda image: self._verdict(self.family.verifying(image, question)))
 
     def ground(self, image: Image, phrase: str) -> list[Box]:
-        """See `VisionLanguageModel.ground`."""
+        """See `VisionLanguageModel.ground`.
+
+        Raises:
+            UsageError: the model's family has no box notation.
+        """
         if self.family.boxes is None:
             raise UsageError(f"{self.name} ({self.family.name}) cannot point at things")
         sent = _shrunk(image, GRID if self.family.boxes is boxes.json_pixels else 1)
         text = self._said([self.family.asked(self.family.ground, [sent], phrase=phrase)], 512, keep=True)
         return self.family.boxes(Reading(text, phrase, image.size, sent.size))
 
-    def segment(self, image: Image, phrase: str) -> Mask:  # noqa: ARG002  # the contract's
-        """No server's protocol has masks.
+    def segment(self, image: Image, phrase: str) -> Mask:  # noqa: ARG002  # required by the protocol class
+        """Not supported: the protocol has no masks.
 
         Raises:
             UsageError: always.
@@ -191,10 +198,10 @@ class Endpoint:
             return self._reply(self._post(body | {"max_tokens": max(8, limit)}))
 
     def _streamed(self, body: dict[str, Any], heard: Callable[[str], None]) -> str:
-        """The answer, told as it comes; empty where the server does not stream, or fails before it said anything.
+        """Return the answer and pass on its pieces; empty if the server does not stream or fails before the first.
 
         Raises:
-            ModelUnavailable: it breaks off.
+            ModelUnavailable: the stream breaks off.
         """
         said: list[str] = []
         try:
@@ -211,10 +218,10 @@ class Endpoint:
         return "".join(said)
 
     def _written(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
-        """The protocol's messages: a user's content is a list of parts, in order; the others' is a string.
+        """Return messages in the protocol's form: a user's content is a list of parts in order, any other is a string.
 
         Raises:
-            UsageError: more pictures than the family takes.
+            UsageError: there are more pictures than the family takes.
         """
         fitting = self.family.fitting(messages, video=False)
         return [
@@ -222,11 +229,12 @@ class Endpoint:
         ]
 
     def _post(self, body: dict[str, Any]) -> Any:
-        """The server's JSON.
+        """Return the server's JSON answer.
 
         Raises:
-            ModelUnavailable: it cannot be reached, or not in time, or keeps failing.
-            ModelError: it refuses, or answers with something else.
+            ModelUnavailable: the server cannot be reached, is too slow, or keeps failing.
+            ModelRefused: the server refuses the request.
+            ModelError: the answer is not JSON.
         """
         said = ""
         for attempt in range(self.tries):
@@ -294,7 +302,7 @@ def _reason(answer: httpx.Response) -> str:
 def _part(part: Any) -> dict[str, Any]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
-    assert isinstance(part, ImagePart)  # frames are pictures by now
+    assert isinstance(part, ImagePart)  # frames were turned into pictures before
     file = io.BytesIO()
     _shrunk(part.image, 1).save(file, "JPEG", quality=92)
     data = base64.b64encode(file.getvalue()).decode()
@@ -302,7 +310,7 @@ def _part(part: Any) -> dict[str, Any]:
 
 
 def _shrunk(image: Image, grid: int) -> Image:
-    """No side longer than `SIDE`, both a multiple of `grid`."""
+    """Return the picture with no side longer than `SIDE` pixels, and both a multiple of `grid`."""
     scale = min(1.0, SIDE / max(image.size))
     width, height = (max(grid, round(side * scale / grid) * grid) for side in image.size)
     return image if (width, height) == image.size else image.resize((width, height))

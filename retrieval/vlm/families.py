@@ -1,10 +1,8 @@
-"""What differs between the model families, as data: how each is asked, what it can take, how its boxes are read.
+"""Model families as data: their prompts, limits and box notations. Loads nothing.
 
-A family is chosen by the checkpoint's own `model_type`, or by name where several families share one. Knows prompts and
-limits; does not load anything.
-
-Prompts: `{image}` is where the picture goes (in front, where it is not written), `{query}`, `{question}`, `{phrase}`
-are the user's words. An empty prompt: the family cannot do it.
+A checkpoint's `model_type` selects its family, or a name where several families share one type. In prompts, `{image}`
+marks the picture's place (default: in front); `{query}`, `{question}` and `{phrase}` are the user's words. An empty
+prompt means that the family lacks the ability.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Scorer(Enum):
-    """How a query is judged."""
+    """How a verdict is computed."""
 
     WORDS = "the first token of the answer, yes against no"
     LIKELIHOOD = "how likely the query is as the picture's caption, against a picture of nothing"
@@ -42,38 +40,38 @@ class Route(Enum):
 
 @dataclass(frozen=True)
 class Family:
-    """One row."""
+    """One model family."""
 
     name: str
-    types: tuple[str, ...]  # transformers' `model_type`; the first family that names one is its default
+    types: tuple[str, ...]  # transformers' `model_type`; the first family that lists a type is its default
     route: Route = Route.IN_PROCESS
     template: bool = True  # the processor has a chat template; otherwise the prompts below are the whole prompt
-    sanitizes: bool = True  # that template keeps control tokens in the user's words harmless; else they are left out
-    picture: str = ""  # what stands for a picture in such a prompt, where the processor does not put it in itself
-    images: int = 64  # most pictures in one prompt
-    video: bool = False  # reads frames with their times by itself; otherwise they go in as numbered pictures
+    sanitizes: bool = True  # the template escapes control tokens in the user's words; otherwise they are removed
+    picture: str = ""  # placeholder of a picture in such a prompt, unless the processor inserts it
+    images: int = 64  # maximum number of pictures in one prompt
+    video: bool = False  # reads frames with their times itself; otherwise they are passed as numbered pictures
     padding: str = "left"
-    encodes: bool = False  # encoder-decoder: what is generated does not repeat the prompt
+    encodes: bool = False  # encoder-decoder: the output does not repeat the prompt
     caption: str = "Describe this picture in one short sentence."
     answer: str = "{question}"
-    system: str = ""  # of `judge`
+    system: str = ""  # system message for `judge`
     judge: str = 'Does this picture show "{query}"? Answer with yes or no only.'
-    closed: bool = False  # it answers yes-or-no questions only, and none on numbers (benchmarks/facts.py)
+    closed: bool = False  # answers only yes-or-no questions, and none about numbers (benchmarks/facts.py)
     verify: str = "{question} Answer with yes or no only."
     words: tuple[tuple[str, ...], tuple[str, ...]] = (("yes",), ("no",))
     scorer: Scorer = Scorer.WORDS
-    blind: bool = False  # it was trained on texts without a picture, too: those are the prior of `LIKELIHOOD`
-    fluent: float = -inf  # mean log-probability a token of words without a picture, from which on it knows them
-    weight: float = 1.0  # of its opinions against an encoder's, by `retrieval eval --rerank` on held-back pairs
+    blind: bool = False  # also trained on texts without a picture, which give the prior of `LIKELIHOOD`
+    fluent: float = -inf  # minimum mean log-probability per token, without a picture, of words that it knows
+    weight: float = 1.0  # of its verdicts against an encoder's scores, by `retrieval eval --rerank` on held-out pairs
     ground: str = ""
-    boxes: Callable[[Reading], list[Box]] | None = None  # none: the box around the mask
-    special: bool = False  # special tokens of the grounding answer carry the boxes
+    boxes: Callable[[Reading], list[Box]] | None = None  # parser of the grounding answer; None: the box around the mask
+    special: bool = False  # the grounding answer writes boxes as special tokens
     segment: str = ""
-    heat: bool = False  # segments by a map of log-odds; otherwise by polygons in words
+    heat: bool = False  # segments with a map of log-odds; otherwise with polygons written as text
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """What it can do."""
+        """What models of the family can do."""
         several = self.images > 1
         can = {
             Ability.CAPTION: bool(self.caption),
@@ -89,25 +87,25 @@ class Family:
         return frozenset(ability for ability, there in can.items() if there)
 
     def asked(self, prompt: str, images: Sequence[Image], **words: str) -> Message:
-        """A user's message from one of the prompts: the pictures where it says `{image}`, or in front."""
+        """Return a user message from a prompt, with the pictures in place of `{image}`, or in front."""
         before, mark, after = prompt.partition("{image}")
         texts = [part.format(**words) if words else part for part in ((before, after) if mark else ("", prompt))]
         return user(*([texts[0]] if texts[0] else []), *images, *([texts[1]] if texts[1] else []))
 
     def judging(self, image: Image, query: str) -> list[Message]:
-        """The messages that ask for a verdict."""
+        """Return the messages that ask for a verdict on a query."""
         system = [Message("system", (TextPart(self.system),))] if self.system else []
         return [*system, self.asked(self.judge, [image], query=query)]
 
     def verifying(self, image: Image, question: str) -> list[Message]:
-        """The messages that ask a question whose answer is yes or no."""
+        """Return the messages that ask a yes-or-no question."""
         return [self.asked(self.verify, [image], question=question)]
 
     def fitting(self, messages: Sequence[Message], *, video: bool) -> list[Message]:
-        """Messages that can be taken: frames as pictures where no `video` is read, never too many.
+        """Return messages that the family can take; unless `video`, frames become pictures.
 
         Raises:
-            UsageError: more pictures than the family takes.
+            UsageError: there are more pictures than the family takes.
         """
         found = [message if video else frames_as_images(message) for message in messages]
         count = sum(len(message.images) for message in found)
@@ -117,7 +115,7 @@ class Family:
 
 
 QWEN_GROUND = 'Locate "{phrase}" in the image. Answer with JSON only: [{{"bbox_2d": [x0, y0, x1, y1], "label": "..."}}]'
-RERANKER = 'Judge whether the Document meets the requirements based on the Query and the Instruct provided. Note that the answer can only be "yes" or "no".'  # noqa: E501  # the words it was trained with
+RERANKER = 'Judge whether the Document meets the requirements based on the Query and the Instruct provided. Note that the answer can only be "yes" or "no".'  # noqa: E501  # the prompt it was trained with
 
 FAMILIES: tuple[Family, ...] = (
     Family(
@@ -176,7 +174,7 @@ FAMILIES: tuple[Family, ...] = (
         "CLIPSeg", ("clipseg",), template=False, images=1, padding="right", caption="", answer="", judge="",
         ground="{phrase}", segment="{phrase}", heat=True,
     ),
-    # Without a class in transformers: through a server that has them (see `endpoint.py`).
+    # Families without a class in transformers: used through a server that runs them (see `endpoint.py`).
     Family(
         "moondream2", (), Route.ENDPOINT, images=1, caption="Write a short caption for this image.",
         judge="Does this image show {query}? Answer yes or no.",
@@ -198,14 +196,14 @@ FAMILIES: tuple[Family, ...] = (
     ),
 )  # fmt: skip
 
-ANY = Family("any", (), Route.ENDPOINT, ground=QWEN_GROUND, boxes=boxes.json_thousandths)  # a server's own business
+ANY = Family("any", (), Route.ENDPOINT, ground=QWEN_GROUND, boxes=boxes.json_thousandths)  # any model behind a server
 
 
 def named(name: str) -> Family:
-    """The family of a name.
+    """Return the family of a name, ignoring case.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is no such family.
     """
     for family in FAMILIES:
         if family.name.lower() == name.lower():
@@ -214,10 +212,10 @@ def named(name: str) -> Family:
 
 
 def of_type(model_type: str) -> Family:
-    """The family of a checkpoint's `model_type`.
+    """Return the family of a checkpoint's `model_type`.
 
     Raises:
-        ModelError: none reads it.
+        ModelError: no family reads this type.
     """
     for family in FAMILIES:
         if model_type in family.types:

@@ -1,4 +1,4 @@
-"""jina-reranker-m0: Qwen2-VL whose last hidden state, at a token that asks for it, is scored by a small head.
+"""jina-reranker-m0: Qwen2-VL with a small head that scores the last hidden state, at an appended score token.
 
 Knows the published layout (jinaai/jina-reranker-m0, CC-BY-NC-4.0); does not know queries.
 """
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen2VLForConditionalGeneration
 
-SCORE_TOKEN, OFFSET = 100, 2.65  # as in the published code: the head's answer minus this is a log-odds
+SCORE_TOKEN, OFFSET = 100, 2.65  # as in the published code: the head's output minus the offset is the log-odds
 
 
 class JinaReranker(Qwen2VLForConditionalGeneration):
-    """`lm_head` is gone; `score` is a two-layer head."""
+    """Qwen2-VL with a two-layer head, `score`, instead of `lm_head`."""
 
     _tied_weights_keys = {}  # noqa: RUF012  # transformers reads it from the class
 
@@ -29,7 +29,7 @@ class JinaReranker(Qwen2VLForConditionalGeneration):
 
     @torch.inference_mode()
     def verdicts(self, inputs: dict[str, Tensor]) -> Tensor:
-        """How probable yes is, (n,), for left-padded inputs."""
+        """Return the probability of yes, (n,), for left-padded inputs."""
         asked = {"input_ids": SCORE_TOKEN, "attention_mask": 1, "mm_token_type_ids": 0}
         longer = dict(inputs)
         for name, value in asked.items():

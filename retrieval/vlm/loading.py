@@ -1,6 +1,6 @@
-"""Checkpoints of transformers: checked, and loaded with their processor.
+"""Checks transformers checkpoints and loads them with their processor.
 
-Knows transformers' loading; does not know prompts.
+Knows how transformers loads; does not know prompts.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Loaded:
 
 
 def load(spelling: str, family: str, remote_code: str, kind: torch.dtype | None) -> Loaded:
-    """The model and the processor of a spelling, on the CPU, in precision `kind`; None: that of its weights.
+    """Load a model and its processor onto the CPU in the given precision; None: the precision of its weights.
 
-    Weights of either half precision then run in bfloat16, the one that CPUs multiply fast; not the built-in model's,
-    which are in half precision to be small.
+    With None, float16 weights run in bfloat16, which CPUs multiply fast; the built-in model, which is stored in half
+    precision only to be small, runs in float32.
 
     Raises:
-        ModelError: unknown, without weights, of an unknown type, or broken.
-        ModelUnavailable: not on this machine.
+        ModelError: the name or type is unknown, the weights are missing, or the checkpoint is broken.
+        ModelUnavailable: the model is not on this machine.
     """
     name = VlmName.parse(spelling)
     if remote_code and (name.place is not Place.HUB or not REVISION.fullmatch(remote_code)):
@@ -76,7 +76,7 @@ def load(spelling: str, family: str, remote_code: str, kind: torch.dtype | None)
 
 
 def _quiet() -> None:
-    """Bars and warnings of transformers say nothing to the people who use this."""
+    """Turn off transformers' progress bars and warnings, which do not help users."""
     from transformers.utils import logging
 
     settings: Any = logging  # not annotated
@@ -113,7 +113,7 @@ def _class(family: Family) -> Any:
 
         return CLIPSegForImageSegmentation
     if family.name == BUILTIN_FAMILY:
-        from . import builtin_vision  # noqa: F401  # registers its eye
+        from . import builtin_vision  # noqa: F401  # registers its vision tower
     if "yi_vl" in family.types:
         from . import yi  # noqa: F401  # registers its class
     return AutoModelForImageTextToText

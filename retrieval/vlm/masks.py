@@ -1,6 +1,6 @@
-"""What models say of single pixels -> masks of the picture's size, and the box around one.
+"""Model outputs about single pixels to masks of the picture's size, and masks to boxes.
 
-Knows notations; does not know models.
+Knows output notations; does not know models.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ from ..types.records import Box, Mask
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-SURE = 0.5  # from here on a pixel counts
+SURE = 0.5  # minimum probability at which a pixel counts
 
 
 def from_logits(logits: npt.NDArray[np.float32], size: tuple[int, int]) -> Mask:
-    """A map of log-odds, (rows, columns), stretched over a picture of this width and height (CLIPSeg)."""
+    """Return the mask of a map of log-odds, (rows, columns), scaled to a picture's width and height (CLIPSeg)."""
     sure = 1 / (1 + np.exp(-logits.astype(np.float32)))
     stretched = Image.fromarray(sure).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(stretched, np.float32).clip(0, 1)
 
 
 def from_polygons(text: str, size: tuple[int, int]) -> Mask:
-    """`<loc_x><loc_y>...` in thousandths, polygons parted by `<sep>`, objects by `<poly>` (Florence-2)."""
+    """Return the mask of polygons `<loc_x><loc_y>...` in thousandths of the picture's sides (Florence-2).
+
+    `<sep>` separates polygons, `<poly>` separates objects.
+    """
     width, height = size
     canvas = Image.new("L", size)
     for polygon in re.split("<sep>|</?poly>", text):
@@ -39,7 +42,7 @@ def from_polygons(text: str, size: tuple[int, int]) -> Mask:
 
 
 def around(mask: Mask, label: str) -> list[Box]:
-    """The smallest box around all sure pixels, with their mean; none where no pixel is sure."""
+    """Return the smallest box around all pixels that count, with their mean as its score; empty if there are none."""
     rows, columns = np.nonzero(mask >= SURE)
     if not len(rows):
         return []

@@ -1,4 +1,4 @@
-"""The chat format: roles, and parts that are text, a picture or a video; read from what people and programs write.
+"""The chat format: roles, and parts that are text, a picture or a video; parsed from JSON-like messages.
 
 Knows the format; does not know models, files or pixels.
 """
@@ -21,7 +21,7 @@ ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True)
 class TextPart:
-    """Words."""
+    """A piece of text."""
 
     text: str
 
@@ -35,7 +35,7 @@ class ImagePart:
 
 @dataclass(frozen=True)
 class VideoPart:
-    """Frames in order, each with its second."""
+    """Video frames in order, each with its time in seconds."""
 
     frames: tuple[Image, ...]
     seconds: tuple[float, ...]
@@ -46,27 +46,27 @@ Part: TypeAlias = TextPart | ImagePart | VideoPart
 
 @dataclass(frozen=True)
 class Message:
-    """One turn."""
+    """One turn of a conversation."""
 
     role: str
     parts: tuple[Part, ...]
 
     @property
     def text(self) -> str:
-        """Its words, without its pictures."""
+        """The text of the message, without its pictures."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
     @property
     def images(self) -> list[Image]:
-        """Its pictures, in order."""
+        """The pictures of the message, in order."""
         return [part.image for part in self.parts if isinstance(part, ImagePart)]
 
 
 def answer(model: VisionLanguageModel, shown: Sequence[Part], question: str) -> str:
-    """The model's answer on pictures, or, where there are videos among them, as in a conversation.
+    """Return the model's answer to a question about pictures; if there are videos among them, ask in a chat message.
 
     Raises:
-        UsageError: the model cannot read that.
+        UsageError: the model cannot read videos.
     """
     images = [part.image for part in shown if isinstance(part, ImagePart)]
     if len(images) == len(shown):
@@ -77,18 +77,18 @@ def answer(model: VisionLanguageModel, shown: Sequence[Part], question: str) -> 
 
 
 def user(*parts: str | Image) -> Message:
-    """A user's message of words and pictures, in order."""
+    """Return a user message of texts and pictures, in order."""
     return Message("user", tuple(TextPart(part) if isinstance(part, str) else ImagePart(part) for part in parts))
 
 
 def read(messages: Sequence[Mapping[str, Any]], opened: Callable[[Any], Image]) -> list[Message]:
-    """Messages as `{"role": ..., "content": ...}`; content is a string or a list of `{"type": ...}` parts.
+    """Parse messages `{"role": ..., "content": ...}`; content is a string or a list of `{"type": ...}` parts.
 
-    A picture stands under `image` (or as OpenAI writes it, `{"type": "image_url", "image_url": {"url": ...}}`);
-    `opened` makes a picture of what stands there.
+    A picture is the value of `image` (or, as OpenAI writes it, `{"type": "image_url", "image_url": {"url": ...}}`);
+    the callback turns this value into a picture.
 
     Raises:
-        UsageError: anything else than that, with its place.
+        UsageError: there is no message, one has another form (its number is given), or the last is the system's.
     """
     if not messages:
         raise UsageError("a conversation needs at least one message")
@@ -119,7 +119,7 @@ def _part(part: Any, number: int, opened: Callable[[Any], Image]) -> Part:
 
 
 def frames_as_images(message: Message) -> Message:
-    """The same message for a model that reads pictures only: each frame is a picture after its number and time."""
+    """Return the message for a model without video: each frame becomes a picture after its number and time."""
     parts: list[Part] = []
     for part in message.parts:
         if not isinstance(part, VideoPart):
@@ -131,6 +131,6 @@ def frames_as_images(message: Message) -> Message:
 
 
 def clock(seconds: float) -> str:
-    """83.5 -> 1:23.5."""
+    """Format seconds as minutes and seconds: 83.5 -> 1:23.5."""
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes)}:{rest:04.1f}"

@@ -1,6 +1,6 @@
-"""One spelling of vision-language models: `builtin`, `hf-hub:ORG/NAME`, `local-dir:PATH`, `endpoint:URL#MODEL`.
+"""Names of vision-language models: `builtin`, `hf-hub:ORG/NAME`, `local-dir:PATH`, `endpoint:URL#MODEL`.
 
-Knows the spelling; does not load anything.
+Parses names; loads nothing.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ class Place(Enum):
 
 @dataclass(frozen=True)
 class VlmName:
-    """A spelling, taken apart."""
+    """A parsed model name."""
 
     spelling: str
     place: Place
     repository: str = ""  # of HUB
     path: Path = Path()  # of FOLDER
-    url: str = ""  # of SERVER, up to and with /v1
+    url: str = ""  # of SERVER, including /v1
     model: str = ""  # of SERVER
 
     @classmethod
     def parse(cls, spelling: str) -> VlmName:
-        """Take a spelling apart.
+        """Parse a model name.
 
         Raises:
-            ModelError: it is none of them, or names a folder that is not there.
+            ModelError: the name has none of these forms, or its folder is missing or holds no checkpoint.
         """
         if spelling == "builtin":
             return cls(spelling, Place.FOLDER, path=BUILTIN)

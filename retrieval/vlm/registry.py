@@ -1,4 +1,4 @@
-"""The table of vision-language models: `known.toml`, with what their families can do and what is on this machine.
+"""The registry of vision-language models: `known.toml`, with the abilities of families and what is installed.
 
 Knows names and files; loads no model.
 """
@@ -21,12 +21,12 @@ TABLE = Path(__file__).parent / "known.toml"
 
 @functools.cache
 def rows() -> tuple[dict[str, Any], ...]:
-    """The table as it is written."""
+    """Return the rows of `known.toml` as they are written."""
     return tuple(tomllib.loads(TABLE.read_text(encoding="utf-8"))["model"])
 
 
 def known() -> list[VlmInfo]:
-    """Every row, with what its family can do and which of its repositories are on this machine."""
+    """Return every row, with its family's abilities and those of its repositories that are installed."""
     found = []
     for row in rows():
         family = families.named(row["family"])
@@ -49,7 +49,7 @@ def known() -> list[VlmInfo]:
 
 
 def family_of(repository: str) -> Family | None:
-    """The family of a repository that the table knows."""
+    """Return the family of a repository in the registry; None if it is not there."""
     for row in rows():
         if repository and repository in row["repositories"]:
             return families.named(row["family"])

@@ -1,4 +1,4 @@
-"""Verdicts from a model's probabilities: yes against no, or how likely a text is as the answer.
+"""Verdicts from a model's probabilities: yes against no, or the likelihood of a text as the answer.
 
 Knows logits and vocabularies; does not know families or pictures.
 """
@@ -15,15 +15,15 @@ from torch import Tensor
 from ..errors import ModelError
 from ..types.records import Judgement
 
-SHARPNESS = 4.0  # a caption that is e times as likely a token as without the picture is a yes of 98%
-FALL = 2.0  # how fast the mass falls with words that are less and less fluent
+SHARPNESS = 4.0  # a caption e times as likely per token as without the picture gives a yes of 98%
+FALL = 2.0  # how fast the mass falls as words get less fluent
 
 
 def tokens_saying(tokenizer: Any, words: Sequence[str]) -> list[int]:
-    """Every token that is one of these lower-case words, in whatever spelling and with whatever space before it.
+    """Return all tokens that decode to one of these lower-case words, ignoring case and surrounding space.
 
     Raises:
-        ModelError: the vocabulary has none.
+        ModelError: the vocabulary has no such token.
     """
     special = set(tokenizer.all_special_ids)
     short = [(token, number) for token, number in tokenizer.get_vocab().items() if len(token) <= 8]
@@ -39,7 +39,7 @@ def _plain(tokenizer: Any, number: int) -> str:
 
 
 def by_words(logits: Tensor, yes: Sequence[int], no: Sequence[int]) -> list[Judgement]:
-    """The first answered token's raw logits, (n, vocabulary) -> a verdict for each row."""
+    """Return a verdict for each row of the first answer token's raw logits, (n, vocabulary)."""
     logits = logits.float()
     for_yes, for_no = logits[:, list(yes)].logsumexp(-1), logits[:, list(no)].logsumexp(-1)
     mass = (torch.logaddexp(for_yes, for_no) - logits.logsumexp(-1)).exp()
@@ -48,15 +48,16 @@ def by_words(logits: Tensor, yes: Sequence[int], no: Sequence[int]) -> list[Judg
 
 
 def by_likelihood(shown: Tensor, unseen: Tensor, fluent: float = -math.inf) -> list[Judgement]:
-    """Mean log-probabilities a token of the query, with each picture (n,) and with a picture of nothing (n,).
+    """Return verdicts from a query's mean log-probability per token, with each picture and with none or a blank one.
 
-    Below `fluent` without a picture, the words are strange to the model, and its opinion on them has little mass.
+    Both are (n,). If the query scores below `fluent` without a picture, the model does not know its words, and the
+    verdict has little mass.
     """
     rows = zip(torch.sigmoid(SHARPNESS * (shown - unseen)).tolist(), unseen.expand_as(shown).tolist(), strict=True)
     return [Judgement(yes, 1 / (1 + math.exp(min(FALL * (fluent - prior), 50.0)))) for yes, prior in rows]
 
 
 def log_likelihood(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean log-probability a token: logits (n, length, vocabulary) that predict target (n, length) -> (n,)."""
+    """Return the mean log-probability per token, (n,), of target (n, length) under logits (n, length, vocabulary)."""
     chosen = logits.float().log_softmax(-1).gather(-1, target[..., None]).squeeze(-1)
     return chosen.mean(-1)

@@ -1,6 +1,6 @@
-"""Any vision-language model that transformers has a class for, as a `VisionLanguageModel`, in this process.
+"""Any vision-language model with a class in transformers, run in this process as a `VisionLanguageModel`.
 
-Knows transformers and torch; what differs between the families stands in `families.py`. Does not know the library.
+Knows transformers and torch; differences between families are in `families.py`. Does not know the library.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 Inputs = dict[str, Any]
 CLOSED = re.compile(r"\s*(is|are|was|were|do|does|did|has|have|can|could|will|would)\b", re.IGNORECASE)
-SHORT, LONG, OUTLINE = 48, 256, 1024  # tokens of a caption, of boxes, of polygons
+SHORT, LONG, OUTLINE = 48, 256, 1024  # maximum tokens: captions; answers and boxes; polygons
 
 
 @dataclass
 class Transformers:
-    """A loaded model with its processor. `batch` pictures are looked at together."""
+    """A loaded model with its processor; `batch` pictures are processed together."""
 
     name: str
     family: Family
@@ -43,20 +43,20 @@ class Transformers:
     device: torch.device
     identity: str
     batch: int = 4
-    looks_once: ClassVar[bool] = True  # what its eye makes of a picture is kept in memory
-    heard: Callable[[str], None] | None = None  # who follows what is said
+    looks_once: ClassVar[bool] = True  # keep recent vision features in memory (vision cache)
+    heard: Callable[[str], None] | None = None  # callback for the pieces of a streamed answer
 
     @classmethod
     def load(
         cls, spelling: str, device: str = "auto", precision: str = "auto", family: str = "", remote_code: str = ""
     ) -> Self:
-        """Load a checkpoint of the hub's cache or of a folder; nothing is downloaded.
+        """Load a checkpoint from the hub's cache or a folder; nothing is downloaded.
 
-        `family` overrides what the checkpoint's type says; `remote_code` is the revision (40 hexadecimal digits) of a
-        repository whose own Python code may run.
+        `family` overrides the checkpoint's type; `remote_code` is the revision (40 hexadecimal digits) of a repository
+        whose own Python code may run.
 
         Raises:
-            ModelError: an unknown spelling, type or family, or a checkpoint that cannot be loaded.
+            ModelError: the name, type or family is unknown, or the checkpoint cannot be loaded.
             ModelUnavailable: the model is not on this machine.
         """
         place = devices.choose_device(device)
@@ -68,16 +68,16 @@ class Transformers:
 
     @property
     def weight(self) -> float:
-        """As fitted for its family."""
+        """The weight fitted for its family."""
         return self.family.weight
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """What its family can do."""
+        """What models of its family can do."""
         return self.family.abilities
 
     def telling(self, heard: Callable[[str], None]) -> Self:
-        """See `Telling.telling`. A model that weighs several answers (beam search) says its own at the end only."""
+        """Return a copy that streams its answers; with beam search, which cannot stream, the model itself."""
         beams = self.model.generation_config.num_beams or 1
         return self if beams > 1 else replace(self, heard=heard, batch=1)
 
@@ -95,7 +95,11 @@ class Transformers:
         return [_one_line(text) for text in self._generate(asked, SHORT)]
 
     def answer(self, images: Sequence[Image], question: str) -> str:
-        """See `VisionLanguageModel.answer`."""
+        """See `VisionLanguageModel.answer`.
+
+        Raises:
+            UsageError: the model answers yes-or-no questions only, and this is not one.
+        """
         self._must(Ability.ANSWER)
         if self.family.closed and not CLOSED.match(question):
             raise UsageError(
@@ -154,7 +158,7 @@ class Transformers:
     # --- prompts -------------------------------------------------------------------------------------------
 
     def _inputs(self, conversations: Sequence[Sequence[Message]]) -> Inputs:
-        """A padded batch on the device, as the family's processor makes it."""
+        """Return a padded batch on the device, made by the family's processor."""
         fitting = [self.family.fitting(messages, video=self.family.video) for messages in conversations]
         made = self._from_template(fitting) if self.family.template else self._from_text(fitting)
         made.pop("labels", None)
@@ -178,20 +182,20 @@ class Transformers:
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
-            sanitize_control_tokens=self.family.sanitizes,  # a placeholder in the user's words stays words
+            sanitize_control_tokens=self.family.sanitizes,  # a placeholder in the user's words stays plain text
             processor_kwargs=options,
         )
         return made
 
     def _as_dict(self, message: Message) -> dict[str, Any]:
-        """A message as the processors' templates read it."""
+        """Return a message as the processors' templates expect it."""
         parts = message.parts
         if not self.family.sanitizes:
             parts = tuple(TextPart(self._harmless(p.text)) if isinstance(p, TextPart) else p for p in parts)
         return {"role": message.role, "content": [_part_as_dict(part) for part in parts]}
 
     def _from_text(self, conversations: Sequence[Sequence[Message]]) -> Inputs:
-        """For processors without a chat template: the words are the prompt."""
+        """Return the inputs for processors without a chat template: the text is the prompt."""
         texts, images = [], []
         for messages in conversations:
             parts = [part for message in messages for part in message.parts]
@@ -213,7 +217,7 @@ class Transformers:
 
     @torch.inference_mode()
     def _run(self, inputs: Inputs, limit: int, *, skip_special: bool = True, whole: bool = False) -> list[str]:
-        """Generate greedily; `whole` keeps the prompt in front, where the boxes' notation needs it."""
+        """Generate greedily; `whole` keeps the prompt in the output, where the box notation needs it."""
         more = {"streamer": _Streamer(self.processor.tokenizer, self.heard)} if self.heard else {}
         rows = self.model.generate(**inputs, max_new_tokens=limit, do_sample=False, **more)
         if not self.family.encodes and not whole:
@@ -222,7 +226,7 @@ class Transformers:
         return [text.strip() for text in texts]
 
     def _seen(self, inputs: Inputs, image: Image) -> tuple[int, int]:
-        """Width and height that the model was shown: the grid of patches where the processor tells it."""
+        """Return the model's input size, (width, height) in pixels, from the grid of patches if there is one."""
         grid = inputs.get("image_grid_thw")
         if grid is None:
             return image.size
@@ -250,7 +254,7 @@ class Transformers:
 
     @torch.inference_mode()
     def _first_logits(self, inputs: Inputs) -> Tensor:
-        """Raw logits of the first answered token, (n, vocabulary); `generate` sets positions and decoder starts."""
+        """Return the first answer token's raw logits, (n, vocabulary); `generate` sets positions and decoder starts."""
         made = self.model.generate(
             **inputs, max_new_tokens=1, do_sample=False, num_beams=1, return_dict_in_generate=True, output_logits=True
         )
@@ -258,7 +262,7 @@ class Transformers:
         return found
 
     def _likelihood(self, query: str, images: Sequence[Image | None]) -> Tensor:
-        """How likely `query` is as the answer to the judging prompt, for pictures or for none at all, (n,)."""
+        """Return the mean log-probability per token of `query` as the answer, (n,); None stands for no picture."""
         shown = [[image] if image is not None else [] for image in images]
         return self._said_likelihood(
             query, self._inputs([[self.family.asked(self.family.judge, some)] for some in shown])
@@ -266,14 +270,14 @@ class Transformers:
 
     @torch.inference_mode()
     def _said_likelihood(self, query: str, inputs: Inputs, **seen: Any) -> Tensor:
-        """Mean log-probability a token of `query` after a batch of prompts, (n,)."""
+        """Return the mean log-probability per token of `query` after a batch of prompts, (n,)."""
         words = self.processor.tokenizer(" " + self._harmless(query), add_special_tokens=False).input_ids
         target = torch.tensor([words] * len(inputs["input_ids"]), device=self.device)
         if self.family.encodes:
             return scoring.log_likelihood(self.model(**inputs, labels=target).logits, target)
         prompt = inputs["input_ids"].shape
         for name, value in inputs.items():
-            if value.shape[:2] == prompt and name != "input_ids":  # masks and token types that run along the prompt
+            if value.shape[:2] == prompt and name != "input_ids":  # masks and token types, one per prompt token
                 filler = torch.full_like(target, int(name == "attention_mask")).to(value.dtype)
                 inputs[name] = torch.cat([value, filler], dim=1)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], target], dim=1)
@@ -281,25 +285,25 @@ class Transformers:
         return scoring.log_likelihood(logits, target)
 
     def _words(self, text: str) -> str:
-        """The user's words as they go into a prompt: where a chat template is used, it makes them harmless itself."""
+        """Return the user's words for a prompt; without a chat template, control tokens are removed here."""
         return text if self.family.template else self._harmless(text)
 
     def _harmless(self, text: str) -> str:
-        """The user's words without the model's control tokens."""
+        """Return the user's words without the model's control tokens."""
         for token in self.processor.tokenizer.get_added_vocab():
             text = text.replace(token, " ")
         return text
 
 
 class _Streamer(TextStreamer):
-    """Hands on what is generated, word by word, without the prompt."""
+    """Passes on generated text word by word, without the prompt."""
 
     def __init__(self, tokenizer: Any, heard: Callable[[str], None]) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
         self.heard = heard
 
-    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002  # transformers'
-        """A piece that will not change any more."""
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002  # inherited
+        """Pass on a piece of text that no longer changes."""
         if text:
             self.heard(text)
 
@@ -313,11 +317,11 @@ def _part_as_dict(part: Part) -> dict[str, Any]:
 
 
 def _metadata(video: VideoPart) -> Any:
-    """Frame times as the processors want them: they would assume 24 frames a second."""
+    """Return frame times for the processors, which would otherwise assume 24 frames a second."""
     from transformers.video_utils import VideoMetadata
 
     count, length = len(video.frames), (video.seconds[-1] if video.seconds else 0.0)
-    rate = 10.0  # times are told to a tenth of a second
+    rate = 10.0  # frames a second: times are given to a tenth of a second
     places = [round(second * rate) for second in video.seconds]
     width, height = video.frames[0].size
     return VideoMetadata(
@@ -331,7 +335,7 @@ def _metadata(video: VideoPart) -> Any:
 
 
 def _nothing(image: Image) -> Image:
-    """A grey picture of the same size."""
+    """Return a grey picture of the same size."""
     from PIL import Image as Pictures
 
     return Pictures.new("RGB", image.size, (128, 128, 128))

@@ -1,7 +1,7 @@
-"""What a model's eye made of pictures, kept for a while: asked again about the same ones, it need not look again.
+"""Vision cache in memory: questions about pictures that a model has seen recently skip its vision tower.
 
-Most of a question's time on a CPU is the eye's. Knows how transformers' models hand their pixels to it; does not know
-the families.
+Most of a question's time on a CPU is spent in the vision tower. Knows how models in transformers pass pixels to it;
+does not know the families.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ..runtime.lru import Bounded
 Arguments: TypeAlias = dict[str, Any]
 Features: TypeAlias = dict[str, Any]  # tensors, lists of them, or lists of such lists
 
-AT_MOST = 256 << 20  # bytes that are kept: two to three thousand pictures of a small model, a hundred of a large one
-READ = ("pooler_output", "deepstack_features")  # all that the words read of what the eye gives
+AT_MOST = 256 << 20  # bytes: two to three thousand pictures of a small model, a hundred of a large one
+READ = ("pooler_output", "deepstack_features")  # all outputs of the vision tower that the language model reads
 
 
 def keep(model: Any) -> None:
-    """Let a loaded model keep what it saw of pictures and videos; not where it reads pixels without an eye."""
+    """Add the vision cache to a loaded model, for pictures and videos, unless it has no vision tower."""
     if getattr(model.config, "vision_config", None) is None:
         return
     for name in ("get_image_features", "get_video_features"):
@@ -36,15 +36,15 @@ def keep(model: Any) -> None:
 
 
 class Sights:
-    """In place of a model's `get_image_features`: each picture of a batch is looked at alone, and once."""
+    """Wraps `get_image_features` or `get_video_features`: each picture of a batch is computed alone, and only once."""
 
     def __init__(self, look: Callable[..., Any]) -> None:
         functools.update_wrapper(self, look)  # transformers reads its signature
         self._look = look
-        self._kept: Bounded[bytes, Features] = Bounded(AT_MOST, lambda kept: _bytes(kept.values()))  # by what went in
+        self._kept: Bounded[bytes, Features] = Bounded(AT_MOST, lambda kept: _bytes(kept.values()))  # by input digest
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the model's own would return, without what only its training reads."""
+        """Return what the model's own method returns; with `return_dict`, without what only training reads."""
         bound = inspect.signature(self._look).bind(*args, **kwargs)
         given = {**bound.arguments, **bound.arguments.get("kwargs", {})}
         given.pop("kwargs", None)
@@ -67,14 +67,14 @@ class Sights:
 
 
 def _apart(given: Arguments) -> list[Arguments]:
-    """The arguments for each picture; of a batch that cannot be told apart, all."""
+    """Return the arguments for each picture; if the batch cannot be split, all arguments together."""
     tensors = {name: value for name, value in given.items() if isinstance(value, Tensor)}
     grid = next((value for name, value in tensors.items() if name.endswith("_grid_thw")), None)
     if grid is None:
         count = min(map(len, tensors.values()))
         sizes = {name: [1] * count for name in tensors}
     else:
-        count = len(grid)  # of patches in a row, so many for each picture
+        count = len(grid)  # patches of all pictures in one row; the grid gives the number for each
         patches = grid.prod(-1).tolist()
         sizes = {name: patches if name.startswith("pixel_values") else [1] * count for name in tensors}
     if any(sum(sizes[name]) != len(value) for name, value in tensors.items()):
@@ -84,7 +84,7 @@ def _apart(given: Arguments) -> list[Arguments]:
 
 
 def _concatenated(values: list[Any]) -> Any:
-    """Tensors along their first dimension; of lists the members; of layers that have a list each, each by itself."""
+    """Concatenate tensors along the first dimension, lists by their members, and lists of lists layer by layer."""
     if isinstance(values[0], Tensor):
         return torch.cat(values)
     if not isinstance(values[0][0], Tensor):

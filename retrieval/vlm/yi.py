@@ -1,6 +1,6 @@
-"""Yi-VL as transformers could have it: LLaVA with normalisations in the projector, and its checkpoints' own names.
+"""Yi-VL for transformers: LLaVA with normalisations in the projector, and the original checkpoints' names.
 
-Knows Yi-VL's layout (01-ai/Yi-VL-6B and 34B); registered with transformers when this file is imported.
+Knows Yi-VL's layout (01-ai/Yi-VL-6B and 34B); importing this module registers it with transformers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForImageTextToText, LlavaConfig, LlavaForConditionalGeneration
 
-# Names in the original checkpoints -> names here; the first that fits.
+# Prefixes in the original checkpoints -> prefixes here; the first match applies.
 NAMES = {
     "model.mm_projector.0.": "model.multi_modal_projector.linear_1.",
     "model.mm_projector.1.": "model.multi_modal_projector.norm_1.",
@@ -24,7 +24,7 @@ NAMES = {
 
 
 class YiVLConfig(LlavaConfig):
-    """LLaVA's configuration under a name of its own."""
+    """LLaVA's configuration under a model type of its own."""
 
     model_type = "yi_vl"
 
@@ -40,13 +40,13 @@ class YiVLProjector(nn.Module):
         self.act = nn.GELU()
 
     def forward(self, features: Tensor) -> Tensor:
-        """Project the patches."""
+        """Return the projected patches: (n, patches, text width)."""
         found: Tensor = self.norm_2(self.linear_2(self.act(self.norm_1(self.linear_1(features)))))
         return found
 
 
 class YiVLForConditionalGeneration(LlavaForConditionalGeneration):
-    """LLaVA with that projector."""
+    """LLaVA with Yi-VL's projector."""
 
     config_class = YiVLConfig
 
@@ -57,7 +57,7 @@ class YiVLForConditionalGeneration(LlavaForConditionalGeneration):
 
 
 def renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """An original checkpoint's weights under the names of `YiVLForConditionalGeneration`."""
+    """Return an original checkpoint's weights under the names of `YiVLForConditionalGeneration`."""
     found = {}
     for name, value in weights.items():
         start = next((start for start in NAMES if name.startswith(start)), "")

@@ -1,6 +1,6 @@
-"""How one picture fits a query: the alternative it fits best, what each filter finds in it, what each part adds.
+"""How one picture fits a query: its best alternative, the checks of the filters, and the contribution of each part.
 
-Knows one picture at a time; does not know ranks or who asks.
+Does not know ranks.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Fit:
 
     @classmethod
     def best(cls, searcher: Searcher, query: Expression, items: Sequence[Item]) -> Fit | None:
-        """Of these (the files of one picture, or the frames of a video) the one that fits best, and how.
+        """Return the best fit of these items, the files of one picture or the frames of a video.
 
-        The filters it passes most of come first, and then how much it stands out. None where none has an embedding yet.
+        The fewest failed filters decide, then the highest z-score. None if no item has an embedding yet.
         """
         holdings = searcher.holdings
         _, space = holdings.serving()
@@ -50,16 +50,19 @@ class Fit:
         return max(fits, key=lambda fit: (-sum(not each.passes for each in fit.checks), fit.stands_out()), default=None)
 
     def score(self) -> float | None:
-        """The cosine with what is looked for; None where nothing is."""
+        """Return the cosine with the query; None for filters only."""
         return None if self.side.vector is None else float(self.side.vector[0] @ self.row)
 
     def stands_out(self) -> float:
-        """How far the score is above the library's mean, in standard deviations."""
+        """Return the z-score of the cosine over the library's pictures; 0 for filters only."""
         score = self.score()
         return 0.0 if score is None else self.side.height(score)
 
     def above_neutral(self) -> float | None:
-        """How far the score of what is wanted in words is above that of neutral texts, in standard deviations."""
+        """Return the z-score of the wanted text's cosine against the anchor texts' cosines with the picture.
+
+        None without a wanted text or without anchor texts.
+        """
         bank = self.searcher.bearings.bank()
         if bank is None or self.side.words is None:
             return None
@@ -67,7 +70,7 @@ class Fit:
         return float((self.row @ self.side.words[0] - mean[0]) / spread[0])
 
     def parts(self) -> tuple[PartShare, ...]:
-        """What each word, and each other part, does: by how much less the picture stands out without it."""
+        """Return the contribution of each word and other part: the fall of the z-score without it (leave-one-out)."""
         if self.side.vector is None:
             return ()
         names = [named(part.piece) for part in self.asked.pieces]
@@ -77,7 +80,7 @@ class Fit:
         return tuple(PartShare(label, drop, max(drop, 0.0) / total) for label, drop in found)
 
     def _stands_out(self, asked: Alternative) -> float:
-        """The same for another alternative, among the same pictures."""
+        """Return the z-score for another alternative; 0 if it has no pieces."""
         if not asked.pieces:
             return 0.0
         side = replace(self.side, vector=self._understanding().meaning(asked.pieces, Kind.PICTURE).vector)
@@ -87,7 +90,7 @@ class Fit:
         return Understanding(self.searcher.holdings, self.space, self.searcher.encoder, self.searcher.max_megapixels)
 
     def _fixed(self) -> Alternative:
-        """The alternative with its pictures as vectors, so that each is encoded once."""
+        """Return the alternative with all pieces but texts as vectors, so that each is encoded only once."""
         pieces = []
         for part in self.asked.pieces:
             if not isinstance(part.piece, ByText):
@@ -98,7 +101,7 @@ class Fit:
 
 
 def _without_each(asked: Alternative, names: Sequence[str]) -> Iterator[tuple[str, Alternative]]:
-    """Each word or part with its sign, and the alternative without it."""
+    """Yield each word or part, with its sign and weight, and the alternative without it."""
     for place, part in enumerate(asked.pieces):
         others = (*asked.pieces[:place], *asked.pieces[place + 1 :])
         size = part.weight if part.weight > 0 else -part.weight / MINUS
@@ -113,7 +116,7 @@ def _without_each(asked: Alternative, names: Sequence[str]) -> Iterator[tuple[st
 
 
 def without_a_word(asked: Alternative) -> Iterator[tuple[str, Alternative]]:
-    """Each word or part of an alternative, and the alternative without it; something is still looked for."""
+    """Return each word or part, and the alternative without it, as long as a wanted piece is left."""
     names = [named(part.piece) for part in asked.pieces]
     return (
         (label, rest) for label, rest in _without_each(asked, names) if any(part.weight > 0 for part in rest.pieces)

@@ -1,6 +1,6 @@
-"""What a query's filters find in one picture, and how far each must be widened to let it pass.
+"""Checks a query's filters on one picture, and widens them just enough to let it pass.
 
-Knows filters and what files say; does not know scores.
+Does not know scores.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ DAY = timedelta(days=1)
 
 
 def conjuncts(where: Filter) -> tuple[Filter, ...]:
-    """The filters that must all let a picture pass."""
+    """Return the filters that a picture must all pass."""
     return where.parts if isinstance(where, Every) else (where,)
 
 
 def check(catalog: Catalog, where: Filter, item: Item) -> FilterCheck:
-    """What a filter finds in a picture."""
+    """Return whether an item passes a filter, with the filter and the item's value in words."""
     passes = Selection(catalog.connection).passes(where, item.id)
     return FilterCheck(spelled(where), _value(catalog, where, item), passes)
 
@@ -82,14 +82,14 @@ def _value(catalog: Catalog, where: Filter, item: Item) -> str:
 
 
 def numbers(item: Item) -> dict[Number, float | None]:
-    """What filters on numbers compare."""
+    """Return the item's values for filters on numbers; None for an unknown rating."""
     width, height = item.facts.width, item.facts.height
     whole = {Number.WIDTH: float(width), Number.HEIGHT: float(height), Number.MEGAPIXELS: width * height / 1e6}
     return {**whole, Number.RATING: item.facts.rating}
 
 
 def eased(where: Filter, item: Item) -> Filter | None:
-    """The filter, widened just so far that a picture passes; None where it can only be left out."""
+    """Return the filter, widened just enough to let the item pass; None if it can only be removed."""
     facts = item.facts
     match where:
         case Taken(since, until) if facts.taken_at:

@@ -1,7 +1,6 @@
-"""Why a picture is a hit: what each word, ranking and filter did, what its score means, where it shows it.
+"""Explains why a picture is a hit: the contribution of each word, ranking and filter, and where the picture shows it.
 
-Leave-one-out: a word's share is what the score falls by without it. Knows one answer and one of its hits; does not know
-who shows it.
+A word's contribution is the fall of the z-score without it (leave-one-out).
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ COLUMNS = {"captions": "caption", "told": "a model's caption", "about": "file", 
 
 @dataclass(frozen=True)
 class Explainer:
-    """Explains hits; with a vision-language model, that one has its say, too."""
+    """Explains hits; with a vision-language model, adds its verdict and boxes."""
 
     searcher: Searcher
     model: VisionLanguageModel | None = None
 
     def why(self, query: Expression, hit: Path | int, k: int = 10, *, heat: bool = False) -> Why:
-        """Why a picture, by its path or its rank, is a hit; of more than `k` hits where it is not among these.
+        """Explain why a picture, given by path or rank, is a hit; searches deeper if it is not among the first `k`.
 
         Raises:
-            UsageError: it is none; or its heat is wanted, and there is none.
+            UsageError: it is not a hit or has no embedding yet, or `heat` is requested and not available.
         """
         for depth in (max(k, hit) if isinstance(hit, int) else k, DEEPEST):
             answer, _ = self.searcher.answer(query, depth, Kind.PICTURE)
@@ -80,7 +79,7 @@ class Explainer:
         return self._seen(told, fit, item) if self.model is not None else told
 
     def _sources(self, fit: Fit, hit: Hit, depth: int) -> tuple[SourceShare, ...]:
-        """What each ranking gave, as the search joined them."""
+        """Return the share of each ranking in the picture's fusion points, as in the search."""
         side = fit.side
         if side.words is None:
             return ()
@@ -99,7 +98,7 @@ class Explainer:
         return tuple(f"{COLUMNS[column]}: {line}" for column, line in found)
 
     def _caption(self, fit: Fit) -> tuple[str, ...]:
-        """The text of the picture whose meaning is nearest."""
+        """Return the picture's text that is nearest to the query in meaning; empty if there is none."""
         holdings = self.searcher.holdings
         with holdings.reading() as catalog:
             own = [text for _, text in catalog.pairs_of([fit.item.content])]
@@ -121,7 +120,7 @@ class Explainer:
         return found
 
     def _seen(self, told: Why, fit: Fit, item: Item) -> Why:
-        """With what the vision-language model says, as far as it can."""
+        """Return the explanation with the model's verdict and boxes, as far as the model can give them."""
         model, wanted = self.model, fit.asked.words
         if model is None or not wanted:
             return told

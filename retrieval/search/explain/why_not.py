@@ -1,7 +1,4 @@
-"""Why a picture is no hit: whether the library has it, what removed it, where it stands, and what would bring it up.
-
-Knows one query and one picture; does not know who shows it.
-"""
+"""Explains why a picture is not a hit: whether the library has it, what removed it, its rank, and what would help."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from .filter_checks import conjuncts, eased
 
 @dataclass(frozen=True)
 class Missed:
-    """Explains why pictures are no hits of a query, asked with `k` and `threshold`."""
+    """Explains why pictures are not among the hits of a query with this `k` and `threshold`."""
 
     searcher: Searcher
     query: Expression
@@ -31,7 +28,7 @@ class Missed:
     threshold: Threshold = "weak"
 
     def why_not(self, place: Path) -> WhyNot:
-        """Why the picture at an absolute path is no hit, or that it is one."""
+        """Explain why the picture at an absolute path is not a hit, or say that it is one."""
         with self.searcher.holdings.reading() as catalog:
             items = catalog.items_at(place)
         if not items:
@@ -76,7 +73,7 @@ class Missed:
         return replace(found, changes=tuple(change for change in changed if change))
 
     def _placed(self, place: Path, fit: Fit, reading: Reading) -> WhyNot:
-        """It passes the filters: its place among all that do, as the search itself orders them."""
+        """Explain a picture that passes the filters, by its rank in the search."""
         answer, _ = self.searcher.answer(self.query, self.k, Kind.PICTURE)
         shown = kept(answer, self.threshold).hits
         found = WhyNot(
@@ -124,12 +121,12 @@ class Missed:
         return replace(found, standing=Standing.FOLDED, said=said, rank=above.rank, changes=(change,))
 
     def _fewer_words(self, fit: Fit) -> list[Change]:
-        """The words whose loss brings it among the hits, the best first."""
+        """Return the words without which the picture becomes a hit, the best rank first."""
         each = [self._change(f"without {label}", asked, fit.item, self.k) for label, asked in without_a_word(fit.asked)]
         return sorted((change for change in each if change), key=lambda change: change.rank)
 
     def _change(self, what: str, asked: Alternative, item: Item, depth: int) -> Change | None:
-        """What a change of the query leads to; None where the picture is not among so many hits even then."""
+        """Return the effect of a changed query; None if the picture is still not among the first `depth` hits."""
         query = replace(self.query, alternatives=(asked,), notes=())
         answer, _ = self.searcher.answer(query, self.k, Kind.PICTURE)
         hit = _of(kept(answer, self.threshold), item)
@@ -144,7 +141,7 @@ def _of(answer: Answer, item: Item) -> Hit | None:
 
 
 def _let_through(fit: Fit) -> Iterator[tuple[str, Alternative]]:
-    """The filters widened just so far that they let the picture pass; and left out."""
+    """Yield the query with its failed filters widened just enough to let the picture pass, then with them removed."""
     parts = conjuncts(fit.asked.where)
     stay = [part for part, check in zip(parts, fit.checks, strict=True) if check.passes]
     bad = [part for part, check in zip(parts, fit.checks, strict=True) if not check.passes]
