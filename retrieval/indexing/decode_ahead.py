@@ -1,6 +1,6 @@
-"""Decoding runs ahead on threads while the model works; at most a window of pictures is in memory.
+"""Decodes files on threads, ahead of the model, with at most one window of pictures in memory.
 
-Knows files -> decoded pictures, in order; does not know the catalog or the model's answers.
+Results come in the order of the files. Does not know the catalog or what the model returns.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Shot:
     pixels: Pixels | None = None
     thumbnail: bytes = b""
     fingerprint: int = 0
-    second: float | None = None  # of a frame
+    second: float | None = None  # time of a video frame
 
 
 @dataclass(frozen=True)
@@ -50,25 +50,25 @@ class Ready:
     found: Found
     shots: tuple[Shot, ...]
     facts: Facts
-    sidecar: str = ""  # what its `.txt` says
+    sidecar: str = ""  # text of its `.txt` sidecar
 
     @property
     def waiting(self) -> int:
-        """How many of its pictures need the model."""
+        """How many of its pictures the model must encode."""
         return sum(shot.pixels is not None for shot in self.shots)
 
 
 @dataclass(frozen=True)
 class Reader:
-    """How files become `Ready`; called on several threads at once."""
+    """Reads and decodes files; called by several threads at once."""
 
     prepare: Callable[[Image], Pixels]
     least: int
     max_megapixels: float
-    seen: Seen | None = None  # what needs no model; without it, everything does
+    seen: Seen | None = None  # what is already encoded; None: encode everything
 
     def read(self, found: Found) -> Ready | Problem:
-        """One file; whatever is wrong with it comes back as a problem."""
+        """Read and decode one file; any error with it is returned as a problem."""
         try:
             shots, facts = (self._frames if video.is_video(found.path) else self._picture)(found.path)
             return Ready(found, shots, pictures.sidecar_facts(found.path, facts), sidecar_text(found.path))
@@ -112,7 +112,7 @@ class Reader:
 
 
 def work_ahead(batches: Iterable[T], work: Callable[[T], R]) -> Iterator[tuple[T, R]]:
-    """Each batch with what `work` gives; while the caller is busy with one, the next is worked on."""
+    """Yield each batch with the result of `work`; the next batch is processed while the caller uses this one."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
     last: tuple[T, Future[R]] | None = None
     try:
@@ -130,7 +130,7 @@ def work_ahead(batches: Iterable[T], work: Callable[[T], R]) -> Iterator[tuple[T
 def read_ahead(
     files: Iterable[Found], reader: Reader, threads: int, window: int
 ) -> Iterator[tuple[Found, Ready | Problem]]:
-    """Read `files` on `threads`, in order, never more than `window` ahead of the one who asks."""
+    """Read `files` on `threads` threads and yield them in order, at most `window` files ahead of the caller."""
     waiting: deque[tuple[Found, Future[Ready | Problem]]] = deque()
     rest = iter(files)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")

@@ -1,7 +1,4 @@
-"""Fingerprints of pictures that were indexed before there were any, taken from their thumbnails.
-
-Knows the catalog and thumbnails; does not read files.
-"""
+"""Fingerprints of pictures that were indexed before there were any, from their thumbnails. Reads no picture files."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ AT_ONCE = 500
 
 
 def complete(holdings: Holdings, progress: Callable[[Step], None] = silent) -> None:
-    """Take those that are missing; call it while holding `writer()`."""
+    """Compute the missing fingerprints; call it while holding `write_lock()`."""
     with holdings.reading() as catalog:
         lacking = Collections(catalog.connection).without_fingerprint()
     for start in range(0, len(lacking), AT_ONCE):

@@ -1,6 +1,6 @@
-"""Where pictures with coordinates were taken: city, region and country, looked up once.
+"""Reverse geocoding: city, region and country of items with coordinates, each looked up once.
 
-Knows which items lack it; does not know the gazetteer.
+Does not know the gazetteer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ BATCH = 10_000  # items looked up at a time
 
 
 def locate(holdings: Holdings) -> None:
-    """Look up every item that has coordinates and no place yet; those of older libraries, too."""
+    """Look up the place of every item that has coordinates and no place yet, also in older libraries."""
     with holdings.reading() as catalog:
         todo = Selection(catalog.connection).unplaced()
     for start in range(0, len(todo), BATCH):

@@ -1,6 +1,6 @@
-"""The write path: plan, then batches of pictures, then texts; each batch is one transaction, so a kill loses one batch.
+"""Indexing runs: plan, then batches of pictures, then texts.
 
-Knows the order of things; the parts know how. Does not know terminals or HTTP.
+Each batch is one transaction, so a killed process loses at most one batch. Does not know terminals or HTTP.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ Batch: TypeAlias = list[tuple[Found, Ready | Problem]]
 
 @dataclass(frozen=True)
 class Options:
-    """How a run goes about it."""
+    """Options of an indexing run."""
 
     rules: Rules = field(default_factory=Rules)
-    retry: bool = False  # try files again that failed and have not changed
+    retry: bool = False  # also retry files that failed before and have not changed
     batch_size: int = 32
     threads: int = 4
     max_megapixels: float = 250.0
@@ -53,7 +53,7 @@ class Indexer:
     progress: Callable[[Step], None] = silent
 
     def plan(self, folders: Sequence[Path]) -> Plan:
-        """What `run` would do; changes nothing.
+        """Return what `run` would do; changes nothing.
 
         Raises:
             SourceError: a folder does not exist.
@@ -71,19 +71,19 @@ class Indexer:
         )
 
     def run(self, folders: Sequence[Path], captions: Sequence[tuple[Path, Path | None]] = ()) -> Report:
-        """Index `folders`, then caption files (each with the folder its picture names are relative to).
+        """Index `folders`, then caption files (each with the folder that its picture names are relative to).
 
-        On Ctrl-C what was committed stays, and the report says `interrupted`.
+        On Ctrl-C, committed work is kept and the report has `interrupted` set.
 
         Raises:
             SourceError: a folder or caption file cannot be read.
-            LibraryLocked: another process writes.
+            LibraryLocked: another process is writing.
         """
         with self.holdings.writer("retrieval index"):
             return self.run_held(folders, captions)
 
     def run_held(self, folders: Sequence[Path], captions: Sequence[tuple[Path, Path | None]] = ()) -> Report:
-        """As `run`, while `writer()` is held."""
+        """Do the same as `run`; the caller holds `write_lock()`."""
         started = time.monotonic()
         folders = [placed(folder) for folder in folders]
         captions = [(placed(table), images) for table, images in captions]
@@ -105,7 +105,10 @@ class Indexer:
             return catalog.add_space(self.encoder.space)
 
     def _all_roots(self, folders: Sequence[Path]) -> list[Path]:
-        """The folders asked for; when the model changes, every folder that is there, so that the new space is whole."""
+        """Return the folders asked for.
+
+        If the model changes, also every known folder and file that exists, so that the new space becomes complete.
+        """
         with self.holdings.reading() as catalog:
             serving, roots = catalog.serving(), catalog.roots()
             changing = serving is not None and serving[1] != self.encoder.space
@@ -117,7 +120,7 @@ class Indexer:
         )
 
     def _switch(self) -> None:
-        """Let the new model's space serve once it is whole."""
+        """Make the new model's space the active one once it is complete."""
         with self.holdings.writing() as catalog:
             space_id, serving = catalog.add_space(self.encoder.space), catalog.serving()
             if serving is None or serving[0] == space_id:
@@ -126,7 +129,7 @@ class Indexer:
                 catalog.serve(space_id)
 
     def _take_bearings(self) -> None:
-        """Hold the neutral texts against the library now, so that the first search need not."""
+        """Compute the calibration now, so that the first search need not."""
         with self.holdings.reading() as catalog:
             serving = catalog.serving()
         if serving is not None and serving[1] == self.encoder.space:
@@ -135,20 +138,20 @@ class Indexer:
 
 @dataclass
 class _Run:
-    """One run's memory: its space and what was done so far."""
+    """The state of one run: its space and the report so far."""
 
     indexer: Indexer
     space_id: int
     report: Report = field(default_factory=Report)
 
     def pictures(self, plan: Plan) -> None:
-        """Read, encode and store what the plan names; forget what is gone."""
+        """Read, encode and store the files of the plan; remove those that are gone."""
         holdings, encoder, options = self.indexer.holdings, self.indexer.encoder, self.indexer.options
         seen = Seen.by(holdings, self.space_id, len(plan.todo))
         with holdings.reading() as catalog:
             leaving = list(catalog.contents_at(plan.gone).values())
         self.report = replace(self.report, unchanged=plan.unchanged, failed_before=plan.failed_before)
-        with holdings.writing() as catalog:  # folders that could not be listed are told of anew, or not at all
+        with holdings.writing() as catalog:  # problems with folders are recorded anew, where they persist
             catalog.clear_problems([path for path in catalog.problems() if path.is_dir()])
         self._note(plan.problems)
         reader = Reader(encoder.prepare, encoder.least, options.max_megapixels, seen)
@@ -156,7 +159,7 @@ class _Run:
         added, todo, done = {found.path for found in plan.added}, plan.todo, 0
         photos = [found for found in todo if not is_video(found.path)]
         videos = [found for found in todo if is_video(found.path)]
-        for files, ahead in ((photos, window), (videos, 2)):  # a video may have as many frames as a window
+        for files, ahead in ((photos, window), (videos, 2)):  # one video may have as many frames as a whole window
             batches = _batches(read_ahead(files, reader, options.threads, ahead), options.batch_size)
             for batch, (fresh, vectors) in work_ahead(batches, self._encode):
                 done += len(batch)
@@ -179,7 +182,7 @@ class _Run:
         self.report = replace(self.report, problems=self.report.problems + tuple(problems))
 
     def _encode(self, batch: Batch) -> tuple[dict[str, Shot], Vectors]:
-        """What is new in the batch, by its hash, and its embeddings."""
+        """Return the new pictures of the batch by hash, and their embeddings `(n, dimensions)`."""
         shots = [shot for _, ready in batch if isinstance(ready, Ready) for shot in ready.shots]
         fresh = {shot.digest: shot for shot in shots if shot.pixels is not None}
         pixels = [shot.pixels for shot in fresh.values() if shot.pixels is not None]
@@ -191,9 +194,9 @@ class _Run:
     def _store(
         self, batch: Batch, fresh: dict[str, Shot], vectors: Vectors, seen: Seen, added: set[Path], leaving: list[int]
     ) -> None:
-        """Commit a batch."""
+        """Store a batch in one transaction."""
         report, problems = self.report, []
-        left = {digest: place for place, digest in enumerate(fresh) if digest not in seen.known}  # not stored since
+        left = {digest: place for place, digest in enumerate(fresh) if digest not in seen.known}  # not stored meanwhile
         fresh, vectors = {digest: fresh[digest] for digest in left}, vectors[list(left.values())]
         with self.indexer.holdings.writing() as catalog:
             numbers = {
@@ -249,7 +252,7 @@ class _Run:
 
 
 def _batches(results: Iterator[tuple[Found, Ready | Problem]], size: int) -> Iterator[Batch]:
-    """Batches of at most `size` pictures for the model, with whatever needs no model in between."""
+    """Yield batches of about `size` pictures for the model, with the files in between that need no model."""
     batch: Batch = []
     waiting = 0
     for found, ready in results:

@@ -1,6 +1,6 @@
-"""Which pictures the model has seen already, by their hashes: of a few files each is asked for, of many all are known.
+"""Which pictures are already encoded, by hash: looked up one by one for a few files, loaded at once for many.
 
-Knows the catalog; does not know files. Asked from several threads at once.
+Called by several threads at once.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from ..storage.storage import Holdings
 
-FEW = 200  # files up to which the catalog is asked for each: a new photo costs the same in every library
+FEW = 200  # up to this many files, each is looked up: one new photo costs the same in every library
 
 
 @dataclass
 class Seen:
-    """The pictures that have an embedding in one space."""
+    """The pictures that have an embedding in one space; `whole`: `known` has all of them."""
 
     holdings: Holdings
     space_id: int
@@ -23,14 +23,14 @@ class Seen:
 
     @classmethod
     def by(cls, holdings: Holdings, space_id: int, files: int) -> Seen:
-        """For a run over so many files."""
+        """Return the known contents for a run over this many files."""
         if files <= FEW:
             return cls(holdings, space_id, whole=False)
         with holdings.reading() as catalog:
             return cls(holdings, space_id, whole=True, known=catalog.embedded(space_id))
 
     def get(self, digest: str) -> int | None:
-        """The number of a picture; None of one that the model must see."""
+        """Return the content id of a picture; None if it must be encoded."""
         found = self.known.get(digest)
         if found is not None or self.whole:
             return found
@@ -38,10 +38,10 @@ class Seen:
             return catalog.embedded(self.space_id, [digest]).get(digest)
 
     def frames(self, video: str) -> dict[str, int]:
-        """The frames of a video that it has seen: hashes and numbers."""
+        """Return hash and content id of the encoded frames of a video."""
         with self.holdings.reading() as catalog:
             return catalog.frames(self.space_id, video)
 
     def add(self, numbers: dict[str, int]) -> None:
-        """These were stored: a copy that comes later in the run is not decoded again."""
+        """Add stored pictures, so that a copy later in the run is not decoded again."""
         self.known |= numbers

@@ -1,6 +1,6 @@
-"""Words in pictures, read once for each content and kept; off the way of indexing, since it takes seconds a picture.
+"""Reads text in pictures (OCR), once for each content; apart from indexing, since it takes seconds per picture.
 
-Knows the order of things; does not know which engine reads.
+Does not know which engine it runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..types.results import Transcribed
 
 @dataclass(frozen=True)
 class Transcriber:
-    """Reads the pictures of a library that this engine has not read yet."""
+    """Runs OCR on the pictures of a library that this engine has not read yet."""
 
     holdings: Holdings
     reader: TextReader
@@ -29,10 +29,12 @@ class Transcriber:
     progress: Callable[[Step], None] = silent
 
     def run(self, places: Sequence[Path] | None) -> Transcribed:
-        """Read the pictures in `places` (None: all). On Ctrl-C what was read stays, and the answer says so.
+        """Read the text in the pictures in `places` (None: all).
+
+        On Ctrl-C, stored results are kept and the result has `interrupted` set.
 
         Raises:
-            LibraryLocked: another process writes.
+            LibraryLocked: another process is writing.
         """
         started = time.monotonic()
         found = Transcribed(engine=self.reader.name)
@@ -48,7 +50,7 @@ class Transcriber:
         return replace(found, seconds=time.monotonic() - started)
 
     def _todo(self, places: Sequence[Path] | None) -> tuple[list[Item], int]:
-        """A file of each content that is to be read; and how many need it no more."""
+        """Return one item of each content to read, and how many contents were read before."""
         with self.holdings.reading() as catalog:
             first = catalog.one_of_each(places)
             known = Said(catalog.connection).read_by(self.reader.name)

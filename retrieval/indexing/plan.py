@@ -1,6 +1,6 @@
-"""What a run has to do: the files that are there, held against the files the library knows.
+"""Plans an indexing run: compares the files on disk with those in the library.
 
-Knows files and the catalog's memory of them; does not open a picture.
+Does not open pictures.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from ..storage.catalog.catalog import Known
 from ..types.records import Found, Problem, Reason
 from ..types.results import Plan
 
-TOLD = 100  # files after which one is told how many there are
-Failed = dict[Path, tuple[Problem, int, int]]  # problem, size and time of the file when it failed
+TOLD = 100  # files between two reports of progress
+Failed = dict[Path, tuple[Problem, int, int]]  # problem, size (bytes) and time (ns) of the file when it failed
 
 
 def make(
@@ -26,7 +26,7 @@ def make(
     retry: bool = False,
     seen: Callable[[int], object],
 ) -> Plan:
-    """Look at what is under `roots` and sort it; `seen` is told how many files there are so far.
+    """Scan `roots` and return the plan; `seen` is called with the number of files found so far.
 
     Raises:
         SourceError: a root does not exist.
@@ -69,7 +69,7 @@ def _sort(entry: folders.Look, known: Known | None, failed: tuple[int, int] | No
         return "bad" if same and not retry else "retried"
     if known is None:
         return "added"
-    if known[1:4] != entry[1:]:  # size and times
+    if known[1:4] != entry[1:]:  # size and modification times
         return "changed"
     return "same" if known.embedded else "unembedded"
 
@@ -77,10 +77,10 @@ def _sort(entry: folders.Look, known: Known | None, failed: tuple[int, int] | No
 def _gone(
     roots: Sequence[Path], found: dict[str, folders.Look], known: dict[str, Known], problems: Iterable[Problem]
 ) -> tuple[list[Path], list[Problem]]:
-    """Known files below `roots` that are no longer there.
+    """Return the known files below `roots` that no longer exist, and a problem for each root left without pictures.
 
-    What lies below a place that could not be listed is not gone, and neither is everything below a root that is
-    suddenly without any picture: most often a drive that is not mounted.
+    Files below a place that could not be listed do not count as gone, nor do those below a root that suddenly has no
+    picture at all: most often its drive is not mounted.
     """
     hidden = {problem.path for problem in problems}
     gone: list[Path] = []

@@ -1,6 +1,6 @@
-"""Forgetting: pictures, folders and caption files, or the embeddings of a model that no longer answers.
+"""Removes pictures, folders, caption files or the embeddings of an inactive model from a library.
 
-Files are never touched. Knows the catalog and the vector files; does not know sources.
+Files on disk are never touched.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..storage.storage import Holdings
 
 
 def places(holdings: Holdings, paths: Iterable[Path]) -> int:
-    """Forget what lies at these paths; how many pictures there were.
+    """Remove everything at or below these paths; return how many files were removed.
 
     Raises:
         UsageError: the library has nothing at one of the paths; nothing is removed then.
@@ -36,10 +36,10 @@ def places(holdings: Holdings, paths: Iterable[Path]) -> int:
 
 
 def model(holdings: Holdings, name: str) -> int:
-    """Forget the embeddings of a model; how many there were.
+    """Delete the embeddings of a model; return how many there were.
 
     Raises:
-        UsageError: the library has none of that model but those that answer.
+        UsageError: the library has no embeddings of this model outside the active space.
     """
     with holdings.writer("retrieval remove"):
         with holdings.reading() as catalog:

@@ -1,7 +1,7 @@
-"""Captions of a library into XMP sidecars beside the pictures, and out again.
+"""Writes captions into XMP sidecars beside the pictures, and restores the sidecars.
 
-Knows the order that loses nothing: what a sidecar was is kept in the catalog before the file changes. Never touches a
-picture, nor a sidecar that says something of its own; a video gets none, its captions are of single frames.
+A sidecar's earlier contents are stored in the catalog before the file changes, so nothing is lost. Never touches a
+picture, nor a sidecar with a description of its own. Videos get none: their captions are of single frames.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..types.results import Sidecars
 
 @dataclass(frozen=True)
 class SidecarWriter:
-    """Writes sidecars for the pictures of a library, and takes them back."""
+    """Writes captions of a library into sidecars, and restores them."""
 
     holdings: Holdings
     progress: Callable[[Step], None] = silent
@@ -30,20 +30,20 @@ class SidecarWriter:
         """Write the caption of every picture in `places` (None: all) that has one by hand or by a model.
 
         Raises:
-            LibraryLocked: another process writes.
+            LibraryLocked: another process is writing.
         """
         return self._each(places, "retrieval caption --write-xmp", self._write)
 
     def undo(self, places: Sequence[Path] | None) -> Sidecars:
-        """Bring every sidecar that was written for pictures in `places` back to what it was.
+        """Restore every sidecar that was written for pictures in `places` (None: all).
 
         Raises:
-            LibraryLocked: another process writes.
+            LibraryLocked: another process is writing.
         """
         return self._each(places, "retrieval caption --undo-xmp", lambda item, _words: self._undo(item))
 
     def _each(self, places: Sequence[Path] | None, task: str, step: Callable[[Item, Words | None], str]) -> Sidecars:
-        """One picture after the other; videos are left out."""
+        """Apply `step` to each picture in turn; videos are left out."""
         found = Sidecars()
         with self.holdings.writer(task):
             with self.holdings.reading() as catalog:
@@ -82,7 +82,7 @@ class SidecarWriter:
             return "kept"
         if after == now:
             return "unchanged"
-        with self.holdings.writing() as catalog:  # before the file: what is undone must be known
+        with self.holdings.writing() as catalog:  # before the file changes, so that it can be undone
             Said(catalog.connection).put_sidecar(place, before, _digest(after))
         self._put(item, place, after)
         return "written"
@@ -103,7 +103,10 @@ class SidecarWriter:
         return "undone"
 
     def _put(self, item: Item, place: Path, data: bytes | None) -> None:
-        """The file whole or not at all; the next index run need not read the picture again for it."""
+        """Write the file atomically, or delete it if `data` is None.
+
+        Its modification time is recorded, so that the next indexing run need not read the picture again.
+        """
         if data is None:
             place.unlink()
         else:

@@ -1,6 +1,6 @@
-"""Texts into the catalog: a picture's own words, its sidecar, and caption files.
+"""Adds texts to the catalog, from pictures, their sidecars and caption files, and embeds new ones.
 
-Knows where texts come from, what they are linked to, and which the encoder has not seen.
+Does not know how a text is encoded.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..storage.catalog.catalog import OWN_WORDS
 from ..storage.storage import Holdings
 from ..types.records import Caption, Facts, Kind, Problem, Reason, Step
 
-BATCH = 256  # texts a call of the model
+BATCH = 256  # texts per call of the model
 
 
 def add(catalog: Catalog, words: Sequence[str]) -> list[int]:
-    """The numbers of texts, added where they are new."""
+    """Return the content ids of texts, adding new ones."""
     return [
         catalog.add_content(Kind.TEXT, hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
         for text in words
@@ -29,7 +29,7 @@ def add(catalog: Catalog, words: Sequence[str]) -> list[int]:
 
 
 def link(catalog: Catalog, content: int, facts: Facts, sidecar: str, path: Path) -> None:
-    """Link what a picture file and its `.txt` say to the picture, in place of what they said before."""
+    """Link the texts of a picture file and its `.txt` to the picture, replacing earlier ones."""
     catalog.drop_captions(OWN_WORDS, path)
     catalog.put_captions(content, add(catalog, facts.texts), "metadata", path)
     if sidecar:
@@ -37,7 +37,7 @@ def link(catalog: Catalog, content: int, facts: Facts, sidecar: str, path: Path)
 
 
 def embed(holdings: Holdings, encoder: Encoder, progress: Callable[[Step], None]) -> int:
-    """Embed every text that has no embedding in the encoder's space yet; how many there were."""
+    """Embed every text that has no embedding in the encoder's space yet; return how many there were."""
     encoded = 0
     with holdings.writing() as catalog:
         space_id = catalog.add_space(encoder.space)
@@ -54,7 +54,7 @@ def embed(holdings: Holdings, encoder: Encoder, progress: Callable[[Step], None]
 
 
 def read_file(catalog: Catalog, table: Path, images: Path | None) -> tuple[int, list[Problem]]:
-    """Link a whole caption file in place of what it said before: how many captions, and what could not be used.
+    """Link the captions of a caption file, replacing its earlier ones; return their number and the problems.
 
     Raises:
         SourceError: the file cannot be read.

@@ -1,7 +1,7 @@
-"""Folders that are watched: whatever changes in them is indexed as soon as it has come to rest.
+"""Watches folders and indexes what changes in them as soon as the changes have settled.
 
-Events only say where to look; what is done is an ordinary indexing run, so nothing depends on catching every event.
-Knows the file system's events (watchdog); does not know the library.
+Events only say where to look; the work is an ordinary indexing run, so a missed event does no harm. Knows file system
+events (watchdog); does not know the library.
 """
 
 from __future__ import annotations
@@ -22,33 +22,37 @@ from watchdog.observers.polling import PollingObserver
 from ..errors import SourceError
 from ..sources import placed
 
-QUIET = 1.0  # seconds without a change after which a burst, or the copying of a file, is over
-LONGEST = 15.0  # seconds after which it is indexed all the same
-RESCAN = 900.0  # seconds after which everything is looked at, should an event have been missed
+QUIET = 1.0  # seconds without a change after which a burst of changes, or a copy, is over
+LONGEST = 15.0  # seconds after which changes are indexed even if they go on
+RESCAN = 900.0  # seconds after which everything is scanned, in case an event was missed
 HARMLESS = frozenset({"opened", "closed_no_write"})  # events that change nothing
 
 
 @dataclass
 class Watcher:
-    """Watches folders. `update` indexes places; `tell` is given lines for people."""
+    """Watches folders. `update` indexes the given places; `tell` receives lines for people."""
 
     folders: Sequence[Path]
     update: Callable[[Sequence[Path]], object]
     tell: Callable[[str], None]
-    own: Path  # the library's folder, in which it is itself that changes things
-    poll: float | None = None  # seconds between looks, where the system does not tell of changes; none: it does
+    own: Path  # the library's folder, whose changes are ignored
+    poll: float | None = None  # seconds between polls; None: use the events of the system
     quiet: float = QUIET
     rescan: float = RESCAN
     _changes: queue.Queue[Path] = field(default_factory=queue.Queue)
-    _seen: dict[Path, tuple[int, int] | None] = field(default_factory=dict)  # what a folder was when it was last there
+    _seen: dict[Path, tuple[int, int] | None] = field(default_factory=dict)  # each folder's identity when last checked
 
     def run(self, stop: threading.Event) -> None:
-        """Index everything, then whatever changes, until told to stop."""
+        """Index everything, then whatever changes, until `stop` is set.
+
+        Raises:
+            SourceError: a folder cannot be watched.
+        """
         self.folders = [placed(folder) for folder in self.folders]
         observer = self._observer()
         observer.start()
         try:
-            self._attach(observer)  # before the first run: what changes meanwhile is not missed
+            self._attach(observer)  # before the first run, so that changes during it are not missed
             self.update(self._there())
             looked = time.monotonic()
             while not stop.is_set():
@@ -70,7 +74,7 @@ class Watcher:
         return [folder for folder in self.folders if folder.is_dir()]
 
     def _attach(self, observer: BaseObserver) -> list[Path]:
-        """Watch folders that have come, or come back; those, to be indexed, but for the first time."""
+        """Watch folders that are new or were replaced; return those seen before, which must be indexed again."""
         came: list[Path] = []
         for folder in self.folders:
             now = _identity(folder)
@@ -89,7 +93,7 @@ class Watcher:
             observer.unschedule(watch.watch)
         try:
             handler = _Handler(folder, self.own.resolve(), self._changes)
-            observer.schedule(handler, str(folder.resolve()), recursive=True)  # a link itself tells of nothing
+            observer.schedule(handler, str(folder.resolve()), recursive=True)  # a symbolic link itself has no events
         except OSError as exc:
             raise SourceError(
                 f"cannot watch {folder}: {exc.strerror}; --poll 30s needs no help of the system, or let it watch more "
@@ -97,7 +101,7 @@ class Watcher:
             ) from exc
 
     def _burst(self, stop: threading.Event) -> list[Path]:
-        """Changes that belong together: until nothing has changed for a while, or for as long as one waits."""
+        """Return changes that belong together: those before a pause of `quiet` seconds, or for at most `LONGEST`."""
         found: list[Path] = []
         started = time.monotonic()
         while not stop.is_set():
@@ -112,27 +116,27 @@ class Watcher:
         return found
 
     def _places(self, changed: Sequence[Path]) -> list[Path]:
-        """The watched folders in which something has changed; their rules hold from there on."""
+        """Return the watched folders that have changed; they are indexed as a whole, by their own rules."""
         return [folder for folder in self._there() if folder in changed]
 
 
 @dataclass(eq=False)  # watchdog keeps handlers in sets
 class _Handler(FileSystemEventHandler):
-    """Puts a watched folder into a queue whenever something in it changes, but for the library's own files."""
+    """Queues a watched folder whenever something in it changes, except the library's own files."""
 
     folder: Path
     own: Path
     changes: queue.Queue[Path]
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Called by watchdog on its own thread."""
+        """Queue the folder of an event; watchdog calls this on its own thread."""
         paths = [Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path]
         if event.event_type not in HARMLESS and not all(path.is_relative_to(self.own) for path in paths):
             self.changes.put(self.folder)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """What tells a folder from another one in the same place, such as the one under a drive that is not mounted."""
+    """Return what tells a folder from another one at its path (such as an empty mount point); None if it is gone."""
     try:
         status = folder.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""How good models are: on a caption file, or on the captions that people gave a library's own pictures."""
+"""Measures models: on a caption file, or on the captions that people gave a library's own pictures."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def evaluate_model(
     settings: Settings | None = None,
     progress: Callable[[Step], None] = silent,
 ) -> Evaluation:
-    """Recall and MRR of `Settings.model` on a caption file, both ways; needs no library.
+    """Return recall and MRR of `Settings.model` on a caption file, in both directions; needs no library.
 
     Raises:
-        SourceError: the file or all its pictures cannot be read.
+        SourceError: the file, or every one of its pictures, cannot be read.
     """
     from ..evaluate import pairs
 
@@ -46,11 +46,11 @@ def evaluate_rerank(
     weight: float | None = None,
     progress: Callable[[Step], None] = silent,
 ) -> Reranking:
-    """Text to image on a caption file, by `Settings.model` alone and with `Settings.vlm`; needs no library.
+    """Return text-to-image results on a caption file, with and without `Settings.vlm`; needs no library.
 
     Raises:
-        SourceError: the file or all its pictures cannot be read.
-        UsageError: the settings name no vision-language model.
+        SourceError: the file, or every one of its pictures, cannot be read.
+        ModelError: a model is unknown or cannot be loaded.
     """
     from ..evaluate import reranking
 
@@ -77,10 +77,10 @@ def _encoded(
 
 
 def evaluate_library(library: Library) -> Evaluation:
-    """Recall and MRR of a library's model on the captions that people gave its pictures, both ways.
+    """Return recall and MRR of a library's model on the captions that people gave its pictures, in both directions.
 
     Raises:
-        UsageError: the library has too few of them.
+        UsageError: the library has too few such captions.
     """
     from ..evaluate import own, pairs
 
@@ -94,15 +94,19 @@ def evaluate_library_rerank(
     weight: float | None = None,
     progress: Callable[[Step], None] = silent,
 ) -> Reranking:
-    """What `Settings.vlm` adds on those captions. Where that is nothing, `Library.search` leaves it off from then on.
+    """Return what `Settings.vlm` adds on the captions that people gave a library's pictures.
+
+    The result is stored, if it was measured with the model's own weight. If the model adds nothing, `Library.search`
+    does not rerank with it from then on.
 
     Raises:
-        UsageError: the library has too few of them; LibraryLocked: another process writes.
+        UsageError: the library has too few such captions.
+        LibraryLocked: another process is writing.
     """
     from ..evaluate import own, reranking
 
     model, found = library.parts.vlm(), own.pairs_of(library.holdings)
     gained = reranking.evaluate(found, model, depth=depth, weight=weight, progress=progress)
-    if gained.weight == model.weight:  # what `search` would do
+    if gained.weight == model.weight:  # the weight that `search` uses
         own.keep(library.holdings, model.identity, gained)
     return gained

@@ -1,6 +1,6 @@
-"""The composition root: settings -> encoder, vision-language model, vector engine.
+"""The composition root: chooses the encoder, vision-language model, OCR engine and vector index.
 
-The only chooser of concrete classes; each is imported when it is chosen.
+No other module chooses concrete classes; each is imported when it is chosen.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from ..vlm.messages import Part
 
 
-FRAMES = 8  # of a video that is asked about
+FRAMES = 8  # frames of a video that a model is shown
 
 
 def encoder(settings: Settings, model: str) -> Encoder:
-    """The encoder of a model's spelling.
+    """Return the encoder with this model name.
 
     Raises:
-        ModelError: unknown or broken; ModelUnavailable: not on this machine.
+        ModelError: the model is unknown or damaged.
+        ModelUnavailable: the model is not on this machine.
     """
     if model == "colours":
         from ..encoders.colours import Colours
@@ -41,10 +42,11 @@ def encoder(settings: Settings, model: str) -> Encoder:
 
 
 def vlm(settings: Settings) -> VisionLanguageModel:
-    """The vision-language model of the settings.
+    """Return the vision-language model of the settings.
 
     Raises:
-        ModelError: unknown or broken; ModelUnavailable: not on this machine.
+        ModelError: the model is unknown or damaged.
+        ModelUnavailable: the model is not on this machine.
     """
     if settings.vlm == "colours":
         from ..vlm.colours import Colours
@@ -64,10 +66,10 @@ def vlm(settings: Settings) -> VisionLanguageModel:
 
 
 def picture(path: Path, settings: Settings, second: float | None = None) -> Image:
-    """A picture file, or the frame of a video at a second; upright and in RGB.
+    """Return a picture file, or the frame of a video at `second`, as an upright RGB image.
 
     Raises:
-        PictureError: it cannot be used.
+        PictureError: the file cannot be used.
     """
     from .. import pictures
 
@@ -75,12 +77,12 @@ def picture(path: Path, settings: Settings, second: float | None = None) -> Imag
 
 
 def part(path: Path, settings: Settings, second: float | None = None) -> Part:
-    """A file as a part of a message: a picture, or a video as `FRAMES` frames at even distances, with their times.
+    """Return a file as a part of a message: a picture, or a video as `FRAMES` evenly spaced frames with their times.
 
-    With `second`, of a video only the frame that is shown then.
+    With `second`, only the frame of a video at that time.
 
     Raises:
-        PictureError: it cannot be used.
+        PictureError: the file cannot be used.
     """
     from ..pictures import video
     from ..vlm import SEEN
@@ -93,7 +95,7 @@ def part(path: Path, settings: Settings, second: float | None = None) -> Part:
 
 
 def text_reader() -> TextReader:
-    """What reads text in pictures.
+    """Return the OCR engine, which reads text in pictures.
 
     Raises:
         ModelUnavailable: its packages are not installed.
@@ -104,24 +106,24 @@ def text_reader() -> TextReader:
 
 
 def vector_engine() -> type[VectorIndex]:
-    """The vector index that libraries use."""
+    """Return the class of vector index that libraries use."""
     from ..vectors.faiss import Faiss
 
     return Faiss
 
 
 def place(path: str | Path | None, settings: Settings) -> Path:
-    """Where the library is: the path, else the settings', else the default."""
+    """Return the path of the library: `path`, else that of the settings, else the default."""
     return Path(path) if path else settings.index or config.default_index()
 
 
 def check(path: str | Path | None = None, settings: Settings | None = None, *, repair: bool = False) -> list[Finding]:
-    """Whether a library agrees with itself; with `repair`, mended where possible (see `repair.check`)."""
+    """Return what is wrong with a library; with `repair`, fix what can be fixed (see `repair.check`)."""
     from ..storage.repair import check
 
     return check(place(path, settings or config.load()), vector_engine(), repair=repair)
 
 
 def configure(**flags: object) -> Settings:
-    """Settings from flags, the environment and the TOML file."""
+    """Return the settings from flags, the environment and the TOML file."""
     return config.load(None, **flags)

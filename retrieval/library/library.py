@@ -1,6 +1,6 @@
-"""One library with everything that works on it: index, search, caption, rerank, iterate, remove.
+"""One library with all its operations: index, search, caption, rerank, iterate, remove.
 
-The public object of the Python API, and what every face calls. Knows who does what; does nothing itself.
+The public class of the Python API, which every front end uses. It delegates all work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Library(Questions):
-    """A library with everything that works on it. Use it as a context manager, or call `close`.
+    """A library with all its operations. Use it as a context manager, or call `close`.
 
     with Library.open("indexes/holidays") as library:
         for hit in library.search("a dog on the beach", k=3).hits:
@@ -41,7 +41,9 @@ class Library(Questions):
         """Open a library; without `path`, the default one (see `config.default_index`).
 
         Raises:
-            LibraryNotFound, LibraryVersionError, LibraryDamaged: it cannot be opened.
+            LibraryNotFound: there is no library.
+            LibraryVersionError: the library was written by another version of the package.
+            LibraryDamaged: its manifest or catalog is damaged.
         """
         from ..storage.storage import Holdings
 
@@ -51,11 +53,11 @@ class Library(Questions):
 
     @classmethod
     def create(cls, path: str | Path | None = None, settings: Settings | None = None) -> Self:
-        """Open a library, making an empty one where there is none.
+        """Open a library, creating an empty one if there is none.
 
         Raises:
-            LibraryError: the place holds something else or cannot be written.
-            ModelError: the settings name a model that is unknown or not on this machine; nothing is made then.
+            LibraryError: the folder holds something else or cannot be written to.
+            ModelError: the settings name a model that is unknown or not on this machine; nothing is created then.
         """
         from ..storage.storage import Holdings
 
@@ -91,12 +93,12 @@ class Library(Questions):
     ) -> Report:
         """Bring the library up to date with folders (or single pictures) and caption files.
 
-        A caption file may come with the folder that its picture names are relative to. With another model than
-        before (`Settings.model`) everything is encoded anew; the old embeddings answer until the new ones are whole.
+        A caption file may come with the folder that its picture names are relative to. If `Settings.model` is not the
+        model of the library, everything is encoded again; the old space stays active until the new one is complete.
 
         Raises:
             SourceError: a folder or caption file cannot be read. One bad picture is a problem in the report instead.
-            LibraryLocked: another process writes.
+            LibraryLocked: another process is writing.
             StorageFull: the disk is full; what was committed is kept.
         """
         pairs = [(entry, None) if isinstance(entry, str | Path) else entry for entry in captions]
@@ -104,7 +106,11 @@ class Library(Questions):
         return self.parts.indexer(rules, retry, progress).run([Path(folder) for folder in folders], tables)
 
     def plan(self, folders: Sequence[str | Path], *, rules: Rules | None = None, retry: bool = False) -> Plan:
-        """What `index` would do to these folders; nothing is changed."""
+        """Return what `index` would do with these folders; changes nothing.
+
+        Raises:
+            SourceError: a folder does not exist.
+        """
         return self.parts.indexer(rules, retry, silent).plan([Path(folder) for folder in folders])
 
     def caption(
@@ -114,22 +120,24 @@ class Library(Questions):
         missing: bool = False,
         progress: Callable[[Step], None] = silent,
     ) -> Described:
-        """Caption pictures with the vision-language model of the settings; their texts are searchable from then on.
+        """Caption pictures with the vision-language model of the settings; the captions are searchable from then on.
 
         `places` are folders or files of the library (None: all of it); `missing`: only pictures without any text.
 
         Raises:
-            UsageError: the settings name no model; LibraryLocked: another process writes.
+            ModelError: the model is unknown or cannot be loaded.
+            LibraryLocked: another process is writing.
         """
         return self.parts.describer(progress).run(everywhere(places), missing=missing)
 
     def read_texts(
         self, places: Sequence[str | Path] | None = None, *, progress: Callable[[Step], None] = silent
     ) -> Transcribed:
-        """Read the text in pictures, once for each; it is searchable from then on. `places` as for `caption`.
+        """Read the text in pictures (OCR), once for each; it is searchable from then on. `places` as for `caption`.
 
         Raises:
-            LibraryLocked: another process writes; ModelUnavailable: the packages for it are not installed.
+            LibraryLocked: another process is writing.
+            ModelUnavailable: the packages for OCR are not installed.
         """
         return self.parts.transcriber(progress).run(everywhere(places))
 
@@ -140,12 +148,12 @@ class Library(Questions):
         undo: bool = False,
         progress: Callable[[Step], None] = silent,
     ) -> Sidecars:
-        """Write captions made here into XMP files beside the pictures; with `undo`, make those what they were.
+        """Write captions made here into XMP files beside the pictures; with `undo`, restore those files.
 
         A picture with a description of its own keeps it. `places` as for `caption`.
 
         Raises:
-            LibraryLocked: another process writes.
+            LibraryLocked: another process is writing.
         """
         from ..indexing.sidecar_writer import SidecarWriter
 
@@ -155,10 +163,11 @@ class Library(Questions):
     def import_embeddings(
         self, folder: str | Path, images: str | Path | None = None, *, progress: Callable[[Step], None] = silent
     ) -> Report:
-        """Index the pictures that embeddings made elsewhere are of, without encoding them (see `albums.imports`).
+        """Index pictures by embeddings that were made elsewhere, without encoding them (see `transfer.imports`).
 
         Raises:
-            SourceError: the folder holds no such files; ModelError: they are of another model than the settings'.
+            SourceError: the folder holds no such files.
+            ModelError: the embeddings are of another model than that of the settings.
         """
         from ..transfer.import_embeddings import Import
 
@@ -169,9 +178,9 @@ class Library(Questions):
             tables = task.read(place, base)
             indexer = self.parts.indexer(None, False, progress)
             report = indexer.run_held(task.found, [(table, base or place) for table in tables])
-        told = {problem.path for problem in task.problems}  # and a row without a caption is no problem here
+        told = {problem.path for problem in task.problems}  # a row without a caption is no problem here, either
         others = [each for each in report.problems if each.path not in told and each.path not in tables]
-        return replace(report, duplicates=0, problems=(*task.problems, *others))  # new ones are known by now
+        return replace(report, duplicates=0, problems=(*task.problems, *others))  # imported pictures are known by now
 
     def import_archives(
         self, archives: Sequence[Path], to: str | Path, *, progress: Callable[[Step], None] = silent
@@ -179,7 +188,7 @@ class Library(Questions):
         """Unpack webdataset archives into a folder, and index it.
 
         Raises:
-            SourceError: the folder cannot be written, or no archive can be read.
+            SourceError: the folder cannot be written to, or no archive can be read.
         """
         from ..transfer.archives import CAPTIONS, unpack
 
@@ -197,7 +206,7 @@ class Library(Questions):
         return replace(report, problems=(*problems, *report.problems))
 
     def set_caption(self, path: str | Path, text: str) -> None:
-        """Keep a human's caption of a picture, in place of what models said of it.
+        """Store a caption written by hand, replacing earlier edits and generated captions of the picture.
 
         Raises:
             UsageError: the library has no such picture, or the text is empty.
@@ -212,13 +221,13 @@ class Library(Questions):
         write_caption(self.holdings, self.parts.encoder(), content, " ".join(text.split()))
 
     def duplicates(self, progress: Callable[[Step], None] = silent) -> Duplicates:
-        """What finds pictures that are the same or nearly, and links or moves them; it never deletes."""
+        """Return the tool that finds (nearly) identical pictures, and links or moves them; it never deletes."""
         from ..transfer.duplicates import Duplicates
 
         return Duplicates(self.holdings, progress)
 
     def remove(self, paths: Sequence[str | Path]) -> int:
-        """Forget pictures, folders and caption files (never touching them); how many pictures there were.
+        """Remove pictures, folders and caption files from the library, not from disk; return how many pictures.
 
         Raises:
             UsageError: the library has nothing at one of the paths.
@@ -228,10 +237,10 @@ class Library(Questions):
         return remove.places(self.holdings, map(placed, paths))
 
     def forget_model(self, model: str) -> int:
-        """Forget the embeddings of a model that no longer answers; how many there were.
+        """Delete the embeddings of a model that is not active; return how many there were.
 
         Raises:
-            UsageError: the library has none of that model but those that answer.
+            UsageError: the library has no embeddings of this model outside the active space.
         """
         from ..indexing import remove
 
@@ -239,7 +248,7 @@ class Library(Questions):
 
 
 def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:
-    """What `Library.index` would do to these folders; where there is no library yet, none is made.
+    """Return what `Library.index` would do with these folders; a missing library is not created.
 
     Raises:
         SourceError: a folder does not exist.

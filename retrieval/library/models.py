@@ -1,4 +1,4 @@
-"""Models without a library: listed, fetched."""
+"""Lists and downloads models; needs no library."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ if TYPE_CHECKING:
 
 
 def encoders(*, everything: bool = False) -> list[ModelInfo]:
-    """The table of encoders; with `everything`, open_clip's whole list too."""
+    """Return the table of encoders; with `everything`, also open_clip's whole list."""
     from ..encoders import registry
 
     return registry.everything() if everything else registry.known()
 
 
 def pull(model: str) -> Path:
-    """Fetch an encoder; where its files are.
+    """Download an encoder, unless it is on this machine; return the path of its files.
 
     Raises:
-        ModelError: unknown; ModelUnavailable: no network.
+        ModelError: the model is unknown.
+        ModelUnavailable: there is no network.
     """
     from ..encoders import checkpoints
     from ..encoders.model_name import ModelName
@@ -29,17 +30,18 @@ def pull(model: str) -> Path:
 
 
 def vlms() -> list[VlmInfo]:
-    """The table of vision-language models."""
+    """Return the table of vision-language models."""
     from ..vlm import registry
 
     return registry.known()
 
 
 def pull_vlm(model: str) -> Path:
-    """Fetch a vision-language model; where its files are.
+    """Download a vision-language model, unless it is on this machine; return the path of its files.
 
     Raises:
-        ModelError: unknown; ModelUnavailable: no network.
+        ModelError: the model is unknown.
+        ModelUnavailable: there is no network.
     """
     from ..vlm import checkpoints
     from ..vlm.model_name import VlmName

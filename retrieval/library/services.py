@@ -1,6 +1,6 @@
-"""What works on one opened library: write path, read path and the models they need, each made when first needed.
+"""The services of one opened library: indexing, search and the models they need, each created when first needed.
 
-Knows which part is given what; does not know which class a model is of (`app.py`) nor what its parts do.
+Knows how they depend on each other; `app.py` chooses the classes of the models.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Models:
     encoders: dict[str, Encoder] = field(default_factory=dict)
     seer: VisionLanguageModel | None = None  # the vision-language model
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _vlm_lock: threading.Lock = field(default_factory=threading.Lock)  # of its own: searches do not wait for it
+    _vlm_lock: threading.Lock = field(default_factory=threading.Lock)  # separate: searches do not wait for it
 
     def encoder(self, model: str) -> Encoder:
-        """The encoder of this spelling."""
+        """Return the encoder with this model name; calls of several threads are batched."""
         from ..encoders.batching import gathered
 
         with self._lock:
@@ -54,7 +54,7 @@ class Models:
             return self.encoders[model]
 
     def vlm(self) -> VisionLanguageModel:
-        """The vision-language model."""
+        """Return the vision-language model of the settings."""
         with self._vlm_lock:
             if self.seer is None:
                 self.seer = factory.vlm(self.settings)
@@ -63,40 +63,40 @@ class Models:
 
 @dataclass
 class Parts:
-    """The parts of one library, or of one folder of it."""
+    """The services of one library, or of one folder of it."""
 
     holdings: Holdings
     models: Models
-    folder: Path | None = None  # none: all of it
+    folder: Path | None = None  # None: the whole library
     _bearings: Bearings | None = None
 
     @property
     def settings(self) -> Settings:
-        """What it was opened with."""
+        """The settings that the library was opened with."""
         return self.models.settings
 
     def within(self, folder: Path) -> Parts:
-        """The parts for one folder of the library, with the same models."""
+        """Return services that are limited to one folder of the library, with the same models."""
         return Parts(self.holdings.within(folder), self.models, folder)
 
     @property
     def model(self) -> str:
-        """The model whose embeddings answer; the built-in one in a new library."""
+        """The model of the active space; the built-in one in a new library."""
         try:
             return self.holdings.serving()[1].model
         except LibraryNotFound:
             return "builtin"
 
     def encoder(self, model: str = "") -> Encoder:
-        """The encoder of this spelling; without one, that of the embeddings that answer.
+        """Return the encoder with this model name; without a name, the encoder of the active space.
 
         Raises:
-            ModelError: unknown, or its weights are not those of the library any more.
+            ModelError: the model is unknown, or its weights have changed since the library was indexed.
         """
         return self.models.encoder(model) if model else self.encoder_of(self.holdings.serving()[1])
 
     def encoder_of(self, space: Space) -> Encoder:
-        """The encoder that made the embeddings of a space.
+        """Return the encoder that made the embeddings of a space.
 
         Raises:
             ModelError: its weights have changed since.
@@ -110,11 +110,11 @@ class Parts:
         return found
 
     def vlm(self) -> VisionLanguageModel:
-        """The vision-language model of the settings."""
+        """Return the vision-language model of the settings."""
         return self.models.vlm()
 
     def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Step], None]) -> Indexer:
-        """The write path."""
+        """Return an indexer with these options."""
         from ..indexing import Indexer, Options
         from ..sources.folders import Rules
 
@@ -128,25 +128,25 @@ class Parts:
         return Indexer(self.holdings, self.encoder(self.settings.model or self.model), options, progress)
 
     def describer(self, progress: Callable[[Step], None] = silent) -> Describer:
-        """What captions pictures."""
+        """Return a captioner with the vision-language model of the settings."""
         from ..indexing.captioner import Describer
 
         return Describer(self.holdings, self.encoder(self.model), self.vlm(), self.settings.max_megapixels, progress)
 
     def transcriber(self, progress: Callable[[Step], None] = silent) -> Transcriber:
-        """What reads text in pictures."""
+        """Return an OCR runner."""
         from ..indexing.ocr_runner import Transcriber
 
         return Transcriber(self.holdings, factory.text_reader(), self.settings.max_megapixels, progress)
 
     def searcher(self) -> Searcher:
-        """The read path."""
+        """Return a searcher over the active space."""
         from ..search import Searcher
 
         return Searcher(self.holdings, self.bearings(), self.encoder_of, self.settings.max_megapixels)
 
     def bearings(self) -> Bearings:
-        """What scores mean here, kept for the life of the library."""
+        """Return the calibration of the library (what its scores mean), created once."""
         from ..calibration.calibration import Bearings
 
         if self._bearings is None:
@@ -154,14 +154,14 @@ class Parts:
         return self._bearings
 
     def pager(self) -> Pager:
-        """Answers page by page."""
+        """Return a pager, which stores long answers and gives them page by page."""
         from ..search.pagination import Pager, Pages
 
         own = "pages" if self.folder is None else f"pages-{zlib.crc32(os.fsencode(self.folder)):08x}"
         return Pager(self.searcher(), Pages(config.cache_folder() / own))
 
     def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
-        """The vision-language model's part of the read path."""
+        """Return a reranker with the vision-language model of the settings."""
         from ..search.rerank import Reranker
 
         return Reranker(self.holdings, self.vlm(), max_megapixels=self.settings.max_megapixels, progress=progress)

@@ -1,6 +1,6 @@
-"""Everything that a library can be asked; nothing here changes it. The reading half of the Python API.
+"""The read-only half of the Python API: everything that a library can be asked.
 
-Knows who answers what; does nothing itself.
+It delegates all work.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Questions:
-    """The questions to one opened library; `library.Library` opens it, and writes."""
+    """A read-only view of one opened library; `library.Library` opens it, and adds writing."""
 
     parts: Parts
     reads_files: bool = True  # whether a query may name pictures by their path (`similar:pool.jpg`)
 
     @property
     def holdings(self) -> Holdings:
-        """The opened folder."""
+        """The storage of the library."""
         return self.parts.holdings
 
     @property
     def settings(self) -> Settings:
-        """What it was opened with."""
+        """The settings that the library was opened with."""
         return self.parts.settings
 
     @property
@@ -53,12 +53,12 @@ class Questions:
         return self.holdings.path
 
     def within(self, folder: str | Path) -> Questions:
-        """The same questions, to what lies in one folder: as if the library had nothing else, whatever is asked."""
+        """Return a view that is limited to one folder, as if the library held nothing else."""
         return Questions(self.parts.within(placed(folder)))
 
     @property
     def model(self) -> str:
-        """The model whose embeddings answer; the built-in one in a new library."""
+        """The model of the active space; the built-in one in a new library."""
         return self.parts.model
 
     def search(
@@ -74,18 +74,18 @@ class Questions:
         fold: bool = True,
         progress: Callable[[Step], None] = silent,
     ) -> Answer:
-        """The k pictures that fit a query best; docs/queries.md describes its language.
+        """Return the k pictures that match a query best; docs/queries.md describes its language.
 
-        Hits that are less sure than `threshold` are left out: with "weak" only where nothing looks like the query at
-        all, with "none" never. With `image`, they are like that picture, too. `within` keeps those whose path fits one
-        of these globs. With `rerank`, the vision-language model of the settings checks the best hits and has its say in
-        their order, unless `evaluate_library_rerank` found that it does not help here; `order` is without it alone.
-        With `fold`, pictures that show nearly the same as a better hit stand under it (`Hit.beneath`).
+        Hits less certain than `threshold` are left out: with "weak" only if nothing looks like the query at all, with
+        "none" never. With `image`, hits also resemble that picture. `within` keeps those whose path matches one of
+        these globs. With `rerank`, the vision-language model of the settings checks the best hits and influences their
+        order, unless `evaluate_library_rerank` found that it does not help here; `order` applies only without `rerank`.
+        With `fold`, near-duplicates of a better hit are grouped under it (`Hit.beneath`).
 
         Raises:
-            QueryError: the query cannot be understood; the message points at the place.
-            UsageError: an empty query, or `k` below one, or no model to rerank with.
-            ModelError: that model cannot be loaded. Where it fails later, the encoder's order comes with a note.
+            QueryError: the query cannot be interpreted; the message points at the place.
+            UsageError: the query is empty or has no words to rerank by, or `k` is below one.
+            ModelError: the reranking model cannot be loaded. If it fails later, the encoder's order comes with a note.
         """
         query = self._asked(text, image, within)
         if rerank is None:
@@ -102,12 +102,12 @@ class Questions:
         heat: bool = False,
         vlm: bool = False,
     ) -> Why:
-        """Why a picture, by its path or its rank among the hits, is a hit.
+        """Explain why a picture, given by its path or its rank, is a hit.
 
-        With `heat`, where in the picture; with `vlm`, what the vision-language model of the settings says to it.
+        With `heat`, also where in the picture; with `vlm`, also by the vision-language model of the settings.
 
         Raises:
-            UsageError: it is none, or the model does not say where.
+            UsageError: the picture is not a hit, or the model cannot say where.
         """
         from ..search.explain.why import Explainer
 
@@ -123,7 +123,7 @@ class Questions:
         image: str | Path | bytes | None = None,
         threshold: Threshold = "weak",
     ) -> WhyNot:
-        """Why a picture is not among the k hits of a query, and what would bring it up."""
+        """Explain why a picture is not among the k hits of a query, and what would bring it up."""
         from ..search.explain.why_not import Missed
 
         return Missed(self.parts.searcher(), self._asked(text, image, ()), k, threshold).why_not(placed(picture))
@@ -131,9 +131,9 @@ class Questions:
     def facets(
         self, text: str, *, image: str | Path | bytes | None = None, within: Sequence[str] = ()
     ) -> dict[str, list[tuple[str, int]]]:
-        """How many answers there are of each year, camera, place, type and folder, the most first.
+        """Return how many results there are of each year, camera, country, city, type and folder, most frequent first.
 
-        Counted is what passes the filters and, where something is looked for, is at least likely.
+        Counted are pictures that pass the filters and, if the query searches for anything, are at least likely.
         """
         return self.parts.searcher().facets(self._asked(text, image, within))
 
@@ -148,9 +148,9 @@ class Questions:
         threshold: Threshold = "weak",
         fold: bool = True,
     ) -> Answer:
-        """A page of a query's answer, from 1; `Answer.cursor` leads to the next one.
+        """Return a page of the results of a query, counted from 1; `Answer.cursor` leads to the next one.
 
-        The first page asks anew; the others go on with the same answer for a day, whatever is indexed meanwhile.
+        The first page runs the query; the others reuse its results for a day, whatever is indexed meanwhile.
 
         Raises:
             UsageError: what `search` raises, or a page below one.
@@ -158,31 +158,31 @@ class Questions:
         return _kept(self.parts.pager().page(self._asked(text, image, within), number, size, fold=fold), threshold)
 
     def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
-        """The page that a cursor points at.
+        """Return the page that a cursor points at.
 
         Raises:
-            UsageError: it is none, or its answer is not kept any more.
+            UsageError: it is not a cursor, or its results have expired.
         """
         return _kept(self.parts.pager().next(cursor), threshold)
 
     def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
-        """The k pictures most like a picture file, in the library or not, or the bytes of one.
+        """Return the k pictures most similar to a picture file (in the library or not) or to the bytes of one.
 
         Raises:
-            PictureError: it cannot be used.
+            PictureError: the picture cannot be used.
         """
         return self.search("", k, image=image, within=within)
 
     def similar(self, item: int, k: int = 10) -> Answer:
-        """The k pictures most like one of the library's own, without itself."""
+        """Return the k pictures most similar to an item of the library, without itself."""
         return self.query(ByItem(item), k)
 
     def search_vector(self, vector: Vectors, k: int = 10) -> Answer:
-        """The k pictures nearest to an embedding of the library's model, (dimensions,)."""
+        """Return the k pictures nearest to an embedding of the library's model, `(dimensions,)`."""
         return self.query(ByVector(vector), k)
 
     def captions(self, image: str | Path | bytes, k: int = 10, *, threshold: Threshold = "weak") -> Answer:
-        """The k texts of the library that fit a picture best; `threshold` as for `search`."""
+        """Return the k texts of the library that match a picture best; `threshold` as for `search`."""
         query = ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))
         return self.query(query, k, Kind.TEXT, threshold=threshold)
 
@@ -194,12 +194,13 @@ class Questions:
         judge: bool = False,
         progress: Callable[[Step], None] = silent,
     ) -> tuple[list[Labelled], list[str]]:
-        """Which label fits each picture in `places` (None: all) best, and notes on what was left out.
+        """Return which label fits each picture in `places` (None: all) best, and notes on what was left out.
 
-        By the encoder, or with `judge` by the vision-language model of the settings.
+        Decided by the encoder, or with `judge` by the vision-language model of the settings.
 
         Raises:
-            UsageError: fewer than two labels, no picture there, or no model to judge with.
+            UsageError: there are fewer than two labels, or no picture in `places`.
+            ModelError: the model cannot be loaded.
         """
         from ..search.classify import Classifier
 
@@ -216,10 +217,10 @@ class Questions:
         return _kept(self.parts.searcher().search(query, k, kind), threshold)
 
     def understood(self, text: str) -> Expression:
-        """A query as it is read.
+        """Return how a query is interpreted.
 
         Raises:
-            QueryError: it cannot be understood.
+            QueryError: it cannot be interpreted.
         """
         return self._asked(text, None, ())
 
@@ -234,14 +235,14 @@ class Questions:
 
     @property
     def named(self) -> Named:
-        """Saved searches and taught words."""
+        """The saved searches and the concepts (taught words)."""
         from ..search.saved import Named
 
         return Named(self.holdings)
 
     @property
     def items(self) -> Items:
-        """The files without a question: one by one, newest first, by month."""
+        """The items for browsing without a query: one by one, newest first, by month."""
         from ..search.browse import Items
 
         return Items(self.holdings)
@@ -254,10 +255,11 @@ class Questions:
         *,
         progress: Callable[[Step], None] = silent,
     ) -> Exported:
-        """Write the pictures of an answer (None: all) into a new folder; see `albums.export` for the formats.
+        """Write the pictures of an answer (None: all) into a new folder; see `transfer.export` for the formats.
 
         Raises:
-            UsageError: the folder is not empty, or pyarrow is not installed; SourceError: it cannot be written.
+            UsageError: the folder is not empty, or pyarrow is needed and not installed.
+            SourceError: the folder cannot be written to.
         """
         from ..transfer.export import Export
 
@@ -274,7 +276,7 @@ class Questions:
             yield from catalog.items()
 
     def has(self, path: str | Path) -> bool:
-        """Whether a picture file is part of the library."""
+        """Whether a picture file is in the library."""
         with self.holdings.reading() as catalog:
             return bool(catalog.contents_at([placed(path)]))
 
@@ -282,16 +284,16 @@ class Questions:
         return self.status().items
 
     def status(self) -> Status:
-        """What the library holds."""
+        """Return what the library holds: counts, spaces, roots, size in bytes and the current writer."""
         return self.holdings.status()
 
     def problems(self) -> list[Problem]:
-        """The files that could not be used, with their reasons."""
+        """Return the files that could not be used, with the reasons."""
         with self.holdings.reading() as catalog:
             return [problem for problem, _, _ in catalog.problems().values()]
 
     def thumbnails(self, contents: Sequence[int]) -> dict[int, bytes]:
-        """Small WebP pictures of these contents (`Hit.content`)."""
+        """Return the WebP thumbnails of these contents (`Hit.content`), by content id."""
         with self.holdings.reading() as catalog:
             return catalog.thumbnails(contents)
 
@@ -303,5 +305,5 @@ def _kept(answer: Answer, threshold: Threshold) -> Answer:
 
 
 def everywhere(places: Sequence[str | Path] | None) -> list[Path] | None:
-    """Places as a library keeps them; None: all of it."""
+    """Return places as the library stores them (absolute paths); None stands for the whole library."""
     return None if places is None else [placed(place) for place in places]

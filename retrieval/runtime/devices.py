@@ -1,4 +1,4 @@
-"""Which device, and which precision: asked for, or chosen by measuring on the first batch.
+"""Chooses the device and precision of a model: as asked for, or by measuring on the first batch.
 
 Knows torch's devices; does not know models.
 """
@@ -14,15 +14,15 @@ from torch import Tensor
 from ..errors import ModelError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-FAITHFUL = 0.999  # least cosine to float32 that a lower precision must keep
-WORTH_IT = 1.15  # how many times faster it must be
+FAITHFUL = 0.999  # lowest cosine with the float32 row that a lower precision may have
+WORTH_IT = 1.15  # least speedup for which a lower precision is used
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device named by `wanted`, or for `auto` the first of CUDA, MPS and CPU that is there.
+    """Return the device named by `wanted`; for `auto`, the first of CUDA, MPS and CPU that is available.
 
     Raises:
-        ModelError: the device is not there or not a device.
+        ModelError: there is no such device, or it is not available.
     """
     if wanted == "auto":
         if torch.cuda.is_available():
@@ -37,10 +37,10 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype | None:
-    """The precision named by `wanted`; None for `auto` where only a measurement can tell.
+    """Return the precision named by `wanted`; None if `auto` must be decided by measuring.
 
     Raises:
-        ModelError: no such precision, or the device has no use for it.
+        ModelError: the precision is unknown, or the device does not support it.
     """
     if wanted != "auto":
         if wanted not in PRECISIONS:
@@ -56,7 +56,10 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype | None:
 
 
 def measure(full: Callable[[], Tensor], fast: Callable[[], Tensor]) -> bool:
-    """Whether `fast` is worth it: clearly faster than `full`, and every row faithful to it. Each gives unit rows."""
+    """Whether `fast` is clearly faster than `full`, with every row close to that of `full`.
+
+    Each returns unit rows, `(n, dimensions)`.
+    """
     exact, slow_seconds = clock(full)
     rough, fast_seconds = clock(fast)
     cosine = (exact.float() * rough.float()).sum(dim=1).min().item()
@@ -64,7 +67,7 @@ def measure(full: Callable[[], Tensor], fast: Callable[[], Tensor]) -> bool:
 
 
 def clock(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
-    """What a call gives, and its seconds."""
+    """Return the result of a call and its duration in seconds."""
     started = time.perf_counter()
     rows = run()
     return rows, time.perf_counter() - started

@@ -1,6 +1,6 @@
-"""The model hub: what of it is on this machine, and how the rest gets here, only when asked.
+"""The model hub: finds cached files, and downloads others only on request.
 
-Knows the hub's cache and download; does not know what the files mean.
+Does not know what the files mean.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ PROBE_SECONDS = 3.0
 
 
 def snapshot(repository: str, config: str, weights: Sequence[str], revision: str | None = None) -> Path | None:
-    """The cached folder of a repository if it has `config` and one of `weights`, without using the network."""
+    """Return the cached folder of a repository if it has `config` and one of `weights`, else None.
+
+    The network is not used.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(repository, config, revision=revision)
@@ -29,18 +32,21 @@ def snapshot(repository: str, config: str, weights: Sequence[str], revision: str
 
 
 def download(repository: str, patterns: Sequence[str], revision: str | None = None) -> Path:
-    """Fetch the files of a repository that fit one of the patterns; their folder in the cache. Call it by `fetch`."""
+    """Download the files of a repository that match one of the patterns; return their folder in the cache.
+
+    Call it through `fetch`.
+    """
     from huggingface_hub import snapshot_download
 
     return Path(snapshot_download(repository, revision=revision, allow_patterns=list(patterns)))
 
 
 def fetch(what: str, repository: str, how: Callable[[], Path]) -> Path:
-    """Run a download that goes on where it broke off, and check sizes and hashes of what came.
+    """Run a download, which resumes where an earlier one broke off, and verify the hashes; return the path.
 
     Raises:
-        ModelError: there is no such repository.
-        ModelUnavailable: no network, or the download broke off.
+        ModelError: there is no such repository, or no access to it.
+        ModelUnavailable: there is no network, the download broke off, or a file arrived damaged.
     """
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -59,14 +65,18 @@ def fetch(what: str, repository: str, how: Callable[[], Path]) -> Path:
 
 
 def endpoint() -> str:
-    """The hub's address, as its own client sees it."""
+    """Return the hub's address, as its own client is configured."""
     from huggingface_hub import constants
 
     return str(constants.ENDPOINT)
 
 
 def _verify(file: Path) -> None:
-    """The hub's cache names large files by their SHA-256: a file that is another one is deleted."""
+    """Check the SHA-256 of a large file, which is its name in the hub's cache; delete a file that is damaged.
+
+    Raises:
+        ModelUnavailable: the file was damaged.
+    """
     blob = file.resolve()
     if not re.fullmatch("[0-9a-f]{64}", blob.name):
         return
@@ -79,7 +89,11 @@ def _verify(file: Path) -> None:
 
 
 def _probe() -> None:
-    """Fail at once, not after the client's retries, when the hub cannot be reached."""
+    """Fail at once, not after the client's retries, when the hub cannot be reached.
+
+    Raises:
+        ModelUnavailable: the hub cannot be reached, or `HF_HUB_OFFLINE` is set.
+    """
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:

@@ -1,4 +1,4 @@
-"""Where things come from: folders of pictures, caption files, lists of paths. Does not know pixels."""
+"""Input sources: folders of pictures, caption files and lists of paths. Does not know pixels."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def placed(path: str | Path) -> Path:
-    """A path as a library keeps it: absolute, without `..`; links are not followed, it stays as it was given."""
+    """Return a path as the library stores it: absolute, without `..`, with symbolic links left as they are."""
     return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links

@@ -1,6 +1,6 @@
-"""Caption files -> texts: CSV, JSON lines, COCO JSON, parquet and one `.txt` beside a picture.
+"""Reads caption files: CSV, TSV, JSON Lines, COCO JSON, parquet, and the `.txt` beside a picture.
 
-Knows the formats; does not know whether the pictures are in the library.
+Does not know whether the pictures are in the library.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ FORMATS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 
 
 def read_captions(table: Path, images: Path | None = None) -> Iterator[Caption | Problem]:
-    """Every caption of `table`; picture names are taken relative to `images`, else to the table's own folder.
+    """Yield every caption of `table`; picture names are relative to `images`, or else to the folder of the table.
 
-    A row that cannot be used is a problem with its line number; the others still come.
+    A row that cannot be used is yielded as a problem with its number.
 
     Raises:
-        SourceError: the file cannot be read, is in none of the formats, or names no caption column.
+        SourceError: the file cannot be read, has an unknown format, or has no caption column.
     """
     folder = placed(images or table.parent)
     if table.suffix.lower() == ".parquet":
@@ -69,7 +69,10 @@ def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[C
 
 
 def sidecar_text(path: Path) -> str:
-    """What the `.txt` beside a picture says, or nothing. Bytes that are not UTF-8 are replaced."""
+    """Return the text of the `.txt` beside a picture, or an empty string.
+
+    Bytes that are not UTF-8 are replaced.
+    """
     for place in sidecars(path):
         if place.suffix == ".txt" and place.is_file():
             return place.read_text(encoding="utf-8", errors="replace").strip()
@@ -77,7 +80,7 @@ def sidecar_text(path: Path) -> str:
 
 
 def first_of(row: Mapping[str, Any], columns: Iterable[str]) -> object:
-    """The value of the first of these columns that a row has, however it writes their names; None of none."""
+    """Return the first value that a row has in one of these columns, or None; case does not matter."""
     lowered = {str(key).strip().lower(): value for key, value in row.items() if key is not None}
     return next((lowered[column] for column in columns if lowered.get(column)), None)
 

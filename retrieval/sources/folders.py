@@ -1,6 +1,6 @@
-"""Folders -> picture files: recursive, with globs; system folders are skipped, nothing unreadable is hidden.
+"""Finds picture files in folders: recursively, with globs, without system folders; unreadable places are reported.
 
-Knows names and directory entries; does not open a picture.
+Does not open pictures.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ PROCESSED = frozenset(
     ".ppm .pgm .pbm .pnm".split()
 )
 EXTENSIONS = PROCESSED | RAW_SUFFIXES | VIDEO_SUFFIXES
-BESIDE = RAW_SUFFIXES | {".mov"}  # beside a processed picture of the same name: its RAW, its live photo
+BESIDE = RAW_SUFFIXES | {".mov"}  # beside a picture of the same name: its RAW file, its live photo
 SKIPPED_FOLDERS = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "node_modules", "__MACOSX"})
 SIDECARS = (".xmp", ".txt")
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Which files of a folder count. Globs are matched against the name and the path below the root."""
+    """Which files of a folder are indexed. Globs are matched against the name and the path below the root."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     hidden: bool = False
 
     def takes(self, name: str, below: str) -> bool:
-        """Whether the file counts; `below` is its path relative to the root."""
+        """Whether a file is indexed; `below` is its path relative to the root."""
         if not self.hidden and name.startswith("."):  # macOS's `._name` too
             return False
         if _parts(name)[1] not in EXTENSIONS:
@@ -45,14 +45,14 @@ class Rules:
         return not _matches(name, below, self.exclude)
 
     def enters(self, name: str, below: str) -> bool:
-        """Whether the folder is walked."""
+        """Whether a folder is searched; `below` is its path relative to the root."""
         if name in SKIPPED_FOLDERS or (not self.hidden and name.startswith(".")):
             return False
         return name != ".git" and not _matches(name, below, self.exclude)
 
 
 def matches(path: Path, globs: Sequence[str]) -> bool:
-    """Whether a path, its name or one of its tails fits one of the globs."""
+    """Whether a path, its name or one of its tails matches one of the globs."""
     tails = ("/".join(path.parts[-count:]) for count in range(1, len(path.parts) + 1))
     return any(_matches(path.name, tail, globs) for tail in (*tails, str(path)))
 
@@ -62,7 +62,7 @@ def _matches(name: str, below: str, globs: Sequence[str]) -> bool:
 
 
 class Look(NamedTuple):
-    """A file as it is now. In strings and numbers: of tens of thousands, most are as they were."""
+    """A file as it is now; in strings and numbers, since most of many thousands are unchanged."""
 
     path: str
     size: int
@@ -70,20 +70,20 @@ class Look(NamedTuple):
     sidecar_mtime_ns: int
 
     def found(self) -> Found:
-        """The same for those who read the file."""
+        """Return the file in the form that is passed on for reading."""
         return Found(Path(self.path), *self[1:])
 
 
 def scan(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Found | Problem]:
-    """As `look`, ready to be read."""
+    """Yield every picture file under `roots` in the form for reading, and unreadable places as problems."""
     return (entry.found() if isinstance(entry, Look) else entry for entry in look(roots, rules))
 
 
 def look(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Look | Problem]:
-    """Every picture file under `roots`, each once, in a stable order; unreadable places come as problems.
+    """Yield every picture file under `roots`, each once, in a stable order; unreadable places are yielded as problems.
 
-    A root may be a single file, which counts whatever the rules say. A RAW file or a live photo's film beside a
-    processed picture of the same name is that picture, not a second one.
+    A root may be a single file, which is taken whatever the rules say. A RAW file or the video of a live photo beside a
+    processed picture of the same name is part of that picture, not a second one.
 
     Raises:
         SourceError: a root does not exist.
@@ -100,10 +100,10 @@ def look(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Look | P
 
 
 def _walk(folder: str, above: str, rules: Rules, seen: set[tuple[int, int]]) -> Iterator[Look | Problem]:
-    """A folder, whose path below the root is `above`."""
+    """Yield the picture files of a folder whose path below the root is `above`."""
     try:
-        status = os.stat(folder)  # noqa: PTH116  # see `Look`; the same below
-        if (status.st_dev, status.st_ino) in seen:  # a loop of links, or the same folder twice
+        status = os.stat(folder)  # noqa: PTH116  # strings, for speed; the same below
+        if (status.st_dev, status.st_ino) in seen:  # a loop of symbolic links, or the same folder twice
             return
         seen.add((status.st_dev, status.st_ino))
         entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
@@ -125,20 +125,20 @@ def _walk(folder: str, above: str, rules: Rules, seen: set[tuple[int, int]]) -> 
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """A file's name without its ending, and that in lower case."""
+    """Return the file name without its suffix, and the suffix in lower case."""
     stem, end = os.path.splitext(name)  # noqa: PTH122
     return stem, end.lower()
 
 
 def companions(path: Path) -> list[Path]:
-    """What lies beside a picture and belongs to it: its sidecars, its RAW file, the film of a live photo."""
+    """Return the files that belong to a picture: its sidecars, its RAW file, the video of a live photo."""
     same = (path.with_suffix(end) for each in BESIDE for end in (each, each.upper()))
     beside = [*sidecars(path), *(same if path.suffix.lower() in PROCESSED else ())]
     return [each for each in dict.fromkeys(beside) if each.is_file()]
 
 
 def stands_for(path: Path) -> Path | None:
-    """The processed picture beside a RAW file or a live photo's film that is indexed in its place, if there is one."""
+    """Return the processed picture that is indexed in place of a RAW file or live photo video, or None."""
     if path.suffix.lower() not in BESIDE:
         return None
     same = (each for each in path.parent.iterdir() if each.stem.lower() == path.stem.lower())
@@ -155,12 +155,12 @@ def _look(path: str, names: set[str] | None = None) -> Look | Problem:
 
 
 def sidecars(path: Path) -> tuple[Path, ...]:
-    """Where a picture's sidecars may be: `a.jpg.xmp` and `a.xmp`, the same for `.txt`."""
+    """Return where the sidecars of a picture may be: `a.jpg.xmp` and `a.xmp`, and the same for `.txt`."""
     return tuple(place for end in SIDECARS for place in (path.with_name(path.name + end), path.with_suffix(end)))
 
 
 def _sidecar_time(path: str, names: set[str] | None) -> int:
-    """The time of the newest sidecar; `names` are those of all that lies in the folder."""
+    """Return the time (ns) of the newest sidecar, or 0; `names` are all names in the folder, if known."""
     if names is not None:
         name = os.path.basename(path)  # noqa: PTH119
         stem = _parts(name)[0]

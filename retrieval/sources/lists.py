@@ -1,4 +1,4 @@
-"""A list of paths, one a line or separated by NUL, as `find` writes them."""
+"""Reads lists of paths, one a line or separated by NUL, as `find` writes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import BinaryIO
 
 
 def read_paths(stream: BinaryIO) -> list[Path]:
-    """The paths in `stream`; NUL separates when there is one, else the end of line. Names need not be UTF-8."""
+    """Return the paths in `stream`, separated by NUL if there is one, else by newlines.
+
+    Names need not be UTF-8.
+    """
     data = stream.read()
     separator = b"\0" if b"\0" in data else b"\n"
     return [Path(os.fsdecode(part)) for part in data.split(separator) if part.strip(b"\r")]

@@ -1,4 +1,4 @@
-"""Parquet files, by rows. Knows pyarrow, which is an extra; does not know what the columns mean."""
+"""Reads parquet files by rows, with pyarrow (an optional dependency). Does not know what the columns mean."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from ..errors import SourceError, UsageError
 
 
 def rows(table: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of a parquet file, with those of these columns that it has (None: all).
+    """Yield the rows of a parquet file, with those of `columns` that it has (None: all).
 
     Raises:
-        SourceError: it cannot be read; UsageError: pyarrow is not installed.
+        SourceError: the file cannot be read.
+        UsageError: pyarrow is not installed.
     """
     parquet = arrow().parquet
     try:
@@ -26,10 +27,11 @@ def rows(table: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str
 
 
 def count(table: Path) -> int:
-    """How many rows a parquet file has.
+    """Return the number of rows of a parquet file.
 
     Raises:
-        SourceError: it cannot be read; UsageError: pyarrow is not installed.
+        SourceError: the file cannot be read.
+        UsageError: pyarrow is not installed.
     """
     try:
         return int(arrow().parquet.read_metadata(table).num_rows)
@@ -42,10 +44,10 @@ def _unreadable(table: Path, cause: Exception) -> SourceError:
 
 
 def arrow() -> Any:
-    """The module.
+    """Return the module `pyarrow`, with `pyarrow.parquet` imported.
 
     Raises:
-        UsageError: it is not installed.
+        UsageError: pyarrow is not installed.
     """
     try:
         import pyarrow

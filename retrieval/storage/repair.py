@@ -1,6 +1,6 @@
-"""Does a library agree with itself, and what to do when it does not.
+"""Checks and repairs a library: manifest, catalog, vectors and vector files.
 
-Knows the library's parts; does not know models, queries or sources.
+Does not know models, queries or sources.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from .catalog import Database
 from .catalog.salvage import salvage
 from .storage import CATALOG, FORMAT, MANIFEST, Holdings, write_manifest
 
-UNIT = 1e-3  # how far a stored vector's length may be from one
+UNIT = 1e-3  # largest difference of a stored vector's length from 1
 
 
 def check(path: Path, engine: type[VectorIndex], *, repair: bool = False) -> list[Finding]:
-    """Everything that is wrong with the library at `path`; with `repair`, mended where that is possible.
+    """Return everything that is wrong with the library at `path`; with `repair`, fix what can be fixed.
 
     Raises:
-        LibraryNotFound: there is no library.
-        LibraryDamaged: the catalog is beyond reading, and `repair` was asked for.
-        LibraryLocked: another process writes, and `repair` was asked for.
+        LibraryNotFound: there is no library at `path`.
+        LibraryDamaged: with `repair`, nothing of the catalog can be read.
+        LibraryLocked: with `repair`, another process is writing.
     """
     if not (path / MANIFEST).exists() and not (path / CATALOG).exists():
         raise LibraryNotFound(f"there is no library at {path}")
@@ -54,11 +54,11 @@ def _manifest(path: Path, repair: bool) -> list[Finding]:
         if repair:
             write_manifest(path)
         return [Finding(f"{MANIFEST} is missing or damaged", mended=repair)]
-    return []  # a newer one is for `Holdings.open` to refuse
+    return []  # a newer format is refused by `Storage.open`
 
 
 def _catalog(path: Path, repair: bool) -> list[Finding]:
-    """SQLite's own check; a damaged file is kept as `.damaged` beside the one that is saved from it."""
+    """Run SQLite's own checks; with `repair`, salvage a damaged file and keep the old one as `.damaged`."""
     file = path / CATALOG
     try:
         database = Database.open(file, read_only=True)
@@ -75,7 +75,7 @@ def _catalog(path: Path, repair: bool) -> list[Finding]:
         copied = salvage(file, fresh)
         for end in ("-wal", "-shm"):
             (path / (CATALOG + end)).unlink(missing_ok=True)
-        os.replace(file, path / (CATALOG + ".damaged"))  # noqa: PTH105  # with the line below, one idiom
+        os.replace(file, path / (CATALOG + ".damaged"))  # noqa: PTH105  # written like the line below
         os.replace(fresh, file)  # noqa: PTH105
         rows = ", ".join(f"{count} {table}" for table, count in copied.items() if count)
         findings.append(Finding(f"saved {rows}; the old file is kept as {CATALOG}.damaged", mended=True))

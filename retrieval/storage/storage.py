@@ -1,6 +1,7 @@
-"""One library: a folder with a manifest, the catalog (the truth) and vector files (a cache), opened and kept in step.
+"""The storage of one library: a folder with a manifest, the catalog (source of truth) and vector files (a cache).
 
-Knows its parts and how they agree; does not know how a query is written, what a model is or where pictures come from.
+Opens the library, runs transactions, holds the write lock and keeps the vector files in step with the catalog.
+Does not know queries, models or sources of pictures.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ T = TypeVar("T")
 
 FORMAT = 1
 MANIFEST, CATALOG, VECTORS, LOCK, HOLDER = "library.json", "catalog.sqlite", "vectors", "writer.lock", "writer.json"
-FEW = 2000  # a filter that leaves at most this many is answered from the stored vectors, exactly
-SAMPLE = 2000  # vectors that stand for all
-MARGIN = 32  # more candidates than asked for, so that re-scoring can change the order
+FEW = 2000  # up to this many contents that pass a filter are compared exactly, with the stored vectors
+SAMPLE = 2000  # vectors drawn to represent the whole library
+MARGIN = 32  # extra candidates, so that exact scoring can change the order
 
 
 class _Moment(threading.local):
-    """A thread's snapshot, while it is in one."""
+    """The snapshot of a thread, set while the thread is inside one."""
 
     catalog: Catalog | None = None
     known: dict[str, Any]
@@ -55,13 +56,13 @@ class _Moment(threading.local):
 
 @dataclass
 class Holdings:
-    """An opened library. Reading needs no lock; `writer()` is held by one process at a time."""
+    """An opened library. Reading takes no lock; only one process at a time can hold `write_lock()`."""
 
     path: Path
     database: Database
     engine: type[VectorIndex]
     writable: bool
-    whole: Holdings | None = None  # of a part of a library: all of it
+    whole: Holdings | None = None  # the full library, if this one is limited to a folder
 
     def __post_init__(self) -> None:
         self._moment = _Moment()
@@ -73,9 +74,10 @@ class Holdings:
         """Open the library at `path`.
 
         Raises:
-            LibraryNotFound: there is none.
-            LibraryVersionError: it is of another version.
-            LibraryDamaged: its manifest or catalog is broken.
+            LibraryNotFound: there is no library at `path`.
+            LibraryVersionError: the library was written by another version of the package.
+            LibraryDamaged: the manifest or the catalog is damaged.
+            LibraryError: the library cannot be opened.
         """
         try:
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
@@ -100,10 +102,11 @@ class Holdings:
 
     @classmethod
     def create(cls, path: Path, engine: type[VectorIndex]) -> Holdings:
-        """Make an empty library at `path`, or open the one that is there.
+        """Create an empty library at `path`, or open the library that is already there.
 
         Raises:
-            LibraryError: the place is taken by something else or cannot be written.
+            LibraryError: the folder holds other files, is a file, or cannot be written to.
+            StorageFull: the disk is full.
         """
         if (path / MANIFEST).exists():
             return cls.open(path, engine)
@@ -123,11 +126,11 @@ class Holdings:
         return cls(path, database, engine, writable=True)
 
     def within(self, folder: Path) -> Holdings:
-        """The part of the library that lies in one folder, as if there was nothing else; it cannot be changed."""
+        """Return a read-only view of this library, limited to one folder as if it held nothing else."""
         return Holdings(self.path, self.database.within(folder), self.engine, writable=False, whole=self)
 
     def close(self) -> None:
-        """Close the catalog."""
+        """Close the catalog and drop the loaded vector indexes."""
         self.database.close()
         self._caches.clear()
 
@@ -135,7 +138,7 @@ class Holdings:
 
     @contextmanager
     def reading(self) -> Iterator[Catalog]:
-        """The catalog as it is at this moment, or as it was when the `snapshot` around this began."""
+        """Yield the catalog in its current state, or in the state of the enclosing `snapshot()`."""
         if self._moment.catalog is not None:
             yield self._moment.catalog
             return
@@ -144,7 +147,7 @@ class Holdings:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Whatever this thread reads within comes from one moment, over one connection."""
+        """Make all reads of this thread in the block see one state of the catalog, over one connection."""
         if self._moment.catalog is not None:
             yield
             return
@@ -156,7 +159,7 @@ class Holdings:
                 self._moment.catalog = None
 
     def _once(self, key: str, work: Callable[[], T]) -> T:
-        """What cannot change within a snapshot is worked out once in it."""
+        """Return `work()`, computed only once within a snapshot."""
         if self._moment.catalog is None:
             return work()
         if key not in self._moment.known:
@@ -166,22 +169,23 @@ class Holdings:
 
     @contextmanager
     def writing(self) -> Iterator[Catalog]:
-        """One transaction: rolled back unless the block ends well."""
+        """Yield the catalog in one write transaction: committed at the end, rolled back on any error."""
         with self.database.begin() as connection:
             yield Catalog(connection)
             Words(connection).refresh()
 
     @contextmanager
     def writer(self, task: str) -> Iterator[None]:
-        """Hold the library for writing; `task` tells others what is going on.
+        """Hold the write lock of the library; `task` tells other processes what is going on.
 
         Raises:
-            LibraryLocked: another process holds it; the message names it.
-            LibraryReadOnly: the folder cannot be written.
+            LibraryLocked: another process holds the lock; the message names it.
+            LibraryReadOnly: the folder cannot be written to.
+            StorageFull: the disk is full.
         """
         if not self.writable:
             raise LibraryReadOnly(f"the library at {self.path} cannot be written; check the folder's permissions")
-        from filelock import FileLock, Timeout  # readers need none
+        from filelock import FileLock, Timeout  # imported here: reading needs no lock
 
         lock = FileLock(self.path / LOCK)
         try:
@@ -208,7 +212,7 @@ class Holdings:
             raise _full_or(exc, self.path) from exc
 
     def holder(self) -> str:
-        """Who holds the library for writing, in words; empty when no one does."""
+        """Return who holds the write lock, in words; an empty string if no one does."""
         try:
             note = json.loads((self.path / HOLDER).read_text(encoding="utf-8"))
             return f"`{note['task']}` (process {note['pid']} on {note['host']}, since {note['since']})"
@@ -218,11 +222,11 @@ class Holdings:
     # --- vectors -------------------------------------------------------------------------------------------
 
     def embeddings(self, catalog: Catalog, space_id: int, space: Space, kind: Kind) -> Embeddings:
-        """The stored embeddings of one space and kind, in the transaction of `catalog`."""
+        """Return the stored embeddings of one space and kind, in the transaction of `catalog`."""
         return Embeddings(catalog.connection, space_id, kind, space.dimensions)
 
     def serving(self) -> tuple[int, Space]:
-        """The space that answers queries.
+        """Return the active space with its id.
 
         Raises:
             LibraryNotFound: nothing has been indexed yet.
@@ -236,9 +240,10 @@ class Holdings:
     def nearest(
         self, kind: Kind, queries: Vectors, k: int, allowed: Ids | None = None
     ) -> tuple[npt.NDArray[np.float32], Ids]:
-        """The k best contents of each query, (q, k') scores and ids with k' <= k, scored with the stored vectors.
+        """Return the k nearest contents of each query: scores and ids, both `(q, k')` with k' <= k.
 
-        Short rows end in -inf and -1. With `allowed`, only these contents are compared.
+        Scores are computed exactly, from the stored vectors. Short rows are padded with -inf and -1. With `allowed`,
+        only these contents are compared.
         """
         space_id, space = self.serving()
         with self.reading() as catalog:
@@ -261,7 +266,7 @@ class Holdings:
         return _best(scores, np.where(np.isinf(scores), -1, candidates), k)
 
     def _candidates(self, kind: Kind, queries: Vectors, k: int, allowed: Ids | None) -> Ids:
-        """The k nearest contents of each query by the vector file, (q, k') with k' <= k; it is of the whole library."""
+        """Return the k nearest contents of each query by the vector index of the full library, `(q, k')`, k' <= k."""
         if self.whole is not None:
             return self.whole._candidates(kind, queries, k, allowed)
         space_id, space = self.serving()
@@ -270,7 +275,7 @@ class Holdings:
             return self.cache(space_id, space, kind).search(stored, queries, k, allowed)
 
     def count(self, kind: Kind) -> int:
-        """How many contents of a kind can be found."""
+        """Return the number of contents of a kind that have an embedding in the active space."""
         space_id, space = self.serving()
         with self.reading() as catalog:
             stored = self.embeddings(catalog, space_id, space, kind)
@@ -278,7 +283,7 @@ class Holdings:
             return self._once(f"count {kind}", counted)
 
     def sample(self, kind: Kind) -> Vectors:
-        """Up to `SAMPLE` stored vectors from all over the library, in no order: what its scores are like."""
+        """Return up to `SAMPLE` stored vectors from all over the library, `(n, dimensions)`, in no order."""
         space_id, space = self.serving()
         with self.reading() as catalog:
             stored = self.embeddings(catalog, space_id, space, kind)
@@ -291,13 +296,13 @@ class Holdings:
         return known[1]
 
     def vectors_of(self, kind: Kind, contents: Sequence[int]) -> tuple[Ids, Vectors]:
-        """The stored vectors of contents."""
+        """Return the ids `(n,)` and stored vectors `(n, dimensions)` of those contents that have one, in no order."""
         space_id, space = self.serving()
         with self.reading() as catalog:
             return self.embeddings(catalog, space_id, space, kind).get(contents)
 
     def rows_of(self, kind: Kind, contents: Sequence[int]) -> Vectors:
-        """The stored vectors of contents, in their order; zeros for one that has none, or was removed a moment ago."""
+        """Return the stored vectors of contents in their order, `(n, dimensions)`; zeros for a content without one."""
         ids, vectors = self.vectors_of(kind, contents)
         found = np.zeros((len(contents), vectors.shape[1]), np.float32)
         row_of = {int(number): row for row, number in enumerate(ids)}
@@ -308,7 +313,12 @@ class Holdings:
         return found
 
     def save_vectors(self) -> None:
-        """Write the vector files anew where the catalog has changed since; call it while holding `writer()`."""
+        """Write the vector files that lag behind the catalog; call it while holding `write_lock()`.
+
+        Raises:
+            StorageFull: the disk is full.
+            LibraryError: a file cannot be written.
+        """
         with self.reading() as catalog:
             spaces = catalog.spaces()
         for space_id, space in spaces:
@@ -323,7 +333,10 @@ class Holdings:
                     cache.tidy(self.embeddings(catalog, space_id, space, kind))
 
     def drop_space(self, space_id: int) -> int:
-        """Forget a space, its embeddings and its vector files; call it while holding `writer()`."""
+        """Delete a space with its embeddings and vector files; return how many embeddings it had.
+
+        Call it while holding `write_lock()`.
+        """
         with self.writing() as catalog:
             count = catalog.drop_space(space_id)
         self._caches = {key: cache for key, cache in self._caches.items() if key[0] != space_id}
@@ -332,14 +345,14 @@ class Holdings:
         return count
 
     def cache(self, space_id: int, space: Space, kind: Kind) -> VectorCache:
-        """The vector file of one space and kind."""
+        """Return the vector cache of one space and kind."""
         key = (space_id, kind)
         if key not in self._caches:
             self._caches[key] = VectorCache(self.path / VECTORS, f"{space_id}-{kind}", self.engine, space.dimensions)
         return self._caches[key]
 
     def status(self) -> Status:
-        """What the library holds."""
+        """Return what the library holds: counts, spaces, roots, size in bytes and the current writer."""
         with self.reading() as catalog:
             counts, serving, spaces = catalog.counts(), catalog.serving(), catalog.spaces()
             roots = catalog.roots()
@@ -359,7 +372,12 @@ class Holdings:
 
 
 def write_manifest(path: Path) -> None:
-    """Write the manifest, atomically."""
+    """Write the manifest atomically.
+
+    Raises:
+        LibraryError: it cannot be written.
+        StorageFull: the disk is full.
+    """
     note = {"format": FORMAT, "what": "a library of `retrieval`", "truth": CATALOG, "cache": VECTORS}
     temporary = path / (MANIFEST + ".new")
     try:
@@ -372,7 +390,7 @@ def write_manifest(path: Path) -> None:
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size if file.is_file() else 0
-    except OSError:  # it was there a moment ago
+    except OSError:  # deleted since it was listed
         return 0
 
 
@@ -390,7 +408,7 @@ def _full_or(exc: OSError, path: Path) -> LibraryError | StorageFull:
 
 
 def cosines(vectors: Vectors, query: Vectors) -> npt.NDArray[np.float32]:
-    """The cosines of n unit rows and one query, (n,); a row's does not depend on which others are there."""
+    """Return the cosines of n unit rows with one query, `(n,)`; each depends only on its own row."""
     found: npt.NDArray[np.float32] = (vectors.astype(np.float64) * query).sum(axis=1).astype(np.float32)
     return found
 

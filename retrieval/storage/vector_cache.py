@@ -1,6 +1,6 @@
-"""A library's vector files: loaded, topped up from the catalog's changes, written whole or not at all.
+"""The vector cache of a library: index files, loaded, brought up to date from the catalog and written atomically.
 
-Knows how cache and truth are kept in step (generation = the last change a file knows); not how vectors are searched.
+Each file records the last change that it includes. Does not know how vectors are searched.
 """
 
 from __future__ import annotations
@@ -18,23 +18,26 @@ from ..types.records import Ids, Vectors
 from ..vectors import VectorIndex
 from .catalog.embeddings import Embeddings, VectorFile, evenly
 
-UNSAVED = 0.01  # changes, as a share of the index, that are read from the catalog at each opening instead
+UNSAVED = 0.01  # up to this share of the index, changes are read from the catalog instead of saved
 
 
 @dataclass
 class VectorCache:
-    """The index of one space and kind, in memory and on disk."""
+    """The vector index of one space and kind, in memory and on disk."""
 
     folder: Path
     name: str
     engine: type[VectorIndex]
     dimensions: int
-    upto: int = -1  # the last change the index in memory knows; -1: nothing is loaded
+    upto: int = -1  # the last change that the index in memory includes; -1: no index is loaded
     _index: VectorIndex | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def index(self, stored: Embeddings) -> VectorIndex:
-        """The index, agreeing with the transaction of `stored`; a missing or broken file is rebuilt in memory."""
+        """Return the index, in step with the transaction of `stored`.
+
+        If the file is missing or damaged, the index is rebuilt in memory.
+        """
         with self._lock:
             file = stored.file()
             if self._index is None or (file is not None and file.upto > self.upto):
@@ -50,23 +53,29 @@ class VectorCache:
             return self._index
 
     def search(self, stored: Embeddings, queries: Vectors, k: int, allowed: Ids | None) -> Ids:
-        """The k nearest of each query, (q, k') with k' <= k; one search at a time, as the index may grow between."""
+        """Return the k nearest ids of each query, `(q, k')` with k' <= k.
+
+        Searches run one at a time, because each may update the index.
+        """
         with self._lock:
             index = self.index(stored)
             return index.search(queries, min(k, len(index)), allowed)[1]
 
     def sample(self, stored: Embeddings, most: int, among: Ids | None = None) -> Vectors:
-        """Up to `most` vectors from all over the index, or of these numbers; always the same ones of the same index."""
+        """Return up to `most` vectors, `(n, dimensions)`, evenly spaced over the index or over the ids `among`.
+
+        The same index always gives the same vectors.
+        """
         with self._lock:
             index = self.index(stored)
             ids = np.sort(index.ids) if among is None else among
             return index.get(ids[evenly(len(ids), most)])
 
     def save(self, stored: Embeddings) -> None:
-        """Write the index if the file on disk lacks much of it: temporary name, fsync, rename, then the catalog.
+        """Write the index if the file on disk lags behind: temporary file, fsync, rename, then the catalog entry.
 
         Raises:
-            OSError: it cannot be written; the old file stays valid.
+            OSError: the file cannot be written; the old one stays valid.
         """
         with self._lock:
             index, file = self.index(stored), stored.file()
@@ -78,7 +87,7 @@ class VectorCache:
             try:
                 index.save(temporary)
                 _to_disk(temporary)
-            except RuntimeError as exc:  # FAISS tells of a full disk so
+            except RuntimeError as exc:  # how FAISS reports a full disk
                 temporary.unlink(missing_ok=True)
                 raise OSError(_last_errno(self.folder), f"cannot write {final}: {exc}") from exc
             except OSError:
@@ -89,14 +98,14 @@ class VectorCache:
             stored.put_file(VectorFile(self._engine_name, final.name, self.upto, checksum(final), *_stamp(final)))
 
     def tidy(self, stored: Embeddings) -> None:
-        """Delete the files that a newer one has replaced; call it once that one is committed."""
+        """Delete files that a newer one has replaced; call it after the newer one is committed."""
         file = stored.file()
         for old in self.folder.glob(f"{self.name}-*"):
             if file is None or old.name != file.file:
                 old.unlink(missing_ok=True)
 
     def disagreement(self, stored: Embeddings) -> str:
-        """What is wrong with the file on disk, in words; empty when all is well."""
+        """Return what is wrong with the file on disk, in words; an empty string if nothing is."""
         file = stored.file()
         if file is None:
             return "" if stored.count() == 0 else f"the vector file {self.name} is missing"
@@ -108,7 +117,7 @@ class VectorCache:
         return "" if found == expected else f"the vector file {file.file} holds {found} vectors, the catalog {expected}"
 
     def rebuild(self, stored: Embeddings) -> None:
-        """Make the index in memory from the catalog alone, so that `save` writes it anew."""
+        """Rebuild the index in memory from the catalog alone and delete the file, so that `save` writes a new one."""
         with self._lock:
             self._index, self.upto = self._from_catalog(stored), stored.last_change()
             file = stored.file()
@@ -130,7 +139,7 @@ class VectorCache:
         return index
 
     def _whole(self, file: VectorFile, *, looked_at: bool = True) -> bool:
-        """Whether the file is what was written: by its size and time where they are the same, else by its sum."""
+        """Whether the file is as it was written, by size and time (if `looked_at`) or else by checksum."""
         path = self.folder / file.file
         if file.engine != self._engine_name or not path.is_file():
             return False
@@ -148,7 +157,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def checksum(path: Path) -> str:
-    """BLAKE2b of a file."""
+    """Return the BLAKE2b digest (16 bytes) of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

@@ -1,1 +1,1 @@
-"""Pictures out of a library and into one, as files and tables; and the order among them. Does not know queries."""
+"""Export and import of pictures as files and tables, and duplicates. Does not know queries."""

@@ -1,6 +1,6 @@
-"""Pictures in numbered tar archives, as webdataset and img2dataset have them: `000000000.jpg`, `.txt` and `.json`.
+"""Numbered tar archives as written by webdataset and img2dataset: `000000000.jpg`, `.txt` and `.json`.
 
-Knows the archives; does not know libraries.
+Does not know libraries.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from ..sources.folders import EXTENSIONS
 from ..types.records import Item, Problem, Reason
 from .copy_link import free
 
-CAPTIONS = "captions.csv"  # beside pictures that were taken out of an archive
-SHARD = 10_000  # pictures of an archive
-QUALITY = 95  # of pictures that are no JPEG
-LARGEST = 1 << 30  # bytes of a file that is taken out of an archive
+CAPTIONS = "captions.csv"  # beside pictures unpacked from an archive
+SHARD = 10_000  # pictures per archive
+QUALITY = 95  # JPEG quality of pictures that are encoded again
+LARGEST = 1 << 30  # most bytes of a file that is unpacked
 
 
 def write(
     folder: Path, rows: Iterable[tuple[Item, Mapping[str, Any]]], max_megapixels: float
 ) -> tuple[list[Path], list[Problem]]:
-    """Pictures as upright JPEGs, each with its first caption and all that is known of it, into a folder."""
+    """Write pictures as upright JPEGs, each with its first caption and its metadata, into archives in a folder.
+
+    Returns the archives and the problems.
+    """
     files: list[Path] = []
     problems: list[Problem] = []
     number = 0
@@ -54,7 +57,7 @@ def write(
 
 
 def _jpeg(item: Item, max_megapixels: float) -> bytes:
-    """The file itself if it is a JPEG that stands upright, else its picture as one."""
+    """Return the bytes of the file if it is an upright JPEG, else its picture encoded as one."""
     if item.facts.format == "JPEG" and item.facts.orientation == 1 and item.second is None:
         return pictures.read(item.path)[0]
     image = pictures.load(item.path, max_megapixels=max_megapixels, second=item.second).image
@@ -64,13 +67,13 @@ def _jpeg(item: Item, max_megapixels: float) -> bytes:
 
 
 def unpack(archives: Sequence[Path], folder: Path) -> Iterator[Path | Problem]:
-    """Take pictures and their texts out of archives into a folder, each archive into one of its own.
+    """Unpack pictures and their texts, each archive into a folder of its own; yield pictures and problems.
 
-    Texts go into a `captions.csv` there. Of what an archive names only the last part of the path counts: nothing is
-    written anywhere else.
+    Texts go into a `captions.csv` there. Only the last part of a path in an archive is used: nothing is written
+    anywhere else.
 
     Raises:
-        SourceError: the folder cannot be written.
+        SourceError: the folder cannot be written to.
     """
     for archive in archives:
         place = folder / archive.stem
@@ -105,7 +108,7 @@ def unpack(archives: Sequence[Path], folder: Path) -> Iterator[Path | Problem]:
 
 
 def _texts(data: bytes, ending: str, known: list[str]) -> list[str]:
-    """What a `.txt` says, or the `captions` (or `caption`) of a `.json`; the longer list counts."""
+    """Return the text of a `.txt`, or the `captions` (or `caption`) of a `.json`; or `known`, unless it is shorter."""
     text = data.decode("utf-8", "replace")
     try:
         row = json.loads(text) if ending == ".json" else {"caption": text}
@@ -125,7 +128,7 @@ def _write_captions(path: Path, rows: Sequence[tuple[str, str]]) -> None:
 
 
 def _put(data: bytes, path: Path) -> Path:
-    """Write a file, if it is not there from an earlier run.
+    """Write a file unless an earlier run wrote the same one; return its path.
 
     Raises:
         SourceError: it cannot be written.

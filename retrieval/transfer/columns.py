@@ -1,6 +1,6 @@
-"""What a table says of a picture: the columns, their types and where each comes from.
+"""The columns of an exported table: their types and where each value comes from.
 
-`image_path` and `caption` are named as clip-retrieval has them. Knows items; does not know formats of files.
+`image_path` and `caption` are named as in clip-retrieval. Does not know file formats.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from ..types.records import Item
 
-FACTS: dict[str, tuple[str, Callable[[Item], Any]]] = {  # name -> type, as Arrow calls it, and value
+FACTS: dict[str, tuple[str, Callable[[Item], Any]]] = {  # name -> type and value
     "second": ("double", lambda item: item.second),
     "width": ("int64", lambda item: item.facts.width),
     "height": ("int64", lambda item: item.facts.height),
@@ -32,8 +32,8 @@ TYPES["captions"] = "strings"
 
 
 def row(item: Item, captions: Sequence[str]) -> dict[str, Any]:
-    """One picture; `caption` is its first."""
+    """Return the row of one item; `caption` is the first of its captions."""
     facts = {name: value(item) for name, (_, value) in FACTS.items()}
     first = captions[0] if captions else ""
-    path = str(item.path).encode("utf-8", "backslashreplace").decode()  # names that are not UTF-8
+    path = str(item.path).encode("utf-8", "backslashreplace").decode()  # escape bytes that are not UTF-8
     return {"image_path": path, "caption": first, **facts, "captions": list(captions)}

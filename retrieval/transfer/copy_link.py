@@ -1,6 +1,6 @@
-"""Pictures of an answer into a folder: copied, or linked to where they are. Nothing there is ever overwritten.
+"""Copies or links picture files into a folder. Nothing there is ever overwritten.
 
-Knows files; does not know libraries.
+Does not know libraries.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..errors import SourceError
 
 @dataclass(frozen=True)
 class Deed:
-    """One file that is copied, linked or moved; `reason` says why it was left alone."""
+    """What was done to one file: copied, linked or moved; `reason` says why it was left alone."""
 
     path: Path
     to: Path
@@ -26,12 +26,20 @@ class Deed:
 
 
 def copied(paths: Sequence[Path], folder: Path) -> Iterator[Deed]:
-    """Copy files, with their times, into a folder."""
+    """Copy files, with their times, into a folder; yield what was done to each.
+
+    Raises:
+        SourceError: the folder cannot be created.
+    """
     return _each(paths, folder, shutil.copy2)
 
 
 def linked(paths: Sequence[Path], folder: Path) -> Iterator[Deed]:
-    """Make symbolic links to files in a folder."""
+    """Make symbolic links to files in a folder; yield what was done to each.
+
+    Raises:
+        SourceError: the folder cannot be created.
+    """
     return _each(paths, folder, lambda path, to: to.symlink_to(path))
 
 
@@ -58,17 +66,17 @@ def _each(paths: Sequence[Path], folder: Path, put: Callable[[Path, Path], objec
 
 
 def _same(path: Path, to: Path) -> bool:
-    """Whether what is there is the very file, or a copy of it."""
+    """Whether `to` is the same file as `path`, or a copy of it."""
     return to.exists() and (to.samefile(path) or filecmp.cmp(path, to, shallow=False))
 
 
 def free(path: Path) -> Path:
-    """The path, or one with a number where something is there already."""
+    """Return the path, with a number added if something is there already."""
     return next(place for place in _names(path) if not taken(place))
 
 
 def taken(path: Path) -> bool:
-    """Whether anything is there, even a link to nothing."""
+    """Whether anything exists at the path, even a broken link."""
     return path.exists() or path.is_symlink()
 
 

@@ -1,6 +1,6 @@
-"""Groups of pictures that are the same or nearly, and what may be done about them: linked or moved, never deleted.
+"""Groups of identical or nearly identical pictures, and what to do with them: linked or moved, never deleted.
 
-Knows the rule of `search.alike` and files; does not know queries or terminals.
+Does not know queries or terminals.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..storage.storage import Holdings
 from ..types.records import Item, Step, silent
 from .copy_link import Deed, free
 
-LOG = "moved.csv"  # beside what was moved: where each file came from
+LOG = "moved.csv"  # in the target folder: where each moved file came from
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,25 @@ class Member:
     width: int  # pixels
     height: int
     bytes: int
-    how: Likeness | None = None  # in what way it is like the one that is kept; none: it is that one
+    how: Likeness | None = None  # how it resembles the kept one; None: it is the kept one
 
 
 @dataclass(frozen=True)
 class Group:
-    """The best of some pictures that are alike, and the others; each of them is like the best."""
+    """The best of some near-duplicates, and the others; each of them resembles the best."""
 
     keep: Member
     others: tuple[Member, ...]
 
     @property
     def spare(self) -> int:
-        """Bytes that the others take."""
+        """The bytes that the others take up."""
         return sum(member.bytes for member in self.others)
 
 
 @dataclass
 class Duplicates:
-    """Finds the groups of one library, and acts on them."""
+    """Finds groups of duplicates in one library, and links or moves them."""
 
     holdings: Holdings
     progress: Callable[[Step], None] = silent
@@ -63,13 +63,14 @@ class Duplicates:
     def groups(
         self, kinds: Iterable[Likeness], places: Sequence[Path] | None = None, least: float = ALIKE
     ) -> list[Group]:
-        """The groups among the pictures in these places (None: everywhere), those that take most room first.
+        """Return the groups among the pictures in `places` (None: all), those that take up most space first.
 
-        Files that are gone, have changed since they were indexed, or are links take no part. The one that is kept has
-        the most pixels, then the most bytes, then the fewest folders above it.
+        Files that are gone, have changed since they were indexed, or are links are left out. The kept picture has the
+        most pixels, then the most bytes, then the fewest folders above it. `least` is the lowest cosine of pictures
+        that are alike.
 
         Raises:
-            UsageError: the library has nothing in these places.
+            UsageError: the library has nothing in `places`.
         """
         wanted = frozenset(kinds)
         if Likeness.SAME in wanted:
@@ -95,7 +96,7 @@ class Duplicates:
         return sorted((group for group in groups if group.others), key=lambda group: (-group.spare, group.keep.path))
 
     def _complete(self) -> None:
-        """Take the fingerprints of pictures that were indexed before there were any, where one may write."""
+        """Compute missing fingerprints, if the library can be written."""
         with self.holdings.reading() as catalog:
             lacking = Collections(catalog.connection).without_fingerprint()
         if lacking:
@@ -103,17 +104,22 @@ class Duplicates:
                 fingerprint_backfill.complete(self.holdings, self.progress)
 
     def link(self, groups: Sequence[Group], *, apply: bool) -> Iterator[Deed]:
-        """Make the copies of each group hard links to the one that is kept; their bytes are compared first."""
+        """Replace the exact copies in each group with hard links to the kept file, after comparing their bytes.
+
+        Yields what was done to each file; without `apply`, what would be done.
+        """
         for group in groups:
             for member in group.others:
                 if member.how is Likeness.COPY:
                     yield _linked(member.path, group.keep.path, apply=apply)
 
     def move(self, groups: Sequence[Group], to: Path, *, apply: bool) -> Iterator[Deed]:
-        """Move all but the kept one of each group below a folder, with their sidecars; the library forgets them.
+        """Move the other files of each group below `to`, with their sidecars, and remove them from the library.
+
+        Yields what was done to each file; without `apply`, what would be done.
 
         Raises:
-            UsageError: the folder lies in one that is indexed: what is moved there would come back.
+            UsageError: `to` lies in an indexed folder, so that the files would be indexed again.
         """
         with self.holdings.reading() as catalog:
             roots = catalog.roots()
@@ -144,7 +150,7 @@ class Duplicates:
 
 
 def _files(items: Iterable[Item]) -> Iterator[Item]:
-    """Each file once: of a video its first frame, whose content is of that film alone."""
+    """Yield each file once: of a video its first frame, whose content belongs to that video alone."""
     seen: set[Path] = set()
     for item in items:
         if item.path not in seen:
@@ -157,7 +163,7 @@ def _worth(member: Member) -> tuple[int, int, int, Path]:
 
 
 def _apart(member: Member, keep: Member) -> bool:
-    """Whether two copies take room twice: they are no links to one file."""
+    """Whether two copies take up space twice: they are not links to one file."""
     try:
         return not member.path.samefile(keep.path)
     except OSError:
@@ -211,7 +217,7 @@ def _moved(path: Path, keep: Member, folder: Path, common: Path, *, apply: bool)
 
 
 def _move(path: Path, to: Path, log: Path) -> None:
-    """Move a file and note it; what cannot be taken away is not left in both places."""
+    """Move a file and log it; if it cannot be deleted here, it is not left in both places."""
     try:
         shutil.move(path, to)
     except OSError:
@@ -227,7 +233,7 @@ def _move(path: Path, to: Path, log: Path) -> None:
 
 
 def _shared(beside: Path, path: Path, own: Sequence[Path]) -> bool:
-    """Whether one of a picture's own companions, such as `a.xmp`, belongs to another picture `a.*`, too."""
+    """Whether a companion of a picture, such as `a.xmp`, also belongs to another picture `a.*`."""
     if beside.name.startswith(path.name):
         return False
     same = path.parent.glob(f"{glob.escape(path.stem)}.*")
@@ -235,7 +241,7 @@ def _shared(beside: Path, path: Path, own: Sequence[Path]) -> bool:
 
 
 def _as_known(path: Path, known: Known) -> int | None:
-    """The size of a file that is as it was indexed; None of a link, or of one that is not."""
+    """Return the size in bytes of a file that is unchanged since it was indexed; None if not, or for a link."""
     try:
         status = path.lstat()
     except OSError:

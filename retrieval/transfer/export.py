@@ -1,6 +1,6 @@
-"""Pictures out of a library as tables, embeddings and archives, laid out as clip-retrieval and img2dataset do.
+"""Exports pictures as tables, embeddings and archives, in the layout of clip-retrieval and img2dataset.
 
-- npy: `img_emb/img_emb_0.npy`, `metadata/metadata_0.parquet` and, where all have one, first captions as `text_emb`
+- npy: `img_emb/img_emb_0.npy`, `metadata/metadata_0.parquet` and, if all have one, first captions as `text_emb`
 - parquet: `metadata_0.parquet` with a column `embedding`
 - csv: `captions.csv`, a row for each caption
 - webdataset: see `archives.py`
@@ -25,14 +25,14 @@ from . import archives, columns
 
 Written: TypeAlias = tuple[list[Path], list[Problem]]
 
-PART = 100_000  # rows of a file
+PART = 100_000  # rows per file
 BATCH = 5_000  # rows at a time
-MODEL = "model.json"  # beside embeddings: which model made them
+MODEL = "model.json"  # beside the embeddings: the model that made them
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """The result of an export: the files that were written, and the problems."""
 
     folder: Path
     pictures: int
@@ -50,11 +50,11 @@ class Export:
     progress: Callable[[Step], None] = silent
 
     def write(self, items: Sequence[Item], form: Format) -> Exported:
-        """Write these pictures, in this order.
+        """Write these items, in this order.
 
         Raises:
-            UsageError: the folder holds other files, or pyarrow is needed and not installed.
-            SourceError: it cannot be written.
+            UsageError: the folder holds other files or is a file, or pyarrow is needed and not installed.
+            SourceError: the folder cannot be written to.
         """
         writers: dict[Format, Callable[[Sequence[Item]], Written]] = {
             "npy": self._npy,
@@ -74,7 +74,7 @@ class Export:
         return Exported(self.folder, len(items) - len(problems), tuple(files), tuple(problems))
 
     def _rows(self, items: Sequence[Item]) -> Iterator[tuple[Item, dict[str, Any]]]:
-        """Items with what a table says of them."""
+        """Yield items, each with its row of the table."""
         for start in range(0, len(items), BATCH):
             some = items[start : start + BATCH]
             with self.holdings.reading() as catalog:
@@ -117,7 +117,7 @@ class Export:
         return files, lacking
 
     def _first_texts(self, items: Sequence[Item]) -> dict[int, int]:
-        """The first caption of each picture, by number; none at all where a picture has no embedded one."""
+        """Return the id of the first caption of each picture; nothing if one has no embedded caption."""
         contents = list(dict.fromkeys(item.content for item in items))
         with self.holdings.reading() as catalog:
             pairs = catalog.pairs_of(contents)
@@ -140,7 +140,7 @@ class Export:
         return path
 
     def _embedded(self, items: Sequence[Item]) -> tuple[list[Item], list[Problem]]:
-        """Those with an embedding, and the others."""
+        """Return the items that have an embedding, and a problem for each of the others."""
         known: set[int] = set()
         for start in range(0, len(items), BATCH):
             ids, _ = self.holdings.vectors_of(Kind.PICTURE, [item.content for item in items[start : start + BATCH]])

@@ -1,7 +1,7 @@
-"""Embeddings that were made elsewhere into a library: clip-retrieval's `img_emb` and `metadata`, or parquet files.
+"""Imports embeddings that were made elsewhere: clip-retrieval's `img_emb` and `metadata`, or parquet files.
 
-The first pictures of each file are encoded here, too, and compared. Knows the layouts and the catalog; does not know
-where texts come from: those of the metadata are read as any caption file is.
+The first pictures of each file are also encoded here, to check that the model is the same. Captions in the metadata
+are read later, like any caption file.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from ..storage.storage import Holdings
 from ..types.records import Kind, Problem, Reason, Step, silent
 
 BATCH = 256
-CHECKED = 8  # pictures that are encoded here, too
-AGREES = 0.97  # mean cosine of both embeddings from which on they are of one model: precision and resizing may differ
+CHECKED = 8  # pictures per file that are also encoded here
+AGREES = 0.97  # least mean cosine of the two embeddings of a picture: precision and resizing may differ
 
 
 @dataclass
 class Import:
-    """Reads one folder into one library."""
+    """Imports one folder into one library."""
 
     holdings: Holdings
     encoder: Encoder
     max_megapixels: float = 250.0
     progress: Callable[[Step], None] = silent
-    found: list[Path] = field(default_factory=list)  # the pictures that were there
+    found: list[Path] = field(default_factory=list)  # the pictures that exist
     problems: list[Problem] = field(default_factory=list)
 
     def read(self, folder: Path, images: Path | None = None) -> list[Path]:
-        """Keep every embedding whose picture is there; the metadata files, to be read for their captions.
+        """Store every embedding whose picture exists; return the metadata files, to be read for their captions.
 
-        Call it while holding `writer()`. Picture names are relative to `images`, else to the folder.
+        Call it while holding `write_lock()`. Picture names are relative to `images`, or else to the folder.
 
         Raises:
-            SourceError: the folder holds no such files, or they do not fit each other.
+            SourceError: the folder holds no such files, or they do not match each other.
             ModelError: the embeddings are of another model.
         """
         files = list(_layout(folder))
@@ -84,13 +84,17 @@ class Import:
         return False
 
     def _compare(self, some: list[tuple[Path, npt.NDArray[np.float32]]], metadata: Path) -> bool:
-        """Whether some could be compared, and are of this model."""
+        """Whether any of these pictures could be compared.
+
+        Raises:
+            ModelError: the embeddings are of another model.
+        """
         cosines = []
         for path, vector in some:
             try:
                 image = pictures.load(path, self.encoder.least, self.max_megapixels).image
             except PictureError:
-                continue  # it is told of later
+                continue  # reported when it is stored
             own = self.encoder.images([self.encoder.prepare(image)])[0]
             cosines.append(float(own @ _unit(vector)))
         if cosines and np.mean(cosines) < AGREES:
@@ -101,7 +105,7 @@ class Import:
         return bool(cosines)
 
     def _store(self, batch: list[tuple[Path, npt.NDArray[np.float32]]], space_id: int, known: dict[str, int]) -> None:
-        """Pictures that are new to the space, with their thumbnails."""
+        """Store the pictures that are new to the space, with thumbnails and fingerprints."""
         ready: list[tuple[str, bytes, int, npt.NDArray[np.float32]]] = []
         for path, vector in batch:
             try:
@@ -126,7 +130,11 @@ Rows = Iterator[tuple[dict[str, Any], npt.NDArray[np.float32]]]
 
 
 def _layout(folder: Path) -> Iterator[tuple[Path, Rows]]:
-    """The metadata files of a folder, each with its rows and their embeddings."""
+    """Yield the metadata files of a folder, each with its rows and their embeddings.
+
+    Raises:
+        SourceError: the folder holds no such files, or their numbers differ.
+    """
     embeddings = sorted((folder / "img_emb").glob("*.npy"))
     if embeddings:
         metadata = sorted((folder / "metadata").glob("*.parquet"))

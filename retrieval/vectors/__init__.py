@@ -1,4 +1,4 @@
-"""Unit vectors by number -> the nearest ones. Does not know what a picture is.
+"""Vector indexes: nearest neighbours among unit vectors with ids. Does not know what a picture is.
 
 A vector index is one file with the methods of `VectorIndex`, and one line in `app.py`.
 """
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class VectorIndex(Protocol):
-    """Contract: what `search` gives equals `exact.Exact`'s answer, or for approximate indexes most of it."""
+    """Contract: `search` returns what `exact.Exact` returns, or for approximate indexes most of it."""
 
-    form: ClassVar[str]  # what its files are called: another one where they are written otherwise
+    form: ClassVar[str]  # suffix of its files; a new file layout needs a new one
 
     def __init__(self, dimensions: int) -> None: ...
 
@@ -26,37 +26,37 @@ class VectorIndex(Protocol):
 
     @property
     def ids(self) -> Ids:
-        """The numbers that are there, in no order."""
+        """The stored ids, in no order."""
         ...
 
     def get(self, ids: Ids) -> Vectors:
-        """The vectors of these numbers, which are there, in their order and in the precision in which they are kept."""
+        """Return the vectors of these stored ids, `(n, dimensions)`, in their order and the index's precision."""
         ...
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
-        """Add n vectors, (n, dimensions) unit rows, under n numbers; a number that is there is replaced."""
+        """Add unit rows `(n, dimensions)` under n ids; an id that exists is replaced."""
         ...
 
     def remove(self, ids: Ids) -> None:
-        """Remove these numbers; those that are not there are passed over."""
+        """Remove these ids; unknown ids are ignored."""
         ...
 
     def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> tuple[npt.NDArray[np.float32], Ids]:
-        """The k best of each query, best first: scores (q, k) and ids (q, k), filled with -inf and -1.
+        """Return the k best of each query, best first: scores `(q, k)` and ids `(q, k)`, padded with -inf and -1.
 
-        With `allowed`, only these numbers are compared: as many come back as there are, up to k.
+        With `allowed`, only these ids are compared, and up to k of them are returned.
         """
         ...
 
     def save(self, path: Path) -> None:
-        """Write the index to one file; the one that it was loaded from, too."""
+        """Write the index to one file, which may be the one that it was loaded from."""
         ...
 
     @classmethod
     def load(cls, path: Path, dimensions: int) -> Self:
-        """What `save` wrote; it may be read from there as long as it is used.
+        """Load what `save` wrote; the file may be read as long as the index is used.
 
         Raises:
-            LibraryDamaged: the file is not whole, or of another number of dimensions.
+            LibraryDamaged: the file is incomplete, or has another number of dimensions.
         """
         ...

@@ -1,4 +1,7 @@
-"""The plain truth: every vector compared, in NumPy. Small collections and tests; the others are measured against it."""
+"""Exact search in NumPy: every vector is compared.
+
+For small collections and tests, and as the reference for other indexes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ..types.records import Ids, Vectors
 
 
 class Exact:
-    """All vectors as one matrix."""
+    """An index with all vectors in one matrix."""
 
     form: ClassVar[str] = "exact"
 
@@ -26,24 +29,24 @@ class Exact:
         return len(self.ids)
 
     def get(self, ids: Ids) -> Vectors:
-        """By a look at all numbers."""
+        """Return the vectors of these stored ids, `(n, dimensions)`, in their order."""
         order = np.argsort(self.ids)
         return self.vectors[order[np.searchsorted(self.ids[order], ids)]]
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
-        """Append, after dropping what is replaced; of a number given twice the last counts."""
+        """Append vectors, replacing ids that exist; if an id is given twice, the last one counts."""
         last = len(ids) - 1 - np.unique(ids[::-1], return_index=True)[1]
         self.remove(ids)
         self.ids = np.concatenate([self.ids, ids[last]])
         self.vectors = np.concatenate([self.vectors, vectors[last]])
 
     def remove(self, ids: Ids) -> None:
-        """Keep the others."""
+        """Remove these ids; unknown ids are ignored."""
         keep = ~np.isin(self.ids, ids)
         self.ids, self.vectors = self.ids[keep], self.vectors[keep]
 
     def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> tuple[npt.NDArray[np.float32], Ids]:
-        """Every allowed vector is compared; equal scores are ordered by number."""
+        """Compare every allowed vector; equal scores are ordered by id."""
         rows = np.arange(len(self.ids)) if allowed is None else np.flatnonzero(np.isin(self.ids, allowed))
         ids = self.ids[rows]
         scores = np.full((len(queries), k), -np.inf, np.float32)
@@ -54,13 +57,17 @@ class Exact:
         return scores, found
 
     def save(self, path: Path) -> None:
-        """One uncompressed NumPy archive."""
+        """Write one uncompressed NumPy archive."""
         with path.open("wb") as stream:
             np.savez(stream, ids=self.ids, vectors=self.vectors)
 
     @classmethod
     def load(cls, path: Path, dimensions: int) -> Self:
-        """Read the archive."""
+        """Load an archive that `save` wrote.
+
+        Raises:
+            LibraryDamaged: the file is incomplete, or has another number of dimensions.
+        """
         index = cls(dimensions)
         try:
             with path.open("rb") as stream, np.load(stream) as archive:

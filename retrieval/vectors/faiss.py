@@ -1,7 +1,7 @@
-"""FAISS: every vector in half precision, exact; past 200,000 a sieve of 4-bit codes in front of it.
+"""FAISS: exact search in half precision; above 200,000 vectors, 4-bit codes (the sieve) preselect candidates.
 
-A saved file is used where it lies, memory-mapped: opening costs nothing, and what is added meanwhile is kept beside it
-until the next `save`. Knows FAISS; does not know where the vectors come from. docs/decisions.md has the measurements.
+A saved file is memory-mapped: opening costs nothing, and later additions stay beside it, in memory, until the next
+`save`. Does not know where the vectors come from. docs/decisions.md has the measurements.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from .exact import Exact
 
 Places = npt.NDArray[np.int64]
 
-EXACT_UP_TO = 200_000  # vectors that are all compared
-LEAST_WIDTH = 64  # numbers of a vector below which a sieve saves nothing
-PROBED = 0.2  # share of the sieve's lists that a query visits
-TRAINED_ON = 64  # vectors a list
-PASSING = 20  # times k of candidates that pass the sieve, and at least the root of all
+EXACT_UP_TO = 200_000  # up to this many vectors, all are compared
+LEAST_WIDTH = 64  # dimensions below which a sieve saves nothing
+PROBED = 0.2  # share of the sieve's inverted lists that a query visits
+TRAINED_ON = 64  # training vectors per inverted list
+PASSING = 20  # candidates per hit that pass the sieve; in all at least the square root of the size
 AT_ONCE = 50_000  # vectors encoded at a time
-LATE = 0.01  # share of a mapped file that may be kept beside it
+LATE = 0.01  # late additions, as a share of the mapped file, up to which they stay beside it
 LATE_AT_LEAST = 2000
-WIDE = 2_000_000  # comparisons from which on a search is worth several threads
+WIDE = 2_000_000  # comparisons from which on a search uses several threads
 THREADS = faiss.omp_get_max_threads()
 MAGIC = b"retrieval vectors 2"
-FOOTER = struct.Struct(f"<{len(MAGIC)}sqqq")  # magic, bytes of the exact index, of the sieve, number of vectors
+FOOTER = struct.Struct(f"<{len(MAGIC)}sqqq")  # magic, bytes of the exact index, bytes of the sieve, vectors
 
 
 class Faiss:
-    """Inner products of unit vectors, by number, with removal and filters that are applied inside the search."""
+    """Inner products of unit vectors by id, with removal and with filters applied inside the search."""
 
     form: ClassVar[str] = "faiss2"
 
@@ -45,23 +45,23 @@ class Faiss:
         self.dimensions = dimensions
         self._exact = _exact(dimensions)
         self._sieve: Any = None
-        self._ids: Ids = np.empty(0, np.int64)  # by place in the exact index; a number may be there again, later
+        self._ids: Ids = np.empty(0, np.int64)  # by position in the exact index; an id may occur again later
         self._gone: npt.NDArray[np.bool_] = np.empty(0, bool)  # removed or replaced
-        self._order: Places | None = None  # places by number
-        self._late = Exact(dimensions)  # what came after the file was mapped
-        self._file: npt.NDArray[np.uint8] | None = None  # mapped
-        self._sieve_at: slice | None = None  # where the sieve lies in it, until it is needed
+        self._order: Places | None = None  # positions, in order of the ids
+        self._late = Exact(dimensions)  # late additions: made after the file was mapped
+        self._file: npt.NDArray[np.uint8] | None = None  # the mapped file
+        self._sieve_at: slice | None = None  # where the sieve is in the file, until it is loaded
 
     def __len__(self) -> int:
         return len(self._ids) - int(self._gone.sum()) + len(self._late)
 
     @property
     def ids(self) -> Ids:
-        """The numbers that are there, in no order."""
+        """The stored ids, in no order."""
         return np.concatenate([self._ids[~self._gone], self._late.ids])
 
     def get(self, ids: Ids) -> Vectors:
-        """In half precision, but for what is late."""
+        """Return the vectors of these ids, `(n, dimensions)`, in half precision except for late additions."""
         if not len(self._late):
             return self._rows(self._places(ids))
         late = np.isin(ids, self._late.ids)
@@ -70,7 +70,7 @@ class Faiss:
         return rows
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
-        """Replace and append; of a number given twice the last counts."""
+        """Add vectors, replacing ids that exist; if an id is given twice, the last one counts."""
         last = np.sort(len(ids) - 1 - np.unique(ids[::-1], return_index=True)[1])
         ids, vectors = ids[last], np.ascontiguousarray(vectors[last], np.float32)
         self.remove(ids)
@@ -82,12 +82,12 @@ class Faiss:
             self._append(ids, vectors)
 
     def remove(self, ids: Ids) -> None:
-        """Forget these numbers."""
+        """Remove these ids; unknown ids are ignored."""
         self._late.remove(ids)
         self._gone[self._places(ids)] = True
 
     def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> tuple[npt.NDArray[np.float32], Ids]:
-        """Filters run inside the search, and what they leave is compared exactly."""
+        """Apply filters inside the search, and compare exactly what they leave."""
         scores = np.full((len(queries), k), -np.inf, np.float32)
         found = np.full((len(queries), k), -1, np.int64)
         size = min(k, len(self) if allowed is None else len(allowed))
@@ -104,7 +104,7 @@ class Faiss:
         return scores, found
 
     def _mapped(self, rows: Vectors, k: int, allowed: Ids | None) -> tuple[npt.NDArray[np.float32], Ids]:
-        """The best of the exact index, (q, k) scores and ids."""
+        """Return the best of the main index, without late additions: scores and ids, both `(q, k)`."""
         chosen: dict[str, Any] = {}
         if allowed is not None or self._gone.any():
             passing = ~self._gone
@@ -129,12 +129,12 @@ class Faiss:
         return scores, np.where(places < 0, -1, self._ids[places])
 
     def _places(self, ids: Ids) -> Places:
-        """Where these numbers are in the exact index; those that are not there are passed over."""
+        """Return the positions of these ids in the exact index; unknown ids are skipped."""
         if not len(self._ids):
             return np.empty(0, np.int64)
         if self._order is None:
             self._order = np.argsort(self._ids, kind="stable")
-        places = np.searchsorted(self._ids, ids, "right", sorter=self._order) - 1  # of several the last
+        places = np.searchsorted(self._ids, ids, "right", sorter=self._order) - 1  # of several positions the last
         places = self._order[places.clip(0)]
         found: Places = places[(self._ids[places] == ids) & ~self._gone[places]]
         return found
@@ -151,7 +151,7 @@ class Faiss:
             self._sieve = _sieve(self._exact)
 
     def _rows(self, places: Places) -> Vectors:
-        """The vectors at these places, as they are kept."""
+        """Return the vectors at these positions, `(n, dimensions)`, as stored."""
         if not len(places):
             return np.empty((0, self.dimensions), np.float32)
         codes = faiss.rev_swig_ptr(self._exact.codes.data(), self._exact.ntotal * self.dimensions * 2)
@@ -159,10 +159,10 @@ class Faiss:
         return rows
 
     def _own(self) -> None:
-        """Out of the mapped file into memory, with what is late and without what is gone, in order of the numbers."""
+        """Copy the mapped file into memory, with late additions and without removed vectors, in order of the ids."""
         late, there = self._late, np.flatnonzero(~self._gone)
         ids = np.concatenate([self._ids[there], late.ids])
-        source = np.concatenate([there, -1 - np.arange(len(late))])  # below 0: of the late ones
+        source = np.concatenate([there, -1 - np.arange(len(late))])  # below 0: late additions
         order = np.argsort(ids, kind="stable")
         exact = _exact(self.dimensions)
         for start in range(0, len(order), AT_ONCE):
@@ -173,7 +173,7 @@ class Faiss:
             exact.add(rows)
         sieve = self._sieve
         if self._sieve_at is not None and self._file is not None:
-            sieve = faiss.deserialize_index(self._file[self._sieve_at])  # a copy: what is mapped cannot change
+            sieve = faiss.deserialize_index(self._file[self._sieve_at])  # a copy: the mapped one is read-only
         self._exact, self._ids, self._gone = exact, ids[order], np.zeros(len(ids), bool)
         self._sieve = None if sieve is None else _sieve(exact, sieve)
         self._late, self._order, self._file, self._sieve_at = Exact(self.dimensions), None, None, None
@@ -181,10 +181,10 @@ class Faiss:
     # --- in a file -----------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
-        """One file: the exact index and the sieve in FAISS's own format, the numbers, and where each begins."""
+        """Write one file: the exact index and the sieve in FAISS's own format, the ids, and where each part begins."""
         if self._gone.any() or len(self._late) or np.any(np.diff(self._ids) < 0):
             self._own()
-        path.unlink(missing_ok=True)  # it may be the one that is mapped
+        path.unlink(missing_ok=True)  # it may be the mapped file
         faiss.write_index(self._exact, str(path))
         exact = path.stat().st_size
         with path.open("ab") as stream:
@@ -197,7 +197,11 @@ class Faiss:
 
     @classmethod
     def load(cls, path: Path, dimensions: int) -> Self:
-        """Map a saved file; its pages are read when they are looked at."""
+        """Map a saved file; its pages are read on demand.
+
+        Raises:
+            LibraryDamaged: the file is incomplete, or has another number of dimensions.
+        """
         index = cls(dimensions)
         try:
             file = np.memmap(path, np.uint8, "r").view(np.ndarray)
@@ -212,7 +216,7 @@ class Faiss:
             raise LibraryDamaged(f"the vector file {path} holds rows of {index._exact.d}, not of {dimensions}")
         index._file, index._sieve_at = file, slice(exact, exact + sieve) if sieve else None
         index._ids = np.frombuffer(file[exact + sieve : -FOOTER.size].tobytes(), np.int64)
-        index._order = np.arange(count)  # it was saved in order
+        index._order = np.arange(count)  # the ids were saved in order
         index._gone = np.zeros(count, bool)
         return index
 
@@ -224,9 +228,9 @@ class Faiss:
 
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
-    """How many threads FAISS takes: starting others costs more than a small search.
+    """Set how many threads FAISS uses; for a small search, starting threads costs more than it saves.
 
-    The number is this thread's, and torch's as well, so that it is given back.
+    The setting belongs to the calling thread and also applies to torch, so it is restored.
     """
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(count)
@@ -238,15 +242,15 @@ def threads(count: int) -> Iterator[None]:
 
 def _exact(dimensions: int) -> Any:
     index = faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    index.is_trained = True  # half precision has nothing to learn
+    index.is_trained = True  # half precision needs no training
     return index
 
 
 def _sieve(exact: Any, trained: Any = None) -> Any:
-    """Inverted lists of 4-bit product codes, one for two numbers, of what a vector differs from its list's centre by.
+    """Return inverted lists of 4-bit product-quantizer codes of the residuals, one code for two dimensions.
 
-    André, Kermarrec & Le Scouarnec 2015 (Cache locality is not enough), as FAISS has it; trained on a sample, or
-    `trained` already on a collection of about this size.
+    André, Kermarrec & Le Scouarnec 2015 (Cache locality is not enough), as implemented in FAISS. Trained on a sample,
+    unless `trained` is an index that was trained on a collection of about this size.
     """
     lists = int(2 ** round(np.log2(np.sqrt(exact.ntotal))))
     index = trained
@@ -262,6 +266,6 @@ def _sieve(exact: Any, trained: Any = None) -> Any:
 
 
 def _read(part: npt.NDArray[np.uint8]) -> Any:
-    """An index whose vectors stay where they are in memory."""
+    """Return an index whose vectors stay where they are in memory."""
     reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(part), len(part))  # type: ignore[attr-defined]  # stubs lack it
     return faiss.read_index(reader, faiss.IO_FLAG_MMAP_IFC)

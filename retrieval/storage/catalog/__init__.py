@@ -1,4 +1,4 @@
-"""SQLAlchemy tables, numbered migrations and the catalog: the truth of a library. Does not know vectors' engines."""
+"""The catalog, a library's source of truth: SQLAlchemy tables and numbered migrations. Does not know vector engines."""
 
 from .catalog import Catalog
 from .database import Database

@@ -1,6 +1,6 @@
-"""What vision-language models said of pictures, and whether it helped, inside one transaction.
+"""Annotations: captions, verdicts, vision features and OCR lines of pictures, rerank trials and written sidecars.
 
-Knows the tables; does not know models. A human's text is never touched here.
+Works inside one transaction. Does not know models. A generated text never replaces one by a person.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STORED = np.dtype("<f2")
 
 @dataclass(frozen=True)
 class Words:
-    """What was written of a picture here: by a model, or by hand (no model)."""
+    """A text written here for a picture: by a model, or by hand (no model)."""
 
     text: str
     model: str
@@ -34,26 +34,26 @@ class Words:
 
 @dataclass(frozen=True)
 class Sidecar:
-    """A sidecar that was written: what it was (None: not there) and the digest of what it became."""
+    """A sidecar that was written: its earlier contents (None: no file) and the digest of the new ones."""
 
     before: bytes | None
     after: str
 
 
 class Said:
-    """Reads and writes of one transaction."""
+    """Reads and writes of annotations, inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     def put_caption(self, picture: int, text: int, model: str, prompt: str) -> None:
-        """Link a generated text to a picture, in place of what the same model said before."""
+        """Link a generated text to a picture, replacing an earlier one by the same model."""
         same = and_(captions.c.picture_id == picture, captions.c.source == GENERATED, captions.c.model == model)
         self.connection.execute(delete(captions).where(same))
         self._link(picture, text, GENERATED, model, prompt)
 
     def put_edited(self, picture: int, text: int) -> None:
-        """Link what a human wrote to a picture, in place of their earlier words and of all that was generated."""
+        """Link a text written by hand to a picture, replacing earlier edits and all generated texts."""
         gone = captions.c.source.in_([GENERATED, EDITED])
         self.connection.execute(delete(captions).where(captions.c.picture_id == picture, gone))
         self._link(picture, text, EDITED, "", "")
@@ -63,7 +63,7 @@ class Said:
         self.connection.execute(insert(captions).values(**row, model=model, prompt=prompt, made_at=_now()))
 
     def own_words(self, pictures: Iterable[int]) -> dict[int, Words]:
-        """The text of each picture that was made here: by hand before a model's, a later one before an earlier."""
+        """Return the text made here for each picture: the latest by hand if there is one, else the latest generated."""
         found: dict[int, Words] = {}
         chosen = select(captions.c.picture_id, captions.c.model, contents.c.text)
         chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
@@ -75,7 +75,10 @@ class Said:
         return found
 
     def without_caption(self, model: str, *, of_any_source: bool) -> list[int]:
-        """Pictures that this model has not captioned and no human has edited; or that have no text at all."""
+        """Return the ids of pictures that this model has not captioned and no person has edited.
+
+        With `of_any_source`, the ids of pictures without any text.
+        """
         has = exists().where(captions.c.picture_id == contents.c.id)
         by_model = and_(captions.c.source == GENERATED, captions.c.model == model)
         settled = has if of_any_source else has.where(by_model | (captions.c.source == EDITED))
@@ -84,7 +87,7 @@ class Said:
         return list(self.connection.execute(query).scalars())
 
     def put_judgements(self, question: str, model: str, found: Mapping[int, Judgement]) -> None:
-        """Keep verdicts on pictures, by content."""
+        """Store verdicts on pictures, by content id."""
         if not found:
             return
         same = {"question": question, "model": model, "made_at": _now()}
@@ -95,7 +98,7 @@ class Said:
         self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
 
     def judgements(self, question: str, model: str, pictures: Sequence[int]) -> dict[int, Judgement]:
-        """The verdicts that are known."""
+        """Return the stored verdicts of a model on pictures for one question, by content id."""
         found: dict[int, Judgement] = {}
         same = and_(judgements.c.question == question, judgements.c.model == model)
         for some in chunks(pictures):
@@ -104,7 +107,7 @@ class Said:
         return found
 
     def put_looks(self, model: str, found: Mapping[int, Look]) -> None:
-        """Keep what a model saw of pictures, by content."""
+        """Store a model's vision features of pictures, by content id; existing ones stay."""
         rows = [
             {"content_id": content, "model": model, "tokens": len(look), "look": np.asarray(look, STORED).tobytes()}
             for content, look in found.items()
@@ -113,7 +116,7 @@ class Said:
             self.connection.execute(upsert(looks).on_conflict_do_nothing(), rows)
 
     def looks(self, model: str, pictures: Sequence[int]) -> dict[int, Look]:
-        """What the model saw of those of the pictures that it has looked at."""
+        """Return a model's stored vision features of pictures, `(tokens, width)` each, by content id."""
         found: dict[int, Look] = {}
         for some in chunks(pictures):
             same = and_(looks.c.model == model, looks.c.content_id.in_(some))
@@ -124,14 +127,14 @@ class Said:
     # --- text in pictures -----------------------------------------------------------------------------------
 
     def put_reading(self, picture: int, engine: str, lines: Sequence[Box]) -> None:
-        """Keep what an engine read in a picture, in place of what was read before."""
+        """Store the lines that an OCR engine read in a picture, replacing earlier ones."""
         row = {"content_id": picture, "engine": engine, "lines": json.dumps([astuple(line) for line in lines])}
         statement = upsert(readings).values(**row, made_at=_now())
         new = {**row, "made_at": _now()}
         self.connection.execute(statement.on_conflict_do_update(index_elements=["content_id"], set_=new))
 
     def readings(self, pictures: Iterable[int]) -> dict[int, list[Box]]:
-        """The lines of text in those of the pictures that were read."""
+        """Return the OCR lines of those pictures that were read, by content id."""
         found: dict[int, list[Box]] = {}
         for some in chunks(pictures):
             rows = self.connection.execute(select(readings).where(readings.c.content_id.in_(some)))
@@ -139,20 +142,20 @@ class Said:
         return found
 
     def read_by(self, engine: str) -> set[int]:
-        """The pictures that an engine has read."""
+        """Return the ids of the pictures that an OCR engine has read."""
         query = select(readings.c.content_id).where(readings.c.engine == engine)
         return set(self.connection.execute(query).scalars())
 
     # --- trials ----------------------------------------------------------------------------------------
 
     def put_trial(self, space: int, model: str, gain: Gain, number: int) -> None:
-        """Keep what a model was found to add to mean reciprocal rank, on so many captions."""
+        """Store what a model was found to add to mean reciprocal rank, on `number` captions."""
         row = {"space_id": space, "model": model, "captions": number, "made_at": _now(), **asdict(gain)}
         same = ["space_id", "model"]
         self.connection.execute(upsert(trials).values(row).on_conflict_do_update(index_elements=same, set_=row))
 
     def trial(self, space: int, model: str) -> tuple[Gain, int] | None:
-        """What a model was found to add, and on how many captions."""
+        """Return what a model was found to add, and on how many captions; None if it was not tried."""
         same = and_(trials.c.space_id == space, trials.c.model == model)
         row = self.connection.execute(select(trials).where(same)).first()
         return (Gain(row.points, row.low, row.high), row.captions) if row else None
@@ -160,17 +163,17 @@ class Said:
     # --- sidecars ------------------------------------------------------------------------------------------
 
     def sidecar(self, path: Path) -> Sidecar | None:
-        """What is known of a sidecar that was written."""
+        """Return the record of a sidecar that was written here, or None."""
         row = self.connection.execute(select(sidecars).where(sidecars.c.path == path)).first()
         return Sidecar(row.before, row.after) if row else None
 
     def put_sidecar(self, path: Path, before: bytes | None, after: str) -> None:
-        """Remember what a sidecar was before it is written."""
+        """Record the contents of a sidecar before it is written."""
         row = {"path": path, "before": before, "after": after, "made_at": _now()}
         self.connection.execute(upsert(sidecars).values(row).on_conflict_do_update(index_elements=["path"], set_=row))
 
     def drop_sidecar(self, path: Path) -> None:
-        """Forget a sidecar that is as it was."""
+        """Delete the record of a sidecar that was restored."""
         self.connection.execute(delete(sidecars).where(sidecars.c.path == path))
 
 

@@ -1,6 +1,6 @@
-"""The library as people leaf through it: newest first, by month, on a map; and what is said of one picture.
+"""Browsing without a query: items newest first, by month and on a map, and the texts of one picture.
 
-Works inside one transaction. Knows the tables; does not know queries.
+Works inside one transaction. Does not know queries.
 """
 
 from __future__ import annotations
@@ -16,31 +16,34 @@ from .schema import CLOCK, captions, contents, items
 
 @dataclass(frozen=True)
 class Saying:
-    """One text of a picture, and where it is from."""
+    """A text of a picture, with its source."""
 
     text: str
     source: str  # file, sidecar, metadata, edited (by hand), generated (by a model)
-    model: str = ""  # of a generated one
+    model: str = ""  # that generated the text
 
 
 class Browse:
-    """Questions of someone who leafs."""
+    """Reads for browsing, inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:
-        """The next `count` files after one of them, the newest first; with `until` ("2023-06"), no later ones."""
+        """Return the next `count` items, newest first, after the item with the id `after`.
+
+        With `until` ("2023-06"), later items are left out.
+        """
         query = select(items).order_by(CLOCK.desc(), items.c.id.desc()).limit(count)
         if after is not None:
             last = select(CLOCK, items.c.id).where(items.c.id == after)
             query = query.where(tuple_(CLOCK, items.c.id) < last.scalar_subquery())
         if until:
-            query = query.where(until + "~" >= CLOCK)  # "~" comes after every sign of a time
+            query = query.where(until + "~" >= CLOCK)  # "~" sorts after every character of a time
         return [to_item(row) for row in self.connection.execute(query)]
 
     def months(self) -> list[tuple[str, int]]:
-        """How many files there are of each month ("2023-06"), the newest first; undated ones under ""."""
+        """Return each month ("2023-06") with its number of items, newest first; undated items are under ""."""
         month = func.substr(CLOCK, 1, 7)
         rows = self.connection.execute(
             select(month, func.count()).select_from(items).group_by(month).order_by(month.desc())
@@ -48,14 +51,14 @@ class Browse:
         return [(row[0], row[1]) for row in rows]
 
     def points(self) -> list[tuple[int, float, float]]:
-        """The files with coordinates: number, latitude, longitude."""
+        """Return the id, latitude and longitude (degrees) of every item with coordinates."""
         query = select(items.c.id, items.c.latitude, items.c.longitude).order_by(items.c.id)
         here = items.c.latitude.is_not(None) & items.c.longitude.is_not(None)
         return [(row[0], row[1], row[2]) for row in self.connection.execute(query.where(here))]
 
     def sayings(self, picture: int) -> list[Saying]:
-        """What is said of a picture, each once: by hand first, then what came with it, then what models said."""
-        rank = func.instr("edited file    sidecar metadata", captions.c.source)  # 0 of what models said
+        """Return each distinct text of a picture: edited by hand first, then from files, then generated."""
+        rank = func.instr("edited file    sidecar metadata", captions.c.source)  # 0: generated
         chosen = select(contents.c.text, captions.c.source, captions.c.model)
         chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
         rows = self.connection.execute(

@@ -1,7 +1,7 @@
-"""The catalog: what a library knows of its files, pictures, texts and problems, inside one transaction.
+"""The catalog: the files, pictures, texts and problems of a library, inside one transaction.
 
-Made over a connection of `Database.begin()` (writes; rolled back unless that block ends well) or `connect()`.
-Knows the tables; does not know vectors, models or pictures' pixels.
+Built over a connection of `Database.begin()` (for writing; rolled back on any error) or `Database.connect()`.
+Does not know vectors, models or pixels.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from .schema import captions, changes, contents, embeddings, items, problems, ro
 
 T = TypeVar("T")
 OWN_WORDS = ("metadata", "sidecar")  # captions whose origin is the picture file itself
-GENERATED, EDITED = "generated", "edited"  # captions by a model, and by hand
-PLACES = 50  # folders and files up to which the catalog is asked for what lies in them
-MANY = 5000  # values in one IN list
+GENERATED, EDITED = "generated", "edited"  # captions made by a model, and by hand
+PLACES = 50  # up to this many folders and files, the SQL query is limited to them
+MANY = 5000  # most values in one IN list
 
 
 class Known(NamedTuple):
@@ -50,11 +50,11 @@ class Known(NamedTuple):
     size: int
     mtime_ns: int
     sidecar_mtime_ns: int
-    embedded: bool  # in the space that was asked about
+    embedded: bool  # has an embedding in the given space
 
 
 class Catalog:
-    """Reads and writes of one transaction."""
+    """Reads and writes of the catalog, inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -62,12 +62,12 @@ class Catalog:
     # --- spaces --------------------------------------------------------------------------------------------
 
     def space_id(self, space: Space) -> int | None:
-        """The number of a space, if the library has it."""
+        """Return the id of a space; None if the library does not have it."""
         same = and_(spaces.c.model == space.model, spaces.c.fingerprint == space.fingerprint)
         return self.connection.execute(select(spaces.c.id).where(same)).scalar()
 
     def add_space(self, space: Space) -> int:
-        """The number of a space, made when it is new; the first one serves."""
+        """Return the id of a space, adding it if it is new; the first space becomes the active one."""
         known = self.space_id(space)
         if known is not None:
             return known
@@ -81,28 +81,31 @@ class Catalog:
         return self._insert(spaces, row)
 
     def spaces(self) -> list[tuple[int, Space]]:
-        """Every space with its number."""
+        """Return every space with its id."""
         rows = self.connection.execute(select(spaces).order_by(spaces.c.id))
         return [(row.id, Space(row.model, row.dimensions, row.fingerprint)) for row in rows]
 
     def serving(self) -> tuple[int, Space] | None:
-        """The space that answers queries."""
+        """Return the active space with its id; None if there is none."""
         row = self.connection.execute(select(spaces).where(spaces.c.serving == 1)).first()
         return (row.id, Space(row.model, row.dimensions, row.fingerprint)) if row else None
 
     def serve(self, space_id: int) -> None:
-        """From now on this space answers queries."""
+        """Make this space the active one."""
         self.connection.execute(update(spaces).values(serving=spaces.c.id == space_id))
 
     def drop_space(self, space_id: int) -> int:
-        """Forget a space with its embeddings, of which it had so many."""
+        """Delete a space with its embeddings; return how many embeddings it had."""
         count = self._count(select(func.count()).where(embeddings.c.space_id == space_id))
         self.connection.execute(delete(changes).where(changes.c.space_id == space_id))
-        self.connection.execute(delete(spaces).where(spaces.c.id == space_id))  # the rest goes with it
+        self.connection.execute(delete(spaces).where(spaces.c.id == space_id))  # its embeddings are deleted with it
         return count
 
     def lacking(self, space_id: int, kind: Kind) -> list[int]:
-        """Contents that should have an embedding in a space and do not; files with problems cannot have one."""
+        """Return the ids of the contents that still need an embedding in a space.
+
+        Pictures whose files all have problems are left out: they cannot get one.
+        """
         has = exists().where(embeddings.c.content_id == contents.c.id, embeddings.c.space_id == space_id)
         query = select(contents.c.id).where(contents.c.kind == kind, ~has).order_by(contents.c.id)
         if kind is Kind.PICTURE:
@@ -111,7 +114,7 @@ class Catalog:
         return list(self.connection.execute(query).scalars())
 
     def embedded(self, space_id: int, among: Iterable[str] | None = None) -> dict[str, int]:
-        """The pictures that have an embedding in a space, or those of them with these hashes: hashes and numbers."""
+        """Return hash and id of the pictures embedded in a space, or of those with the hashes `among`."""
         if among is None:
             return self._embedded(space_id)
         found: dict[str, int] = {}
@@ -120,8 +123,8 @@ class Catalog:
         return found
 
     def frames(self, space_id: int, video: str) -> dict[str, int]:
-        """The frames of a video, by its hash, that have an embedding in a space: hashes and numbers."""
-        after = "A"  # the one after "@"
+        """Return hash and id of the frames of a video (given by its hash) that are embedded in a space."""
+        after = "A"  # the character after "@"
         return self._embedded(space_id, contents.c.hash >= f"{video}@", contents.c.hash < f"{video}{after}")
 
     def _embedded(self, space_id: int, *which: Any) -> dict[str, int]:
@@ -133,12 +136,12 @@ class Catalog:
     # --- contents ------------------------------------------------------------------------------------------
 
     def content(self, kind: Kind, digest: str) -> int | None:
-        """The number of a content by its hash."""
+        """Return the id of the content with this hash, or None."""
         same = and_(contents.c.kind == kind, contents.c.hash == digest)
         return self.connection.execute(select(contents.c.id).where(same)).scalar()
 
     def add_content(self, kind: Kind, digest: str, text: str = "", thumbnail: bytes | None = None) -> int:
-        """The number of a content, made when it is new."""
+        """Return the id of a content, adding it if it is new."""
         known = self.content(kind, digest)
         if known is not None:
             return known
@@ -146,16 +149,16 @@ class Catalog:
 
     def _insert(self, table: Any, row: dict[str, Any]) -> int:
         key = self.connection.execute(insert(table).values(**row)).inserted_primary_key
-        assert key is not None  # every table here has a numbered key
+        assert key is not None  # every table here has an integer primary key
         return int(key[0])
 
     def texts(self, ids: Iterable[int]) -> dict[int, str]:
-        """The words of text contents."""
+        """Return the text of each text content, by id."""
         rows = self._each(ids, lambda some: select(contents.c.id, contents.c.text).where(contents.c.id.in_(some)))
         return {row.id: row.text for row in rows}
 
     def thumbnails(self, ids: Iterable[int]) -> dict[int, bytes]:
-        """The thumbnails of picture contents."""
+        """Return the thumbnail of each picture content that has one, by id."""
         chosen = select(contents.c.id, contents.c.thumbnail)
         rows = self._each(ids, lambda some: chosen.where(contents.c.id.in_(some)))
         return {row.id: row.thumbnail for row in rows if row.thumbnail}
@@ -163,12 +166,12 @@ class Catalog:
     # --- items ---------------------------------------------------------------------------------------------
 
     def known(self, space_id: int, within: Sequence[Path] | None = None) -> dict[str, Known]:
-        """The files of the library, or of some places, as they were when they were indexed.
+        """Return the indexed files, or those at or below `within`, by path, as they were when they were indexed.
 
-        A video is embedded when all its frames are.
+        A video counts as embedded when all its frames are. More than `PLACES` places are not used to narrow the result.
         """
         has = exists().where(embeddings.c.content_id == items.c.content_id, embeddings.c.space_id == space_id)
-        path = type_coerce(items.c.path, LargeBinary)  # as strings: a `Path` of each would cost more than all the rest
+        path = type_coerce(items.c.path, LargeBinary)  # as strings: a `Path` for each would cost more than all else
         columns = (path, items.c.content_id, items.c.size, items.c.mtime_ns, items.c.sidecar_mtime_ns)
         chosen = select(*columns, has).order_by(items.c.second.desc())
         if within is not None and len(within) <= PLACES:
@@ -182,7 +185,10 @@ class Catalog:
         return found
 
     def put_item(self, found: Found, held: Sequence[tuple[int, float | None]], facts: Facts) -> None:
-        """Add or replace a file: the picture it holds, or a video's frames, each with its second."""
+        """Add or replace a file.
+
+        `held` lists its contents, each with its second: None for a picture, else the time of a video frame.
+        """
         rows = [item_row(found, content, facts, PICTURE if second is None else second) for content, second in held]
         others = and_(items.c.path == found.path, items.c.second.not_in([row["second"] for row in rows]))
         self.connection.execute(delete(items).where(others))
@@ -191,11 +197,11 @@ class Catalog:
             self.connection.execute(upsert(items).values(row).on_conflict_do_update(index_elements=same, set_=row))
 
     def saw_sidecar(self, item: int, mtime_ns: int) -> None:
-        """Remember the time of an item's sidecar, which is known without reading it."""
+        """Record the modification time of an item's sidecar, so that it is not read again."""
         self.connection.execute(update(items).where(items.c.id == item).values(sidecar_mtime_ns=mtime_ns))
 
     def remove_items(self, paths: Iterable[Path]) -> int:
-        """Remove files with the words that came with them; how many files there were."""
+        """Remove files with the captions that came with them; return how many files were removed."""
         removed = 0
         for some in chunks(paths):
             own = and_(captions.c.source.in_(OWN_WORDS), captions.c.origin.in_(some))
@@ -205,11 +211,11 @@ class Catalog:
         return removed
 
     def below(self, folder: Path) -> list[Path]:
-        """The files of the library that are `folder` or lie in it."""
+        """Return the indexed files that are `folder` or lie in it."""
         return list(self.connection.execute(select(items.c.path).where(inside(folder)).distinct()).scalars())
 
     def drop_orphans(self) -> None:
-        """Remove contents that nothing points to any more, telling the vector files."""
+        """Delete contents that nothing refers to any more, and log this for the vector files."""
         if self.connection.execute(text("SELECT 1 FROM loose LIMIT 1")).first() is None:
             return
         self._drop(Kind.PICTURE, ~exists().where(items.c.content_id == contents.c.id))
@@ -218,7 +224,7 @@ class Catalog:
 
     def _drop(self, kind: Kind, unused: Any) -> None:
         loose = text("SELECT content_id FROM loose").columns(contents.c.id)
-        such = literal_column("+contents.kind", contents.c.kind.type) == kind  # "+": not all of a kind
+        such = literal_column("+contents.kind", contents.c.kind.type) == kind  # "+" disables the index on `kind`
         gone = select(contents.c.id).where(contents.c.id.in_(loose), such, unused)
         ids = list(self.connection.execute(gone).scalars())
         if not ids:
@@ -231,7 +237,7 @@ class Catalog:
             self.connection.execute(delete(contents).where(contents.c.id.in_(some)))
 
     def items(self, ids: Iterable[int] | None = None) -> Iterator[Item]:
-        """Files by their number, or all of them, in order of their path."""
+        """Iterate over the items with these ids, or over all items in order of path."""
         if ids is None:
             rows: Iterable[Row[Any]] = self.connection.execute(select(items).order_by(items.c.path))
         else:
@@ -239,24 +245,24 @@ class Catalog:
         return (to_item(row) for row in rows)
 
     def items_at(self, path: Path) -> list[Item]:
-        """The picture file at a path, or the frames of the video."""
+        """Return the item of the picture at a path, or the items of the frames of a video."""
         rows = self.connection.execute(select(items).where(items.c.path == path).order_by(items.c.second))
         return [to_item(row) for row in rows]
 
     def items_within(self, places: Sequence[Path] | None) -> list[Item]:
-        """The files that are one of these places or lie in one (None: all), in order of their path."""
+        """Return the items at or below these places (None: all), in order of path."""
         every = self.items()
         return [item for item in every if places is None or any(item.path.is_relative_to(place) for place in places)]
 
     def one_of_each(self, places: Sequence[Path] | None) -> dict[int, Item]:
-        """The contents of these places (None: all), each with the first file that holds it."""
+        """Return the contents in these places (None: all), each with the first item that holds it."""
         found: dict[int, Item] = {}
         for item in self.items_within(places):
             found.setdefault(item.content, item)
         return found
 
     def items_holding(self, ids: Iterable[int]) -> dict[int, list[Item]]:
-        """The files that hold each of these contents, in order of their path."""
+        """Return the items that hold each of these contents, in order of path."""
         found: dict[int, list[Item]] = defaultdict(list)
         chosen = select(items).order_by(items.c.path)
         for row in self._each(ids, lambda some: chosen.where(items.c.content_id.in_(some))):
@@ -264,7 +270,7 @@ class Catalog:
         return found
 
     def contents_at(self, paths: Iterable[Path]) -> dict[Path, int]:
-        """The picture (of a video, the first) that each of these files holds; files it does not have are left out."""
+        """Return the content id of each file (of a video, its first frame); unknown files are left out."""
         found: dict[Path, int] = {}
         for some in chunks(paths):
             chosen = select(items.c.path, items.c.content_id).where(items.c.path.in_(some))
@@ -275,18 +281,21 @@ class Catalog:
     # --- captions ------------------------------------------------------------------------------------------
 
     def put_captions(self, picture: int | None, texts: Sequence[int], source: str, origin: Path) -> None:
-        """Link texts to a picture (or to none)."""
+        """Link texts to a picture (None: to no picture)."""
         rows = [{"picture_id": picture, "text_id": text, "source": source, "origin": origin} for text in texts]
         if rows:
             self.connection.execute(insert(captions), rows)
 
     def drop_captions(self, source: Sequence[str], origin: Path) -> int:
-        """Forget what came from one origin; how many captions it was."""
+        """Delete the captions from these sources and one origin; return how many there were."""
         same = and_(captions.c.source.in_(source), captions.c.origin == origin)
         return self.connection.execute(delete(captions).where(same)).rowcount
 
     def captions_of(self, pictures: Iterable[int], sources: Sequence[str] = ()) -> dict[int, list[str]]:
-        """The texts of each picture: people's in the order they were added, then what models made; or some sources'."""
+        """Return the texts of each picture: edited by hand first, then from files as they were added, then generated.
+
+        With `sources`, only texts from these.
+        """
         found: dict[int, list[str]] = defaultdict(list)
         joined = captions.join(contents, contents.c.id == captions.c.text_id)
         chosen = select(captions.c.picture_id, contents.c.text).select_from(joined)
@@ -298,24 +307,24 @@ class Catalog:
         return found
 
     def captioned(self) -> float:
-        """The share of pictures that have texts, by people or models."""
+        """Return the share of pictures that have a text, by people or models."""
         has = func.count(captions.c.picture_id.distinct())
         pictures = self._count(select(func.count()).where(contents.c.kind == Kind.PICTURE))
         return self._count(select(has)) / max(pictures, 1)
 
     def pairs(self) -> list[tuple[int, int]]:
-        """Every picture with every text that a person gave it, as numbers, each pair once."""
+        """Return each distinct (picture id, text id) pair of captions that no model generated."""
         chosen = select(captions.c.picture_id, captions.c.text_id).distinct()
         chosen = chosen.where(captions.c.picture_id.is_not(None), captions.c.source != GENERATED)
         return [(row[0], row[1]) for row in self.connection.execute(chosen.order_by(*chosen.selected_columns))]
 
     def pairs_stamp(self) -> tuple[int, int]:
-        """Changes whenever `pairs` does."""
+        """Return a value that changes whenever `pairs` does."""
         row = self.connection.execute(select(func.count(), func.coalesce(func.max(captions.c.id), 0))).one()
         return int(row[0]), int(row[1])
 
     def pairs_of(self, pictures: Iterable[int]) -> list[tuple[int, int]]:
-        """These pictures with every text they have, in the order of the pictures."""
+        """Return the (picture id, text id) pairs of these pictures, in the order of the pictures."""
         chosen = select(captions.c.picture_id, captions.c.text_id).order_by(captions.c.id)
         found: dict[int, list[int]] = defaultdict(list)
         wanted = list(pictures)
@@ -324,7 +333,7 @@ class Catalog:
         return [(picture, text) for picture in wanted for text in found[picture]]
 
     def pictures_of(self, texts: Iterable[int]) -> dict[int, list[int]]:
-        """The pictures each text belongs to."""
+        """Return the ids of the pictures that each of these texts belongs to."""
         found: dict[int, list[int]] = defaultdict(list)
         chosen = select(captions.c.text_id, captions.c.picture_id).order_by(captions.c.id)
         for row in self._each(texts, lambda some: chosen.where(captions.c.text_id.in_(some))):
@@ -335,7 +344,7 @@ class Catalog:
     # --- problems and roots --------------------------------------------------------------------------------
 
     def put_problem(self, problem: Problem, found: Found | None = None) -> None:
-        """Remember why a file could not be used, and as what it was tried."""
+        """Record why a file could not be used, and its size and modification time at that attempt."""
         row = {
             "path": problem.path,
             "reason": str(problem.reason),
@@ -346,35 +355,35 @@ class Catalog:
         self.connection.execute(upsert(problems).values(row).on_conflict_do_update(index_elements=["path"], set_=row))
 
     def clear_problems(self, paths: Iterable[Path]) -> None:
-        """Forget problems that are solved or whose files are gone."""
+        """Delete problems that are solved or whose files are gone."""
         for some in chunks(paths):
             self.connection.execute(delete(problems).where(problems.c.path.in_(some)))
 
     def problems(self) -> dict[Path, tuple[Problem, int, int]]:
-        """Every problem with the size and time the file had."""
+        """Return every problem by path, with the size (bytes) and modification time (ns) of the file then."""
         rows = self.connection.execute(select(problems).order_by(problems.c.path))
         return {row.path: (Problem(row.path, row.reason, row.message), row.size, row.mtime_ns) for row in rows}
 
     def problems_below(self, folder: Path) -> list[Path]:
-        """The problems of `folder` and of what lies in it."""
+        """Return the paths with problems that are `folder` or lie in it."""
         rows = self.connection.execute(select(problems.c.path)).scalars()
         return [path for path in rows if path.is_relative_to(folder)]
 
     def add_roots(self, folders: Iterable[Path]) -> None:
-        """Remember which folders were indexed."""
+        """Record folders as indexed roots."""
         for folder in folders:
             self.connection.execute(upsert(roots).values(path=folder).on_conflict_do_nothing())
 
     def roots(self) -> list[Path]:
-        """The folders that were indexed."""
+        """Return the folders that were indexed, in order."""
         return list(self.connection.execute(select(roots.c.path).order_by(roots.c.path)).scalars())
 
     def drop_roots(self, folders: Sequence[Path]) -> None:
-        """Forget folders."""
+        """Remove folders from the indexed roots."""
         self.connection.execute(delete(roots).where(roots.c.path.in_(folders)))
 
     def counts(self) -> dict[str, int]:
-        """How many rows there are of everything people ask about."""
+        """Return the number of captions, problems, files (`items`), pictures and texts."""
         tables = {"captions": captions, "problems": problems}
         found = {name: self._count(select(func.count()).select_from(table)) for name, table in tables.items()}
         found["items"] = self._count(select(func.count(items.c.path.distinct())))
@@ -391,7 +400,7 @@ class Catalog:
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:
-    """The values in lists that fit one statement."""
+    """Yield the values in lists that are short enough for one SQL statement."""
     rest = iter(values)
     while some := list(islice(rest, MANY)):
         yield some

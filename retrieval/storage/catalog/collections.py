@@ -1,6 +1,6 @@
-"""What collections are kept in order by: fingerprints of pictures, saved searches, taught words. One transaction.
+"""Fingerprints of pictures, saved searches and the examples of concepts (taught words), inside one transaction.
 
-Knows the tables; does not know what a fingerprint means or how a query is written.
+Does not know what a fingerprint means or how a query is written.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Bits = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Moment:
-    """When and by which camera a picture was taken."""
+    """When and with which camera a picture was taken."""
 
     content: int
-    at: datetime | None  # by the camera's own clock
+    at: datetime | None  # by the camera's clock, without a time zone
     camera: str
 
 
 class Collections:
-    """Reads and writes of one transaction."""
+    """Reads and writes of fingerprints, saved searches and concepts, inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -40,13 +40,13 @@ class Collections:
     # --- fingerprints --------------------------------------------------------------------------------------
 
     def put_fingerprints(self, found: Mapping[int, int]) -> None:
-        """Keep the fingerprint, of 64 bits, of each of these pictures."""
+        """Store the 64-bit fingerprint of each picture; existing ones stay."""
         rows = [{"content_id": content, "bits": _signed(bits)} for content, bits in found.items()]
         if rows:
             self.connection.execute(upsert(fingerprints).on_conflict_do_nothing(), rows)
 
     def fingerprints(self, pictures: Sequence[int]) -> dict[int, int]:
-        """The fingerprints that are known; of photos, not of frames of videos."""
+        """Return the known fingerprints of photos, by content id; video frames are left out."""
         found: dict[int, int] = {}
         for some in chunks(pictures):
             photo = exists().where(items.c.content_id == fingerprints.c.content_id, items.c.second == PICTURE)
@@ -56,9 +56,9 @@ class Collections:
         return found
 
     def without_fingerprint(self) -> list[int]:
-        """Pictures with a thumbnail whose fingerprint was never taken."""
+        """Return the ids of the pictures that have a thumbnail but no fingerprint."""
         has = exists().where(fingerprints.c.content_id == contents.c.id)
-        lacking = select(contents.c.id).where(contents.c.kind == Kind.PICTURE, ~has)  # by the index: no row is read
+        lacking = select(contents.c.id).where(contents.c.kind == Kind.PICTURE, ~has)  # from an index: reads no rows
         found: list[int] = []
         for some in chunks(sorted(self.connection.execute(lacking).scalars())):
             shown = select(contents.c.id).where(contents.c.id.in_(some), contents.c.thumbnail.is_not(None))
@@ -66,7 +66,7 @@ class Collections:
         return found
 
     def moments(self, pictures: Iterable[int]) -> dict[int, Moment]:
-        """When each photo was taken, and by which camera; nothing of frames of videos."""
+        """Return when and with which camera each photo was taken; video frames are left out."""
         found: dict[int, Moment] = {}
         clock = func.substr(items.c.taken_at, 1, 19)
         for some in chunks(pictures):
@@ -79,23 +79,23 @@ class Collections:
     # --- saved searches ------------------------------------------------------------------------------------
 
     def save(self, name: str, query: str) -> None:
-        """Keep a query under a name, in place of what it was."""
+        """Store a query under a name, replacing an earlier one."""
         row = {"name": name, "query": query, "made_at": _now()}
         self.connection.execute(upsert(saved).values(row).on_conflict_do_update(index_elements=["name"], set_=row))
 
     def saved(self) -> dict[str, str]:
-        """Every saved query by its name."""
+        """Return every saved query by its name."""
         return {row.name: row.query for row in self.connection.execute(select(saved).order_by(saved.c.name))}
 
     def drop(self, name: str) -> bool:
-        """Forget a name, of a search or a taught word; whether there was one."""
+        """Delete a saved search or concept; return whether there was one of this name."""
         gone = [self.connection.execute(delete(table).where(table.c.name == name)) for table in (saved, examples)]
         return any(result.rowcount for result in gone)
 
     # --- taught words --------------------------------------------------------------------------------------
 
     def teach(self, name: str, wanted: Mapping[int, bool]) -> None:
-        """Keep pictures as examples of a word, or of what it is not; the last word on each counts."""
+        """Store pictures as positive or negative examples of a concept; the latest label of each counts."""
         rows = [{"name": name, "content_id": content, "wanted": int(yes)} for content, yes in wanted.items()]
         if rows:
             statement = upsert(examples)
@@ -104,19 +104,19 @@ class Collections:
             self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
 
     def examples(self, name: str) -> dict[int, bool]:
-        """The examples of a word: contents, and whether they are what it means."""
+        """Return the content ids of the examples of a concept, each with whether it is positive."""
         rows = self.connection.execute(select(examples).where(examples.c.name == name).order_by(examples.c.content_id))
         return {row.content_id: bool(row.wanted) for row in rows}
 
     def taught(self) -> dict[str, tuple[int, int]]:
-        """Every taught word, with how many examples there are of it and against it."""
+        """Return every concept with its numbers of positive and negative examples."""
         yes = func.sum(examples.c.wanted)
         query = select(examples.c.name, yes, func.count() - yes).group_by(examples.c.name).order_by(examples.c.name)
         return {row[0]: (row[1], row[2]) for row in self.connection.execute(query)}
 
 
 def _signed(bits: int) -> int:
-    """SQLite's integers are signed."""
+    """Return 64 bits as a signed integer, the only kind that SQLite stores."""
     return bits - (1 << 64) if bits >= 1 << 63 else bits
 
 

@@ -1,6 +1,6 @@
-"""One SQLite file: how it is opened, made durable, and how its errors are told.
+"""One SQLite file: opening, transactions, durability, and translation of its errors into those of this package.
 
-Knows SQLite and SQLAlchemy's engine; does not know what the tables mean.
+Does not know what the tables mean.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ BUSY_SECONDS = 10
 
 
 class Database:
-    """An opened catalog file. Every use of it is a transaction that rolls back unless it ends well."""
+    """An opened catalog file. Each use of it is a transaction that is rolled back on error."""
 
     def __init__(self, path: Path, engine: Engine) -> None:
         self.path = path
         self.engine = engine
 
     def within(self, folder: Path) -> Database:
-        """The same file, of which only what lies in one folder can be seen, and nothing changed."""
+        """Return a read-only view of the same file, limited to the rows of one folder."""
         return Database(self.path, _engine(self.path, writable=os.access(self.path, os.W_OK), folder=folder))
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Database:
-        """Open the file, made by `create`; a writable one is migrated to the present version.
+        """Open a file made by `create`; if it can be written, migrate it to the current schema version.
 
         Raises:
-            LibraryVersionError: it is newer, or read-only and older, than this version of the package.
-            LibraryDamaged: it is no SQLite file or broken.
+            LibraryVersionError: the file is newer than this version of the package, or older and read-only.
+            LibraryDamaged: the file is empty, damaged or not an SQLite file.
         """
         writable = not read_only and os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
         database = cls(path, _engine(path, writable=writable))
@@ -63,7 +63,7 @@ class Database:
 
     @classmethod
     def create(cls, path: Path) -> Database:
-        """Make the file with all its tables."""
+        """Create the file with all its tables."""
         database = cls(path, _engine(path, writable=True))
         with database.begin() as connection:
             migrate(connection)
@@ -71,19 +71,19 @@ class Database:
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A connection for reading."""
+        """Yield a connection for reading."""
         with _translated(self.path), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """A connection for writing: one transaction, committed at the end, rolled back on any error."""
+        """Yield a connection in a write transaction: committed at the end, rolled back on any error."""
         with _translated(self.path), self.engine.connect() as connection:
             yield connection
             connection.commit()
 
     def integrity(self) -> list[str]:
-        """What SQLite's own check finds wrong; empty when all is well."""
+        """Return what SQLite's own checks find wrong; an empty list if nothing is."""
         try:
             with self.connect() as connection:
                 rows = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(20)"))]
@@ -98,7 +98,7 @@ class Database:
 
 
 def _engine(path: Path, *, writable: bool, folder: Path | None = None) -> Engine:
-    # A folder that cannot be written cannot hold WAL's shared memory: then no one writes, and the file is immutable.
+    # WAL needs a writable folder for its shared memory. Where there is none, no one writes: the file is immutable.
     mode = "rwc" if writable else ("ro" if os.access(path.parent, os.W_OK) else "ro&immutable=1")
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
@@ -111,7 +111,7 @@ def _engine(path: Path, *, writable: bool, folder: Path | None = None) -> Engine
             connection.execute("PRAGMA synchronous = FULL")
         if folder is not None:
             limit(connection, folder)
-        connection.isolation_level = None  # the transactions are begun below, explicitly
+        connection.isolation_level = None  # transactions are begun explicitly, below
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
@@ -125,7 +125,7 @@ def _engine(path: Path, *, writable: bool, folder: Path | None = None) -> Engine
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """SQLite's errors as this package's."""
+    """Translate errors of SQLite into errors of this package."""
     try:
         yield
     except (DatabaseError, sqlite3.DatabaseError) as exc:

@@ -1,6 +1,6 @@
-"""Embeddings in the catalog, the changes the vector files must still learn, and which of those files are whole.
+"""The stored embeddings, the log of their changes, and the vector files that are complete.
 
-Knows the tables; does not know any vector engine.
+Does not know any vector engine.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ CHUNK = 4096  # rows read at a time
 
 @dataclass(frozen=True)
 class VectorFile:
-    """A vector file that was written whole."""
+    """A vector file that was written completely."""
 
     engine: str
     file: str
-    upto: int  # the last change it knows
+    upto: int  # the last change it includes
     checksum: str
-    size: int = -1  # as it was written, and when: while they are these, the sum need not be taken
+    size: int = -1  # bytes as written; while size and time match, the checksum is not computed
     mtime_ns: int = -1
 
 
@@ -40,7 +40,7 @@ class Embeddings:
         self.space_id, self.kind, self.dimensions = space_id, kind, dimensions
 
     def put(self, ids: Sequence[int], vectors: Vectors) -> None:
-        """Store n unit rows under their contents, and note the change."""
+        """Store unit rows `(n, dimensions)` for n contents, and log the change."""
         stored = np.ascontiguousarray(vectors, STORED)
         same = {"space_id": self.space_id}
         rows = [{**same, "content_id": int(i), "vector": row.tobytes()} for i, row in zip(ids, stored, strict=True)]
@@ -55,7 +55,7 @@ class Embeddings:
         self.connection.execute(insert(changes), noted)
 
     def get(self, ids: Sequence[int]) -> tuple[Ids, Vectors]:
-        """Those of these contents that have an embedding, (n,) and (n, dimensions), in no order."""
+        """Return the ids `(n,)` and vectors `(n, dimensions)` of those contents that have one, in no order."""
         found: list[tuple[int, bytes]] = []
         for start in range(0, len(ids), CHUNK):
             some = [int(i) for i in ids[start : start + CHUNK]]
@@ -66,25 +66,28 @@ class Embeddings:
         return self._arrays(found)
 
     def all(self) -> Iterator[tuple[Ids, Vectors]]:
-        """Every embedding, in pieces."""
+        """Yield all embeddings in chunks of ids `(n,)` and vectors `(n, dimensions)`."""
         for part in self._rows().partitions(CHUNK):
             yield self._arrays([(row.content_id, row.vector) for row in part])
 
     def contents(self) -> Ids:
-        """The contents that have one, in order."""
+        """Return the ids of the contents that have an embedding, `(n,)`, in order."""
         query = select(embeddings.c.content_id).join(contents, contents.c.id == embeddings.c.content_id)
         same = (embeddings.c.space_id == self.space_id, contents.c.kind == self.kind)
         found = self.connection.execute(query.where(*same).order_by(embeddings.c.content_id)).scalars()
         return np.array(list(found), np.int64)
 
     def count(self) -> int:
-        """How many there are."""
+        """Return the number of embeddings."""
         joined = embeddings.join(contents, contents.c.id == embeddings.c.content_id)
         same = (embeddings.c.space_id == self.space_id, contents.c.kind == self.kind)
         return int(self.connection.execute(select(func.count()).select_from(joined).where(*same)).scalar_one())
 
     def malformed(self, tolerance: float) -> list[int]:
-        """Contents whose stored vector has the wrong size, is not finite or is not of length one."""
+        """Return the ids of contents whose stored vector has the wrong size, is not finite or is not of unit length.
+
+        `tolerance` is the largest accepted difference of the length from 1.
+        """
         bad: list[int] = []
         for part in self._rows().partitions(CHUNK):
             size = STORED.itemsize * self.dimensions
@@ -120,14 +123,14 @@ class Embeddings:
     # --- changes and files ---------------------------------------------------------------------------------
 
     def last_change(self) -> int:
-        """The newest change of this space and kind; 0 when there was none since the changes were last trimmed."""
+        """Return the newest change, in the log or in the vector file; 0 if there is none."""
         same = (changes.c.space_id == self.space_id, changes.c.kind == self.kind)
         newest = self.connection.execute(select(func.max(changes.c.seq)).where(*same)).scalar()
         file = self.file()
         return max(int(newest or 0), file.upto if file else 0)
 
     def changes_after(self, seq: int) -> tuple[Ids, Ids]:
-        """What to add and what to remove since a change, by each content's last change."""
+        """Return the content ids to add and to remove since a change, by the last change of each content."""
         same = (changes.c.space_id == self.space_id, changes.c.kind == self.kind, changes.c.seq > seq)
         query = select(changes.c.content_id, changes.c.removed).where(*same).order_by(changes.c.seq)
         last = {row.content_id: row.removed for row in self.connection.execute(query)}
@@ -136,14 +139,14 @@ class Embeddings:
         return np.array(added, np.int64), np.array(gone, np.int64)
 
     def file(self) -> VectorFile | None:
-        """The vector file that is whole, if there is one."""
+        """Return the current complete vector file, or None."""
         same = (vector_files.c.space_id == self.space_id, vector_files.c.kind == self.kind)
         known = [vector_files.c[each.name] for each in fields(VectorFile)]
         row = self.connection.execute(select(*known).where(*same)).first()
         return VectorFile(*row) if row else None
 
     def put_file(self, file: VectorFile) -> None:
-        """A new file is whole; the changes it knows are forgotten."""
+        """Register a new complete vector file, and delete the logged changes that it includes."""
         row = {"space_id": self.space_id, "kind": self.kind, **asdict(file)}
         statement = upsert(vector_files).values(row)
         self.connection.execute(statement.on_conflict_do_update(index_elements=["space_id", "kind"], set_=row))
@@ -152,6 +155,6 @@ class Embeddings:
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """Up to `most` of `count` places, at even distances, always the same ones; all, where they are few."""
+    """Return up to `most` of `count` indices at even distances, always the same; all of them if they are few."""
     found: list[int] = np.linspace(0, count - 1, min(most, count)).astype(int).tolist()
     return found

@@ -1,6 +1,6 @@
-"""Filters as SQL: which items pass, which fields nobody has, and what a set of items is made of.
+"""Compiles filters to SQL: which items pass, which fields no item has, and facets of a set of items.
 
-Works inside one transaction. Knows the tables and the filters' values; does not know how a query is written.
+Works inside one transaction. Does not know how a query is written.
 """
 
 from __future__ import annotations
@@ -50,31 +50,34 @@ FACETS = ("year", "camera", "country", "city", "type", "folder")
 
 
 class Selection:
-    """Questions about items, inside one transaction."""
+    """Filtered reads of items, inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     def passing(self, where: Filter) -> list[tuple[int, int]]:
-        """The items that pass, newest first (those without a date last), as (item, content)."""
+        """Return the items that pass, as (item id, content id), newest first; undated ones come last."""
         dated = func.coalesce(func.substr(items.c.taken_at, 1, 19), "")
         query = select(items.c.id, items.c.content_id).where(clause(where)).order_by(dated.desc(), items.c.path)
         return [(row[0], row[1]) for row in self.connection.execute(query)]
 
     def passes(self, where: Filter, item: int) -> bool:
-        """Whether an item passes."""
+        """Whether an item passes the filter."""
         query = select(select(items.c.id).where(items.c.id == item, clause(where)).exists())
         return bool(self.connection.execute(query).scalar())
 
     def unknown(self, where: Filter) -> list[str]:
-        """What the filter asks for and no item of the library has, in words."""
+        """Return the names of the fields that the filter needs and no item of the library has."""
         return [name for name, known in _needs(where).items() if not self._any(known)]
 
     def _any(self, known: Clause) -> bool:
         return bool(self.connection.execute(select(select(items.c.id).where(known).exists())).scalar())
 
     def facets(self, ids: Iterable[int]) -> dict[str, list[tuple[str, int]]]:
-        """How many of these items there are of each year, camera, place, type and folder, the most first."""
+        """Return how many of these items there are of each year, camera, country, city, type and folder.
+
+        The most frequent values come first.
+        """
         counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
         columns = (items.c.path, items.c.taken_at, items.c.camera, items.c.country, items.c.city, items.c.format)
         for some in chunks(ids):
@@ -93,19 +96,19 @@ class Selection:
         return {name: sorted(each.items(), key=lambda pair: (-pair[1], pair[0])) for name, each in counts.items()}
 
     def unplaced(self) -> list[tuple[int, float, float]]:
-        """Items whose coordinates have not been looked up yet: number, latitude, longitude."""
+        """Return the id, latitude and longitude (degrees) of items whose place was not looked up yet."""
         query = select(items.c.id, items.c.latitude, items.c.longitude).where(*UNPLACED)
         return [(row[0], row[1], row[2]) for row in self.connection.execute(query)]
 
     def put_places(self, ids: Sequence[int], places: Sequence[Place]) -> None:
-        """Where items were taken."""
+        """Store the places of items."""
         for number, place in zip(ids, places, strict=True):
             row = {"city": place.city, "region": place.region, "country": place.country}
             self.connection.execute(update(items).where(items.c.id == number).values(row))
 
 
 def clause(where: Filter) -> Clause:
-    """A filter as a condition on `items`; it is true or false, never NULL."""
+    """Return a filter as a condition on `items`; it is true or false, never NULL."""
     match where:
         case Every(parts):
             return and_(true(), *map(clause, parts))
@@ -122,7 +125,7 @@ def clause(where: Filter) -> Clause:
 def _plain(where: Filter) -> Clause:
     match where:
         case Taken(since, until):
-            at = func.substr(items.c.taken_at, 1, 19)  # the camera's own clock, without its zone
+            at = func.substr(items.c.taken_at, 1, 19)  # the camera's clock, without its time zone
             bounds = [at >= since.isoformat()] if since else []
             return and_(items.c.taken_at.is_not(None), *bounds, *([at < until.isoformat()] if until else []))
         case Says(Word.KEYWORD, text):
@@ -186,7 +189,7 @@ def _has(mark: Mark) -> Clause:
 
 
 def _needs(where: Filter) -> dict[str, Clause]:
-    """What a filter reads, in words, with the condition that an item has it."""
+    """Return the names of the fields that a filter reads, each with the condition that an item has it."""
     match where:
         case Every(parts) | Some(parts):
             return {name: known for part in parts for name, known in _needs(part).items()}

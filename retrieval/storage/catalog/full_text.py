@@ -1,7 +1,7 @@
-"""Full text over all that is said of pictures, or written in them: captions, descriptions, keywords, places, names.
+"""Full-text search in captions, descriptions, keywords, places, file names and OCR text of pictures.
 
-SQLite's FTS5 with BM25 (Robertson & Zaragoza 2009), inside one transaction; what changes is noted by triggers and read
-again before the transaction ends. Knows tables and words; does not know the query language.
+SQLite's FTS5 with BM25 (Robertson & Zaragoza 2009), inside one transaction. Triggers queue changed pictures, which
+are indexed again before the transaction ends. Does not know the query language.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from .annotations import Said
 from .catalog import GENERATED, Catalog, chunks
 
-# The number of a row is that of its picture. Porter's stemmer finds dogs by dog; accents do not matter.
+# A row has the id of its picture. The Porter stemmer finds "dogs" by "dog"; accents are ignored.
 TABLES = (
     "CREATE VIRTUAL TABLE words USING fts5(captions, told, about, names, written, "
     "tokenize = 'porter unicode61 remove_diacritics 2')",
@@ -30,15 +30,15 @@ TABLES = (
         for event, row in (("insert", "new"), ("update", "old"), ("update", "new"), ("delete", "old"))
     ),
 )
-SEEN = "CREATE VIEW seen AS SELECT id FROM contents"  # a limited connection has another one (`limits.py`)
+SEEN = "CREATE VIEW seen AS SELECT id FROM contents"  # a connection limited to a folder has its own
 MAY = "EXISTS (SELECT 1 FROM seen WHERE seen.id = words.rowid)"
 COLUMNS = ("captions", "told", "about", "names", "written")
-WEIGHTS = (1.0, 0.5, 1.0, 0.5, 1.0)  # of the columns, in BM25
-SURE = "{captions about names written}"  # the columns that people and cameras wrote
-TERM = re.compile(r"\d+(?:[.,:/-]\d+)+|\w+")  # a number with its points is one
-FOLDERS = 3  # above a file, whose names count
+WEIGHTS = (1.0, 0.5, 1.0, 0.5, 1.0)  # BM25 weights of the columns
+SURE = "{captions about names written}"  # all columns but that of generated captions
+TERM = re.compile(r"\d+(?:[.,:/-]\d+)+|\w+")  # a number with its separators is one term
+FOLDERS = 3  # folders above a file whose names are indexed
 STOPS = frozenset("a an and are at be by for from has in is it its of on or that the their this to was with".split())
-APART = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")  # between letters and digits: RM15.40, 50mm, U13
+APART = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")  # boundaries of letters and digits: RM15.40, 50mm, U13
 IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")  # no spaces between
 
 
@@ -50,12 +50,12 @@ class Words:
 
     @cached_property
     def limited(self) -> bool:
-        """Whether this connection sees a part of the catalog only."""
+        """Whether this connection sees only a part of the catalog."""
         own = text("SELECT 1 FROM temp.sqlite_master WHERE name = 'seen'")
         return self.connection.execute(own).first() is not None
 
     def refresh(self) -> None:
-        """Read again what has changed since."""
+        """Index again the pictures whose texts have changed."""
         stale = list(self.connection.execute(text("SELECT DISTINCT content_id FROM unread")).scalars())
         for some in chunks(stale):
             rows = [{"id": content, **row} for content, row in self._said(some).items()]
@@ -69,7 +69,7 @@ class Words:
             self.connection.execute(text("DELETE FROM unread"))
 
     def _said(self, contents: Sequence[int]) -> dict[int, dict[str, str]]:
-        """The words of those pictures that are still held by a file."""
+        """Return the texts of each of these pictures that a file still holds, by column."""
         catalog = Catalog(self.connection)
         lines = Said(self.connection).readings(contents)
         captions, told = catalog.captions_of(contents), catalog.captions_of(contents, (GENERATED,))
@@ -90,26 +90,26 @@ class Words:
         return found
 
     def search(self, query: str, k: int, allowed: Sequence[int] | None = None) -> list[int]:
-        """The k pictures whose words fit a query best, best first; `allowed` keeps those among them.
+        """Return the ids of the k pictures whose texts match a query best, best first.
 
-        A picture counts if at least half of the query's words are said of it.
+        A picture must match at least half of the terms of the query, and be one of `allowed` (None: all).
         """
         found = phrases(query)
         ranked = self._matching(" OR ".join(found), k, allowed)
         if not ranked or (len(found) < 3 and not self.limited):
             return ranked
         said = Counter(content for term in found for content in self._matching(term, len(ranked), ranked))
-        if self.limited:  # BM25 would tell how often words occur elsewhere
+        if self.limited:  # BM25 would reveal how often words occur elsewhere
             ranked.sort(key=lambda content: (-said[content], content))
         return [content for content in ranked if 2 * said[content] >= len(found)]
 
     def saying(self, query: str, k: int, allowed: Sequence[int] | None = None) -> list[int]:
-        """Pictures of which people or files say every word of a query."""
+        """Return the ids of up to k pictures with every term of a query in texts that no model generated."""
         found = phrases(query)
         return self._matching(f"{SURE} : ({' AND '.join(found)})" if found else "", k, allowed)
 
     def matched(self, query: str, content: int) -> list[tuple[str, str]]:
-        """What is said of a picture that has a word of a query: the column and the line."""
+        """Return the lines of text of a picture that contain a term of a query, each with its column."""
         found = " OR ".join(phrases(query))
         if not found:
             return []
@@ -137,30 +137,30 @@ class Words:
 
 
 def terms(query: str) -> list[str]:
-    """The words of a query that can be looked up, each once; ideographs in a row are one phrase."""
+    """Return the distinct search terms of a query, without stop words; adjacent ideographs form one phrase."""
     found = (" ".join(spaced([word]).split()) for word in TERM.findall(APART.sub(" ", query)))
     return list(dict.fromkeys(word for word in found if word and word.lower() not in STOPS))
 
 
 def phrases(query: str) -> list[str]:
-    """The same as FTS5 takes them."""
+    """Return the terms of a query in the syntax of FTS5."""
     return [f'"{term}"' for term in terms(query)]
 
 
 def shares_term(line: str, query: str) -> bool:
-    """Whether a line has one of the words of a query, whole."""
+    """Whether a line contains a term of a query as a whole word."""
     low = APART.sub(" ", line).casefold()
     return any(re.search(rf"(?<!\w){re.escape(term.casefold())}(?!\w)", low) for term in terms(query))
 
 
 def spaced(texts: Iterable[str]) -> str:
-    """Texts as they are stored: one a line, ideographs as words of their own, so that any part of a name is found.
+    """Return texts as they are indexed: one a line, each ideograph as a word, so that parts of names match.
 
-    Letters and digits are parted, which people and text readers put together as it comes.
+    Letters and digits are separated, because people and OCR engines join them inconsistently.
     """
     return "\n".join(IDEOGRAPHS.sub(lambda sign: f" {sign[0]} ", APART.sub(" ", each)) for each in texts if each)
 
 
 def _names(path: Path) -> list[str]:
-    """The name of a file without its ending, and those of the folders around it, with their words apart."""
+    """Return the file name without its suffix and the names of the folders above it, with their words separated."""
     return [re.sub(r"[_\W]+", " ", name) for name in (path.stem, *(up.name for up in list(path.parents)[:FOLDERS]))]

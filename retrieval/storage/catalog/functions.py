@@ -1,4 +1,4 @@
-"""What filters need of SQLite that it does not have: words in any case and accents as written, distances on earth."""
+"""SQL functions that filters need and SQLite lacks: matching that ignores case, not accents, and distances."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ...geocoding import kilometres
 
 
 def register(connection: sqlite3.Connection) -> None:
-    """Teach a connection `says(text, pattern)` and `kilometres(lat, lon, lat, lon)`."""
+    """Add the SQL functions `says(text, pattern)` and `kilometres(lat, lon, lat, lon)` to a connection."""
     connection.create_function("says", 2, says, deterministic=True)
     connection.create_function("kilometres", 4, kilometres, deterministic=True)
 
 
 def says(text: str | None, pattern: str) -> bool:
-    """Whether a text contains a pattern, in upper or lower case; `*` stands for anything."""
+    """Whether a text contains a pattern, ignoring case; `*` matches anything."""
     return text is not None and _compiled(pattern).search(text.casefold()) is not None
 
 

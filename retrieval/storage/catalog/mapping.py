@@ -1,4 +1,4 @@
-"""Files of the library as rows of `items`, and back. Knows columns and values; does not know transactions."""
+"""Mapping between `Item` and rows of the table `items`. Does not know transactions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sqlalchemy import ColumnElement, LargeBinary, Row, and_, or_, type_coerce
 from ...types.records import Facts, Found, Item
 from .schema import items
 
-PICTURE = -1.0  # the second of what is no frame
+PICTURE = -1.0  # the second of an item that is not a video frame
 
 
 def item_row(found: Found, content: int, facts: Facts, second: float) -> dict[str, Any]:
-    """A file that holds a content, or a frame of it."""
+    """Return the row of a file that holds a content, or of a video frame at `second`."""
     return {
         "path": found.path,
         "second": second,
@@ -38,14 +38,14 @@ def item_row(found: Found, content: int, facts: Facts, second: float) -> dict[st
         "description": facts.description,
         "keywords": json.dumps(facts.keywords),
         "rating": facts.rating,
-        "city": "",  # looked up later, as of the coordinates that this row has
+        "city": "",  # looked up later from the coordinates of this row
         "region": "",
         "country": "",
     }
 
 
 def to_item(row: Row[Any]) -> Item:
-    """The file of a row."""
+    """Return the item of a row."""
     facts = Facts(
         width=row.width,
         height=row.height,
@@ -66,7 +66,7 @@ def to_item(row: Row[Any]) -> Item:
 
 
 def inside(place: Path) -> ColumnElement[bool]:
-    """Whether an item is a place or lies in it, by the index on paths."""
+    """Return the condition that an item is `place` or lies in it; it uses the index on paths."""
     name = os.fsencode(place).rstrip(b"/")
     path = type_coerce(items.c.path, LargeBinary)
-    return or_(path == name, and_(path >= name + b"/", path < name + b"0"))  # "0" is the one after "/"
+    return or_(path == name, and_(path >= name + b"/", path < name + b"0"))  # "0" is the character after "/"

@@ -1,6 +1,6 @@
-"""The schema's history: numbered functions, each run once, in order, in one transaction with its number.
+"""Schema migrations: numbered functions, each run once and in order, in one transaction with the version number.
 
-A new file begins with the tables as they are now; an older one is brought there step by step.
+A new file gets the current tables at once; an older file is migrated step by step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .schema import LOOSE, metadata
 
 
 def m002_what_models_say(connection: Connection) -> None:
-    """Judgements, looks, and captions that a model made."""
+    """Add verdicts, vision features and the columns of generated captions."""
     for column in ("model", "prompt", "made_at"):
         connection.execute(text(f"ALTER TABLE captions ADD COLUMN {column} TEXT DEFAULT '' NOT NULL"))
     connection.execute(
@@ -35,7 +35,7 @@ def m002_what_models_say(connection: Connection) -> None:
 
 
 def m003_sidecars(connection: Connection) -> None:
-    """What sidecars were before captions were written into them."""
+    """Add the earlier contents of sidecars that captions are written into."""
     connection.execute(
         text(
             "CREATE TABLE sidecars (path BLOB NOT NULL, before BLOB, after TEXT NOT NULL, made_at TEXT NOT NULL, "
@@ -45,7 +45,7 @@ def m003_sidecars(connection: Connection) -> None:
 
 
 def m004_frames(connection: Connection) -> None:
-    """Several items of one path: the frames of a video."""
+    """Allow several items per path: the frames of a video."""
     columns = (
         "id, path, content_id, size, mtime_ns, sidecar_mtime_ns, width, height, format, taken_at, camera, lens, "
         "latitude, longitude, orientation, title, description, keywords, rating"
@@ -69,7 +69,7 @@ def m004_frames(connection: Connection) -> None:
 
 
 def m005_trials(connection: Connection) -> None:
-    """Whether a vision-language model was found to help."""
+    """Add trials: whether reranking with a vision-language model was found to help."""
     connection.execute(
         text(
             "CREATE TABLE trials (space_id INTEGER NOT NULL, model TEXT NOT NULL, points FLOAT NOT NULL, "
@@ -80,13 +80,13 @@ def m005_trials(connection: Connection) -> None:
 
 
 def m006_places(connection: Connection) -> None:
-    """Where items were taken, in words."""
+    """Add the city, region and country of items."""
     for column in ("city", "region", "country"):
         connection.execute(text(f"ALTER TABLE items ADD COLUMN {column} TEXT DEFAULT '' NOT NULL"))
 
 
 def m007_readings(connection: Connection) -> None:
-    """Text in pictures."""
+    """Add text in pictures (OCR)."""
     connection.execute(
         text(
             "CREATE TABLE readings (content_id INTEGER NOT NULL, engine TEXT NOT NULL, lines TEXT NOT NULL, "
@@ -97,14 +97,14 @@ def m007_readings(connection: Connection) -> None:
 
 
 def m008_words(connection: Connection) -> None:
-    """Full text; everything that is there is to be read."""
+    """Add full text, and queue all pictures for it."""
     for statement in TABLES:
         connection.execute(text(statement))
     connection.execute(text("INSERT INTO unread SELECT content_id FROM items"))
 
 
 def m009_collections(connection: Connection) -> None:
-    """Fingerprints, saved searches, taught words."""
+    """Add fingerprints, saved searches and examples of concepts."""
     for statement in (
         "CREATE TABLE fingerprints (content_id INTEGER NOT NULL, bits INTEGER NOT NULL, PRIMARY KEY (content_id), "
         "FOREIGN KEY(content_id) REFERENCES contents (id) ON DELETE CASCADE)",
@@ -116,23 +116,26 @@ def m009_collections(connection: Connection) -> None:
 
 
 def m010_seen(connection: Connection) -> None:
-    """What full text may speak of: everything, but where a connection is limited (`limits.py`)."""
+    """Add the view of what full text may return: everything, unless a connection is limited to a folder."""
     connection.execute(text(SEEN))
 
 
 def m011_clock(connection: Connection) -> None:
-    """Files by the camera's own time."""
+    """Add the index by the camera's clock."""
     connection.execute(text("CREATE INDEX items_by_clock ON items (coalesce(substr(taken_at, 1, 19), ''), id)"))
 
 
 def m012_stamps(connection: Connection) -> None:
-    """What vector files looked like when they were written."""
+    """Add size and modification time of vector files as they were written."""
     for name in ("size", "mtime_ns"):
         connection.execute(text(f"ALTER TABLE vector_files ADD COLUMN {name} INTEGER DEFAULT '-1' NOT NULL"))
 
 
 def m013_loose(connection: Connection) -> None:
-    """What each run looked for in all of the library is noted where it comes about."""
+    """Record orphan candidates by triggers, and index items without a place.
+
+    Before this, each indexing run scanned the whole library for them.
+    """
     connection.execute(
         text(
             "CREATE INDEX items_unplaced ON items (id) "
@@ -145,11 +148,11 @@ def m013_loose(connection: Connection) -> None:
 
 
 def m014_forgetting(connection: Connection) -> None:
-    """The embeddings of what is forgotten are found without looking at all."""
+    """Add the index of embeddings by content, so that deleting contents does not scan all embeddings."""
     connection.execute(text("CREATE INDEX embeddings_by_content ON embeddings (content_id)"))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # from version 1 on
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # the first one starts from version 1
     m002_what_models_say,
     m003_sidecars,
     m004_frames,
@@ -168,12 +171,12 @@ VERSION = 1 + len(MIGRATIONS)
 
 
 def version_of(connection: Connection) -> int:
-    """The version of the tables; 0 for an empty file."""
+    """Return the schema version of the file; 0 if it is empty."""
     return int(connection.execute(text("PRAGMA user_version")).scalar_one())
 
 
 def migrate(connection: Connection) -> None:
-    """Make the tables of an empty file, or run the migrations that an older one lacks."""
+    """Create the tables in an empty file, or run the migrations that an older file lacks."""
     found = version_of(connection)
     if not found:
         metadata.create_all(connection)

@@ -1,6 +1,6 @@
-"""A damaged SQLite file -> a new one with every row that can still be read.
+"""Salvage of a damaged SQLite file: a new file with every row that can still be read.
 
-Knows SQLite's pages only through its errors; does not know what the rows mean.
+Does not know what the rows mean.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .schema import metadata
 
 
 def salvage(damaged: Path, fresh: Path) -> dict[str, int]:
-    """Copy what can be read of `damaged` into the new file `fresh`; how many rows of each table came over.
+    """Copy all readable rows of `damaged` into the new file `fresh`; return how many rows of each table were copied.
 
     Raises:
-        LibraryDamaged: not even the list of tables can be read.
+        LibraryDamaged: the version is lost, or not even the list of tables can be read.
     """
     engine = create_engine(f"sqlite:///{fresh}")
     with engine.begin() as connection:
@@ -46,7 +46,7 @@ def salvage(damaged: Path, fresh: Path) -> dict[str, int]:
 
 
 def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str, columns: list[str]) -> int:
-    """Rows from the front until one cannot be read, then from the back."""
+    """Copy rows from the front until one cannot be read, then from the back; return how many were copied."""
     names = ", ".join(columns)
     into = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"
     for order in ("ASC", "DESC"):
@@ -61,7 +61,7 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str, columns:
 
 
 def _drop_dangling(connection: sqlite3.Connection) -> None:
-    """Remove rows that point to rows that were lost."""
+    """Delete rows that refer to lost rows."""
     for _ in range(3):
         for table, row, *_rest in connection.execute("PRAGMA foreign_key_check").fetchall():
             connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (row,))

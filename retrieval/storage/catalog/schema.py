@@ -1,4 +1,4 @@
-"""The tables as they are now. How they became so stands in `migrations.py`."""
+"""The current tables. `migrations.py` brings older files to this state."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ metadata = MetaData()
 
 
 class PathBytes(TypeDecorator[Path]):
-    """A path as the bytes that the system calls it by: names that are not UTF-8 come back unchanged."""
+    """A path, stored as the system's bytes, so that names that are not UTF-8 survive unchanged."""
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: Path | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002  # SQLAlchemy's
-        """To bytes."""
+        """Return a path as bytes."""
         return None if value is None else os.fsencode(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Path | None:  # noqa: ARG002  # SQLAlchemy's
-        """From bytes."""
+        """Return stored bytes as a path."""
         return None if value is None else Path(os.fsdecode(value))
 
 
@@ -54,7 +54,7 @@ spaces = Table(
     UniqueConstraint("model", "fingerprint"),
 )
 
-contents = Table(  # what is computed from pixels or from a text, once
+contents = Table(  # pictures and texts by hash: each is processed once, whatever files hold it
     "contents",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -64,7 +64,7 @@ contents = Table(  # what is computed from pixels or from a text, once
     Column("thumbnail", LargeBinary),
     UniqueConstraint("kind", "hash"),
     CheckConstraint("kind IN ('picture', 'text')"),
-    sqlite_autoincrement=True,  # a number is never given twice: vectors are kept by it
+    sqlite_autoincrement=True,  # ids are never reused: vectors are stored by them
 )
 
 items = Table(  # picture files, and the frames of video files
@@ -72,7 +72,7 @@ items = Table(  # picture files, and the frames of video files
     metadata,
     Column("id", Integer, primary_key=True),
     Column("path", PathBytes, nullable=False),
-    Column("second", Float, nullable=False, server_default="-1"),  # of a video's frame; -1: a picture
+    Column("second", Float, nullable=False, server_default="-1"),  # of a video frame; -1: a picture
     Column("content_id", ForeignKey("contents.id"), nullable=False),
     Column("size", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
@@ -100,21 +100,21 @@ items = Table(  # picture files, and the frames of video files
 
 CLOCK: ColumnElement[str] = literal_column(
     "coalesce(substr(taken_at, 1, 19), '')"
-)  # the camera's own time; undated files come last
-Index("items_by_clock", CLOCK, items.c.id)  # what the library is leafed through by
+)  # the camera's clock; undated files come last
+Index("items_by_clock", CLOCK, items.c.id)  # the order of browsing
 
 UNPLACED = (items.c.latitude.is_not(None), items.c.longitude.is_not(None), items.c.country == "")
-Index("items_unplaced", items.c.id, sqlite_where=and_(*UNPLACED))  # where they were taken is to be looked up
+Index("items_unplaced", items.c.id, sqlite_where=and_(*UNPLACED))  # items whose place is still to be looked up
 
 captions = Table(  # which texts belong to which pictures
     "captions",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("picture_id", ForeignKey("contents.id", ondelete="CASCADE")),  # none: a text without a picture
+    Column("picture_id", ForeignKey("contents.id", ondelete="CASCADE")),  # NULL: a text without a picture
     Column("text_id", ForeignKey("contents.id"), nullable=False),
     Column("source", Text, nullable=False),  # file, sidecar, metadata, edited (by hand), generated (by a model)
-    Column("origin", PathBytes, nullable=False),  # the caption file, or the picture file; empty for the last two
-    Column("model", Text, nullable=False, server_default=""),  # of a generated one, with its prompt and time
+    Column("origin", PathBytes, nullable=False),  # caption file or picture file; empty if edited or generated
+    Column("model", Text, nullable=False, server_default=""),  # of a generated caption, like the prompt
     Column("prompt", Text, nullable=False, server_default=""),
     Column("made_at", Text, nullable=False, server_default=""),  # ISO 8601, UTC
     Index("captions_by_picture", "picture_id"),
@@ -130,7 +130,7 @@ embeddings = Table(
     Index("embeddings_by_content", "content_id"),
 )
 
-changes = Table(  # what the vector files must still learn
+changes = Table(  # the change log: what vector files do not include yet
     "changes",
     metadata,
     Column("seq", Integer, primary_key=True),
@@ -141,7 +141,7 @@ changes = Table(  # what the vector files must still learn
     sqlite_autoincrement=True,
 )
 
-vector_files = Table(  # the caches that are whole, and up to which change they know
+vector_files = Table(  # complete vector files, and the last change that each includes
     "vector_files",
     metadata,
     Column("space_id", ForeignKey("spaces.id", ondelete="CASCADE"), primary_key=True),
@@ -150,11 +150,11 @@ vector_files = Table(  # the caches that are whole, and up to which change they 
     Column("file", Text, nullable=False),
     Column("upto", Integer, nullable=False),
     Column("checksum", Text, nullable=False),
-    Column("size", Integer, nullable=False, server_default="-1"),  # of the file as it was written
+    Column("size", Integer, nullable=False, server_default="-1"),  # of the file as written, in bytes
     Column("mtime_ns", Integer, nullable=False, server_default="-1"),
 )
 
-judgements = Table(  # what vision-language models said, never asked twice
+judgements = Table(  # verdicts of vision-language models, stored so that none is computed twice
     "judgements",
     metadata,
     Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
@@ -165,7 +165,7 @@ judgements = Table(  # what vision-language models said, never asked twice
     Column("made_at", Text, nullable=False),
 )
 
-looks = Table(  # what a vision-language model saw of a picture, where that is small enough to keep
+looks = Table(  # vision features of a vision-language model, where they are small enough to store
     "looks",
     metadata,
     Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
@@ -174,44 +174,44 @@ looks = Table(  # what a vision-language model saw of a picture, where that is s
     Column("look", LargeBinary, nullable=False),  # float16, little-endian, (tokens, width)
 )
 
-readings = Table(  # text in pictures, as an engine read it
+readings = Table(  # text in pictures, as an OCR engine read it
     "readings",
     metadata,
     Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
     Column("engine", Text, nullable=False),
-    Column("lines", Text, nullable=False),  # JSON: words, left, top, right, bottom in parts of the picture, how sure
+    Column("lines", Text, nullable=False),  # JSON: text, left, top, right, bottom (fractions of the picture), score
     Column("made_at", Text, nullable=False),
 )
 
-trials = Table(  # whether a vision-language model was found to help, measured on the library's own captions
+trials = Table(  # whether reranking with a model helps, measured on the library's own captions
     "trials",
     metadata,
     Column("space_id", ForeignKey("spaces.id", ondelete="CASCADE"), primary_key=True),
     Column("model", Text, primary_key=True),
-    Column("points", Float, nullable=False),  # of mean reciprocal rank, in percent, with its 95% interval
+    Column("points", Float, nullable=False),  # gain in mean reciprocal rank, percentage points, with its 95% interval
     Column("low", Float, nullable=False),
     Column("high", Float, nullable=False),
     Column("captions", Integer, nullable=False),
     Column("made_at", Text, nullable=False),
 )
 
-sidecars = Table(  # XMP files that captions were written into, and what they were before
+sidecars = Table(  # XMP files that captions were written into, with their earlier contents
     "sidecars",
     metadata,
     Column("path", PathBytes, primary_key=True),
-    Column("before", LargeBinary),  # none: there was no file
+    Column("before", LargeBinary),  # NULL: there was no file
     Column("after", Text, nullable=False),  # BLAKE2b of what was written
     Column("made_at", Text, nullable=False),
 )
 
-fingerprints = Table(  # perceptual hashes: of re-encoded and resized copies nearly the same
+fingerprints = Table(  # perceptual hashes: nearly the same for re-encoded and resized copies
     "fingerprints",
     metadata,
     Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
-    Column("bits", Integer, nullable=False),  # 64, as a signed number
+    Column("bits", Integer, nullable=False),  # 64, as a signed integer
 )
 
-saved = Table(  # searches with a name
+saved = Table(  # saved searches
     "saved",
     metadata,
     Column("name", Text, primary_key=True),
@@ -219,12 +219,12 @@ saved = Table(  # searches with a name
     Column("made_at", Text, nullable=False),
 )
 
-examples = Table(  # of taught words: what they are trained from, with whatever model answers
+examples = Table(  # training examples of concepts (taught words), for whatever space is active
     "examples",
     metadata,
     Column("name", Text, primary_key=True),
     Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
-    Column("wanted", Integer, nullable=False),  # 1: it is what the word means, 0: it is not
+    Column("wanted", Integer, nullable=False),  # 1: a positive example, 0: a negative one
 )
 
 problems = Table(
@@ -239,7 +239,7 @@ problems = Table(
 
 roots = Table("roots", metadata, Column("path", PathBytes, primary_key=True))
 
-# Contents that something has ceased to point to: `Catalog.drop_orphans` looks at no others.
+# Orphan candidates: contents that have lost a reference. `Catalog.drop_orphans` checks only these.
 LOOSE = (
     "CREATE TABLE loose (content_id INTEGER NOT NULL)",
     *(
