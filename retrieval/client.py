@@ -41,7 +41,7 @@ class Client:
             UsageError: the URL does not begin with http:// or https://.
         """
         if not url.startswith(("http://", "https://")):
-            raise errors.UsageError(f"{url!r} is no address; write http://{url}")
+            raise errors.UsageError(f"{url!r} is not an address; write http://{url}")
         transport = httpx.HTTPTransport(uds=str(socket)) if socket is not None else None
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self.http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport, trust_env=False)

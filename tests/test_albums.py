@@ -65,7 +65,7 @@ def test_copies_and_links_never_overwrite(photos: Path, paint: Paint, tmp_path: 
 
 def test_a_folder_that_cannot_be_written_is_refused(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SourceError, match="cannot be a folder"):
+    with pytest.raises(SourceError, match="cannot be used as the folder"):
         list(copied([photos / "red.jpg"], tmp_path / "file"))
 
 
@@ -159,7 +159,7 @@ def test_embeddings_of_another_model_are_refused(filled: Library, other: Library
     file = tmp_path / "out" / "img_emb" / "img_emb_0.npy"
     rows = np.load(file)
     np.save(file, -rows)
-    with pytest.raises(ModelError, match="not of colours"):
+    with pytest.raises(ModelError, match="not from colours"):
         other.import_embeddings(tmp_path / "out")
     np.save(file, np.ones((4, 5), np.float32))
     with pytest.raises(ModelError, match="5 numbers"):

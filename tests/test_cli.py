@@ -145,7 +145,7 @@ def test_status_remove_and_check(filled: Run, photos: Path) -> None:
 
 
 def test_remove_forgets_a_model_that_no_longer_answers(filled: Run, photos: Path, tmp_path: Path) -> None:
-    assert "no embeddings of .colours. to spare" in filled("remove", "--model", "colours", code=2).stderr.replace(
+    assert "no unused embeddings of .colours." in filled("remove", "--model", "colours", code=2).stderr.replace(
         "'", "."
     )
     filled("index", photos, "--model", "builtin", "-q")
@@ -211,7 +211,7 @@ def test_models_are_listed(run: Run) -> None:
         (["search", "red", "--sheet", "a.pdf"], 2, "a .html or .png file"),
         (["remove", "nowhere"], 2, "nothing was removed"),
         (["check", "--index", "nowhere"], 3, "no library"),
-        (["index", "photos", "--model", "nonsense", "--index", "other"], 4, "is no model"),
+        (["index", "photos", "--model", "nonsense", "--index", "other"], 4, "is not a model"),
         (["index", "photos", "--model", "ViT-B-32/openai", "--index", "other"], 4, "models pull"),
         (["models", "pull", "ViT-B-32/openai"], 4, "network"),
         (["eval", "nowhere.csv", "--images", "photos"], 5, "cannot read the captions"),

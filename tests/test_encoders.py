@@ -119,9 +119,9 @@ def test_each_spelling_goes_its_route(spelling: str, route: Route) -> None:
 @pytest.mark.parametrize(
     ("spelling", "says"),
     [
-        ("nonsense", "is no model"),
-        ("", "is no model"),
-        ("/absolute", "is no model"),
+        ("nonsense", "is not a model"),
+        ("", "is not a model"),
+        ("/absolute", "is not a model"),
         ("hf-hub:alone", "hf-hub:ORG/NAME"),
         ("local-dir:/nowhere", "no open_clip_config.json"),
         ("ViT-B-32/nowhere.pt", "no checkpoint file"),

@@ -101,7 +101,7 @@ def test_a_saved_search_is_used_listed_and_forgotten(filled: Library) -> None:
 
 @pytest.mark.parametrize(
     ("name", "query", "error"),
-    [("two words", "red", "is no name"), ("x", "camra:nikon", "perhaps camera:"), ("x", "red @x", "part of itself")],
+    [("two words", "red", "is not a name"), ("x", "camra:nikon", "perhaps camera:"), ("x", "red @x", "part of itself")],
 )
 def test_what_could_not_be_used_is_not_saved(filled: Library, name: str, query: str, error: str) -> None:
     with pytest.raises(UsageError, match=error):
@@ -150,7 +150,7 @@ def test_files_in_a_saved_search_are_found_from_anywhere(
     assert first(filled, "@reddish") == "red.jpg"
     with pytest.raises(UsageError, match="empty"):
         filled.named.save("x", "  ")
-    with pytest.raises(UsageError, match="and as what it does not"):
+    with pytest.raises(UsageError, match="and as a counterexample"):
         filled.named.teach("x", [photos / "red.jpg"], [photos / "red.jpg"])
 
 

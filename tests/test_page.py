@@ -294,7 +294,7 @@ def test_a_word_is_taught_by_clicking_and_searched_by_its_name(page: Page) -> No
     page.locator("#grid .tile[aria-posinset='1'] a").click()
     page.get_by_label("Word to teach").fill("midnight")
     page.get_by_role("button", name="Yes").click()
-    expect(page.locator("#viewer")).to_contain_text("@midnight knows 1 picture for")
+    expect(page.locator("#viewer")).to_contain_text("@midnight has 1 picture for")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="@midnight", exact=True).click()
     expect(page.get_by_role("combobox", name="Search")).to_have_value("navy @midnight")

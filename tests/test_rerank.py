@@ -190,7 +190,7 @@ def test_a_look_is_kept_so_that_another_query_needs_no_picture(shades: Library, 
 def test_where_it_fails_the_encoders_order_is_delivered(shades: Library) -> None:
     found = search(shades, Judge(lambda _: 0.5, fails_after=0))
     assert names(found) == ["0", "1", "2"]
-    assert any("judge did not speak (the server has gone); this is the encoder's order" in note for note in found.notes)
+    assert any("judge failed (the server has gone); this is the encoder's order" in note for note in found.notes)
 
 
 def test_verdicts_that_do_not_differ_change_nothing_and_that_is_said(shades: Library) -> None:

@@ -58,7 +58,7 @@ def test_a_description_of_its_own_stays(words: bytes) -> None:
 
 @pytest.mark.parametrize("packet", [b"", b"no xml", LIGHTROOM.decode().encode("utf-16"), b"<a></a>"])
 def test_what_is_no_packet_is_left_alone(packet: bytes) -> None:
-    with pytest.raises(SourceError, match="no XMP"):
+    with pytest.raises(SourceError, match="not an XMP"):
         with_caption(packet, "a red picture", "m")
 
 

@@ -288,7 +288,7 @@ def test_an_adapter_without_its_library_says_how_to_get_it(tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("spelling", "says"),
     [
-        ("nothing", "is no vision-language model"),
+        ("nothing", "is not a vision-language model"),
         ("hf-hub:alone", "hf-hub:ORG/NAME"),
         ("local-dir:/nowhere", "no config.json"),
         ("endpoint:localhost:8000#m", "endpoint:URL#MODEL"),

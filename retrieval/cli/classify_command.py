@@ -17,7 +17,7 @@ from .progress import progress
 
 @click.command(name="classify")
 @click.argument("places", nargs=-1, type=PATH)
-@click.option("--labels", required=True, metavar="A,B,C", help="The labels, divided by commas.")
+@click.option("--labels", required=True, metavar="A,B,C", help="The labels, separated by commas.")
 @click.option("--all", "everything", is_flag=True, help="Every picture of the library.")
 @click.option("--judge", is_flag=True, help="Let a vision-language model decide (--vlm), not the encoder.")
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)

@@ -39,7 +39,7 @@ class Act:
             UsageError: the options contradict each other.
         """
         if self.hard_link and self.move_to:
-            raise UsageError("either --hard-link or --move-to")
+            raise UsageError("give either --hard-link or --move-to, not both")
         if self.apply and not (self.hard_link or self.move_to):
             raise UsageError("--apply goes with --hard-link or --move-to")
         if self.hard_link and set(asked) - {Likeness.COPY}:
@@ -80,7 +80,7 @@ class Act:
         "--move-to", type=PATH, metavar="FOLDER", help="Move all but the best of each group into this folder."
     ),
     click.option(
-        "--apply", is_flag=True, help="Do it; without, --hard-link and --move-to only show what they would do."
+        "--apply", is_flag=True, help="Do it; without --apply, --hard-link and --move-to only show what they would do."
     ),
 )
 @settings_options(INDEX)
@@ -88,10 +88,10 @@ class Act:
 def command(
     places: tuple[Path, ...], kinds: tuple[str, ...], least: float, act: Act, settings: Settings, as_json: bool
 ) -> None:
-    """Find pictures that are the same or nearly, in PLACES (folders of the library) or everywhere.
+    """Find pictures that are the same or nearly the same, in PLACES (folders of the library) or everywhere.
 
     copy: the same bytes. same: encoded again, resized, a little cropped. burst: one camera within ten seconds. alike:
-    much alike to the model, however taken (only with --kind alike). The first of each group is the best: the most
+    very similar to the model, however taken (only with --kind alike). The first of each group is the best: the most
     pixels, then the most bytes. Nothing is ever deleted.
 
     \b
@@ -128,7 +128,7 @@ def _show(groups: list[Group]) -> None:
             click.echo(f"{what}\t{member.width}x{member.height}\t{size(member.bytes)}\t{show_path(member.path)}")
         click.echo()
     others = sum(len(group.others) for group in groups)
-    note(f"{len(groups)} groups; {others} pictures beside the best take {size(sum(g.spare for g in groups))}")
+    note(f"{len(groups)} groups; {others} pictures besides the best take up {size(sum(g.spare for g in groups))}")
 
 
 def _show_deeds(deeds: list[Deed], what: str, apply: bool) -> None:

@@ -21,7 +21,7 @@ from .progress import progress
 @click.argument("captions", type=PATH, required=False)
 @click.option("--images", type=PATH, help="The folder of the pictures of CAPTIONS.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-@click.option("--rerank", is_flag=True, help="What a vision-language model (--vlm) adds to text to image.")
+@click.option("--rerank", is_flag=True, help="What a vision-language model (--vlm) adds to text-to-image search.")
 @click.option("--depth", type=int, default=20, show_default=True, help="With --rerank: hits that are judged.")
 @click.option("--weight", type=float, help="With --rerank: how much verdicts count.  [default: the model's]")
 @settings_options(INDEX, MODEL, DEVICE, PRECISION, *VLM_OPTIONS)
@@ -38,8 +38,8 @@ def command(
 ) -> None:
     """Measure a model on the caption file CAPTIONS: recall@k and MRR in percent, both ways.
 
-    Without CAPTIONS, the library is measured on its own: those that people gave its pictures. Where --rerank is found
-    not to help there, `retrieval search --rerank` leaves it off.
+    Without CAPTIONS, the library is measured on its own captions: those that people wrote. Where --rerank turns out
+    not to help there, `retrieval search --rerank` skips it.
 
     \b
     Examples:
@@ -118,7 +118,7 @@ def _gain_as_json(found: Reranking) -> dict[str, object]:
 def _show_gain(found: Reranking) -> None:
     before, after = _row(found.before), _row(found.after)
     click.echo(f"{found.images} images, {found.captions} captions, the first {found.depth} judged by {found.model}")
-    click.echo(f"{'':<8}{'encoder':>9}{'reranked':>10}{'gain':>8}   95% of a paired bootstrap")
+    click.echo(f"{'':<8}{'encoder':>9}{'reranked':>10}{'gain':>8}   95% interval (paired bootstrap)")
     for name, value in before.items():
         gain = found.gains[name]
         click.echo(f"{name:<8}{value:9.1f}{after[name]:10.1f}{gain.points:8.2f}   {gain.low:.2f} to {gain.high:.2f}")

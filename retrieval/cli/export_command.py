@@ -27,9 +27,9 @@ FORMATS = click.Choice(get_args(Format))
 @settings_options(INDEX)
 @json_option
 def command(folder: Path, form: Format, settings: Settings, as_json: bool) -> None:
-    """Write the whole library into FOLDER, a new one, for other programs; `search --export` writes an answer.
+    """Write the whole library into the new folder FOLDER, for other programs; `search --export` writes only hits.
 
-    npy and parquet: embeddings with captions and metadata, laid out as clip-retrieval has them. csv: captions and
+    npy and parquet: embeddings with captions and metadata, laid out as in clip-retrieval. csv: captions and
     metadata. webdataset: the pictures themselves, in archives. `retrieval import` reads all but csv, which `retrieval
     index --captions` reads.
 

@@ -20,11 +20,11 @@ from .output import note, print_json
 @click.argument("image", type=PATH)
 @click.argument("phrase")
 @click.option("--draw", type=PATH, metavar="FILE", help="Write the picture with the boxes drawn on it.")
-@click.option("--mask", type=PATH, metavar="FILE", help="Write which pixels show it: white is sure, black is sure not.")
+@click.option("--mask", type=PATH, metavar="FILE", help="Write which pixels show it: from black (no) to white (yes).")
 @settings_options(DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
 def command(image: Path, phrase: str, draw: Path | None, mask: Path | None, settings: Settings, as_json: bool) -> None:
-    """Find where IMAGE shows what PHRASE says: boxes in parts of the picture's width and height.
+    """Find where IMAGE shows PHRASE: boxes in pixels; with --json, as fractions of the picture's width and height.
 
     \b
     Examples:

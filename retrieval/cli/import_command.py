@@ -23,7 +23,7 @@ from .progress import progress
 @settings_options(INDEX, MODEL, DEVICE, PRECISION)
 @json_option
 def command(folder: Path, images: Path | None, to: Path | None, settings: Settings, as_json: bool) -> None:
-    """Read FOLDER, which clip-retrieval, img2dataset or `retrieval export` has written.
+    """Import FOLDER, as written by clip-retrieval, img2dataset or `retrieval export`.
 
     Embeddings (img_emb/*.npy with metadata/*.parquet, or *.parquet) are kept for the pictures that are there, so that
     these need no encoding; a few are encoded all the same, to see that the model is the one that made them. Archives
@@ -36,7 +36,7 @@ def command(folder: Path, images: Path | None, to: Path | None, settings: Settin
     """
     folder = folder.expanduser()
     if not folder.is_dir():
-        raise SourceError(f"{show_path(folder)} is no folder")
+        raise SourceError(f"{show_path(folder)} is not a folder")
     archives = sorted(folder.glob("*.tar"))
     if archives and to is None:
         raise UsageError(f"{show_path(folder)} has archives; say with --to where their pictures are to be kept")

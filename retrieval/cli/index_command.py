@@ -101,7 +101,7 @@ class How:
 def command(given: Input, rules: Rules, how: How, quiet: bool, settings: Settings, as_json: bool) -> None:
     """Index FOLDERS of pictures (or single files) and caption files.
 
-    Only new and changed files are read; moved files and copies cost nothing; what is gone leaves the library. A file
+    Only new and changed files are read; moved files and copies cost nothing; deleted files are removed. A file
     that cannot be used is reported with its reason (`retrieval status --problems`) and tried again when it changes.
     Ctrl-C is safe at any moment: the next run goes on where this one stopped.
 
@@ -130,7 +130,7 @@ def command(given: Input, rules: Rules, how: How, quiet: bool, settings: Setting
         if texts and not as_json:
             show_transcribed(texts)
         if library.model != report.model:
-            note(f"{library.model} still answers: some pictures are not known to {report.model} yet")
+            note(f"{library.model} still answers queries: {report.model} has not encoded all pictures yet")
     if report.interrupted or (texts and texts.interrupted):
         stopped()
 

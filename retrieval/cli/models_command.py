@@ -32,7 +32,7 @@ def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
 @command.command()
 @click.argument("name")
 def pull(name: str) -> None:
-    """Fetch the model NAME, so that it can be used without network; a broken download goes on where it stopped."""
+    """Fetch the model NAME, for use without a network; an interrupted download continues where it stopped."""
     where = models.pull(name)
     note(f"{name} is here: {where}")
 

@@ -25,13 +25,13 @@ INDEX = click.option(
 MODEL = click.option("--model", help="builtin, ARCH/TAG, ARCH/FILE, hf-hub:ORG/NAME or local-dir:PATH.")
 DEVICE = click.option("--device", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
 PRECISION = click.option("--precision", help="auto, float32, bfloat16 or float16.  [default: auto, by measuring]")
-BATCH_SIZE = click.option("--batch-size", type=int, help="Pictures a call of the model.  [default: 32]")
+BATCH_SIZE = click.option("--batch-size", type=int, help="Pictures per call of the model.  [default: 32]")
 WORKERS = click.option("--workers", type=int, help="Threads that decode pictures.  [default: one a core]")
 
 
 RULES = (  # which files of a folder to index, see `sources.folders.Rules`
-    click.option("--include", multiple=True, metavar="GLOB", help="Only files whose name or path fits."),
-    click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name or path fits."),
+    click.option("--include", multiple=True, metavar="GLOB", help="Only files whose name or path matches."),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="Skip files and folders whose name or path matches."),
     click.option("--hidden", is_flag=True, help="Hidden files and folders too."),
 )
 
@@ -45,7 +45,7 @@ class Duration(click.ParamType[float]):
         """Return the duration in seconds."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)?", str(value))
         if not match or not float(match[1]):
-            self.fail(f"{value!r} is no time; write 3s, 500ms or 2m", param, ctx)
+            self.fail(f"{value!r} is not a time; write 3s, 500ms or 2m", param, ctx)
         return float(match[1]) * {"ms": 0.001, "m": 60.0}.get(match[2] or "s", 1.0)
 
 
@@ -58,7 +58,7 @@ class Size(click.ParamType[int]):
         """Return the size in bytes."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", str(value), re.IGNORECASE)
         if not match:
-            self.fail(f"{value!r} is no size; write 500000, 64M or 2G", param, ctx)
+            self.fail(f"{value!r} is not a size; write 500000, 64M or 2G", param, ctx)
         return int(float(match[1]) * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[match[2].upper()])
 
 
@@ -98,7 +98,7 @@ VIEW = (
         type=click.Choice(get_args(Threshold)),
         default="weak",
         show_default=True,
-        help="The least sure hits that are shown; weak: none where nothing looks like the query; none: always all.",
+        help="The weakest match to show; weak: nothing if nothing looks like the query; none: always all hits.",
     ),
     click.option("--json", "as_json", is_flag=True, help="Print JSON (documented in docs/json.md)."),
     click.option("-p", "--paths", is_flag=True, help="Print paths only, one a line."),

@@ -55,7 +55,7 @@ def print_answer(answer: Answer) -> None:
             note(f"{name}: {shown}{f', and {len(counts) - FACETS} more' if len(counts) > FACETS else ''}")
     beneath = sum(len(hit.beneath) for hit in answer.hits)
     if beneath:
-        note(f"{beneath} that are nearly the same stand under them (--no-fold shows each)")
+        note(f"{beneath} near-duplicates are grouped under them (--no-fold shows each)")
     kind = "texts" if answer.hits and answer.hits[0].kind is Kind.TEXT else "pictures"
     for line in answer.notes:
         note(f"note: {line}")
@@ -109,7 +109,7 @@ def note_problems(problems: Iterable[Problem]) -> None:
 
 def stopped() -> NoReturn:
     """Exit with code 130 after Ctrl-C."""
-    note("stopped by Ctrl-C; what was done is kept, the same command goes on from here")
+    note("stopped by Ctrl-C; what was done is kept; run the same command to continue")
     sys.exit(130)
 
 

@@ -16,13 +16,13 @@ from .output import note, print_json
 
 @click.command(name="remove")
 @click.argument("paths", nargs=-1, type=PATH)
-@click.option("--model", metavar="NAME", help="Forget the embeddings of a model that no longer answers.")
+@click.option("--model", metavar="NAME", help="Remove the embeddings of a model that is no longer in use.")
 @settings_options(INDEX)
 @json_option
 def command(paths: tuple[Path, ...], model: str | None, settings: Settings, as_json: bool) -> None:
     """Forget the files and folders PATHS. The files themselves are never touched.
 
-    After a change of model the old one's embeddings stay, so that it can serve again; --model frees their room.
+    After a change of model the old one's embeddings stay, so that it can be used again; --model frees their space.
 
     \b
     Examples:

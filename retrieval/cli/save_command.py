@@ -28,7 +28,7 @@ def command(name: str | None, query: str | None, forget: bool, settings: Setting
       retrieval save best --forget
     """
     if query is not None and forget:
-        raise click.UsageError("--forget goes with a name alone")
+        raise click.UsageError("--forget takes a name only, and no query")
     if forget and name is None:
         raise click.UsageError("say which name to forget")
     with Library.open(None, settings) as library:

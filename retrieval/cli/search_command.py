@@ -127,7 +127,7 @@ class Album:
     ),
     click.option("--facets", is_flag=True, help="Count the likely answers by year, camera, place, type and folder."),
     click.option(
-        "--within", multiple=True, metavar="GLOB", help="Only pictures whose path fits, such as 'holidays/*'."
+        "--within", multiple=True, metavar="GLOB", help="Only pictures whose path matches, such as 'holidays/*'."
     ),
     click.option("--server/--no-server", default=True, help="Ask the server that has the library open, if one runs."),
 )
@@ -135,13 +135,13 @@ class Album:
     "order",
     Shown,
     click.option(
-        "--sort", type=click.Choice(["score", "date"]), default="score", show_default=True, help="By which hits stand."
+        "--sort", type=click.Choice(["score", "date"]), default="score", show_default=True, help="How hits are ordered."
     ),
     click.option("--diverse", is_flag=True, help="Hits that differ from each other (maximal marginal relevance)."),
     click.option(
-        "--fold/--no-fold", default=True, help="Show pictures that are nearly the same as one hit.  [default: fold]"
+        "--fold/--no-fold", default=True, help="Group pictures that are nearly the same under one hit.  [default: fold]"
     ),
-    click.option("--page", type=int, help="This page of -k hits; what is indexed meanwhile does not move them."),
+    click.option("--page", type=int, help="Show this page of -k hits; indexing in the meantime does not shift pages."),
 )
 @packed(
     "album",
@@ -161,14 +161,14 @@ class Album:
     click.option("--rerank", "wanted", is_flag=True, help="Let a vision-language model check the best hits (--vlm)."),
     click.option("--budget", type=Duration(), help="Stop checking after this time, such as 3s."),
     click.option("--depth", type=int, default=50, show_default=True, help="How many hits may be checked."),
-    click.option("--anyway", is_flag=True, help="Rerank also where `retrieval eval --rerank` found it of no use."),
+    click.option("--anyway", is_flag=True, help="Rerank even where `retrieval eval --rerank` found no gain."),
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
 def command(asked: Asked, rerank: Rerank, order: Shown, album: Album, settings: Settings, view: View) -> None:
     """Find the pictures that fit TEXT, or that are most like a picture, or both.
 
-    TEXT takes filters and signs, too: -word takes a meaning away, 2:word gives it weight, and tokens such as
+    TEXT may contain filters and operators: -word subtracts a meaning, 2:word gives it weight, and tokens such as
     since:2023-06, camera:nikon, near:"Lisbon"~20km or path:holidays/** narrow the search (docs/queries.md).
 
     \b
@@ -184,9 +184,9 @@ def command(asked: Asked, rerank: Rerank, order: Shown, album: Album, settings: 
     """
     text = asked.query()
     if order.page is not None and rerank.wanted:
-        raise UsageError("--page goes without --rerank")
+        raise UsageError("--page cannot be combined with --rerank")
     if order.order != "score" and (order.page is not None or rerank.wanted):
-        raise UsageError("--sort date and --diverse go without --page and --rerank")
+        raise UsageError("--sort date and --diverse cannot be combined with --page or --rerank")
     if asked.server and not (asked.within or album.wanted or view.drawn) and remote.placeless(asked.text):
         options = {"threshold": view.threshold, "fold": order.fold, "order": order.order, "facets": asked.facets}
         found = remote.answer(settings, text, view.k, page=order.page, **options, **rerank.options())

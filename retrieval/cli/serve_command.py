@@ -68,20 +68,20 @@ class May:
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at."),
     click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port; 0: any."),
     click.option("--host-name", "host_names", multiple=True, help="A name that the server goes by; repeatable."),
-    click.option("--origin", "origins", multiple=True, help="A page elsewhere that may ask, as https://example.org."),
+    click.option("--origin", "origins", multiple=True, help="Another site to allow, such as https://example.org."),
     click.option("--token", is_flag=True, help="Demand a token on this machine, too."),
 )
 @packed(
     "may",
     May,
     click.option("--root", "roots", multiple=True, type=PATH, help="A folder that may be indexed over HTTP."),
-    click.option("--fetch", is_flag=True, help="Let pictures be searched by their address on the web."),
-    click.option("--no-originals", is_flag=True, help="Give out small pictures only, not the files."),
+    click.option("--fetch", is_flag=True, help="Allow searches by a picture's web address."),
+    click.option("--no-originals", is_flag=True, help="Serve only previews, not the original files."),
     click.option("--max-upload", type=Size(), default="64M", show_default=True, help="The largest upload."),
-    click.option("--max-memory", type=Size(), default="0", help="Begin nothing new above this.  [default: no limit]"),
+    click.option("--max-memory", type=Size(), default="0", help="Refuse new requests above this.  [default: no limit]"),
     click.option("--queue", type=click.IntRange(1), default=256, show_default=True, help="How many requests may wait."),
     click.option("--log-queries", is_flag=True, help="Log what is asked for, too."),
-    click.option("--allow-originals", is_flag=True, help="Let agents have the files, not small pictures only."),
+    click.option("--allow-originals", is_flag=True, help="Let agents have the original files, not only previews."),
     click.option("--create", is_flag=True, help="Make an empty library where there is none."),
     click.option("--allow-write", is_flag=True, help="Let agents (MCP) write captions, too."),
 )
@@ -127,10 +127,10 @@ def command(at: At, may: May, settings: Settings) -> None:
             taken = {token.name for token in tokens.all()}
             name = next(each for each in ("first", *(f"first-{n}" for n in range(2, 1000))) if each not in taken)
             shown = tokens.add(name, Scope.ADMIN)
-            note(f"The token {name}, which may do everything; it is shown this once:\n\n    {shown}\n")
+            note(f"The token {name}, which gives full access; it is shown only once:\n\n    {shown}\n")
         service = Service(library, roots, may.fetch, not may.no_originals)
         note(f"library: {show_path(library.path)} ({len(library)} files)")
-        who = "everyone shows a token" if demand else "this machine alone, without a token"
+        who = "everyone with a token" if demand else "this machine alone, without a token"
         note(f"serving at http://{_shown(at.host)}:{port}/ to {who} (Ctrl-C ends it)")
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
         logging.getLogger("retrieval.server").setLevel(logging.INFO)

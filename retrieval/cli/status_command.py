@@ -43,7 +43,7 @@ def _show(status: Status) -> None:
     rows = {
         "library": f"{show_path(status.path)} ({size(status.bytes)})",
         "pictures": f"{status.items} files, {status.pictures} different pictures",
-        "texts": f"{status.texts}, linked {status.captions} times",
+        "texts": f"{status.texts}, used {status.captions} times as captions",
         "model": f"{serving.model}, {serving.dimensions} dimensions" if serving else "none yet",
         "folders": ", ".join(show_path(root) for root in status.roots) or "none",
         "problems": f"{status.problems}" + (" (--problems lists them)" if status.problems else ""),

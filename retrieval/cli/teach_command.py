@@ -32,14 +32,14 @@ class Spread(click.Command):
 
 @click.command(name="teach", cls=Spread)
 @click.argument("name", required=False)
-@click.option("--yes", type=PATH, multiple=True, help="Pictures of the library that the word means.")
-@click.option("--no", type=PATH, multiple=True, help="Pictures that it does not mean, such as hits that are wrong.")
+@click.option("--yes", type=PATH, multiple=True, help="Pictures of the library that show what the word means.")
+@click.option("--no", type=PATH, multiple=True, help="Pictures that do not show it, such as wrong hits.")
 @settings_options(INDEX)
 @json_option
 def command(name: str | None, yes: tuple[Path, ...], no: tuple[Path, ...], settings: Settings, as_json: bool) -> None:
-    """Teach a word by pictures: @NAME finds what is like the ones and unlike the others, in any query.
+    """Teach a word with example pictures: @NAME finds what is like --yes and unlike --no, in any query.
 
-    More pictures may be added at any time; a picture that was given before counts as it was given last. Without
+    More pictures can be added at any time; if a picture is given again, the new answer counts. Without
     pictures, the taught words are listed. `retrieval save NAME --forget` forgets one.
 
     \b

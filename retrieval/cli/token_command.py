@@ -17,7 +17,7 @@ from .output import note, print_json, print_rows
 
 @click.group(name="token")
 def command() -> None:
-    """Who may ask a server: make tokens, list them, take them away.
+    """Manage access to a server: create tokens, list them, remove them.
 
     \b
     Examples:
@@ -36,7 +36,7 @@ def command() -> None:
 @click.option("--folder", type=PATH, help="Let it see what lies in this folder only.")
 @settings_options(INDEX)
 def add(name: str, scope: str, folder: Path | None, settings: Settings) -> None:
-    """Make a token; it is shown this once."""
+    """Create a token; it is shown only once."""
     from ..server.tokens import Scope, Tokens
 
     limit = placed(folder.expanduser()) if folder else None
@@ -72,7 +72,7 @@ def list_command(settings: Settings, as_json: bool) -> None:
 @click.argument("name")
 @settings_options(INDEX)
 def remove(name: str, settings: Settings) -> None:
-    """Take a token away; a server that runs refuses it from now on."""
+    """Remove a token; a running server refuses it from now on."""
     from ..server.tokens import Tokens
 
     Tokens.of(_library(settings)).remove(name)

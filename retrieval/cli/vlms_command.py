@@ -35,7 +35,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @command.command()
 @click.argument("name")
 def pull(name: str) -> None:
-    """Fetch the model NAME, so that it can be used without network; a broken download goes on where it stopped."""
+    """Fetch the model NAME, for use without a network; an interrupted download continues where it stopped."""
     where = models.pull_vlm(name)
     note(f"{name} is here: {where}")
 

@@ -39,7 +39,7 @@ WAIT = 2.0  # seconds between tries while another process writes
 @click.command(name="watch")
 @click.argument("folders", nargs=-1, type=PATH)
 @packed("rules", Rules, *RULES)
-@click.option("--poll", type=Duration(), help="Look every so often, for network drives that do not tell of changes.")
+@click.option("--poll", type=Duration(), help="Check at this interval, for network drives that do not report changes.")
 @settings_options(INDEX, MODEL, DEVICE, PRECISION, BATCH_SIZE, WORKERS)
 @json_option
 def command(folders: tuple[Path, ...], rules: Rules, poll: float | None, settings: Settings, as_json: bool) -> None:
@@ -60,7 +60,7 @@ def command(folders: tuple[Path, ...], rules: Rules, poll: float | None, setting
     places = [folder.expanduser() for folder in folders]
     for place in places:
         if not place.is_dir():
-            raise SourceError(f"{show_path(place)} is no folder; give one to watch")
+            raise SourceError(f"{show_path(place)} is not a folder; give one to watch")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with Library.create(None, settings) as library:
@@ -85,7 +85,7 @@ def _indexed(library: Library, places: Sequence[Path], rules: Rules, stop: threa
             report = library.index([place for place in places if place.is_dir()], rules=rules)
         except LibraryLocked as exc:
             if not told:
-                note(f"{exc} (it is tried again until then)")
+                note(f"{exc} (trying again until then)")
             told = True
             if stop.wait(WAIT):
                 return Report(interrupted=True)

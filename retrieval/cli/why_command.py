@@ -22,14 +22,14 @@ LINES = 3  # matches shown of each ranking; --json has all
 @click.command(name="why")
 @click.argument("query")
 @click.argument("hit")
-@click.option("--image", type=PATH, help="A picture that is looked for together with QUERY, as in `search`.")
+@click.option("--image", type=PATH, help="A picture to search by together with QUERY, as in `search`.")
 @click.option("--heat", type=PATH, metavar="FILE", help="Write the picture with what looks like QUERY in red.")
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
 def command(query: str, hit: str, image: Path | None, heat: Path | None, settings: Settings, as_json: bool) -> None:
     """Explain why HIT, a picture's path or its rank in the answer, is a hit of QUERY.
 
-    Each word's share is what the score falls by without it. With --vlm, that model says whether it agrees, and where it
+    Each word's share is how far the score drops without it. With --vlm, that model says whether it agrees, and where it
     sees it.
 
     \b
@@ -79,9 +79,9 @@ def reading(found: Why) -> str:
         return "none: the query has filters alone, the newest come first"
     parts = [f"{known.score:.3f}"]
     if known.height is not None:
-        parts.append(f"{known.height:+.1f} standard deviations from what neutral texts score with it")
+        parts.append(f"{known.height:+.1f} standard deviations from the mean of neutral texts")
     if known.band:
-        sure = "" if known.confidence is None else f"; by its pixels, the one meant with {known.confidence:.0%}"
+        sure = "" if known.confidence is None else f"; by its pixels, {known.confidence:.0%} likely to be the one meant"
         parts.append(f"{known.band}{sure}")
     return "; ".join(parts)
 

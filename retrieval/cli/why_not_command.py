@@ -20,14 +20,14 @@ from .why_command import filters
 @click.command(name="why-not")
 @click.argument("query")
 @click.argument("photo", type=PATH)
-@click.option("--image", type=PATH, help="A picture that is looked for together with QUERY, as in `search`.")
+@click.option("--image", type=PATH, help="A picture to search by together with QUERY, as in `search`.")
 @click.option("-k", "k", type=int, default=10, show_default=True, help="How many hits the search shows.")
 @click.option(
     "--threshold",
     type=click.Choice(get_args(Threshold)),
     default="weak",
     show_default=True,
-    help="The least sure hits that the search shows.",
+    help="The weakest match that the search shows.",
 )
 @settings_options(INDEX, DEVICE, PRECISION)
 @json_option
@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Explain why PHOTO is not among the hits of QUERY: not indexed, broken, filtered out, or others are better.
 
-    Then follows what would bring it up, the smallest change first.
+    It also says what would bring it up, the smallest change first.
 
     \b
     Examples:

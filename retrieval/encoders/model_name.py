@@ -56,7 +56,7 @@ class ModelName:
             return cls(spelling, Route.HUB, repository=repository)
         architecture, slash, rest = spelling.partition("/")
         if not (slash and architecture and rest):
-            raise ModelError(f"{spelling!r} is no model; write {SPELLINGS} (see `retrieval models`)")
+            raise ModelError(f"{spelling!r} is not a model; write {SPELLINGS} (see `retrieval models`)")
         path = Path(rest).expanduser().absolute()
         if path.is_file():
             return cls(f"{architecture}/{path}", Route.FILE, architecture, path=path)

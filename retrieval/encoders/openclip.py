@@ -189,7 +189,7 @@ class Preprocessing:
         """
         *geometry, last, normal = steps.transforms
         if not (isinstance(last, transforms.ToTensor) and isinstance(normal, transforms.Normalize)):
-            raise ModelError(f"a preprocessing that is not known here: {steps}")
+            raise ModelError(f"unknown preprocessing: {steps}")
         return cls(transforms.Compose(geometry), torch.tensor(normal.mean), torch.tensor(normal.std))
 
     def cut(self, image: Image) -> Pixels:

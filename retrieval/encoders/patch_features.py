@@ -41,7 +41,7 @@ def cells(tower: Any, pixels: Tensor, model: str) -> Tensor:
         each, _ = tower._pool(last(alone))
         return _shaped(each if tower.proj is None else each @ tower.proj, *_sides(len(each), pixels))
     raise UsageError(
-        f"{model} keeps no grid of a picture's parts; heat needs a vision transformer or the built-in model"
+        f"{model} has no features for parts of a picture; heat needs a vision transformer or the built-in model"
     )
 
 

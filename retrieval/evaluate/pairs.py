@@ -62,7 +62,7 @@ def encode(
             texts.setdefault(row.picture, []).append(row.text)
         else:
             problems.append(
-                row if isinstance(row, Problem) else Problem(table, Reason.BAD_ROW, "a caption without picture")
+                row if isinstance(row, Problem) else Problem(table, Reason.BAD_ROW, "a caption without a picture")
             )
     pictures, rows, bad = _pictures(encoder, list(texts), batch_size, threads, progress)
     if not pictures:

@@ -75,7 +75,7 @@ class Reader:
         except PictureError as exc:
             return Problem(found.path, exc.reason, str(exc))
         except OSError as exc:  # a sidecar that vanished or cannot be read
-            return Problem(found.path, Reason.UNREADABLE, f"cannot read what lies beside it: {exc.strerror}")
+            return Problem(found.path, Reason.UNREADABLE, f"cannot read the sidecar beside it: {exc.strerror}")
 
     def _picture(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
         with step("read"):

@@ -47,5 +47,5 @@ def model(holdings: Holdings, name: str) -> int:
         old = [number for number, space in spaces if space.model == name and (number, space) != serving]
         if not old:
             known = ", ".join(space.model for number, space in spaces if (number, space) != serving) or "none"
-            raise UsageError(f"the library has no embeddings of {name!r} to spare; models that do not answer: {known}")
+            raise UsageError(f"the library has no unused embeddings of {name!r}; models not in use: {known}")
         return sum(holdings.drop_space(number) for number in old)

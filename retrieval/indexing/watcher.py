@@ -96,8 +96,8 @@ class Watcher:
             observer.schedule(handler, str(folder.resolve()), recursive=True)  # a symbolic link itself has no events
         except OSError as exc:
             raise SourceError(
-                f"cannot watch {folder}: {exc.strerror}; --poll 30s needs no help of the system, or let it watch more "
-                "(on Linux fs.inotify.max_user_watches and max_user_instances)"
+                f"cannot watch {folder}: {exc.strerror}; use --poll 30s, or raise the system's limits "
+                "(on Linux, fs.inotify.max_user_watches and max_user_instances)"
             ) from exc
 
     def _burst(self, stop: threading.Event) -> list[Path]:

@@ -57,7 +57,7 @@ def decode(data: bytes, name: str = "", least: int = 0, max_megapixels: float = 
     except PictureError:
         raise
     except UnidentifiedImageError as exc:
-        raise PictureError(Reason.NOT_A_PICTURE, "the bytes are no picture format that is known here") from exc
+        raise PictureError(Reason.NOT_A_PICTURE, "the file is not in a known picture format") from exc
     except MemoryError as exc:
         raise PictureError(Reason.TOO_LARGE, "there is not enough memory to decode it") from exc
     except Exception as exc:

@@ -25,7 +25,7 @@ def save(image: Image.Image, path: Path) -> None:
     try:
         image.save(path)
     except ValueError as exc:
-        raise UsageError(f"{path}: {path.suffix or 'no ending'} is no picture format; use .png or .jpg") from exc
+        raise UsageError(f"{path}: {path.suffix or 'no ending'} is not a picture format; use .png or .jpg") from exc
     except OSError as exc:
         raise SourceError(f"cannot write {path}: {exc.strerror or exc}") from exc
 

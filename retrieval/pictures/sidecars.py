@@ -46,7 +46,7 @@ def with_caption(packet: bytes | None, caption: str, model: str) -> bytes | None
     text = EMPTY.encode() if packet is None else packet
     root, end = xmp_root(text), re.search(rb"[ \t]*</[A-Za-z_][\w.-]*:RDF\s*>", text)
     if root is None or end is None:
-        raise SourceError("it is no XMP packet in UTF-8")
+        raise SourceError("it is not an XMP packet in UTF-8")
     if b"retrieval:Caption" in text:
         raise SourceError("another library has written a caption into it")
     if root.find(".//dc:description", NAMESPACES) is not None:

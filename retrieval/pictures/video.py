@@ -169,7 +169,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except FileNotFoundError as exc:
         raise PictureError(Reason.VANISHED, "the file is no longer there") from exc
     except av.error.InvalidDataError as exc:
-        raise PictureError(Reason.NOT_A_PICTURE, f"the bytes are no video: {exc.strerror}") from exc
+        raise PictureError(Reason.NOT_A_PICTURE, f"the file is not a video: {exc.strerror}") from exc
     except (av.error.FFmpegError, OSError, ValueError) as exc:
         raise PictureError(Reason.UNREADABLE, f"broken video: {exc}") from exc
 

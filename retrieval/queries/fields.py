@@ -92,7 +92,7 @@ def read(name: str, value: str, tail: str, now: datetime) -> Meaning:
 def _span(given: Given) -> dates.Span:
     found = dates.read(given.whole, given.now)
     if found is None:
-        raise Wrong(f'"{given.whole}" is no date; write 2023, 2023-06, 2023-06-30, "last summer" or "2 weeks ago"')
+        raise Wrong(f'"{given.whole}" is not a date; write 2023, 2023-06, 2023-06-30, "last summer" or "2 weeks ago"')
     return found
 
 
@@ -122,7 +122,7 @@ def _near(given: Given) -> Filter:
     if given.tail:
         match = re.fullmatch(r"~(\d+(?:\.\d+)?)(km|mi|m)?", given.tail)
         if not match:
-            raise Wrong(f'"{given.tail}" is no distance; write ~20km, ~5mi or ~300m')
+            raise Wrong(f'"{given.tail}" is not a distance; write ~20km, ~5mi or ~300m')
         kilometres = float(match[1]) * UNITS[match[2] or "km"]
     if match := re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)", given.value):
         latitude, longitude = float(match[1]), float(match[2])
@@ -143,7 +143,7 @@ def _number(number: Number) -> Callable[[Given], Filter]:
             return Between(number, low, high)
         match = re.fullmatch(r"(>=|<=|>|<|=)?(-?\d+(?:\.\d+)?)", text)
         if not match:
-            raise Wrong(f'"{text}" is no number; write 4, >=4, <2000 or 3..5')
+            raise Wrong(f'"{text}" is not a number; write 4, >=4, <2000 or 3..5')
         sign, at = match[1] or "=", float(match[2])
         low = math.nextafter(at, math.inf) if sign == ">" else at if sign in (">=", "=") else None
         high = math.nextafter(at, -math.inf) if sign == "<" else at if sign in ("<=", "=") else None
@@ -155,7 +155,7 @@ def _number(number: Number) -> Callable[[Given], Filter]:
 def _type(given: Given) -> Filter:
     name = SAME.get(given.whole.lower(), given.whole.lower())
     if name not in FORMATS:
-        raise Wrong(f'"{given.whole}" is no type; there are {", ".join(FORMATS)}')
+        raise Wrong(f'"{given.whole}" is not a type; there are {", ".join(FORMATS)}')
     return OfType(name)
 
 
@@ -173,7 +173,7 @@ def _numbered(text: str) -> bool:
 
 def _item(given: Given) -> Query:
     if not _numbered(given.whole):
-        raise Wrong(f'"{given.whole}" is no number; the numbers of items stand in `retrieval search --json`')
+        raise Wrong(f'"{given.whole}" is not a number; `retrieval search --json` shows the numbers of items')
     return ByItem(int(given.whole))
 
 
@@ -183,7 +183,7 @@ def _picture(given: Given) -> Query:
     if number == given.whole:
         return ByFile(Path(given.whole).expanduser())
     if not _numbered(number):
-        raise Wrong(f'"{given.whole}" is no number; write a file, or #12 for an item of the library')
+        raise Wrong(f'"{given.whole}" is not a number; write a file, or #12 for an item of the library')
     return ByItem(int(number))
 
 

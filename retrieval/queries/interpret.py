@@ -142,7 +142,7 @@ class _Reader:
             case Token() | Name() if self.filter(node) is None:
                 found = self.piece(node)
                 if found.feedback:
-                    raise self.error("like: and unlike: take no sign and no weight; say either", span)
+                    raise self.error("like: and unlike: take no sign and no weight; use one or the other", span)
                 return [replace(found, weight=weight)]
             case Minus(part):
                 return self.weighed(part, -weight * (MINUS if weight > 0 else 1 / MINUS), span)

@@ -57,7 +57,7 @@ def _parsed(name: str, query: str, text: str, span: Span) -> Node:
     try:
         return parse(query)
     except QueryError as exc:
-        raise QueryError(f"@{name} cannot be understood any more: {exc.reason}", text, span) from exc
+        raise QueryError(f"@{name} can no longer be understood: {exc.reason}", text, span) from exc
 
 
 def _at(node: Node, span: Span) -> Node:

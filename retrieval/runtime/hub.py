@@ -54,11 +54,11 @@ def fetch(what: str, repository: str, how: Callable[[], Path]) -> Path:
     try:
         place = how()
     except RepositoryNotFoundError as exc:
-        raise ModelError(f"{endpoint()} has no repository {repository}, or not for you") from exc
+        raise ModelError(f"{endpoint()} has no repository {repository}, or you have no access to it") from exc
     except Exception as exc:
         # The hub's client raises errors of its own, of its HTTP library and of the system.
         reason = " ".join(str(exc).split())[:300]
-        raise ModelUnavailable(f"fetching {what} failed: {reason}; call it again to go on") from exc
+        raise ModelUnavailable(f"fetching {what} failed: {reason}; run it again to continue") from exc
     for file in [place] if place.is_file() else sorted(place.iterdir()):
         _verify(file)
     return place
@@ -85,7 +85,7 @@ def _verify(file: Path) -> None:
     if found != blob.name:
         blob.unlink()
         file.unlink(missing_ok=True)
-        raise ModelUnavailable(f"{file.name} arrived damaged and was deleted; call it again to fetch it anew")
+        raise ModelUnavailable(f"{file.name} arrived damaged and was deleted; run it again to fetch it anew")
 
 
 def _probe() -> None:

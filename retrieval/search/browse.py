@@ -26,7 +26,7 @@ class Items:
         with self.holdings.reading() as catalog:
             found = next(catalog.items([item]), None)
         if found is None:
-            raise NotFound(f"the library has no item {item}; the numbers stand in the answers of `search --json`")
+            raise NotFound(f"the library has no item {item}; `retrieval search --json` shows the numbers of items")
         return found
 
     def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:

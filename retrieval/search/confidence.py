@@ -115,7 +115,7 @@ def kept(answer: Answer, threshold: Threshold) -> Answer:
     hits = [hit for hit in answer.hits if hit.band not in out]
     if len(hits) == len(answer.hits):
         return answer
-    note = f"{len(answer.hits) - len(hits)} hits are less than {threshold} and not shown (--threshold)"
+    note = f"{len(answer.hits) - len(hits)} hits are less sure than {threshold} and not shown (--threshold)"
     ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits, start=answer.hits[0].rank))
     return replace(answer, hits=ranked, notes=(*answer.notes, note))
 

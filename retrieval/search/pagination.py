@@ -55,7 +55,7 @@ class Cursor:
         token, _, rest = text.partition(".")
         start, _, size = rest.partition(".")
         if not (token.replace("-", "").isalnum() and start.isdecimal() and size.isdecimal() and int(size) > 0):
-            raise UsageError(f"{text[:100]!r} is no cursor; use the one that the page before gave")
+            raise UsageError(f"{text[:100]!r} is not a cursor; use the one from the previous page")
         return cls(token, int(start), int(size))
 
     def __str__(self) -> str:

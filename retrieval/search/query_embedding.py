@@ -114,7 +114,7 @@ class Understanding:
         with self.holdings.reading() as catalog:
             item = next(catalog.items([number]), None)
         if item is None:
-            raise UsageError(f"the library has no item {number}; the numbers stand in the answers of `search --json`")
+            raise UsageError(f"the library has no item {number}; `retrieval search --json` shows the numbers of items")
         ids, vectors = self.holdings.vectors_of(Kind.PICTURE, [item.content])
         if not len(ids):
             raise UsageError(f"item {number} is not indexed with the present model yet; run `retrieval index`")

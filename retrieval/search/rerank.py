@@ -114,7 +114,7 @@ class Reranker:
             with step("rerank"):
                 task.run()
         except RetrievalError as exc:
-            task.notes.append(f"{self.model.name} did not speak ({exc}); this is the encoder's order")
+            task.notes.append(f"{self.model.name} failed ({exc}); this is the encoder's order")
         found = task.found()
         if task.indifferent():
             task.notes.append("its verdicts do not differ from picture to picture; this is the encoder's order")

@@ -69,7 +69,7 @@ class Named:
             raise UsageError(f"@{name} is a saved search; choose another name, or forget it first")
         twice = {*map(placed, yes)} & {*map(placed, no)}
         if twice:
-            raise UsageError(f"{twice.pop()} is given as what @{name} means and as what it does not")
+            raise UsageError(f"{twice.pop()} is given both as an example of @{name} and as a counterexample")
         both = {placed(path): wanted for wanted, paths in ((True, yes), (False, no)) for path in paths}
         with self.holdings.writer("retrieval teach"), self.holdings.writing() as catalog:
             known, found = catalog.contents_at(both), Collections(catalog.connection)
@@ -80,7 +80,7 @@ class Named:
             found.teach(name, {known[path]: wanted for path, wanted in both.items()})
             count = found.taught().get(name, (0, 0))
             if not count[0]:
-                raise UsageError(f"@{name} has no picture that it means; give some with --yes")
+                raise UsageError(f"@{name} has no example pictures; give some with --yes")
         return count
 
     def forget(self, name: str) -> None:
@@ -99,7 +99,7 @@ class Named:
 def _plain(name: str) -> str:
     plain = name.removeprefix("@")
     if not NAME.fullmatch(plain):
-        raise UsageError(f'"{name}" is no name; names have letters, digits, - and _')
+        raise UsageError(f'"{name}" is not a name; names have letters, digits, - and _')
     return plain
 
 

@@ -83,7 +83,7 @@ class Limits:
         if not told.isdigit() or int(told) > most:
             raise large
         if self.load.memory and self._resident() > self.load.memory:
-            raise Refusal(429, "busy", "the server's memory is full; try it again", {"retry-after": "5"})
+            raise Refusal(429, "busy", "the server's memory is full; try again later", {"retry-after": "5"})
         try:
             async with asyncio.timeout(self.load.body_seconds):
                 while True:
@@ -138,13 +138,13 @@ class Limits:
 
     async def _wait(self, turn: asyncio.Semaphore) -> None:
         if self.waiting >= self.load.waiting:
-            raise Refusal(429, "busy", f"{self.waiting} requests are waiting; try it again", {"retry-after": "2"})
+            raise Refusal(429, "busy", f"{self.waiting} requests are waiting; try again later", {"retry-after": "2"})
         self.waiting += 1
         try:
             async with asyncio.timeout(self.load.patience):
                 await turn.acquire()
         except TimeoutError as exc:
-            raise Refusal(429, "busy", "it was not your turn in time; try it again", {"retry-after": "5"}) from exc
+            raise Refusal(429, "busy", "the request waited too long; try again later", {"retry-after": "5"}) from exc
         finally:
             self.waiting -= 1
 

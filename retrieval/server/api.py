@@ -31,7 +31,7 @@ PAGE = Path(__file__).parent / "page"
 ROUTES = (search_routes, item_routes, vlm_routes, name_routes, job_routes, state_routes)
 ABOUT = (
     "Search a photo collection by words or by example, find captions for a picture, ask about pictures. "
-    "Every answer is that of the command line; docs/http.md has examples."
+    "Answers are the same as on the command line; docs/http.md has examples."
 )
 
 

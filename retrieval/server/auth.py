@@ -113,11 +113,11 @@ class Guard:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
         if origin is not None:
             if origin not in self.origins and origin.partition("://")[2].lower() != headers.get("host", "").lower():
-                raise Refusal(403, "cross_site", "pages of other sites may not ask; start the server with --origin")
+                raise Refusal(403, "cross_site", "other sites may not send requests; start the server with --origin")
         elif site not in ("none", "same-origin"):
             navigates = headers.get("sec-fetch-mode") == "navigate" and scope["method"] in SAFE
             if not (navigates and not scope["path"].startswith("/v1/")):
-                raise Refusal(403, "cross_site", "pages of other sites may not ask; start the server with --origin")
+                raise Refusal(403, "cross_site", "other sites may not send requests; start the server with --origin")
 
     def identified(self, shown: str, address: str, otherwise: Caller | None = None) -> Caller:
         """Return the caller with this token, or `otherwise` if it is unknown.

@@ -135,7 +135,7 @@ def foreseen(_request: Request, exc: Exception) -> Response:
 
 def unforeseen(_request: Request, _exc: Exception) -> Response:
     """Return 500 for a bug; the log has the details, under the request's id."""
-    return error(500, "fault", "the server failed at this; its log says more, by the x-request-id")
+    return error(500, "fault", "the server failed; its log says more, under the x-request-id")
 
 
 def refused(_request: Request, exc: Exception) -> Response:

@@ -42,11 +42,11 @@ def fetched(url: str, *, public: Callable[[str], bool] | None = None, ports: Ite
             try:
                 answer = _asked(pool, url, end)
             except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as exc:
-                raise SourceError(f"nothing comes from {url[:200]}: {exc or type(exc).__name__}") from exc
+                raise SourceError(f"cannot fetch {url[:200]}: {exc or type(exc).__name__}") from exc
             if isinstance(answer, bytes):
                 return answer
             url = urljoin(url, answer)
-    raise SourceError(f"{url[:200]} leads on more than {REDIRECTS} times")
+    raise SourceError(f"{url[:200]} redirects more than {REDIRECTS} times")
 
 
 def _permitted(url: str, ports: frozenset[int]) -> str:
@@ -60,11 +60,11 @@ def _permitted(url: str, ports: frozenset[int]) -> str:
         parts = urlsplit(url)
         port = parts.port or PORTS.get(parts.scheme, 0)
     except (ValueError, httpx.InvalidURL) as exc:
-        raise UsageError(f"{url[:200]!r} is no address") from exc
+        raise UsageError(f"{url[:200]!r} is not an address") from exc
     if parts.scheme not in PORTS or not parts.hostname or "@" in parts.netloc:
-        raise UsageError(f"{url[:200]!r} is no http or https address")
+        raise UsageError(f"{url[:200]!r} is not an http or https address")
     if port not in ports:
-        raise UsageError(f"port {port} is not asked; the usual ones are 80 and 443")
+        raise UsageError(f"port {port} is not allowed; use 80 or 443")
     return url
 
 
@@ -80,7 +80,7 @@ def _asked(pool: httpcore.ConnectionPool, url: str, end: float) -> bytes | str:
         if answer.status in (301, 302, 303, 307, 308):
             found = dict(answer.headers).get(b"location") or {k.lower(): v for k, v in answer.headers}.get(b"location")
             if not found:
-                raise SourceError(f"{url[:200]} leads nowhere")
+                raise SourceError(f"{url[:200]} redirects to no address")
             return found.decode("latin-1")
         if answer.status != 200:
             raise SourceError(f"{url[:200]} answers {answer.status}")

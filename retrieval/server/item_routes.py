@@ -82,7 +82,7 @@ def original(service: Serving, asked: Asked, item: Number, download: bool = Fals
     """Return the file; range requests are supported."""
     found = asked.items.get(item)
     if not service.originals:
-        raise UsageError("the files themselves are not given out here")
+        raise UsageError("this server does not give out original files")
     if not found.path.is_file():
         raise PictureError(Reason.VANISHED, f"{found.path} is no longer there")
     kind = mimetypes.guess_type(found.path.name)[0] or "application/octet-stream"

@@ -58,7 +58,7 @@ def named(service: Ruling, job: Number) -> Job:
     return service.jobs.get(job)
 
 
-@router.get("/jobs/{job}/events", response_class=EventSourceResponse, summary="A job as it goes on")
+@router.get("/jobs/{job}/events", response_class=EventSourceResponse, summary="The progress of a job, as events")
 async def events(service: Ruling, now: Annotated[Job, Depends(named)]) -> AsyncIterator[ServerSentEvent]:
     """Send an event `job` at each change and `end` after the last one, without blocking a thread."""
     yield ServerSentEvent(event="job", data=plain(now))

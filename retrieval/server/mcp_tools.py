@@ -38,7 +38,7 @@ ABOUT = (
     "`nothing` means that no picture looks like the query: say so, do not guess."
 )
 
-Query = Annotated[str, Field(max_length=LONGEST, description="Words, filters and signs, as docs/queries.md has them")]
+Query = Annotated[str, Field(max_length=LONGEST, description="Words, filters and operators, as in docs/queries.md")]
 Number = Annotated[int, Field(ge=1, lt=2**63, description="An item's number")]
 
 
@@ -74,9 +74,9 @@ class Agents:
         self,
         query: Query,
         k: Annotated[int, Field(ge=1, le=100, description="How many")] = 10,
-        threshold: Annotated[Threshold, Field(description="The least sure hits; none: the nearest, always")] = "weak",
+        threshold: Annotated[Threshold, Field(description="The weakest match; none: always the nearest")] = "weak",
     ) -> str:
-        """Find pictures that fit a query, best first, with how sure each is."""
+        """Find pictures that fit a query, best first, each with its confidence."""
         answer = self.asked().search(query, k, threshold=threshold)
         return _told(
             hits=[_short(hit) for hit in answer.hits],
@@ -91,7 +91,7 @@ class Agents:
         return _told(**{name: values[:20] for name, values in found.items()})
 
     def item(self, item: Number) -> str:
-        """Everything that is known of a picture: file, date, camera, place, and what is said of it."""
+        """Everything that is known about a picture: file, date, camera, place, captions and other texts."""
         asked = self.asked()
         found = asked.items.get(item)
         return _told(path=found.path, facts=found.facts, place=found.place, texts=asked.items.sayings(found.content))
@@ -115,7 +115,7 @@ class Agents:
             return _told(answer=messages.answer(model, parts, question), model=model.name)
 
     def why(self, query: Query, item: Number) -> str:
-        """Why a picture is a hit of a query, or why it is none and what would bring it up."""
+        """Why a picture is a hit for a query, or why it is not one and what would bring it up."""
         asked = self.asked()
         path = asked.items.get(item).path
         found = asked.why_not(query, path)
@@ -128,7 +128,7 @@ class Agents:
     def picture(
         self, item: Number, original: Annotated[bool, Field(description="The file itself, where allowed")] = False
     ) -> Image:
-        """Look at a picture: a small one, unless the server gives out originals and one is wanted."""
+        """Look at a picture: a preview, unless the server allows originals and one is wanted."""
         asked = self.asked()
         found = asked.items.get(item)
         if original and self.originals and found.path.stat().st_size <= LARGEST:
@@ -136,7 +136,7 @@ class Agents:
         return Image(data=self.service.previews.get(asked, found, 1280, "jpeg"), format="jpeg")
 
     def write_caption(self, item: Number, text: Annotated[str, Field(min_length=1, max_length=2000)]) -> str:
-        """Keep a caption of a picture; it is searchable at once."""
+        """Save a caption for a picture; it is searchable at once."""
         self._allowed()
         found = self.asked().items.get(item)
         self.service.library.set_caption(found.path, text)

@@ -35,14 +35,14 @@ def names(asked: Asked) -> Response:
     return Json({"saved": asked.named.saved(), "taught": asked.named.taught()})
 
 
-@router.put("/names/{name}", summary="Keep a search under a name")
+@router.put("/names/{name}", summary="Save a search under a name")
 def save(service: Writing, name: Name, saved: Saved) -> Response:
     """Save a search; `@name` stands for it in any query from now on."""
     service.library.named.save(name, saved.query)
     return Json({"name": name, "query": service.library.named.saved().get(name.removeprefix("@"))})
 
 
-@router.post("/names/{name}/examples", summary="Teach a word by pictures")
+@router.post("/names/{name}/examples", summary="Teach a word with example pictures")
 def teach(service: Writing, asked: Asked, name: Name, examples: Examples) -> Response:
     """Add pictures that a word means and that it does not mean; return how many there are of each."""
     yes, no = ([asked.items.get(number).path for number in each] for each in (examples.yes, examples.no))

@@ -41,15 +41,15 @@ class Wanted(BaseModel):
     q: str = Field("", max_length=LONGEST, description="The query, as docs/queries.md describes its language")
     k: int = Field(20, ge=1, le=MOST, description="How many hits")
     item: list[Number] = Field([], max_length=100, description="Pictures of the library that hits shall be like")
-    threshold: Threshold = Field("weak", description="The least sure hits that are shown")
-    order: Order = Field("score", description="By which hits stand")
-    fold: bool = Field(True, description="Show pictures that are nearly the same as one hit")
+    threshold: Threshold = Field("weak", description="The weakest match to show")
+    order: Order = Field("score", description="How hits are ordered")
+    fold: bool = Field(True, description="Group near-duplicates under one hit")
     facets: bool = Field(False, description="Count the likely answers by year, camera, place, type, folder")
     page: int | None = Field(None, ge=1, le=MOST, description="This page of k hits; `cursor` leads on")
     rerank: bool = Field(False, description="Let a vision-language model check the best hits")
-    budget: float | None = Field(None, gt=0, le=600, description="Seconds that may take")
+    budget: float | None = Field(None, gt=0, le=600, description="Seconds that the check may take")
     depth: int = Field(50, ge=1, le=500, description="How many hits may be checked")
-    anyway: bool = Field(False, description="Rerank also where that was found of no use")
+    anyway: bool = Field(False, description="Rerank even where it was found not to help")
 
     @property
     def text(self) -> str:
@@ -134,7 +134,7 @@ def search_by_picture(
     asked: Asked,
     wanted: Annotated[Wanted, Query()],
     image: Annotated[UploadFile | None, File(description="A picture file")] = None,
-    url: Annotated[str, Form(max_length=2000, description="Or its address, where the server fetches any")] = "",
+    url: Annotated[str, Form(max_length=2000, description="Or its web address, if the server allows that")] = "",
 ) -> Response:
     """Return the k pictures most similar to an upload, combined with words if there are any."""
     return Json(answered(service, asked, wanted, uploaded(service, asked, image, url), _quiet))
@@ -190,7 +190,7 @@ def why(
     item: Number,
     q: Words,
     heat: Annotated[bool, Query(description="Where in the picture, as numbers on a grid")] = False,
-    vlm: Annotated[bool, Query(description="What the vision-language model says to it, too")] = False,
+    vlm: Annotated[bool, Query(description="Also ask the vision-language model")] = False,
 ) -> Response:
     """Return the share of each word and each ranking, what the filters found, and what the score means."""
     path = asked.items.get(item).path
@@ -198,7 +198,7 @@ def why(
         return Json(asked.why(q, path, heat=heat, vlm=vlm))
 
 
-@router.get("/why-not", response_model=None, summary="Why a picture is no hit, and what would make it one")
+@router.get("/why-not", response_model=None, summary="Why a picture is not a hit, and what would make it one")
 def why_not(asked: Asked, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
     """Return its standing, the reason, and the smallest changes of the query that bring it up."""
     return Json(asked.why_not(q, asked.items.get(item).path, k, threshold=threshold))

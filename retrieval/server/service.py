@@ -94,7 +94,7 @@ class Service:
         base = self.roots[name].resolve()
         found = (base / folder).resolve() if "\0" not in folder else base.parent
         if not found.is_relative_to(base) or not found.is_dir():
-            raise UsageError(f"{folder!r} is no folder below {name}")
+            raise UsageError(f"{folder!r} is not a folder below {name}")
         return found
 
     def close(self) -> None:

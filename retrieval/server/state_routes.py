@@ -20,7 +20,7 @@ from .tokens import SESSION
 router = APIRouter(tags=["state"], responses=ERRORS)
 
 
-@router.get("/healthz", summary="Whether the process lives")
+@router.get("/healthz", summary="Whether the process is alive")
 def healthz() -> Response:
     """Return the version; succeeds whenever the process can answer."""
     return Json({"status": "ok", "version": __version__})
@@ -78,10 +78,10 @@ def encoders(service: Ruling) -> Response:
     return Json({"encoders": list_of_models.encoders(), "serving": service.library.model})
 
 
-@router.get("/v1/duplicates", summary="Pictures that are the same or nearly")
+@router.get("/v1/duplicates", summary="Pictures that are the same or nearly the same")
 def duplicates(
     service: Ruling,
-    kind: Annotated[list[Likeness], Query(description="In which ways")] = [Likeness.COPY, Likeness.SAME],  # noqa: B006  # FastAPI copies it
+    kind: Annotated[list[Likeness], Query(description="Which kinds")] = [Likeness.COPY, Likeness.SAME],  # noqa: B006  # FastAPI copies it
     least: Annotated[float, Query(ge=0, le=1, description="The cosine for `alike`")] = ALIKE,
 ) -> Response:
     """Return groups of duplicates and the picture to keep of each, those that take most space first."""

@@ -107,9 +107,9 @@ class Tokens:
             LibraryReadOnly: the file cannot be written.
         """
         if not NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no name for a token; use letters, digits, - _ and .")
+            raise UsageError(f"{name!r} is not a valid name for a token; use letters, digits, - _ and .")
         if any(token.name == name for token in self.all()):
-            raise UsageError(f"there is a token {name} already; take it away first, or choose another name")
+            raise UsageError(f"there is already a token {name}; remove it first, or choose another name")
         if folder is not None and scope is not Scope.READ:
             raise UsageError("a token for one folder can only read")
         shown = f"rtv_{secrets.token_urlsafe(32)}"

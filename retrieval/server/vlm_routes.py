@@ -42,7 +42,7 @@ def shown(service: Service, asked: Questions, items: list[int], images: list[Upl
     if not items and not images:
         raise UsageError("send a picture: an item of the library, or an image")
     if len(items) + len(images) > MOST:
-        raise UsageError(f"at most {MOST} pictures are shown at once")
+        raise UsageError(f"at most {MOST} pictures per request")
     settings = service.library.settings
     found = [asked.items.get(number) for number in items]
     known: list[Part] = [factory.part(item.path, settings, item.second) for item in found]
@@ -101,7 +101,7 @@ def ask(
         return Json({"answer": messages.answer(model, parts, question), "model": model.name})
 
 
-@router.post("/ask/stream", response_class=EventSourceResponse, summary="A question, answered while one reads")
+@router.post("/ask/stream", response_class=EventSourceResponse, summary="Ask a question, with the answer streamed")
 def ask_stream(
     service: Serving,
     asked: Asked,
@@ -187,7 +187,7 @@ def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> 
     """Answer clients and evaluation tools that use OpenAI's protocol; pictures come as data URIs."""
     pictures = [sum(part.image_url is not None for part in _parts(message)) for message in asked.messages]
     if sum(pictures) > MOST:
-        raise UsageError(f"at most {MOST} pictures are shown at once")
+        raise UsageError(f"at most {MOST} pictures per request")
     model = service.library.parts.vlm()
     if Ability.CHAT not in model.abilities and (any(pictures[:-1]) or not pictures[-1]):
         raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")

@@ -108,7 +108,7 @@ def _contents(holdings: Holdings, repair: bool) -> list[Finding]:
         with holdings.reading() as catalog:
             lacking = {kind: len(catalog.lacking(serving[0], kind)) for kind in Kind}
         findings += [
-            Finding(f"{count} {kind}s are not embedded yet; `retrieval index` on their folders does it")
+            Finding(f"{count} {kind}s are not embedded yet; run `retrieval index` on their folders")
             for kind, count in lacking.items()
             if count
         ]

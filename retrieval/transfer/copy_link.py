@@ -47,7 +47,7 @@ def _each(paths: Sequence[Path], folder: Path, put: Callable[[Path, Path], objec
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise SourceError(f"{folder} cannot be a folder for them: {exc.strerror}") from exc
+        raise SourceError(f"{folder} cannot be used as the folder for the files: {exc.strerror}") from exc
     for path in paths:
         to = folder / path.name
         try:

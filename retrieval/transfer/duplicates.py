@@ -201,7 +201,7 @@ def _linked(path: Path, keep: Path, *, apply: bool) -> Deed:
 def _moved(path: Path, keep: Member, folder: Path, common: Path, *, apply: bool) -> Deed:
     to = free(folder / path.relative_to(common))
     if not keep.path.is_file() or keep.path.stat().st_size != keep.bytes:
-        return Deed(path, to, reason=f"{keep.path}, which was to be kept, is not as it was any more")
+        return Deed(path, to, reason=f"{keep.path}, the file to keep, has changed or is gone")
     if not apply:
         return Deed(path, to)
     try:

@@ -145,7 +145,7 @@ class Export:
         for start in range(0, len(items), BATCH):
             ids, _ = self.holdings.vectors_of(Kind.PICTURE, [item.content for item in items[start : start + BATCH]])
             known |= set(ids.tolist())
-        why = "the model that answers has not seen it; run `retrieval index`"
+        why = "the current model has not encoded it yet; run `retrieval index`"
         lacking = [Problem(item.path, "unencoded", why) for item in items if item.content not in known]
         return [item for item in items if item.content in known], lacking
 

@@ -72,7 +72,7 @@ class Import:
         wide = self.encoder.space.dimensions
         if vector.shape != (wide,):
             raise ModelError(
-                f"{metadata}: embeddings of {vector.size} numbers are not of {self.encoder.space.model}, which has "
+                f"{metadata}: embeddings of {vector.size} numbers are not from {self.encoder.space.model}, which has "
                 f"{wide}; say which model made them with --model"
             )
         if not path.is_file():
@@ -99,8 +99,8 @@ class Import:
             cosines.append(float(own @ _unit(vector)))
         if cosines and np.mean(cosines) < AGREES:
             raise ModelError(
-                f"{metadata}: the embeddings are not of {self.encoder.space.model}: on {len(cosines)} pictures encoded "
-                f"here their cosine is {np.mean(cosines):.2f}; say which model made them with --model"
+                f"{metadata}: the embeddings are not from {self.encoder.space.model}: on {len(cosines)} pictures "
+                f"encoded here the mean cosine is {np.mean(cosines):.2f}; say which model made them with --model"
             )
         return bool(cosines)
 
@@ -154,7 +154,7 @@ def _beside(table: Path, file: Path) -> Rows:
     try:
         vectors = np.load(file, mmap_mode="r")
     except (OSError, ValueError) as exc:
-        raise SourceError(f"{file} is no whole NumPy file") from exc
+        raise SourceError(f"{file} is not a complete NumPy file") from exc
     count = tables.count(table)
     if vectors.ndim != 2 or count != len(vectors):
         raise SourceError(f"{file} has {len(vectors)} rows, {table} has {count}")

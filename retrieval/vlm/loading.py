@@ -56,7 +56,7 @@ def load(spelling: str, family: str, remote_code: str, kind: torch.dtype | None)
         )
     chosen = _family(name, folder, family)
     if (folder / ADAPTER).is_file() and importlib.util.find_spec("peft") is None:
-        raise ModelError(f"{spelling} is an adapter; `pip install 'retrieval[adapters]'` brings what reads it")
+        raise ModelError(f"{spelling} is an adapter; to read it, `pip install 'retrieval[adapters]'`")
     _quiet()
     if kind is None and chosen.name == BUILTIN_FAMILY:
         kind = torch.float32

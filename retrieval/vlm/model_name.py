@@ -61,4 +61,4 @@ class VlmName:
                     f"{spelling!r} is not of the form endpoint:URL#MODEL, as endpoint:http://127.0.0.1:8000/v1#llava"
                 )
             return cls(spelling, Place.SERVER, url=url.rstrip("/"), model=model)
-        raise ModelError(f"{spelling!r} is no vision-language model; write {SPELLINGS} (see `retrieval vlms`)")
+        raise ModelError(f"{spelling!r} is not a vision-language model; write {SPELLINGS} (see `retrieval vlms`)")

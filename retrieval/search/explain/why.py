@@ -114,7 +114,7 @@ class Explainer:
         if wanted is None:
             raise UsageError("the query has filters alone: there is nothing to look for in the picture")
         if not isinstance(encoder, Grids):
-            raise UsageError(f"{fit.space.model} does not say what the parts of a picture look like")
+            raise UsageError(f"{fit.space.model} has no features for parts of a picture")
         picture = pictures.load(item.path, encoder.least, self.searcher.max_megapixels, item.second)
         found: Heat = (encoder.grid(picture.image) @ wanted[0]).astype(np.float32)
         return found

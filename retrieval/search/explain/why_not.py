@@ -35,7 +35,7 @@ class Missed:
             return self._absent(place)
         fit = Fit.best(self.searcher, self.query, items)
         if fit is None:
-            said = "the model that answers has not seen it yet; run `retrieval index` on its folder"
+            said = "the current model has not encoded it yet; run `retrieval index` on its folder"
             return WhyNot(self.query.text, place, Standing.UNENCODED, said)
         reading = Reading(fit.score(), fit.above_neutral())
         failed = [check for check in fit.checks if not check.passes]
@@ -54,7 +54,7 @@ class Missed:
         if place.is_dir():
             return replace(known, said="it is a folder; name a picture")
         if not place.is_file():
-            return replace(known, standing=Standing.MISSING, said="there is no such file, and the library has none")
+            return replace(known, standing=Standing.MISSING, said="there is no such file, on disk or in the library")
         if place.suffix.lower() not in EXTENSIONS:
             return replace(known, said=f"files that end in {place.suffix or 'nothing'} are not indexed")
         if any(part.startswith(".") for part in (place.relative_to(roots[0]) if roots else Path(place.name)).parts):
@@ -62,7 +62,7 @@ class Missed:
         beside = stands_for(place)
         if beside is not None:
             return replace(known, said=f"{beside.name} beside it is the same picture, and is indexed in its place")
-        where = f"{roots[0]} was indexed without it" if roots else "no folder that it lies in was indexed"
+        where = f"{roots[0]} was indexed without it" if roots else "no folder that contains it was indexed"
         return replace(known, said=f"the library does not have it: {where}; run `retrieval index {place.parent}`")
 
     def _filtered(self, place: Path, fit: Fit, reading: Reading, failed: list[FilterCheck]) -> WhyNot:
@@ -106,7 +106,7 @@ class Missed:
             said = "nothing here looks like the query, so nothing is shown"
             return replace(found, standing=Standing.UNSURE, said=said, changes=(_all_the_same(hit, self.k),))
         if hit.rank <= self.k:
-            said = f"it would be hit {hit.rank}, but is only {hit.band}; {self.threshold} ones are shown"
+            said = f"it would be hit {hit.rank}, but is only a {hit.band} match; the search shows {self.threshold} ones"
             change = Change(f"show less sure hits: --threshold {hit.band}", "", hit.rank)
             return replace(found, standing=Standing.UNSURE, said=said, changes=(change,))
         said = f"{hit.rank - 1} pictures fit better; {self.k} are shown"
@@ -114,7 +114,7 @@ class Missed:
         return replace(found, standing=Standing.BELOW, said=said, changes=(*self._fewer_words(fit), deeper))
 
     def _folded(self, found: WhyNot, above: Hit, item: Item) -> WhyNot:
-        said = f"it shows nearly the same as hit {above.rank}, {above.path}, and stands under it"
+        said = f"it is nearly the same as hit {above.rank}, {above.path}, and grouped under it"
         apart, _ = self.searcher.answer(self.query, DEEPEST, Kind.PICTURE, fold=False)
         hit = _of(apart, item)
         change = Change("show every picture by itself: --no-fold", "", hit.rank if hit else above.rank)

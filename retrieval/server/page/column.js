@@ -76,7 +76,7 @@ export class Column {
     const folded = answer.hits.reduce((sum, hit) => sum + hit.beneath.length, 0);
     const parts = [
       `${count(answer.searched)} searched in ${seconds(answer.seconds)}`,
-      folded ? `${folded} nearly the same folded` : "",
+      folded ? `near-duplicates grouped: ${folded}` : "",
     ];
     fill(
       this.answerNode, el("span", { class: "told" }, parts.filter(Boolean).join(" · ")),

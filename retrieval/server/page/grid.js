@@ -130,7 +130,7 @@ export class Grid {
     badges.dataset.told = told;
     badges.replaceChildren(
       ...(entry.band ? [el("span", { class: `band ${entry.band}`, title: band })] : []),
-      ...(entry.beneath ? [el("span", { class: "stack", title: "nearly the same, folded" }, `+${entry.beneath}`)] : []),
+      ...(entry.beneath ? [el("span", { class: "stack", title: "near-duplicates, grouped" }, `+${entry.beneath}`)] : []),
       ...(entry.second !== null && entry.second !== undefined ? [el("span", { class: "stack", title: "video" }, "▶")] : []),
     );
   }

@@ -121,13 +121,13 @@ function setImage(file) {
   node.hidden = !file;
   if (!file) return fill(node);
   node.dataset.url = URL.createObjectURL(file);
-  return fill(node, el("img", { src: node.dataset.url, alt: "the picture that is searched by" }),
+  return fill(node, el("img", { src: node.dataset.url, alt: "the picture to search by" }),
     el("button", { type: "button", "aria-label": "Search without this picture", onclick: () => { setImage(null); search(); input.focus(); } }, "×"));
 }
 
 function searchBy(file) {
   if (!file) return;
-  if (!file.type.startsWith("image/")) { first.failed({ message: `${file.name} is no picture.` }); return; }
+  if (!file.type.startsWith("image/")) { first.failed({ message: `${file.name} is not a picture.` }); return; }
   setImage(file);
   search();
 }

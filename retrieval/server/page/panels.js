@@ -44,26 +44,26 @@ export async function library(dialog, { changed, leave }) {
   const names = Object.entries(roots.roots);
   const rows = [
     ["Pictures", `${plural(status.items, "file")}, ${count(status.pictures)} different`],
-    ["Texts", `${count(status.texts)}, linked ${plural(status.captions, "time")}`],
+    ["Texts", `${count(status.texts)}, used ${plural(status.captions, "time")} as captions`],
     ["Model", status.serving ? status.serving.model : "none yet"],
-    ["Questions go to", status.caller.vlm],
+    ["Vision-language model", status.caller.vlm],
     ["Size", status.bytes ? bytes(status.bytes) : ""],
     ["Folders", status.roots.join("\n")],
-    ["You are", `${status.caller.name} (${status.caller.scope}${status.caller.folder ? `, ${status.caller.folder}` : ""})`],
+    ["Access", `${status.caller.name} (${status.caller.scope}${status.caller.folder ? `, ${status.caller.folder}` : ""})`],
   ];
   panel(dialog, "Library",
     el("table", {}, ...rows.filter(([, value]) => value).map(([label, value]) => el("tr", {}, el("th", { scope: "row" }, label), el("td", {}, value)))),
     rules ? el("section", {}, el("h2", {}, "Index"),
       names.length
         ? el("div", { class: "actions" }, ...names.map(([root, path]) => el("button", { type: "button", title: path, onclick: () => start(root, false) }, `Index ${root}`)))
-        : el("p", { class: "hint" }, "Start the server with --root FOLDER to index folders from here."),
+        : el("p", { class: "hint" }, "This server does not allow indexing folders from here."),
       work, error) : null,
     el("section", {}, el("h2", {}, "Problems"),
       problems.length
         ? el("div", {}, el("table", {}, el("tr", {}, el("th", {}, "file"), el("th", {}, "why it could not be used")),
             ...problems.slice(0, 200).map((problem) => el("tr", {}, el("td", { title: problem.path }, name(problem.path)), el("td", {}, `${problem.reason}: ${problem.message}`)))),
           problems.length > 200 ? el("p", { class: "hint" }, `and ${count(problems.length - 200)} more`) : null,
-          rules && names.length ? el("div", { class: "actions" }, ...names.map(([root]) => el("button", { type: "button", onclick: () => start(root, true) }, `Try ${root} again`))) : null)
+          rules && names.length ? el("div", { class: "actions" }, ...names.map(([root]) => el("button", { type: "button", onclick: () => start(root, true) }, `Retry failed files in ${root}`))) : null)
         : el("p", { class: "hint" }, "Every file could be read.")),
     el("p", { class: "hint" }, el("a", { href: "/docs" }, "The HTTP API"),
       status.caller.name === "anyone" ? null : el("button", { type: "button", class: "quiet", onclick: leave }, "Log out")));

@@ -24,9 +24,9 @@ export function options(settings, changed, head = "Answers") {
     el("input", { type: "checkbox", checked: settings[key], onchange: (event) => { settings[key] = event.target.checked; changed(); } }), label);
   return [
     el("h2", {}, head),
-    choose("Order", "order", [["score", "best first"], ["date", "newest first"], ["diverse", "different ones"]]),
-    choose("Show", "threshold", [["strong", "strong matches"], ["likely", "likely ones"], ["weak", "all that match"], ["none", "the nearest, always"]]),
-    check("Fold what is nearly the same", "fold"),
+    choose("Order", "order", [["score", "best first"], ["date", "newest first"], ["diverse", "most varied"]]),
+    choose("Show", "threshold", [["strong", "strong matches"], ["likely", "likely ones"], ["weak", "all that match"], ["none", "always the nearest"]]),
+    check("Group near-duplicates", "fold"),
     check("Let the model check the best", "rerank"),
   ];
 }
@@ -46,7 +46,7 @@ export function facets(found, query, narrow) {
       rest.length ? el("details", { class: "more" }, el("summary", {}, `${rest.length} more`), ...rest.slice(0, 60).map(button)) : null);
   });
   const any = sections.some(Boolean);
-  fill($("#facets"), any && query ? el("p", { class: "hint" }, "Counted are the likely answers") : null, ...sections);
+  fill($("#facets"), any && query ? el("p", { class: "hint" }, "Counts of the likely hits") : null, ...sections);
 }
 
 export function names(found, { insert, open, save, canWrite, changed }) {
@@ -61,8 +61,8 @@ export function names(found, { insert, open, save, canWrite, changed }) {
   fill($("#names"),
     el("h2", {}, "Saved and taught"),
     ...saved.map(([name, query]) => row(name, query, () => open(name))),
-    ...taught.map(([name, [yes, no]]) => row(name, `taught by ${yes} pictures for and ${no} against`, () => insert(`@${name}`))),
-    saved.length + taught.length ? null : el("p", { class: "hint" }, "A search can be kept under a name; a word can be taught by pictures."),
+    ...taught.map(([name, [yes, no]]) => row(name, `taught with ${yes} examples and ${no} counterexamples`, () => insert(`@${name}`))),
+    saved.length + taught.length ? null : el("p", { class: "hint" }, "Save a search under a name, or teach a word with example pictures."),
     canWrite ? el("button", { type: "button", class: "quiet", onclick: save }, "Save this search") : null);
 }
 

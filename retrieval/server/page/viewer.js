@@ -150,7 +150,7 @@ export class Viewer {
     const list = el("div");
     const draw = (texts) => fill(list, ...texts.map((each) => el("p", { class: "caption" }, el("span", {}, each.text),
       el("span", { class: "source", title: each.model }, SOURCES[each.source] ?? each.source))),
-      texts.length ? null : el("p", { class: "hint" }, "Nothing is said of it yet."));
+      texts.length ? null : el("p", { class: "hint" }, "No captions yet."));
     draw(found.texts);
     const error = el("p", { class: "error", role: "alert" });
     const field = el("textarea", { rows: 2, maxlength: "2000", "aria-label": "Caption" });
@@ -168,7 +168,7 @@ export class Viewer {
     const edit = el("button", { type: "button", onclick: () => { field.value = found.texts.find((each) => each.source === "edited")?.text ?? ""; form.hidden = false; edit.hidden = true; field.focus(); } }, "Write a caption");
     const generate = el("button", { type: "button", onclick: async () => {
       generate.disabled = true;
-      generate.textContent = "The model looks …";
+      generate.textContent = "The model is looking …";
       try {
         const { text } = await ask("/v1/caption", { method: "POST", body: this.form() });
         if (writes) { field.value = text; form.hidden = false; edit.hidden = true; field.focus(); }
@@ -192,7 +192,7 @@ export class Viewer {
   reasons(query) {
     const body = el("div", {}, el("button", { type: "button", onclick: () => this.explain(query, body) }, "Why is this here?"));
     body.firstChild.className = "quiet";
-    return this.section("This and the search", el("div", { class: "actions" }, body));
+    return this.section("Why it was found", el("div", { class: "actions" }, body));
   }
 
   async explain(query, body) {
@@ -200,10 +200,10 @@ export class Viewer {
     try {
       const why = await ask("/v1/why", { query: { q: query, item: this.item } });
       const reading = why.reading;
-      const sure = [BANDS[reading.band], reading.score === null ? "" : `cosine ${reading.score.toFixed(3)}`, reading.height === null ? "" : `${reading.height.toFixed(1)} standard deviations above neutral texts`];
+      const sure = [BANDS[reading.band], reading.score === null ? "" : `cosine ${reading.score.toFixed(3)}`, reading.height === null ? "" : `${reading.height.toFixed(1)} standard deviations above the mean of neutral texts`];
       fill(body,
         el("p", {}, `Number ${why.rank} of ${count(why.searched)}: ${sure.filter(Boolean).join(", ")}.`),
-        why.parts.length ? el("h3", {}, "What each part of the search does") : null,
+        why.parts.length ? el("h3", {}, "What each part of the search contributes") : null,
         ...why.parts.map((part) => this.meter(part.part, part.share)),
         why.sources.length ? el("h3", {}, "What brought it up") : null,
         ...why.sources.map((source) => el("div", {}, this.meter({ pixels: "its pixels", captions: "its captions", words: "its words" }[source.source] ?? source.source, source.share),
@@ -219,7 +219,7 @@ export class Viewer {
   async whyNot(query, body, error) {
     try {
       const found = await ask("/v1/why-not", { query: { q: query, item: this.item } });
-      fill(body, el("p", {}, `It is no hit: ${found.said}.`),
+      fill(body, el("p", {}, `It is not a hit: ${found.said}.`),
         ...found.changes.map((change) => el("p", {}, change.query
           ? el("button", { type: "button", class: "quiet", onclick: () => { this.dialog.close(); this.insert(change.query); } }, `${change.what} → number ${change.rank}`)
           : `${change.what} → number ${change.rank}`)));
@@ -300,7 +300,7 @@ export class Viewer {
       try {
         const path = `/v1/names/${encodeURIComponent(word)}/examples`;
         const found = await ask(path, { method: "POST", body: { [yes ? "yes" : "no"]: [this.item] } });
-        told.textContent = `@${word} knows ${plural(found.yes, "picture")} for and ${found.no} against.`;
+        told.textContent = `@${word} has ${plural(found.yes, "picture")} for and ${found.no} against.`;
         this.taught();
       } catch (error) { told.textContent = error.message; }
     };
