@@ -21,7 +21,7 @@ from retrieval import Settings, pictures
 from retrieval.library import factory
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Caption
-from retrieval.vlm import SEEN
+from retrieval.vlm import IMAGE_SIZE
 
 BATCH = 32
 
@@ -44,7 +44,7 @@ def main() -> None:
             references.setdefault(row.picture, []).append(plain(row.text))
     paths = list(references)[: given.limit]
     model = factory.vlm(Settings(vlm=given.vlm))
-    images = [pictures.load(path, SEEN).image for path in paths]
+    images = [pictures.load(path, IMAGE_SIZE).image for path in paths]
     model.caption(images[:1])  # warm
     started, said = time.perf_counter(), []
     for start in range(0, len(images), BATCH):

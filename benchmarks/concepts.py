@@ -26,7 +26,7 @@ import numpy.typing as npt
 from retrieval import Library, Settings
 from retrieval.queries import interpret
 from retrieval.search.concepts import train
-from retrieval.search.query_embedding import Understanding
+from retrieval.search.query_embedding import QueryEmbedder
 from retrieval.types.records import Kind, Vectors
 
 Truth = npt.NDArray[np.bool_]
@@ -63,15 +63,15 @@ class Bench:
             truth = np.array(named) >= np.array(least)
             if truth.sum() >= 2 * FEWEST:
                 truths[word] = truth
-        return cls(library, contents, library.holdings.rows_of(Kind.PICTURE, contents), truths)
+        return cls(library, contents, library.storage.rows_of(Kind.PICTURE, contents), truths)
 
     def meaning(self, query: str) -> Vectors:
         """What a query looks for, (dimensions,)."""
-        parts = self.library.parts
-        space = self.library.holdings.serving()[1]
+        parts = self.library.services
+        space = self.library.storage.active_space()[1]
         pieces = interpret(query).alternatives[0].pieces
         found: Vectors = (
-            Understanding(self.library.holdings, space, parts.encoder_of).meaning(pieces, Kind.PICTURE).vector
+            QueryEmbedder(self.library.storage, space, parts.encoder_of).meaning(pieces, Kind.PICTURE).vector
         )
         return found.reshape(-1)
 
@@ -124,7 +124,7 @@ def feedback(bench: Bench) -> None:
 
 
 def _item(bench: Bench, place: int) -> int:
-    with bench.library.holdings.reading() as catalog:
+    with bench.library.storage.read() as catalog:
         return catalog.items_holding([bench.contents[place]])[bench.contents[place]][0].id
 
 

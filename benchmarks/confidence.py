@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import Library, Settings
-from retrieval.calibration.calibration import texts as neutral
+from retrieval.calibration.calibration import anchor_texts as neutral
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Answer, Band, ByText, ByVector, Caption, Kind
 
@@ -88,10 +88,10 @@ def captions_of(table: Path, images: Path) -> list[tuple[Path, str]]:
 
 def odds(library: Library, texts: Sequence[str]) -> Floats:
     """The log-odds that something in the library looks like each of these."""
-    bearings = library.parts.bearings()
-    gauge = bearings.gauge()
+    calibration = library.services.calibration()
+    gauge = calibration.image_scale()
     assert gauge is not None
-    return bearings.match(library.parts.encoder().texts(texts), gauge)
+    return calibration.match(library.services.encoder().texts(texts), gauge)
 
 
 def single(library: Library, pairs: Sequence[tuple[Path, str]]) -> tuple[list[bool], list[bool]]:
@@ -108,7 +108,7 @@ def single(library: Library, pairs: Sequence[tuple[Path, str]]) -> tuple[list[bo
 
 
 def words(library: Library, pairs: Sequence[tuple[Path, str]]) -> Measured:
-    with library.holdings.reading() as catalog:
+    with library.storage.read() as catalog:
         number = catalog.contents_at({path for path, _ in pairs})
     return measured((library.query(ByText(text)), {number[path]}) for path, text in pairs)
 
@@ -177,11 +177,11 @@ def main() -> None:
 
 
 def described(library: Library) -> Measured:
-    with library.holdings.reading() as catalog:
+    with library.storage.read() as catalog:
         own: dict[int, set[int]] = {}
         for picture, text in catalog.pairs():
             own.setdefault(picture, set()).add(text)
-    numbers, vectors = library.holdings.vectors_of(Kind.PICTURE, sorted(own))
+    numbers, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own))
     return measured(
         (library.query(ByVector(vector), kind=Kind.TEXT), own[int(number)])
         for number, vector in zip(numbers, vectors, strict=True)

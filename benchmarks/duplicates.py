@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance
 
 from retrieval import Library, Settings
-from retrieval.search.near_duplicates import Likeness, stacks
+from retrieval.search.near_duplicates import Similarity, group_near_duplicates
 from retrieval.types.records import Kind
 
 Pair = tuple[int, int]  # contents
@@ -83,13 +83,13 @@ def seen_through(photos: list[Path], change: Change) -> float:
 def every_pair(library: Library) -> list[Pair]:
     """The first of each stack with each that stands under it."""
     contents = sorted({item.content for item in library})
-    found = stacks(library.holdings, contents, frozenset({Likeness.SAME}))
+    found = group_near_duplicates(library.storage, contents, frozenset({Similarity.SAME}))
     return [(first, other) for first, under in found.items() for other, _ in under]
 
 
 def sheet(library: Library, found: list[Pair], path: Path, most: int = 60) -> None:
     """The pairs with the lowest cosines, three in a row."""
-    rows = {pair: library.holdings.rows_of(Kind.PICTURE, pair) for pair in found}
+    rows = {pair: library.storage.rows_of(Kind.PICTURE, pair) for pair in found}
     shown = sorted(found, key=lambda pair: float(rows[pair][0] @ rows[pair][1]))[:most]
     thumbnails = library.thumbnails([content for pair in shown for content in pair])
     drawn = Image.new("RGB", (6 * TILE, TILE * ((len(shown) + 2) // 3)))

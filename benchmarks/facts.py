@@ -22,10 +22,10 @@ import numpy.typing as npt
 from retrieval import Settings, pictures
 from retrieval.evaluate import pairs
 from retrieval.library import factory
-from retrieval.queries.counts_and_negations import split
-from retrieval.search.rerank import fused, joined, opinion
+from retrieval.queries.counts_and_negations import split_query
+from retrieval.search.rerank import combined_verdict, joint_scores, weighted_log_odds
 from retrieval.types.records import Judgement
-from retrieval.vlm import SEEN, Onlooker
+from retrieval.vlm import IMAGE_SIZE, SupportsVisionCache
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 from training import questions  # how captions are read for numbers and nouns
@@ -92,20 +92,20 @@ def main() -> None:
     captions: list[list[str]] = [[] for _ in data.pictures]
     for text, owner in zip(data.captions, data.owner.tolist(), strict=True):
         captions[owner].append(text)
-    assert isinstance(model, Onlooker), "a model that looks once, or this takes hours"
-    looks = [model.look([pictures.load(path, SEEN).image])[0] for path in data.pictures]
+    assert isinstance(model, SupportsVisionCache), "a model that looks once, or this takes hours"
+    looks = [model.vision_features([pictures.load(path, IMAGE_SIZE).image])[0] for path in data.pictures]
 
     def cosines(text: str, pool: Sequence[int]) -> Floats:
         found: Floats = (encoder.texts([text]) @ data.images[pool].T)[0].astype(np.float64)
         return found
 
     def with_model(query: str, pool: Sequence[int]) -> Floats:
-        asked, some = split(query), [looks[place] for place in pool]
-        parts: list[list[Judgement]] = [model.judge_looks(asked.text, some)]
-        parts += [model.verify_looks(fact.question, some) for fact in asked.facts]
+        asked, some = split_query(query), [looks[place] for place in pool]
+        parts: list[list[Judgement]] = [model.judge_features(asked.text, some)]
+        parts += [model.verify_features(fact.question, some) for fact in asked.facts]
         wanted = [True, *(fact.wanted for fact in asked.facts)]
-        opinions = [opinion(joined(each, wanted)) for each in zip(*parts, strict=True)]
-        return fused(cosines(asked.text, pool), np.array(opinions), given.weight)
+        opinions = [weighted_log_odds(combined_verdict(each, wanted)) for each in zip(*parts, strict=True)]
+        return joint_scores(cosines(asked.text, pool), np.array(opinions), given.weight)
 
     print(
         f"{'queries':<10} {'number':>6} {'by chance':>10} {'encoder':>8} {'wanted':>8} "
@@ -114,7 +114,7 @@ def main() -> None:
     for name, queries in (("counts", counts(captions)), ("absences", absences(captions))):
         rows = []
         for text, pool, right in queries:
-            ways = (cosines(text, pool), cosines(split(text).text, pool), with_model(text, pool))
+            ways = (cosines(text, pool), cosines(split_query(text).text, pool), with_model(text, pool))
             row = (100 * float(np.mean(right)), *(average_precision(scores, right) for scores in ways))
             rows.append(row)
             if given.verbose:

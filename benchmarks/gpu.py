@@ -55,7 +55,7 @@ def encoding(card: Card, name: str, architecture: str, batch: int, place: Path, 
     """Rows of a model: its way, pictures a second, and the part of the card's matrix rate."""
     spelling = f"local-dir:{peers.checkpoint(place, architecture)}"
     encoder = OpenClip.load(spelling, str(card.device), "bfloat16")
-    tower, side = encoder.model.visual, encoder.least
+    tower, side = encoder.model.visual, encoder.image_size
     ready = torch.randn(batch, 3, side, side, device=card.device, dtype=torch.bfloat16)
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
@@ -73,7 +73,7 @@ def encoding(card: Card, name: str, architecture: str, batch: int, place: Path, 
 def indexed(settings: Settings, folder: Path) -> float:
     """Photos a second of indexing, the model loaded before."""
     with tempfile.TemporaryDirectory() as fresh, Library.create(Path(fresh) / "library", settings) as library:
-        encoder = library.parts.encoder(str(settings.model))
+        encoder = library.services.encoder(str(settings.model))
         encoder.images([encoder.prepare(Image.new("RGB", (320, 240)))])  # loads the model
         seconds = report.seconds(lambda: library.index([folder]))
     return len(list(folder.iterdir())) / seconds

@@ -18,7 +18,7 @@ from PIL import Image
 
 from benchmarks import report, synthetic
 from retrieval import Library, Settings
-from retrieval.calibration.calibration import Bearings
+from retrieval.calibration.calibration import Calibration
 from retrieval.indexing import Indexer
 from retrieval.library import factory
 from retrieval.types.records import Space
@@ -34,7 +34,7 @@ def costs(known: Path, scratch: Path) -> dict[str, float]:
     settings = Settings(model="colours")
     encoder = synthetic.Drawn(SPACE)
     with Library.open(known, settings) as library:  # what is worked out once for a library
-        Bearings(library.holdings, lambda _: encoder).gauge()
+        Calibration(library.storage, lambda _: encoder).image_scale()
     photos = [_photo(scratch / f"{number}.png", number) for number in range(RUNS)]
     found: dict[str, list[float]] = {task: [] for task in TASKS}
 
@@ -43,12 +43,12 @@ def costs(known: Path, scratch: Path) -> dict[str, float]:
 
     for photo in photos:
         library = Library.open(known, settings)
-        library.parts.models.encoders["colours"] = encoder
-        clock("opening", library.parts.bearings().bank)
+        library.services.models.encoders["colours"] = encoder
+        clock("opening", library.services.calibration().anchors)
         clock("status", library.status)
         clock("searching", lambda: library.search("a dog on the beach"))  # noqa: B023  # called at once
         clock("filtering", lambda: library.search("a dog path:*07/*"))  # noqa: B023
-        indexer = Indexer(library.holdings, encoder)
+        indexer = Indexer(library.storage, encoder)
         clock("indexing a photo", lambda: indexer.run([photo]))  # noqa: B023
         clock("forgetting it", lambda: library.remove([photo]))  # noqa: B023
         library.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from retrieval.encoders import Encoder, Grids
+from retrieval.encoders import Encoder, SupportsPatchFeatures
 from retrieval.encoders.openclip import OpenClip
 
 DEV = Path(__file__).parent.parent.parent / "shared" / "data" / "flickr8k" / "dev"
@@ -22,7 +22,7 @@ DEV = Path(__file__).parent.parent.parent / "shared" / "data" / "flickr8k" / "de
 
 def pointing(encoder: Encoder, pairs: int) -> float:
     """The share of captions whose hottest cell lies in the half that shows their own photo."""
-    assert isinstance(encoder, Grids)
+    assert isinstance(encoder, SupportsPatchFeatures)
     with DEV.with_suffix(".csv").open(newline="", encoding="utf-8") as stream:
         captions = {row["image"]: row["caption"] for row in csv.DictReader(stream)}
     names = sorted(captions)[: 2 * pairs]
@@ -31,7 +31,7 @@ def pointing(encoder: Encoder, pairs: int) -> float:
         both = Image.new("RGB", (448, 224))
         for name, place in ((left, 0), (other, 224)):
             both.paste(Image.open(DEV / name).convert("RGB").resize((224, 224)), (place, 0))
-        heat = encoder.grid(both) @ encoder.texts([captions[left], captions[other]]).T  # (rows, columns, 2)
+        heat = encoder.patch_features(both) @ encoder.texts([captions[left], captions[other]]).T  # (rows, columns, 2)
         for number in range(2):
             _, column = np.unravel_index(heat[..., number].argmax(), heat.shape[:2])
             middle = (heat.shape[1] - 1) / 2

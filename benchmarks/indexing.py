@@ -23,11 +23,11 @@ from PIL import Image
 
 from benchmarks import peers, photos, report, synthetic
 from retrieval import Library, Settings
-from retrieval.indexing.decode_ahead import Reader, Ready, read_ahead
+from retrieval.indexing.decode_ahead import DecodedFile, Decoder, read_ahead
 from retrieval.library import factory
 from retrieval.runtime.timing import LISTENER
 from retrieval.sources import folders
-from retrieval.types.records import Found
+from retrieval.types.records import ScannedFile
 
 PICTURE = report.PAGE.parent / "timeline.svg"
 STAGES = ("scan", "read", "decode", "prepare", "thumbnail", "encode", "store")
@@ -66,7 +66,7 @@ def traced(model: str, folder: Path, place: Path) -> tuple[float, list[Stage]]:
         tempfile.TemporaryDirectory(dir=place) as fresh,
         Library.create(Path(fresh) / "library", Settings(model=model)) as library,
     ):
-        encoder = library.parts.encoder(model)
+        encoder = library.services.encoder(model)
         encoder.images([encoder.prepare(_blank())] * 16)
         started = time.perf_counter()
         token = LISTENER.set(listen)
@@ -78,14 +78,17 @@ def traced(model: str, folder: Path, place: Path) -> tuple[float, list[Stage]]:
 def alone(model: str, folder: Path) -> tuple[float, float]:
     """Photos a second of everything before the model, and of the model, each with the machine for itself."""
     with tempfile.TemporaryDirectory() as fresh, Library.create(fresh, Settings(model=model)) as library:
-        encoder, options = library.parts.encoder(model), library.parts.indexer(None, False, lambda _: None).options
+        encoder, options = (
+            library.services.encoder(model),
+            library.services.indexer(None, False, lambda _: None).options,
+        )
         encoder.images([encoder.prepare(_blank())] * 16)
-        reader = Reader(encoder.prepare, encoder.least, options.max_megapixels)
-        files = [found for found in folders.scan([folder]) if isinstance(found, Found)][:400]
+        reader = Decoder(encoder.prepare, encoder.image_size, options.max_megapixels)
+        files = [found for found in folders.scan([folder]) if isinstance(found, ScannedFile)][:400]
         started = time.perf_counter()
         read = [ready for _, ready in read_ahead(files, reader, options.threads, 64)]
         decoding = len(files) / (time.perf_counter() - started)
-        pixels = [shot.pixels for ready in read if isinstance(ready, Ready) for shot in ready.shots]
+        pixels = [shot.pixels for ready in read if isinstance(ready, DecodedFile) for shot in ready.shots]
         started = time.perf_counter()
         for k in range(0, len(pixels), options.batch_size):
             encoder.images([each for each in pixels[k : k + options.batch_size] if each is not None])

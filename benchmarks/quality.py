@@ -27,11 +27,11 @@ from retrieval.evaluate.reranking import gain
 from retrieval.pictures import load
 from retrieval.queries import interpret
 from retrieval.search import hybrid
-from retrieval.search.fusion import WEIGHTS, Source, fused
-from retrieval.search.rerank import opinion
+from retrieval.search.fusion import WEIGHTS, Source, reciprocal_rank_fusion
+from retrieval.search.rerank import weighted_log_odds
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Budget, ByVector, Caption, Hit, Kind
-from retrieval.vlm import SEEN, Onlooker
+from retrieval.vlm import IMAGE_SIZE, SupportsVisionCache
 
 DEPTH = 50  # hits that are looked at
 GRID = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
@@ -93,14 +93,14 @@ def fit(library: Library, queries: Sequence[tuple[str, int]]) -> None:
 
 def rankings(library: Library, text: str) -> Mapping[Source, Sequence[int]]:
     """What is fused for a query."""
-    _, space = library.holdings.serving()
-    side = library.parts.searcher().sides(interpret(f'"{text}"'), space, Kind.PICTURE)[0]
+    _, space = library.storage.active_space()
+    side = library.services.searcher().branches(interpret(f'"{text}"'), space, Kind.PICTURE)[0]
     return hybrid.rankings(side, side.nearest(DEPTH), hybrid.DEEP)[0]
 
 
 def mrr(answers: Sequence[tuple[Mapping[Source, Sequence[int]], int]], weights: Mapping[Source, float]) -> float:
     """The mean reciprocal rank of the right picture in fused rankings."""
-    found = [(fused(lists, weights)[:DEPTH], right) for lists, right in answers]
+    found = [(reciprocal_rank_fusion(lists, weights)[:DEPTH], right) for lists, right in answers]
     return float(np.mean([1 / (ranked.index(right) + 1) if right in ranked else 0 for ranked, right in found]))
 
 
@@ -117,7 +117,7 @@ def main() -> None:
             captions.setdefault(row.picture, []).append(row.text)
     with tempfile.TemporaryDirectory() as folder, Library.create(Path(folder) / "library", Settings()) as library:
         library.index([given.images])
-        with library.holdings.reading() as catalog:
+        with library.storage.read() as catalog:
             content = catalog.contents_at(captions)
         queries = [(each[-1], content[path]) for path, each in captions.items()]
 
@@ -166,11 +166,11 @@ def _table(path: Path, captions: Mapping[Path, Sequence[str]]) -> Path:
 
 def corrected(library: Library, queries: Sequence[tuple[str, int]], correction: Correction) -> list[list[bool]]:
     """The answers when each picture's scores are corrected by how near neutral texts are to it."""
-    bank = library.parts.bearings().bank()
+    bank = library.services.calibration().anchors()
     assert bank is not None  # the built-in model tells neutral texts apart
     contents = sorted({item.content for item in library})
-    rows = library.holdings.rows_of(Kind.PICTURE, contents)
-    texts = library.parts.encoder().texts([text for text, _ in queries])
+    rows = library.storage.rows_of(Kind.PICTURE, contents)
+    texts = library.services.encoder().texts([text for text, _ in queries])
     scores = correction((rows @ texts.T).astype(np.float64), (rows @ bank.nouns.T).astype(np.float64))
     order = np.argsort(-scores, axis=0, kind="stable")[:DEPTH].T
     return [[contents[place] == right for place in row] for row, (_, right) in zip(order, queries, strict=True)]
@@ -194,13 +194,13 @@ CORRECTIONS: dict[str, Correction] = {  # (pictures, queries) cosines and (pictu
 
 
 def texts_for_pictures(library: Library, *, rerank: bool) -> None:
-    with library.holdings.reading() as catalog:
+    with library.storage.read() as catalog:
         own: dict[int, set[int]] = {}
         for picture, text in catalog.pairs():
             own.setdefault(picture, set()).add(text)
-    ids, vectors = library.holdings.vectors_of(Kind.PICTURE, sorted(own))
+    ids, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own))
     right = [own[int(number)] for number in ids]
-    _, nearest = library.holdings.nearest(Kind.TEXT, vectors, DEPTH)
+    _, nearest = library.storage.nearest(Kind.TEXT, vectors, DEPTH)
     table, counts = Table("pictures to words"), [len(each) for each in right]
     table.row("cosine", [[int(n) in mine for n in row] for row, mine in zip(nearest, right, strict=True)], counts)
     answers = [library.query(ByVector(vector), DEPTH, Kind.TEXT).hits for vector in vectors]
@@ -215,13 +215,13 @@ def texts_for_pictures(library: Library, *, rerank: bool) -> None:
 
 def reread(library: Library, picture: int, hits: Sequence[Hit], weight: float) -> list[Hit]:
     """The first texts in the joint order of their rank and what the vision-language model says to each."""
-    model = library.parts.vlm()
-    assert isinstance(model, Onlooker)  # the built-in one is
+    model = library.services.vlm()
+    assert isinstance(model, SupportsVisionCache)  # the built-in one is
     if picture not in LOOKS:
-        with library.holdings.reading() as catalog:
+        with library.storage.read() as catalog:
             item = catalog.items_holding([picture])[picture][0]
-        look = model.look([load(item.path, SEEN).image])
-        LOOKS[picture] = [opinion(model.judge_looks(hit.text, look)[0]) for hit in hits[:READ]]
+        look = model.vision_features([load(item.path, IMAGE_SIZE).image])
+        LOOKS[picture] = [weighted_log_odds(model.judge_features(hit.text, look)[0]) for hit in hits[:READ]]
     said = np.array(LOOKS[picture])
     places = -np.arange(len(said), dtype=np.float64)
     order = np.argsort(-(places / max(places.std(), 1e-9) + weight * said), kind="stable")

@@ -19,10 +19,10 @@ from PIL.Image import Image
 
 from retrieval.library import factory
 from retrieval.storage.catalog.collections import Collections
-from retrieval.storage.catalog.mapping import PICTURE, item_row
+from retrieval.storage.catalog.mapping import NO_SECOND, item_row
 from retrieval.storage.catalog.schema import contents, items
-from retrieval.storage.storage import Holdings
-from retrieval.types.records import Facts, Found, Kind, Pixels, Space
+from retrieval.storage.storage import Storage
+from retrieval.types.records import Facts, Kind, Pixels, ScannedFile, Space
 
 Rows = npt.NDArray[np.float32]
 
@@ -100,44 +100,44 @@ def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -
         return place
     unfinished = place.with_name(place.name + ".part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    holdings = Holdings.create(unfinished, factory.vector_engine())
+    storage = Storage.create(unfinished, factory.vector_engine())
     rows = pictures(count, space.dimensions)
-    with holdings.writing() as catalog:
+    with storage.transaction() as catalog:
         number = catalog.add_space(space)
         catalog.add_roots({file.parent for file in files})
     for start in range(0, count, BATCH):
-        add(holdings, number, space, start, rows[start : start + BATCH], files[start : start + BATCH])
-    with holdings.writer("benchmark"):
-        holdings.save_vectors()
-    holdings.close()
+        add(storage, number, space, start, rows[start : start + BATCH], files[start : start + BATCH])
+    with storage.write_lock("benchmark"):
+        storage.save_vectors()
+    storage.close()
     return unfinished.rename(place)
 
 
-def add(holdings: Holdings, number: int, space: Space, start: int, rows: Rows, files: Sequence[Path] = ()) -> None:
+def add(storage: Storage, number: int, space: Space, start: int, rows: Rows, files: Sequence[Path] = ()) -> None:
     """One transaction of pictures, numbered from `start` + 1."""
     ids = range(start + 1, start + 1 + len(rows))
     facts = Facts(format="JPEG", width=4000, height=3000)
     found = [_looked_at(file) for file in files] or [
-        Found(Path(f"/photos/{i // 1000:04}/{i:08}.jpg"), 3_500_000, 1_700_000_000_000_000_000 + i) for i in ids
+        ScannedFile(Path(f"/photos/{i // 1000:04}/{i:08}.jpg"), 3_500_000, 1_700_000_000_000_000_000 + i) for i in ids
     ]
-    with holdings.writing() as catalog:
+    with storage.transaction() as catalog:
         new = [{"id": i, "kind": Kind.PICTURE, "hash": f"{i:032x}", "thumbnail": THUMBNAIL} for i in ids]
         catalog.connection.execute(contents.insert(), new)
-        held = [item_row(each, i, facts, PICTURE) for each, i in zip(found, ids, strict=True)]
+        held = [item_row(each, i, facts, NO_SECOND) for each, i in zip(found, ids, strict=True)]
         catalog.connection.execute(items.insert(), held)
         Collections(catalog.connection).put_fingerprints({i: i * 0x9E3779B97F4A7C15 % 2**64 for i in ids})
-        holdings.embeddings(catalog, number, space, Kind.PICTURE).put(list(ids), rows)
+        storage.embeddings(catalog, number, space, Kind.PICTURE).put(list(ids), rows)
 
 
-def _looked_at(file: Path) -> Found:
+def _looked_at(file: Path) -> ScannedFile:
     status = file.stat()
-    return Found(file, status.st_size, status.st_mtime_ns)
+    return ScannedFile(file, status.st_size, status.st_mtime_ns)
 
 
 class Drawn:
     """An encoder in place of a large net: each picture and each text has a vector of its own, drawn by its bytes."""
 
-    least = 16
+    image_size = 16
 
     def __init__(self, space: Space) -> None:
         self.space = space

@@ -16,7 +16,7 @@ from benchmarks import report
 from benchmarks.photos import DATA
 from retrieval import Budget, Library, Settings, pictures
 from retrieval.library import factory
-from retrieval.vlm import SEEN
+from retrieval.vlm import IMAGE_SIZE
 
 BATCHES = (1, 4, 16)
 DEPTH = 50
@@ -56,7 +56,7 @@ def smol(folder: Path) -> str:
 def captions(settings: Settings, files: list[Path], batch: int) -> float:
     """Captions a minute."""
     model = factory.vlm(settings)
-    images = [pictures.load(file, SEEN).image for file in files]
+    images = [pictures.load(file, IMAGE_SIZE).image for file in files]
     model.caption(images[:1])
 
     def run() -> None:

@@ -18,7 +18,7 @@ SMALLEST = 15_000  # least inhabitants of a city that a query can name
 
 
 @dataclass(frozen=True)
-class Place:
+class NearestTown:
     """The town nearest to a point, with its region and country."""
 
     city: str = ""
@@ -27,7 +27,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Spot:
+class NamedPlace:
     """A named place with its coordinates in degrees."""
 
     name: str
@@ -35,16 +35,16 @@ class Spot:
     longitude: float
 
 
-def describe(points: Sequence[tuple[float, float]]) -> list[Place]:
+def describe(points: Sequence[tuple[float, float]]) -> list[NearestTown]:
     """Return the place of each (latitude, longitude) in degrees."""
     if not points:
         return []
     countries = {code: str(row["name"]) for code, row in _names().get_countries().items()}
     found = _nearest().query([(lat, lon) for lat, lon in points])
-    return [Place(row["name"], row["admin1"], countries.get(row["cc"], row["cc"])) for row in found]
+    return [NearestTown(row["name"], row["admin1"], countries.get(row["cc"], row["cc"])) for row in found]
 
 
-def find(name: str) -> Spot | None:
+def find(name: str) -> NamedPlace | None:
     """Return the largest city of this name in any language, or None.
 
     A country or US state after a comma narrows it down: "Paris, US" or "Paris, Texas".
@@ -57,7 +57,7 @@ def find(name: str) -> Spot | None:
     if best is None:
         return None
     country = _names().get_countries()[best["countrycode"]]["name"]
-    return Spot(f"{best['name']}, {country}", float(best["latitude"]), float(best["longitude"]))
+    return NamedPlace(f"{best['name']}, {country}", float(best["latitude"]), float(best["longitude"]))
 
 
 def towns() -> list[tuple[float, float, int, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import UsageError
-from retrieval.server.tokens import MINUTE, SESSION, WRONG, Guesses, Scope, Sessions, Tokens, digest_of
+from retrieval.server.tokens import MINUTE, SESSION, WRONG, FailedLogins, Scope, Sessions, Tokens, digest_of
 
 from .conftest import Run
 
@@ -93,7 +93,7 @@ def test_a_new_token_of_an_old_name_does_not_open_its_sessions(tokens: Tokens) -
 
 def test_who_guesses_has_to_wait_and_no_one_else() -> None:
     clock = Clock()
-    guesses = Guesses(clock)
+    guesses = FailedLogins(clock)
     for _ in range(WRONG):
         assert guesses.wait("10.0.0.1") == 0
         guesses.wrong("10.0.0.1")

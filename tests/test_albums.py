@@ -38,7 +38,7 @@ def other(tmp_path: Path) -> Library:
 
 
 def said(library: Library) -> dict[str, list[str]]:
-    with library.holdings.reading() as catalog:
+    with library.storage.read() as catalog:
         return {item.path.name: sorted(catalog.captions_of([item.content]).get(item.content, [])) for item in library}
 
 
@@ -98,7 +98,7 @@ def test_npy_is_laid_out_as_clip_retrieval_has_it(filled: Library, tmp_path: Pat
     table = pq.read_table(tmp_path / "out" / "metadata" / "metadata_0.parquet").to_pydict()
     assert [Path(path).name for path in table["image_path"]] == ["blue.webp", "lime.png", "red.jpg", "yellow.bmp"]
     assert table["caption"] == ["the blue sea", "a lime", "a red door", "sun"]
-    encoder = filled.parts.encoder()
+    encoder = filled.services.encoder()
     assert texts == pytest.approx(encoder.texts(table["caption"]), abs=1e-6)
     assert images.shape == (4, 3)
     assert filled.search_vector(images[2], k=1).hits[0].path == Path(table["image_path"][2])

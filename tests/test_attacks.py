@@ -24,7 +24,7 @@ from retrieval import Library
 from retrieval.errors import SourceError, UsageError
 from retrieval.pictures.worker import Workers
 from retrieval.server import fetch
-from retrieval.server.admission import Limits, Load
+from retrieval.server.admission import AdmissionControl, Load
 from retrieval.server.tokens import Scope, Tokens
 
 from .conftest import COLOURS
@@ -432,7 +432,7 @@ def test_long_answers_do_not_keep_short_ones_waiting() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     async def run() -> list[object]:
-        limits, said = Limits(app, Load(running=1, patience=0.1)), list[object]()  # type: ignore[arg-type]  # ASGI
+        limits, said = AdmissionControl(app, Load(running=1, patience=0.1)), list[object]()  # type: ignore[arg-type]  # ASGI
 
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -477,7 +477,7 @@ def test_a_client_that_does_not_read_holds_no_turn() -> None:
             await asyncio.Event().wait()
 
     async def run() -> int:
-        limits, answers = Limits(app, Load(running=1, patience=0.1)), list[object]()  # type: ignore[arg-type]  # ASGI
+        limits, answers = AdmissionControl(app, Load(running=1, patience=0.1)), list[object]()  # type: ignore[arg-type]  # ASGI
 
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": b"", "more_body": False}

@@ -8,13 +8,13 @@ import pytest
 
 from retrieval.types.records import Box
 from retrieval.vlm import boxes
-from retrieval.vlm.boxes import Reading
+from retrieval.vlm.boxes import BoxFormat
 
-Reader = Callable[[Reading], list[Box]]
+Reader = Callable[[BoxFormat], list[Box]]
 
 
 def read(reader: Reader, text: str) -> list[tuple[object, ...]]:
-    found = reader(Reading(text, "it", (640, 480), (560, 280)))
+    found = reader(BoxFormat(text, "it", (640, 480), (560, 280)))
     return [(box.label, *(round(c, 3) for c in (box.left, box.top, box.right, box.bottom))) for box in found]
 
 

@@ -14,8 +14,8 @@ from retrieval import Library, Settings, UsageError, evaluate_model, pictures
 from retrieval.encoders.model_name import BUILTIN
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Caption
-from retrieval.vlm import SEEN
-from retrieval.vlm.cached_llava import KeepsLooks
+from retrieval.vlm import IMAGE_SIZE
+from retrieval.vlm.cached_llava import CachedLlava
 from retrieval.vlm.model_name import BUILTIN as CAPTIONER
 
 from .conftest import DATA, needs_data
@@ -77,7 +77,9 @@ def test_a_reduced_jpeg_gives_the_same_embedding(tmp_path: Path) -> None:
         large = tmp_path / path.name
         Image.open(path).resize((4000, 3000), Image.Resampling.LANCZOS).save(large, quality=92)
         data = large.read_bytes()
-        rows = encoder.images([encoder.prepare(decode(data, "a.jpg", least).image) for least in (0, encoder.least)])
+        rows = encoder.images(
+            [encoder.prepare(decode(data, "a.jpg", least).image) for least in (0, encoder.image_size)]
+        )
         assert rows[0] @ rows[1] >= 0.999
 
 
@@ -85,12 +87,12 @@ def test_a_reduced_jpeg_gives_the_same_embedding(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def captioner() -> KeepsLooks:
-    return KeepsLooks.load("builtin", "cpu", "float32")
+def captioner() -> CachedLlava:
+    return CachedLlava.load("builtin", "cpu", "float32")
 
 
 def photo(name: str) -> Image.Image:
-    return pictures.load(Path(skimage.__file__).parent / "data" / name, SEEN).image
+    return pictures.load(Path(skimage.__file__).parent / "data" / name, IMAGE_SIZE).image
 
 
 def test_the_captioner_is_small_and_has_a_card() -> None:
@@ -100,7 +102,7 @@ def test_the_captioner_is_small_and_has_a_card() -> None:
         assert heading in card
 
 
-def test_it_says_what_a_photo_shows_one_by_one_as_in_a_batch(captioner: KeepsLooks) -> None:
+def test_it_says_what_a_photo_shows_one_by_one_as_in_a_batch(captioner: CachedLlava) -> None:
     images = [photo("chelsea.png"), photo("motorcycle_left.png"), photo("camera.png")]
     said = captioner.caption(images)
     assert "cat" in said[0]
@@ -110,14 +112,14 @@ def test_it_says_what_a_photo_shows_one_by_one_as_in_a_batch(captioner: KeepsLoo
     assert said == [captioner.caption([image])[0] for image in images]
 
 
-def test_it_judges_what_is_there_above_what_is_not(captioner: KeepsLooks) -> None:
-    looks = captioner.look([photo("chelsea.png"), photo("rocket.jpg"), photo("coffee.png")])
+def test_it_judges_what_is_there_above_what_is_not(captioner: CachedLlava) -> None:
+    looks = captioner.vision_features([photo("chelsea.png"), photo("rocket.jpg"), photo("coffee.png")])
     for query, right in (("a cat", 0), ("a cup of coffee on a table", 2)):
-        verdicts = [judgement.yes for judgement in captioner.judge_looks(query, looks)]
+        verdicts = [judgement.yes for judgement in captioner.judge_features(query, looks)]
         assert verdicts.index(max(verdicts)) == right
 
 
-def test_it_answers_yes_or_no_and_refuses_what_it_cannot(captioner: KeepsLooks) -> None:
+def test_it_answers_yes_or_no_and_refuses_what_it_cannot(captioner: CachedLlava) -> None:
     cat = photo("chelsea.png")
     assert [captioner.answer([cat], question) for question in ("is there a cat?", "is there a car?")] == ["yes", "no"]
     with pytest.raises(UsageError, match="yes-or-no"):
@@ -125,7 +127,7 @@ def test_it_answers_yes_or_no_and_refuses_what_it_cannot(captioner: KeepsLooks) 
 
 
 @needs_data
-def test_it_captions_as_well_as_its_card_says(captioner: KeepsLooks) -> None:
+def test_it_captions_as_well_as_its_card_says(captioner: CachedLlava) -> None:
     """BLEU-4 on the first 200 held-back photos; all 1,000 are measured by benchmarks/captions.py."""
     import sacrebleu
 
@@ -134,7 +136,7 @@ def test_it_captions_as_well_as_its_card_says(captioner: KeepsLooks) -> None:
         if isinstance(row, Caption) and row.picture is not None:
             captions.setdefault(row.picture, []).append(row.text)
     paths = list(captions)[:200]
-    said = captioner.caption([pictures.load(path, SEEN).image for path in paths])
+    said = captioner.caption([pictures.load(path, IMAGE_SIZE).image for path in paths])
 
     def plain(text: str) -> str:  # as the benchmark does
         return " ".join(re.findall(r"[a-z0-9']+", text.lower()))

@@ -207,7 +207,7 @@ def test_a_chat_in_a_pipe_asks_line_by_line(run: Run, photos: Path) -> None:
 
 def test_a_model_that_does_not_chat_is_refused(run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from retrieval.vlm import Ability
-    from retrieval.vlm.colours import Colours
+    from retrieval.vlm.colours import ColourVlm
 
-    monkeypatch.setattr(Colours, "abilities", frozenset({Ability.ANSWER}))
+    monkeypatch.setattr(ColourVlm, "abilities", frozenset({Ability.ANSWER}))
     assert "does not hold conversations" in run("chat", photos / "red.jpg", input=b"what?\n", code=2).stderr

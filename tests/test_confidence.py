@@ -13,10 +13,10 @@ import pytest
 import skimage
 
 from retrieval import Library, Settings
-from retrieval.calibration.calibration import GROWN, Bank, Bearings
+from retrieval.calibration.calibration import REFRESH_GROWTH, AnchorTexts, Calibration
 from retrieval.encoders import Encoder
 from retrieval.library import factory
-from retrieval.search.confidence import kept
+from retrieval.search.confidence import apply_threshold
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import (
     Answer,
@@ -57,10 +57,10 @@ def queries(name: str) -> list[str]:
 
 
 def refused(library: Library, texts: Sequence[str]) -> float:
-    bearings = library.parts.bearings()
-    gauge = bearings.gauge()
+    calibration = library.services.calibration()
+    gauge = calibration.image_scale()
     assert gauge is not None
-    return float((bearings.match(library.parts.encoder().texts(texts), gauge) < gauge.least).mean())
+    return float((calibration.match(library.services.encoder().texts(texts), gauge) < gauge.least).mean())
 
 
 def calibration_error(sure: Sequence[float], right: Sequence[bool]) -> float:
@@ -137,11 +137,11 @@ def test_texts_that_fit_everything_step_back_and_are_calibrated(
     shutil.copytree(dev.path, tmp_path / "library")
     with Library.open(tmp_path / "library", BUILTIN) as library:
         library.index([], [(DEV.with_suffix(".csv"), DEV)])
-        with library.holdings.reading() as catalog:
+        with library.storage.read() as catalog:
             own: dict[int, set[int]] = {}
             for picture, text in catalog.pairs():
                 own.setdefault(picture, set()).add(text)
-        numbers, vectors = library.holdings.vectors_of(Kind.PICTURE, sorted(own)[::4])
+        numbers, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own)[::4])
         answers = [library.query(ByVector(vector), kind=Kind.TEXT) for vector in vectors]
         right = [[hit.content in own[int(n)] for hit in a.hits] for n, a in zip(numbers, answers, strict=True)]
         sure = [hit.confidence or 0.0 for answer in answers for hit in answer.hits]
@@ -165,7 +165,7 @@ class Shifted:
 
     def __init__(self) -> None:
         self.inner: Encoder = factory.encoder(BUILTIN, "builtin")
-        self.least = self.inner.least
+        self.image_size = self.inner.image_size
         self.turn = np.linalg.qr(np.random.default_rng(0).normal(size=(257, 257)))[0].astype(np.float32)
 
     def prepare(self, image: object) -> Pixels:
@@ -188,8 +188,8 @@ def test_a_change_of_space_changes_neither_bands_nor_what_is_refused(tmp_path: P
     found = []
     for name in ("builtin", "shifted"):
         with Library.create(tmp_path / name, BUILTIN) as library:
-            library.parts.models.encoders["shifted"] = Shifted()
-            library.parts.models.settings = Settings(model=name)
+            library.services.models.encoders["shifted"] = Shifted()
+            library.services.models.settings = Settings(model=name)
             library.index([photos])
             asked = (
                 "a cat",
@@ -225,18 +225,18 @@ def test_what_the_bank_says_is_kept_beside_the_vectors_and_made_again(tmp_path: 
     paths = [paint(f"{n}.png", f"rgb({20 * n},90,{250 - 20 * n})") for n in range(10)]
     with Library.create(tmp_path / "library", BUILTIN) as library:
         library.index([paths[0].parent])
-        file = next((library.path / "vectors").glob("*-bearings.npz"))
-        kept_then = Bearings(library.holdings, _never).gauge()
-        assert kept_then == library.parts.bearings().gauge()
+        file = next((library.path / "vectors").glob("*-calibration.npz"))
+        kept_then = Calibration(library.storage, _never).image_scale()
+        assert kept_then == library.services.calibration().image_scale()
         file.write_bytes(b"broken")
         assert library.search("red", threshold="none").hits
         paint("new.png", "rgb(0,255,0)").rename(paths[0].parent / "new.png")
         paint("newer.png", "rgb(0,200,0)")
         library.index([paths[0].parent])
-        again = Bearings(library.holdings, library.parts.encoder_of).gauge()
+        again = Calibration(library.storage, library.services.encoder_of).image_scale()
         assert again is not None
         assert kept_then is not None
-        assert abs(again.count - 12) <= GROWN * 12
+        assert abs(again.count - 12) <= REFRESH_GROWTH * 12
 
 
 def _never(space: Space) -> Encoder:
@@ -245,7 +245,9 @@ def _never(space: Space) -> Encoder:
 
 def test_words_are_known_from_strings_of_letters() -> None:
     encoder = factory.encoder(BUILTIN, "builtin")
-    found = Bank.of(encoder).words(encoder.texts(["a man riding a horse", "a photo of a chair", "qxzv trplk"]))
+    found = AnchorTexts.encode(encoder).words(
+        encoder.texts(["a man riding a horse", "a photo of a chair", "qxzv trplk"])
+    )
     assert found[:2].min() > 0.6
     assert found[2] < 0.3
 
@@ -261,7 +263,7 @@ HITS = tuple(Hit(rank, 0.5, Kind.PICTURE, rank, band=band) for rank, band in enu
     [("none", BANDS), ("weak", BANDS), ("likely", (Band.STRONG, Band.LIKELY, Band.UNKNOWN)), ("strong", BANDS[::3])],
 )
 def test_the_threshold_leaves_out_what_is_less_sure(threshold: Threshold, shown: tuple[Band, ...]) -> None:
-    answer = kept(Answer("q", HITS, 9, "m"), threshold)
+    answer = apply_threshold(Answer("q", HITS, 9, "m"), threshold)
     assert tuple(hit.band for hit in answer.hits) == shown
     assert [hit.rank for hit in answer.hits] == list(range(1, len(shown) + 1))
     assert bool(answer.notes) == (len(shown) < 4)
@@ -269,5 +271,5 @@ def test_the_threshold_leaves_out_what_is_less_sure(threshold: Threshold, shown:
 
 def test_only_none_shows_the_nearest_where_nothing_matches() -> None:
     answer = replace(Answer("q", HITS, 9, "m"), nothing=True)
-    assert kept(answer, "none") == answer
-    assert kept(answer, "weak").hits == ()
+    assert apply_threshold(answer, "none") == answer
+    assert apply_threshold(answer, "weak").hits == ()

@@ -20,13 +20,13 @@ from PIL.PngImagePlugin import PngInfo
 from retrieval import Library
 from retrieval.errors import LibraryLocked, UsageError
 from retrieval.pictures.thumbnails import fingerprint
-from retrieval.search.near_duplicates import Fingerprints, Likeness, stacks
-from retrieval.transfer.duplicates import Duplicates
+from retrieval.search.near_duplicates import Fingerprints, Similarity, group_near_duplicates
+from retrieval.transfer.duplicates import DuplicateFinder
 from retrieval.types.explanations import Standing
 
 from .conftest import Paint, Run
 
-ALL = tuple(Likeness)
+ALL = tuple(Similarity)
 
 
 def scene(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:
@@ -84,8 +84,8 @@ def test_what_stands_under_another_is_like_it_itself(library: Library, tmp_path:
         shot(tmp_path / f"{number}.jpg", red, NOON + timedelta(seconds=8 * number))
     library.index([tmp_path])
     order = [item.content for item in library]
-    found = stacks(library.holdings, order, frozenset({Likeness.BURST}))
-    assert found == {order[0]: [(order[1], Likeness.BURST)], order[2]: [(order[3], Likeness.BURST)]}
+    found = group_near_duplicates(library.storage, order, frozenset({Similarity.BURST}))
+    assert found == {order[0]: [(order[1], Similarity.BURST)], order[2]: [(order[3], Similarity.BURST)]}
 
 
 def test_pictures_of_no_known_camera_are_no_burst(library: Library, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_thousand_that_are_the_same_are_one_stack_at_once(library: Library, tm
     library.index([tmp_path])
     order = [item.content for item in library]
     started = time.perf_counter()
-    found = stacks(library.holdings, order, frozenset({Likeness.SAME}))
+    found = group_near_duplicates(library.storage, order, frozenset({Similarity.SAME}))
     assert [len(under) for under in found.values()] == [999]
     assert time.perf_counter() - started < 5
 
@@ -128,18 +128,18 @@ def copies(library: Library, tmp_path: Path) -> Path:
     return photos
 
 
-def names(found: Duplicates, *kinds: Likeness) -> list[list[tuple[str, str]]]:
+def names(found: DuplicateFinder, *kinds: Similarity) -> list[list[tuple[str, str]]]:
     return [
         [(each.path.name, str(each.how or "")) for each in (group.keep, *group.others)] for group in found.groups(kinds)
     ]
 
 
 def test_groups_say_how_their_pictures_are_alike(library: Library, copies: Path) -> None:
-    found = Duplicates(library.holdings)
-    assert names(found, Likeness.COPY) == [[("a.png", ""), ("copy.png", "copy")]]
-    assert names(found, Likeness.SAME) == [[("a.png", ""), ("small.jpg", "same")]]
-    assert [[name for name, _ in group] for group in names(found, Likeness.BURST)] == [["burst0.jpg", "burst1.jpg"]]
-    both = found.groups([Likeness.COPY, Likeness.SAME], [copies / "sub"])
+    found = DuplicateFinder(library.storage)
+    assert names(found, Similarity.COPY) == [[("a.png", ""), ("copy.png", "copy")]]
+    assert names(found, Similarity.SAME) == [[("a.png", ""), ("small.jpg", "same")]]
+    assert [[name for name, _ in group] for group in names(found, Similarity.BURST)] == [["burst0.jpg", "burst1.jpg"]]
+    both = found.groups([Similarity.COPY, Similarity.SAME], [copies / "sub"])
     assert both == []  # the copy alone is in that folder
 
 
@@ -172,8 +172,8 @@ def test_copies_become_links_and_nothing_else_changes(run: Run, library: Library
 
 
 def test_a_file_that_has_changed_is_not_linked(run: Run, library: Library, copies: Path) -> None:
-    found = Duplicates(library.holdings)
-    groups = found.groups([Likeness.COPY])
+    found = DuplicateFinder(library.storage)
+    groups = found.groups([Similarity.COPY])
     (copies / "sub" / "copy.png").write_bytes(b"something else")
     assert [deed.reason for deed in found.link(groups, apply=True)] == [
         "its bytes have changed since; run `retrieval index`"
@@ -206,8 +206,8 @@ def test_what_cannot_be_moved_is_neither_doubled_nor_noted(
         shutil.copy(path, to)
         raise PermissionError(13, "Permission denied")
 
-    found = Duplicates(library.holdings)
-    groups = found.groups([Likeness.SAME])
+    found = DuplicateFinder(library.storage)
+    groups = found.groups([Similarity.SAME])
     monkeypatch.setattr("retrieval.transfer.duplicates.shutil.move", half)
     assert [deed.done for deed in found.move(groups, tmp_path / "spare", apply=True)] == [False]
     assert list((tmp_path / "spare").iterdir()) == []
@@ -215,7 +215,7 @@ def test_what_cannot_be_moved_is_neither_doubled_nor_noted(
 
 
 def test_nothing_is_moved_into_an_indexed_folder(library: Library, copies: Path) -> None:
-    found = Duplicates(library.holdings)
+    found = DuplicateFinder(library.storage)
     with pytest.raises(UsageError, match="is indexed"):
         list(found.move(found.groups(ALL), copies / "sub" / "spare", apply=True))
 
@@ -230,9 +230,9 @@ def test_what_makes_no_sense_is_refused(run: Run, library: Library, copies: Path
 def test_an_older_library_gets_its_fingerprints(library: Library, copies: Path) -> None:
     from sqlalchemy import text
 
-    with library.holdings.writing() as catalog:
+    with library.storage.transaction() as catalog:
         catalog.connection.execute(text("DELETE FROM fingerprints"))
-    assert names(Duplicates(library.holdings), Likeness.SAME) == [[("a.png", ""), ("small.jpg", "same")]]
+    assert names(DuplicateFinder(library.storage), Similarity.SAME) == [[("a.png", ""), ("small.jpg", "same")]]
 
 
 def test_a_folder_without_duplicates_says_so(run: Run, paint: Paint) -> None:
@@ -252,13 +252,13 @@ def test_a_link_is_no_copy_and_what_is_gone_is_not_kept(library: Library, copies
     (copies / "link.png").symlink_to(copies / "a.png")
     library.index([copies])
     (copies / "a.png").unlink()
-    found = Duplicates(library.holdings)
-    assert names(found, Likeness.SAME, Likeness.COPY) == [[("copy.png", ""), ("small.jpg", "same")]]
+    found = DuplicateFinder(library.storage)
+    assert names(found, Similarity.SAME, Similarity.COPY) == [[("copy.png", ""), ("small.jpg", "same")]]
 
 
 def test_the_kept_one_must_still_be_there_when_the_others_move(library: Library, copies: Path, tmp_path: Path) -> None:
-    found = Duplicates(library.holdings)
-    groups = found.groups([Likeness.SAME])
+    found = DuplicateFinder(library.storage)
+    groups = found.groups([Similarity.SAME])
     groups[0].keep.path.unlink()
     deeds = list(found.move(groups, tmp_path / "spare", apply=True))
     assert [deed.done for deed in deeds] == [False]
@@ -266,10 +266,10 @@ def test_the_kept_one_must_still_be_there_when_the_others_move(library: Library,
 
 
 def test_nothing_moves_while_another_writes(library: Library, copies: Path, tmp_path: Path) -> None:
-    found = Duplicates(library.holdings)
-    groups = found.groups([Likeness.SAME])
-    with Library.open(library.path) as other, other.holdings.writer("a test"), pytest.raises(LibraryLocked):
+    found = DuplicateFinder(library.storage)
+    groups = found.groups([Similarity.SAME])
+    with Library.open(library.path) as other, other.storage.write_lock("a test"), pytest.raises(LibraryLocked):
         list(found.move(groups, tmp_path / "spare", apply=True))
     assert (copies / "small.jpg").exists()
-    with Library.open(library.path) as other, other.holdings.writer("a test"):
-        assert found.groups([Likeness.SAME]) == groups  # looking needs no lock
+    with Library.open(library.path) as other, other.storage.write_lock("a test"):
+        assert found.groups([Similarity.SAME]) == groups  # looking needs no lock

@@ -17,11 +17,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from retrieval.encoders import Encoder, Grids, checkpoints, registry
-from retrieval.encoders.autotune import Speed, Speeds
-from retrieval.encoders.batching import gathered
-from retrieval.encoders.colours import Colours
-from retrieval.encoders.model_name import BUILTIN, ModelName, Route
+from retrieval.encoders import Encoder, SupportsPatchFeatures, checkpoints, registry
+from retrieval.encoders.autotune import Tuning, TuningTable
+from retrieval.encoders.batching import batched
+from retrieval.encoders.colours import ColourEncoder
+from retrieval.encoders.model_name import BUILTIN, ModelName, WeightSource
 from retrieval.encoders.openclip import OpenClip
 from retrieval.errors import ModelError, ModelUnavailable
 from retrieval.runtime.devices import choose_device, choose_precision, measure
@@ -52,7 +52,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["colours", "builtin", "tiny"])
 def encoder(request: pytest.FixtureRequest, tiny: Path) -> Encoder:
     if request.param == "colours":
-        return Colours()
+        return ColourEncoder()
     return OpenClip.load("builtin" if request.param == "builtin" else f"local-dir:{tiny}", "cpu", "float32")
 
 
@@ -94,7 +94,7 @@ def test_nothing_gives_no_rows(encoder: Encoder) -> None:
 
 
 def test_colours_land_on_their_pictures() -> None:
-    encoder = Colours()
+    encoder = ColourEncoder()
     scores = encoder.texts(["red", "lime", "blue", "gold", "black"]) @ encode(encoder, pictures()).T
     assert scores.argmax(axis=1).tolist() == [0, 1, 2, 3, 4]
 
@@ -105,14 +105,14 @@ def test_colours_land_on_their_pictures() -> None:
 @pytest.mark.parametrize(
     ("spelling", "route"),
     [
-        ("builtin", Route.FOLDER),
-        ("ViT-B-32/openai", Route.TAG),
-        ("hf-hub:timm/ViT-B-16-SigLIP2", Route.HUB),
-        (f"local-dir:{BUILTIN}", Route.FOLDER),
-        (f"ViT-B-32/{BUILTIN}/open_clip_model.safetensors", Route.FILE),
+        ("builtin", WeightSource.FOLDER),
+        ("ViT-B-32/openai", WeightSource.TAG),
+        ("hf-hub:timm/ViT-B-16-SigLIP2", WeightSource.HUB),
+        (f"local-dir:{BUILTIN}", WeightSource.FOLDER),
+        (f"ViT-B-32/{BUILTIN}/open_clip_model.safetensors", WeightSource.FILE),
     ],
 )
-def test_each_spelling_goes_its_route(spelling: str, route: Route) -> None:
+def test_each_spelling_goes_its_route(spelling: str, route: WeightSource) -> None:
     assert ModelName.parse(spelling).route is route
 
 
@@ -284,7 +284,7 @@ def test_the_table_of_models_starts_with_the_built_in_one() -> None:
 def test_every_known_tag_is_one_that_open_clip_has() -> None:
     for row in registry.known():
         name = ModelName.parse(row.name)
-        if name.route is Route.TAG:
+        if name.route is WeightSource.TAG:
             assert name.tag in open_clip.list_pretrained_tags_by_model(name.architecture), row.name
             assert open_clip.get_model_config(name.architecture)["embed_dim"] == row.dimensions
 
@@ -296,7 +296,7 @@ def test_the_whole_list_is_open_clips() -> None:
 # --- calls of many threads --------------------------------------------------------------------------------------------
 
 
-class Slow(Colours):
+class Slow(ColourEncoder):
     """Remembers how many texts each call had; "bad" cannot be encoded."""
 
     def __init__(self) -> None:
@@ -312,18 +312,18 @@ class Slow(Colours):
 
 def test_calls_that_come_while_the_model_works_go_into_one() -> None:
     slow = Slow()
-    encoder = gathered(slow)
+    encoder = batched(slow)
     names = ["red", "lime", "blue", "yellow"] * 5
     with ThreadPoolExecutor(20) as pool:
         found = list(pool.map(lambda name: encoder.texts([name]), names))
-    assert np.array_equal(np.concatenate(found), Colours().texts(names))
+    assert np.array_equal(np.concatenate(found), ColourEncoder().texts(names))
     assert len(slow.calls) <= 4
     assert sum(slow.calls) == 20
 
 
 def test_large_calls_are_not_joined_and_none_is_forgotten() -> None:
     slow = Slow()
-    encoder = gathered(slow)
+    encoder = batched(slow)
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda _: encoder.texts(["red"] * 100), range(6)))
     assert [len(rows) for rows in found] == [100] * 6
@@ -331,7 +331,7 @@ def test_large_calls_are_not_joined_and_none_is_forgotten() -> None:
 
 
 def test_one_bad_call_does_not_spoil_those_that_went_with_it() -> None:
-    encoder = gathered(Slow())
+    encoder = batched(Slow())
 
     def asked(name: str) -> bool:
         try:
@@ -345,8 +345,8 @@ def test_one_bad_call_does_not_spoil_those_that_went_with_it() -> None:
 
 
 def test_a_gathered_encoder_has_grids_only_where_the_model_has(photos: Path) -> None:
-    assert isinstance(gathered(Colours()), Grids)
-    assert gathered(Colours()).space == Colours.space
+    assert isinstance(batched(ColourEncoder()), SupportsPatchFeatures)
+    assert batched(ColourEncoder()).space == ColourEncoder.space
 
 
 # --- how a model runs on this machine -------------------------------------------------------------------------
@@ -363,8 +363,8 @@ def test_bytes_normalised_in_batches_are_what_open_clip_makes_of_each(model: str
     torch.testing.assert_close(ours.contiguous(), theirs, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("speed", [Speed("float32", 3, apart=False), Speed("float32", 3, apart=True)])
-def test_pieces_together_or_apart_give_the_same_rows(speed: Speed) -> None:
+@pytest.mark.parametrize("speed", [Tuning("float32", 3, apart=False), Tuning("float32", 3, apart=True)])
+def test_pieces_together_or_apart_give_the_same_rows(speed: Tuning) -> None:
     encoder = OpenClip.load("builtin", "cpu", "float32")
     whole = encode(encoder, pictures() * 3)
     encoder._run_as(speed)
@@ -374,14 +374,14 @@ def test_pieces_together_or_apart_give_the_same_rows(speed: Speed) -> None:
 def test_cores_that_work_apart_leave_later_threads_all_of_them() -> None:
     """Torch gives a thread that begins what was last set in any."""
     model = OpenClip.load("builtin", "cpu", "float32")
-    model._run_as(Speed("float32", 3, apart=True))
+    model._run_as(Tuning("float32", 3, apart=True))
     model.images([model.prepare(image) for image in pictures()])
     with ThreadPoolExecutor(1) as later:
         assert later.submit(torch.get_num_threads).result() == torch.get_num_threads()
 
 
 def test_what_was_measured_is_kept_for_the_next_process(tmp_path: Path, tiny: Path) -> None:
-    speeds = Speeds(tmp_path / "speeds.json")
+    speeds = TuningTable(tmp_path / "speeds.json")
     first = OpenClip.load(f"local-dir:{tiny}", "cpu", "float32", speeds)
     first.precision = None  # as on a CPU that has bfloat16
     encode(first, pictures() * 4)
@@ -399,6 +399,6 @@ def test_what_was_measured_is_kept_for_the_next_process(tmp_path: Path, tiny: Pa
 def test_a_damaged_memory_of_speeds_is_no_memory(tmp_path: Path, text: str) -> None:
     file = tmp_path / "speeds.json"
     file.write_text(text)
-    assert Speeds(file).known("a") is None
-    Speeds(file).keep("a", Speed("float32", 4, apart=False))
-    assert Speeds(file).known("a") == Speed("float32", 4, apart=False)
+    assert TuningTable(file).known("a") is None
+    TuningTable(file).keep("a", Tuning("float32", 4, apart=False))
+    assert TuningTable(file).known("a") == Tuning("float32", 4, apart=False)

@@ -11,7 +11,7 @@ from PIL import Image
 from retrieval.errors import ModelError, ModelUnavailable, UsageError
 from retrieval.vlm import families
 from retrieval.vlm.endpoint import NO_LOGPROBS, SIDE, Endpoint
-from retrieval.vlm.families import Route
+from retrieval.vlm.families import Backend
 from retrieval.vlm.messages import Message, TextPart, VideoPart, user
 
 from .vlm_server import Server, opened, serve
@@ -54,7 +54,7 @@ def test_a_question_on_two_pictures_is_one_request_with_both_in_order(server: Se
 
 def test_what_is_said_can_be_followed_while_it_is_said(server: Server) -> None:
     heard: list[str] = []
-    assert model(server).telling(heard.append).answer([BLUE, RED], "which colours?") == "blue, red"
+    assert model(server).streaming(heard.append).answer([BLUE, RED], "which colours?") == "blue, red"
     assert "".join(heard) == "blue, red"
     assert len(heard) > 4
     assert server.bodies[0]["stream"] is True
@@ -63,17 +63,17 @@ def test_what_is_said_can_be_followed_while_it_is_said(server: Server) -> None:
 def test_a_server_that_does_not_stream_is_asked_as_usual(server: Server) -> None:
     heard: list[str] = []
     server.failures = ["500", ""]
-    assert model(server).telling(heard.append).answer([RED], "which colours?") == "red"
+    assert model(server).streaming(heard.append).answer([RED], "which colours?") == "red"
     assert "stream" not in server.bodies[-1]
     server.failures = ["prose", ""]
-    assert model(server).telling(heard.append).answer([RED], "which colours?") == "red"
+    assert model(server).streaming(heard.append).answer([RED], "which colours?") == "red"
     assert heard == []
 
 
 def test_an_answer_that_breaks_off_is_no_answer(server: Server) -> None:
     server.failures = ["breaks"]
     with pytest.raises(ModelUnavailable, match="broke off"):
-        model(server).telling(print).answer([RED], "which colours?")
+        model(server).streaming(print).answer([RED], "which colours?")
 
 
 def test_a_judgement_is_read_from_the_first_tokens_probabilities(server: Server) -> None:
@@ -192,7 +192,7 @@ def test_a_family_is_asked_in_its_own_words(server: Server, family: str) -> None
 
 
 def test_every_family_that_only_servers_have_is_checked() -> None:
-    assert set(WORDS) == {family.name for family in families.FAMILIES if family.route is Route.ENDPOINT}
+    assert set(WORDS) == {family.name for family in families.FAMILIES if family.route is Backend.ENDPOINT}
 
 
 def test_too_many_pictures_are_refused_before_anything_is_sent(server: Server) -> None:

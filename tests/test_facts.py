@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retrieval.queries.counts_and_negations import split
+from retrieval.queries.counts_and_negations import split_query
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,6 @@ from retrieval.queries.counts_and_negations import split
     ],
 )
 def test_a_query_is_taken_apart(query: str, text: str, facts: list[str]) -> None:
-    asked = split(query)
+    asked = split_query(query)
     assert asked.text == text
     assert [str(fact) for fact in asked.facts] == facts

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from retrieval import Library, Settings
-from retrieval.encoders.lazy import Halves
+from retrieval.encoders.lazy import LazyOpenClip
 from retrieval.encoders.model_name import BUILTIN
 from retrieval.library import factory
 from retrieval.sources.caption_files import read_captions
@@ -63,15 +63,17 @@ def test_every_shortcut_together_finds_what_the_plain_way_finds(queries: dict[Pa
     settings = Settings(model="builtin")
     with Library.create(tmp_path / "library", settings) as library:
         library.index([paths[0].parent])
-    assert isinstance(factory.encoder(settings, "builtin"), Halves)  # from now on words go through the tower alone
+    assert isinstance(
+        factory.encoder(settings, "builtin"), LazyOpenClip
+    )  # from now on words go through the tower alone
     with Library.open(tmp_path / "library", settings) as library:
         found = 0
         for path, text in queries.items():
             answer = library.search(text, K, threshold="none", fold=False)
             found += path in {hit.path for hit in answer.hits}
-        with library.holdings.reading() as catalog:
+        with library.storage.read() as catalog:
             contents = catalog.contents_at(set(paths))
-        stored = library.holdings.rows_of(Kind.PICTURE, [contents[path] for path in paths])
+        stored = library.storage.rows_of(Kind.PICTURE, [contents[path] for path in paths])
     cosines = (stored * pictures).sum(axis=1)
     assert cosines.min() >= 0.999
     assert expected > 0.6

@@ -12,29 +12,29 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retrieval.geocoding import Place
+from retrieval.geocoding import NearestTown
 from retrieval.queries.filters import (
+    And,
     Between,
     Captioned,
-    Every,
     Filter,
     Has,
-    Mark,
     Near,
     Not,
-    Number,
+    NumberField,
+    OcrContains,
     OfType,
+    Or,
     PathFits,
-    Says,
-    Shows,
-    Some,
+    Presence,
     Taken,
-    Word,
+    TextContains,
+    TextField,
 )
 from retrieval.storage.catalog import Catalog, Database
-from retrieval.storage.catalog.annotations import Said
-from retrieval.storage.catalog.filters_sql import Selection
-from retrieval.types.records import Box, Facts, Found, Kind
+from retrieval.storage.catalog.annotations import Annotations
+from retrieval.storage.catalog.filters_sql import FilterQueries
+from retrieval.types.records import Box, Facts, Kind, ScannedFile
 
 PATHS = ("/p/holidays/2023/a.jpg", "/p/holidays/b [1].jpg", "/p/work/c.nef", "/p/work/Été.JPG", "/p/film.mp4")
 FILES = {  # everything about five files, some of it unknown
@@ -47,7 +47,10 @@ FILES = {  # everything about five files, some of it unknown
 }  # fmt: skip
 CAPTIONS = {PATHS[0]: ["A Dog on the beach", "sand"], PATHS[3]: ["ÉTÉ"]}
 READ = {PATHS[2]: ["TOTAL 12.90", "Plumber"], PATHS[4]: []}
-PLACES = {PATHS[0]: Place("Lisbon", "Lisbon", "Portugal"), PATHS[1]: Place("Paris", "Ile-de-France", "France")}
+PLACES = {
+    PATHS[0]: NearestTown("Lisbon", "Lisbon", "Portugal"),
+    PATHS[1]: NearestTown("Paris", "Ile-de-France", "France"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +61,20 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         for number, (path, facts) in enumerate(FILES.items(), start=1):
             content = catalog.add_content(Kind.PICTURE, path)
             second = 3.5 if path.endswith(".mp4") else None
-            catalog.put_item(Found(Path(path), 1, 1), [(content, second)], facts)
+            catalog.put_item(ScannedFile(Path(path), 1, 1), [(content, second)], facts)
             if path in READ:
-                Said(connection).put_reading(content, "engine", [Box(line, 0, 0, 1, 1) for line in READ[path]])
+                Annotations(connection).put_ocr_lines(content, "engine", [Box(line, 0, 0, 1, 1) for line in READ[path]])
             for text in CAPTIONS.get(path, []):
                 catalog.put_captions(content, [catalog.add_content(Kind.TEXT, text, text)], "file", Path("/c.csv"))
             if path in PLACES:
-                Selection(connection).put_places([number], [PLACES[path]])
+                FilterQueries(connection).put_places([number], [PLACES[path]])
     yield database
     database.close()
 
 
 def passing(database: Database, where: Filter) -> set[str]:
     with database.connect() as connection:
-        chosen = [item for item, _ in Selection(connection).passing(where)]
+        chosen = [item for item, _ in FilterQueries(connection).passing(where)]
         return {str(item.path) for item in Catalog(connection).items(chosen)}
 
 
@@ -81,9 +84,9 @@ def passing(database: Database, where: Filter) -> set[str]:
 def fits(where: Filter, path: str) -> bool:
     facts = FILES[path]
     match where:
-        case Every(parts):
+        case And(parts):
             return all(fits(part, path) for part in parts)
-        case Some(parts):
+        case Or(parts):
             return any(fits(part, path) for part in parts)
         case Not(part):
             return not fits(part, path)
@@ -92,10 +95,10 @@ def fits(where: Filter, path: str) -> bool:
             return at is not None and (since is None or at >= since) and (until is None or at < until)
         case Between(number, low, high):
             found = {
-                Number.RATING: facts.rating,
-                Number.WIDTH: facts.width,
-                Number.HEIGHT: facts.height,
-                Number.MEGAPIXELS: facts.width * facts.height / 1e6,
+                NumberField.RATING: facts.rating,
+                NumberField.WIDTH: facts.width,
+                NumberField.HEIGHT: facts.height,
+                NumberField.MEGAPIXELS: facts.width * facts.height / 1e6,
             }[number]
             return found is not None and (low is None or found >= low) and (high is None or found <= high)
         case Near(latitude, longitude, kilometres):
@@ -111,25 +114,25 @@ def fits(where: Filter, path: str) -> bool:
 
 
 def in_words(where: Filter, path: str) -> bool:
-    facts, place = FILES[path], PLACES.get(path, Place())
+    facts, place = FILES[path], PLACES.get(path, NearestTown())
     match where:
-        case Says(word, text):
+        case TextContains(word, text):
             words = {"camera": [facts.camera], "lens": [facts.lens], "keyword": facts.keywords, "title": [facts.title],
                      "city": [place.city], "region": [place.region], "country": [place.country]}[word]  # fmt: skip
             return any(contains(each, text) for each in words)
         case Captioned(text):
             return any(contains(each, text) for each in CAPTIONS.get(path, []))
-        case Shows(text):
+        case OcrContains(text):
             return any(contains(each, text) for each in READ.get(path, []))
         case Has(mark):
             return {
-                Mark.TEXT: bool(READ.get(path)),
-                Mark.GPS: facts.latitude is not None,
-                Mark.DATE: facts.taken_at is not None,
-                Mark.CAMERA: bool(facts.camera),
-                Mark.CAPTION: path in CAPTIONS,
-                Mark.RATING: facts.rating is not None,
-                Mark.KEYWORDS: bool(facts.keywords),
+                Presence.TEXT: bool(READ.get(path)),
+                Presence.GPS: facts.latitude is not None,
+                Presence.DATE: facts.taken_at is not None,
+                Presence.CAMERA: bool(facts.camera),
+                Presence.CAPTION: path in CAPTIONS,
+                Presence.RATING: facts.rating is not None,
+                Presence.KEYWORDS: bool(facts.keywords),
             }[mark]
     raise TypeError(where)
 
@@ -161,23 +164,23 @@ NUMBERS = st.sampled_from([None, -1, 0, 3.5, 4, 12, 10, 600, 4000])
 GLOBS = ["holidays/*", "*.jpg", "b [[]1].jpg", "[!a].*", "work/**", "c.nef", "/p/work/*", "*", "nothing", "É?é.JPG"]
 LEAVES = st.one_of(
     st.builds(Taken, MOMENTS, MOMENTS),
-    st.builds(Says, st.sampled_from(Word), WORDS),
+    st.builds(TextContains, st.sampled_from(TextField), WORDS),
     st.builds(Captioned, WORDS),
-    st.builds(Shows, WORDS | st.sampled_from(["total 12", "12.90 plumber", "PLUMBER"])),
-    st.builds(Between, st.sampled_from(Number), NUMBERS, NUMBERS),
+    st.builds(OcrContains, WORDS | st.sampled_from(["total 12", "12.90 plumber", "PLUMBER"])),
+    st.builds(Between, st.sampled_from(NumberField), NUMBERS, NUMBERS),
     st.builds(
         Near, st.sampled_from([38.7, 48.8, 0.0]), st.sampled_from([-9.1, 2.3, 180.0]), st.sampled_from([5, 50, 2e3])
     ),
     st.builds(PathFits, st.sampled_from(GLOBS)),
     st.builds(OfType, st.sampled_from(["photo", "video", "raw", "jpeg", "png", "mp4", "gif"])),
-    st.builds(Has, st.sampled_from(Mark)),
+    st.builds(Has, st.sampled_from(Presence)),
 )
 FILTERS = st.recursive(
     LEAVES,
     lambda inner: (
         st.builds(Not, inner)
-        | st.lists(inner, max_size=3).map(tuple).map(Every)
-        | st.lists(inner, max_size=3).map(tuple).map(Some)
+        | st.lists(inner, max_size=3).map(tuple).map(And)
+        | st.lists(inner, max_size=3).map(tuple).map(Or)
     ),
     max_leaves=6,
 )
@@ -193,9 +196,9 @@ def test_a_filter_in_sql_keeps_what_it_keeps_row_by_row(database: Database, wher
     ("where", "names"),
     [
         (Taken(datetime(2023, 6, 1), datetime(2024, 1, 1)), ["a.jpg"]),  # by the camera's clock, whatever its zone
-        (Says(Word.KEYWORD, "été"), ["a.jpg"]),
+        (TextContains(TextField.KEYWORD, "été"), ["a.jpg"]),
         (Near(0.0, 180.0, 20), ["film.mp4", "Été.JPG"]),  # on both sides of the date line
-        (Not(Between(Number.RATING, 1, None)), ["b [1].jpg", "c.nef", "film.mp4", "Été.JPG"]),
+        (Not(Between(NumberField.RATING, 1, None)), ["b [1].jpg", "c.nef", "film.mp4", "Été.JPG"]),
     ],
 )
 def test_filters_by_hand(database: Database, where: Filter, names: list[str]) -> None:
@@ -204,13 +207,13 @@ def test_filters_by_hand(database: Database, where: Filter, names: list[str]) ->
 
 def test_the_newest_come_first_and_those_without_a_date_last(database: Database) -> None:
     with database.connect() as connection:
-        order = [item for item, _ in Selection(connection).passing(Every())]
+        order = [item for item, _ in FilterQueries(connection).passing(And())]
         assert [Path(PATHS[item - 1]).name for item in order] == ["b [1].jpg", "a.jpg", "c.nef", "film.mp4", "Été.JPG"]
 
 
 def test_facets_count_what_there_is(database: Database) -> None:
     with database.connect() as connection:
-        found = Selection(connection).facets([1, 2, 3, 4])
+        found = FilterQueries(connection).facets([1, 2, 3, 4])
     assert found["year"] == [("2023", 2), ("2024", 1)]
     assert found["country"] == [("France", 1), ("Portugal", 1)]
     assert found["folder"] == [("work", 2), ("2023", 1), ("holidays", 1)]
@@ -218,7 +221,10 @@ def test_facets_count_what_there_is(database: Database) -> None:
 
 def test_a_filter_on_what_nobody_has_is_known(database: Database) -> None:
     with database.connect() as connection:
-        selection = Selection(connection)
-        assert selection.unknown(Every((Taken(), Not(Says(Word.LENS, "x"))))) == []
+        selection = FilterQueries(connection)
+        assert selection.unknown(And((Taken(), Not(TextContains(TextField.LENS, "x"))))) == []
         connection.exec_driver_sql("UPDATE items SET lens = '', keywords = '[]'")
-        assert selection.unknown(Some((Says(Word.LENS, "x"), Says(Word.KEYWORD, "y")))) == ["lens", "keyword"]
+        assert selection.unknown(Or((TextContains(TextField.LENS, "x"), TextContains(TextField.KEYWORD, "y")))) == [
+            "lens",
+            "keyword",
+        ]

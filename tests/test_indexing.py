@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from retrieval import Library, Report, Settings
-from retrieval.encoders.colours import Colours
+from retrieval.encoders.colours import ColourEncoder
 from retrieval.errors import SourceError
 from retrieval.indexing import Indexer, Options
 from retrieval.sources.folders import Rules
-from retrieval.types.records import Pixels, Step, Vectors
+from retrieval.types.records import Pixels, Progress, Vectors
 
 from .conftest import COLOURS, Paint
 
@@ -124,12 +124,12 @@ def test_a_bad_file_is_tried_again_when_it_changes_or_when_told(library: Library
 
 
 def test_a_file_that_vanishes_during_the_run_is_reported(photos: Path, library: Library) -> None:
-    class Hungry(Colours):
+    class Hungry(ColourEncoder):
         def prepare(self, image: object) -> Pixels:
             (photos / "yellow.bmp").unlink(missing_ok=True)
             return super().prepare(image)  # type: ignore[arg-type]  # PIL's image
 
-    report = Indexer(library.holdings, Hungry(), Options(threads=1)).run([photos])
+    report = Indexer(library.storage, Hungry(), Options(threads=1)).run([photos])
     assert {problem.path.name: problem.reason for problem in report.problems} == {"yellow.bmp": "vanished"}
 
 
@@ -222,16 +222,16 @@ def test_another_model_serves_only_when_it_is_whole(
     library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library.index([photos])
-    other = Colours()
+    other = ColourEncoder()
     other.space = type(other.space)("colours", 3, "2")
-    indexer = Indexer(library.holdings, other, Options())
+    indexer = Indexer(library.storage, other, Options())
     monkeypatch.setattr(other, "images", _stop)
     assert indexer.run([photos]).interrupted
-    assert library.holdings.serving()[1] == Colours.space
+    assert library.storage.active_space()[1] == ColourEncoder.space
     assert library.search("red", k=1).hits[0].path == photos / "red.jpg"
     monkeypatch.undo()
     assert indexer.run([]).encoded == 4
-    assert library.holdings.serving()[1] == other.space
+    assert library.storage.active_space()[1] == other.space
 
 
 def _stop(batch: Sequence[Pixels]) -> Vectors:
@@ -243,12 +243,12 @@ def test_ctrl_c_keeps_what_was_done_and_the_next_run_goes_on(library: Library, p
     folder = paths[0].parent
     done: list[int] = []
 
-    def stop(step: Step) -> None:
+    def stop(step: Progress) -> None:
         if step.task == "pictures":
             done.append(step.done)
             raise KeyboardInterrupt
 
-    report = Indexer(library.holdings, Colours(), Options(batch_size=5), stop).run([folder])
+    report = Indexer(library.storage, ColourEncoder(), Options(batch_size=5), stop).run([folder])
     assert (report.interrupted, report.added, done) == (True, 5, [5])
     assert counts(library.index([folder])) == {"added": 15, "unchanged": 5, "encoded": 15}
 
@@ -257,17 +257,17 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from retrieval import Library, Settings
-from retrieval.encoders.colours import Colours
+from retrieval.encoders.colours import ColourEncoder
 from retrieval.indexing import Indexer, Options
 
-class Slow(Colours):
+class Slow(ColourEncoder):
     def images(self, batch):
         time.sleep(0.02)
         return super().images(batch)
 
 with Library.create(sys.argv[1], Settings(model="colours")) as library:
     print("ready", flush=True)
-    report = Indexer(library.holdings, Slow(), Options(batch_size=2)).run([Path(sys.argv[2])])
+    report = Indexer(library.storage, Slow(), Options(batch_size=2)).run([Path(sys.argv[2])])
     print(report.interrupted, flush=True)
 """
 
@@ -301,7 +301,7 @@ def test_memory_is_bounded_by_the_window(library: Library, paint: Paint) -> None
     folder = paths[0].parent
     decoded, encoded, ahead = [0], [0], [0]
 
-    class Watched(Colours):
+    class Watched(ColourEncoder):
         def prepare(self, image: object) -> Pixels:
             decoded[0] += 1
             ahead[0] = max(ahead[0], decoded[0] - encoded[0])
@@ -312,7 +312,7 @@ def test_memory_is_bounded_by_the_window(library: Library, paint: Paint) -> None
             encoded[0] += len(batch)
             return super().images(batch)
 
-    Indexer(library.holdings, Watched(), Options(batch_size=4, threads=2)).run([folder])
+    Indexer(library.storage, Watched(), Options(batch_size=4, threads=2)).run([folder])
     assert encoded[0] == 40
     assert ahead[0] <= 2 * 4 + 2 + 2 * 4, "the window, a batch that is encoded, and one that is stored"
 

@@ -6,7 +6,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from retrieval.encoders.fold_batchnorm import ready
+from retrieval.encoders.fold_batchnorm import prepare_for_inference
 
 SAMPLE = torch.rand(2, 3, 64, 64)
 
@@ -30,7 +30,7 @@ def trained(network: nn.Module) -> nn.Module:
 def test_normalisations_are_folded_and_the_answer_stays() -> None:
     for name in ("test_resnet", "test_efficientnet"):
         whole = trained(timm.create_model(name, num_classes=0))
-        folded = ready(whole, SAMPLE)
+        folded = prepare_for_inference(whole, SAMPLE)
         assert norms(whole) > 0
         assert norms(folded) == 0
         assert torch.allclose(folded(SAMPLE), whole(SAMPLE), atol=1e-4)
@@ -50,9 +50,9 @@ class Crossed(nn.Module):
 
 def test_a_network_that_runs_in_another_order_is_left_whole() -> None:
     network = trained(Crossed())
-    assert ready(network, SAMPLE) is network
+    assert prepare_for_inference(network, SAMPLE) is network
 
 
 def test_a_network_without_normalisations_is_left_whole() -> None:
     network = nn.Conv2d(3, 4, 3)
-    assert ready(network, SAMPLE) is network
+    assert prepare_for_inference(network, SAMPLE) is network

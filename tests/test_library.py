@@ -115,7 +115,7 @@ def test_a_vector_file_that_is_behind_is_topped_up(place: Path, photos: Path) ->
 
     Image.new("RGB", (9, 9), "cyan").save(photos / "cyan.png")
     with reopen(place) as library:
-        library.holdings.save_vectors = lambda: None  # type: ignore[method-assign]  # the kill
+        library.storage.save_vectors = lambda: None  # type: ignore[method-assign]  # the kill
         library.index([photos])
     assert vector_file(place).read_bytes() == kept
     with sqlite3.connect(place / "catalog.sqlite") as connection:
@@ -178,7 +178,7 @@ def test_a_damaged_vector_is_found_forgotten_and_encoded_again(place: Path, phot
 HOLD = """
 import sys
 from retrieval import Library, Settings
-with Library.open(sys.argv[1], Settings(model="colours")) as library, library.holdings.writer("a long run"):
+with Library.open(sys.argv[1], Settings(model="colours")) as library, library.storage.write_lock("a long run"):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -262,7 +262,7 @@ def test_scores_are_those_of_the_stored_vectors(library: Library, photos: Path) 
     """The index compares in half precision; an exact match still shows 1."""
     library.index([photos])
     item = next(iter(library))
-    ids, vectors = library.holdings.vectors_of(Kind.PICTURE, [item.content])
+    ids, vectors = library.storage.vectors_of(Kind.PICTURE, [item.content])
     assert len(ids) == 1
     assert library.search_vector(vectors[0], k=1).hits[0].score == pytest.approx(1.0, abs=1e-6)
 

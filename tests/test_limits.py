@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from retrieval import Library, LibraryError, LibraryReadOnly
-from retrieval.library.view import Questions
-from retrieval.storage.catalog.row_security import OPEN, VIEWS
+from retrieval.library.view import LibraryView
+from retrieval.storage.catalog.row_security import UNRESTRICTED, VIEWS
 from retrieval.storage.catalog.schema import metadata
 from retrieval.types.records import Answer
 
@@ -35,7 +35,7 @@ def mine(paint: Paint) -> Path:
 
 
 @pytest.fixture
-def part(library: Library, mine: Path) -> Questions:
+def part(library: Library, mine: Path) -> LibraryView:
     """One folder of a library of three."""
     library.index([mine.parent])
     library.named.save("secrets", "navy")
@@ -58,13 +58,13 @@ def told(answer: Answer) -> object:
 
 
 def test_every_table_is_limited_or_known_to_be_of_no_picture() -> None:
-    assert set(metadata.tables) == (set(VIEWS) - {"seen"}) | OPEN
+    assert set(metadata.tables) == (set(VIEWS) - {"seen"}) | UNRESTRICTED
 
 
 @pytest.mark.parametrize(
     "query", ["red", "navy", "meadow", "red -blue", "type:png", "red OR maroon", "has:caption red"]
 )
-def test_answers_are_those_of_a_library_with_nothing_else(part: Questions, alone: Library, query: str) -> None:
+def test_answers_are_those_of_a_library_with_nothing_else(part: LibraryView, alone: Library, query: str) -> None:
     for threshold in ("none", "weak"):
         assert told(part.search(query, 20, threshold=threshold)) == told(alone.search(query, 20, threshold=threshold))
     assert part.facets(query) == alone.facets(query)
@@ -72,11 +72,11 @@ def test_answers_are_those_of_a_library_with_nothing_else(part: Questions, alone
 
 
 @pytest.mark.parametrize("query", ["secret", "wedding", "hidden", "text:secret", "caption:wedding", "path:*secret*"])
-def test_words_of_copies_elsewhere_bring_nothing_up(part: Questions, alone: Library, query: str) -> None:
+def test_words_of_copies_elsewhere_bring_nothing_up(part: LibraryView, alone: Library, query: str) -> None:
     assert told(part.search(query, threshold="none")) == told(alone.search(query, threshold="none"))
 
 
-def test_the_rest_is_that_of_a_library_with_nothing_else(part: Questions, alone: Library, mine: Path) -> None:
+def test_the_rest_is_that_of_a_library_with_nothing_else(part: LibraryView, alone: Library, mine: Path) -> None:
     assert [item.path for item in part] == [item.path for item in alone]
     ours, theirs = part.status(), alone.status()
     counts = ("items", "pictures", "texts", "captions", "problems", "roots")
@@ -89,7 +89,7 @@ def test_the_rest_is_that_of_a_library_with_nothing_else(part: Questions, alone:
     assert (why.parts, why.sources, why.reading, why.searched) == (same.parts, same.sources, same.reading, 5)
 
 
-def test_a_picture_elsewhere_is_as_unknown_as_one_that_does_not_exist(part: Questions, mine: Path) -> None:
+def test_a_picture_elsewhere_is_as_unknown_as_one_that_does_not_exist(part: LibraryView, mine: Path) -> None:
     assert not part.has(mine.parent / "mine2" / "navy.png")
     assert part.why_not("navy", mine.parent / "mine2" / "navy.png").standing == "unknown"
     assert part.named.saved() == {}
@@ -102,7 +102,7 @@ def test_captions_of_a_copy_elsewhere_are_not_read(library: Library, mine: Path)
     library.index([mine.parent], [table])
     part = library.within(mine)
     lime = next(item for item in part if item.path.stem == "lime")
-    assert part.items.sayings(lime.content) == []
+    assert part.items.texts_of(lime.content) == []
     assert part.captions(mine / "lime.png", threshold="none").hits[0].text != "the secret garden"
 
 
@@ -119,7 +119,7 @@ def test_how_often_words_occur_elsewhere_changes_no_order(library: Library, pain
     assert orders[0] == orders[1]
 
 
-def test_what_is_indexed_later_is_seen_at_once(part: Questions, library: Library, paint: Paint, mine: Path) -> None:
+def test_what_is_indexed_later_is_seen_at_once(part: LibraryView, library: Library, paint: Paint, mine: Path) -> None:
     part.search("red")
     paint("mine/olive.png")
     paint("hidden/teal.png")
@@ -127,8 +127,8 @@ def test_what_is_indexed_later_is_seen_at_once(part: Questions, library: Library
     assert part.search("red").searched == 6
 
 
-def test_a_part_cannot_be_written(part: Questions, mine: Path) -> None:
-    with pytest.raises(LibraryReadOnly), part.holdings.writer("test"):
+def test_a_part_cannot_be_written(part: LibraryView, mine: Path) -> None:
+    with pytest.raises(LibraryReadOnly), part.storage.write_lock("test"):
         pass
-    with pytest.raises(LibraryError), part.holdings.writing() as catalog:
+    with pytest.raises(LibraryError), part.storage.transaction() as catalog:
         catalog.remove_items([mine / "red.png"])

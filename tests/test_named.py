@@ -11,15 +11,15 @@ import pytest
 from retrieval import Library, Settings
 from retrieval.errors import QueryError, UsageError
 from retrieval.queries import interpret
-from retrieval.queries.expression import Weighed
-from retrieval.queries.saved_names import Names
+from retrieval.queries.expression import WeightedPiece
+from retrieval.queries.saved_names import KnownNames
 from retrieval.search.concepts import train
 from retrieval.types.records import ByFile, ByItem, ByTaught, ByText
 
 from .conftest import Paint, Run
 from .test_confidence import Shifted
 
-NAMES = Names({"best": "rating:>=4 type:jpeg", "pets": "cat OR dog", "warm": "@pets sofa"}, frozenset({"kitchen"}))
+NAMES = KnownNames({"best": "rating:>=4 type:jpeg", "pets": "cat OR dog", "warm": "@pets sofa"}, frozenset({"kitchen"}))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_saved_search_stands_for_itself(short: str, long: str) -> None:
 def test_a_taught_word_is_something_to_look_for() -> None:
     found = interpret("2:@kitchen -@kitchen night", names=NAMES).alternatives[0].pieces
     kitchen = ByTaught("kitchen")
-    assert found == (Weighed(ByText("night")), Weighed(kitchen, 2.0), Weighed(kitchen, -0.5))
+    assert found == (WeightedPiece(ByText("night")), WeightedPiece(kitchen, 2.0), WeightedPiece(kitchen, -0.5))
 
 
 @pytest.mark.parametrize("text", ["me@home", '"@best"', "a @ b", "@best, more"])
@@ -71,15 +71,15 @@ def test_a_name_that_is_not_there_suggests_the_nearest() -> None:
 
 def test_a_search_that_is_part_of_itself_is_refused() -> None:
     with pytest.raises(QueryError, match="part of itself"):
-        interpret("@a", names=Names({"a": "red @b", "b": "blue @a"}))
+        interpret("@a", names=KnownNames({"a": "red @b", "b": "blue @a"}))
 
 
 def test_feedback_is_weighed_as_in_rocchios_formula() -> None:
     found = interpret("a dog like:a.jpg like:#12 unlike:b.jpg").alternatives[0].pieces
     assert found[1:] == (
-        Weighed(ByFile(Path("a.jpg")), 0.5, feedback=True),
-        Weighed(ByItem(12), 0.5, feedback=True),
-        Weighed(ByFile(Path("b.jpg")), -0.5, feedback=True),
+        WeightedPiece(ByFile(Path("a.jpg")), 0.5, feedback=True),
+        WeightedPiece(ByItem(12), 0.5, feedback=True),
+        WeightedPiece(ByFile(Path("b.jpg")), -0.5, feedback=True),
     )
     assert interpret("a dog unlike:b.jpg").alternatives[0].pieces[1].weight == -0.15
     with pytest.raises(QueryError, match="no sign"):
@@ -163,8 +163,8 @@ def test_a_word_whose_pictures_are_gone_says_so(filled: Library, photos: Path) -
 
 def test_a_word_is_trained_anew_for_another_model(filled: Library, photos: Path) -> None:
     filled.named.teach("sea", [photos / "blue.webp"])
-    filled.parts.models.encoders["builtin"] = Shifted()
-    filled.parts.models.settings = Settings(model="builtin")
+    filled.services.models.encoders["builtin"] = Shifted()
+    filled.services.models.settings = Settings(model="builtin")
     filled.index([photos])
     assert filled.model == "shifted"
     assert first(filled, "@sea") == "blue.webp"

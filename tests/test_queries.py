@@ -11,9 +11,21 @@ from hypothesis import strategies as st
 from retrieval import geocoding
 from retrieval.errors import QueryError
 from retrieval.queries import dates, interpret
-from retrieval.queries.expression import Alternative, Expression, Weighed
+from retrieval.queries.expression import Alternative, Expression, WeightedPiece
 from retrieval.queries.fields import FIELDS
-from retrieval.queries.filters import Between, Every, Near, Not, Number, OfType, PathFits, Says, Some, Taken, Word
+from retrieval.queries.filters import (
+    And,
+    Between,
+    Near,
+    Not,
+    NumberField,
+    OfType,
+    Or,
+    PathFits,
+    Taken,
+    TextContains,
+    TextField,
+)
 from retrieval.queries.syntax import AnyOf, parse, unparse
 from retrieval.types.records import ByFile, ByText
 
@@ -81,12 +93,12 @@ def test_or_spreads_out_and_binds_less_than_side_by_side() -> None:
 
 def test_quotes_keep_signs_words_and_dates_as_they_are() -> None:
     assert weights('"cat OR -dog" “in May 2022”') == [("cat OR -dog in May 2022", 1)]
-    assert one('"in May 2022"').where == Every()
+    assert one('"in May 2022"').where == And()
 
 
 def test_alternatives_of_filters_alone_are_one_filter() -> None:
-    assert one("camera:nikon OR (camera:canon -type:raw)").where == Some(
-        (Says(Word.CAMERA, "nikon"), Every((Says(Word.CAMERA, "canon"), Not(OfType("raw")))))
+    assert one("camera:nikon OR (camera:canon -type:raw)").where == Or(
+        (TextContains(TextField.CAMERA, "nikon"), And((TextContains(TextField.CAMERA, "canon"), Not(OfType("raw")))))
     )
 
 
@@ -105,15 +117,24 @@ def test_every_group_keeps_its_place_in_the_tree() -> None:
         ("until:2024", Taken(until=datetime(2025, 1, 1))),
         ("on:2023-12-24", Taken(datetime(2023, 12, 24), datetime(2023, 12, 25))),
         ('on:"last summer"', Taken(datetime(2026, 6, 1), datetime(2026, 9, 1))),
-        ("lens:50mm", Says(Word.LENS, "50mm")),
+        ("lens:50mm", TextContains(TextField.LENS, "50mm")),
         ("path:holidays/**", PathFits("holidays/**")),
         ("path:~x/a~b", PathFits("~x/a~b")),
         ("type:JPG", OfType("jpeg")),
-        ("rating:>=4", Between(Number.RATING, 4, None)),
-        ("rating:3..5", Between(Number.RATING, 3, 5)),
-        ("mp:..12.5", Between(Number.MEGAPIXELS, None, 12.5)),
+        ("rating:>=4", Between(NumberField.RATING, 4, None)),
+        ("rating:3..5", Between(NumberField.RATING, 3, 5)),
+        ("mp:..12.5", Between(NumberField.MEGAPIXELS, None, 12.5)),
         ("near:38.7,-9.1~5mi", Near(38.7, -9.1, 8.04672, "38.7,-9.1")),
-        ("place:lisbon", Some((Says(Word.CITY, "lisbon"), Says(Word.REGION, "lisbon"), Says(Word.COUNTRY, "lisbon")))),
+        (
+            "place:lisbon",
+            Or(
+                (
+                    TextContains(TextField.CITY, "lisbon"),
+                    TextContains(TextField.REGION, "lisbon"),
+                    TextContains(TextField.COUNTRY, "lisbon"),
+                )
+            ),
+        ),
     ],
 )
 def test_a_token_is_a_filter(token: str, means: object) -> None:
@@ -229,7 +250,7 @@ def test_dates_in_words_are_understood_and_said(text: str, rest: str, span: str)
     ["a may tree", "a march on the street", "sun on sunday", "2019", "a man in his 20s", "seven dogs", "in the fall"],
 )
 def test_words_that_only_look_like_dates_stay_words(text: str) -> None:
-    assert interpret(text, NOW) == Expression(text, (Alternative((Weighed(ByText(text)),)),))
+    assert interpret(text, NOW) == Expression(text, (Alternative((WeightedPiece(ByText(text)),)),))
 
 
 @pytest.mark.parametrize(("text", "span"), [("mai 2022", "2022-05-01 .. 2022-05-31"), ("heute", "2026-11-21")])

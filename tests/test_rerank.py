@@ -12,10 +12,10 @@ from PIL import Image
 
 from retrieval import Library, Settings, evaluate_library, evaluate_library_rerank
 from retrieval.errors import ModelUnavailable, UsageError
-from retrieval.search.rerank import joined
-from retrieval.types.records import Answer, Budget, Judgement, Look
+from retrieval.search.rerank import combined_verdict
+from retrieval.types.records import Answer, Budget, Judgement, VisionFeatures
 from retrieval.vlm import Ability
-from retrieval.vlm.colours import Colours
+from retrieval.vlm.colours import ColourVlm
 
 from .conftest import DATA, Paint, needs_data
 
@@ -26,7 +26,7 @@ def _green(image: Image.Image) -> int:
     return image.convert("RGB").resize((1, 1)).getpixel((0, 0))[1]  # type: ignore[index]  # three numbers
 
 
-class Judge(Colours):
+class Judge(ColourVlm):
     """Says yes to pictures by their green; everything else about it is beside the point."""
 
     name = identity = "judge"
@@ -53,7 +53,7 @@ def shades(library: Library, paint: Paint) -> Library:
 
 
 def search(library: Library, judge: Judge, k: int = 3, text: str = "red", **budget: object) -> Answer:
-    library.parts.models.seer = judge
+    library.services.models.seer = judge
     return library.search(text, k, rerank=Budget(**budget))  # type: ignore[arg-type]  # its two fields
 
 
@@ -132,7 +132,7 @@ class Reader(Judge):
 def test_a_model_that_was_measured_not_to_help_is_left_off_aloud(shades: Library, tmp_path: Path) -> None:
     library = captioned(shades, tmp_path)
     judge = Reader(wrong=True)
-    library.parts.models.seer = judge
+    library.services.models.seer = judge
     assert evaluate_library_rerank(library).gains["MRR"].high < 0
     judge.asked = 0
     found = search(library, judge, text="red 7")
@@ -146,7 +146,7 @@ def test_a_model_that_was_measured_not_to_help_is_left_off_aloud(shades: Library
 def test_a_model_that_was_measured_to_help_stays_on(shades: Library, tmp_path: Path) -> None:
     library = captioned(shades, tmp_path)
     judge = Reader(wrong=False)
-    library.parts.models.seer = judge
+    library.services.models.seer = judge
     assert evaluate_library_rerank(library).gains["MRR"].low > 0
     assert names(search(library, judge, text="red 7"))[0] == "7"
 
@@ -161,16 +161,16 @@ class Keeper(Judge):
 
     looked = 0
 
-    def look(self, images: Sequence[Image.Image]) -> list[Look]:
+    def vision_features(self, images: Sequence[Image.Image]) -> list[VisionFeatures]:
         self.looked += len(images)
         return [np.array([[_green(image)]], np.float16) for image in images]
 
-    def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:  # any query
+    def judge_features(self, query: str, looks: Sequence[VisionFeatures]) -> list[Judgement]:  # any query
         self.asked += len(looks)
         return [Judgement(self.rule(int(look[0, 0]))) for look in looks]
 
-    def verify_looks(self, question: str, looks: Sequence[Look]) -> list[Judgement]:
-        return self.judge_looks(question, looks)
+    def verify_features(self, question: str, looks: Sequence[VisionFeatures]) -> list[Judgement]:
+        return self.judge_features(question, looks)
 
 
 def test_a_look_is_kept_so_that_another_query_needs_no_picture(shades: Library, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_picture_that_has_gone_is_named_and_the_others_are_checked(shades: Lib
 
 def test_while_another_writes_verdicts_are_used_but_not_kept(shades: Library) -> None:
     judge = Judge(lambda green: 0.99 if green == 60 else 0.02)
-    with Library.open(shades.path, shades.settings) as other, other.holdings.writer("a test"):
+    with Library.open(shades.path, shades.settings) as other, other.storage.write_lock("a test"):
         found = search(shades, judge)
     assert names(found)[0] == "10"
     assert any("not kept" in note for note in found.notes)
@@ -266,10 +266,10 @@ def test_a_model_that_answers_no_questions_judges_the_query_without_them(shades:
 
 def test_parts_of_a_query_add_up() -> None:
     yes, no, unknown = Judgement(0.9), Judgement(0.1), Judgement(0.5, 0.0)
-    assert joined([yes, no], [True, False]).yes > 0.98
-    assert joined([yes, yes], [True, False]).yes == pytest.approx(0.5)
-    assert joined([yes, unknown], [True, True]).yes == pytest.approx(0.9)
-    assert joined([unknown], [True]) is unknown
+    assert combined_verdict([yes, no], [True, False]).yes > 0.98
+    assert combined_verdict([yes, yes], [True, False]).yes == pytest.approx(0.5)
+    assert combined_verdict([yes, unknown], [True, True]).yes == pytest.approx(0.9)
+    assert combined_verdict([unknown], [True]) is unknown
 
 
 def test_a_model_that_cannot_count_is_not_asked_for_numbers(shades: Library) -> None:

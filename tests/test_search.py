@@ -11,7 +11,7 @@ from PIL import Image
 from retrieval import Answer, Library
 from retrieval.errors import PictureError, UsageError
 from retrieval.queries import interpret
-from retrieval.search.diversify import diverse
+from retrieval.search.diversify import maximal_marginal_relevance
 from retrieval.types.records import Kind
 
 from .conftest import Paint
@@ -98,7 +98,7 @@ def test_a_filter_that_leaves_few_returns_just_those(filled: Library) -> None:
 
 
 def test_a_filter_of_many_is_searched_in_the_index(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.storage.storage.FEW", 1)
+    monkeypatch.setattr("retrieval.storage.storage.EXACT_UP_TO", 1)
     assert sorted(found(filled.search("red", within=["*.webp", "*.bmp"]))) == ["blue.webp", "yellow.bmp"]
 
 
@@ -291,9 +291,13 @@ def test_diverse_hits_differ_from_each_other(library: Library, paint: Paint) -> 
 
 def test_marginal_relevance_by_hand() -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
-    assert diverse(vectors, [1.0, 0.5, 0.4], 3) == [0, 2, 1]  # 0.5 * 0 - 0.5 * 0 is more than 0.5 * 0.17 - 0.5 * 1
-    assert diverse(vectors[[0, 2, 2]], [1.0, 0.9, 0.0], 2) == [0, 1]
-    assert diverse(vectors[:0], [], 3) == []
+    assert maximal_marginal_relevance(vectors, [1.0, 0.5, 0.4], 3) == [
+        0,
+        2,
+        1,
+    ]  # 0.5 * 0 - 0.5 * 0 is more than 0.5 * 0.17 - 0.5 * 1
+    assert maximal_marginal_relevance(vectors[[0, 2, 2]], [1.0, 0.9, 0.0], 2) == [0, 1]
+    assert maximal_marginal_relevance(vectors[:0], [], 3) == []
 
 
 def test_hits_by_date_are_the_same_hits(library: Library, paint: Paint) -> None:

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from retrieval import Library
-from retrieval.types.serialize import plain
+from retrieval.types.serialize import to_jsonable
 
 from .conftest import COLOURS
 from .serving import Server, serving
@@ -97,7 +97,7 @@ def test_an_answer_is_that_of_the_library(http: httpx.Client, library: Library, 
         assert answer.status_code == 400
         assert answer.json()["error"]["type"] == "QueryError"
         return
-    expected = plain(library.search(query, 3))
+    expected = to_jsonable(library.search(query, 3))
     assert {**answer.json(), "seconds": 0} == {**expected, "seconds": 0}
 
 

@@ -12,7 +12,7 @@ from retrieval.errors import SourceError
 from retrieval.sources.caption_files import read_captions, sidecar_text
 from retrieval.sources.folders import Rules, matches, scan
 from retrieval.sources.lists import read_paths
-from retrieval.types.records import Caption, Found, Problem
+from retrieval.types.records import Caption, Problem, ScannedFile
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -24,7 +24,7 @@ def tree(root: Path, *names: str) -> Path:
 
 
 def found(root: Path, rules: Rules | None = None) -> list[str]:
-    return [entry.path.relative_to(root).as_posix() for entry in scan([root], rules) if isinstance(entry, Found)]
+    return [entry.path.relative_to(root).as_posix() for entry in scan([root], rules) if isinstance(entry, ScannedFile)]
 
 
 def test_folders_are_walked_and_only_pictures_count(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_raw_file_beside_its_processed_picture_is_one_item(tmp_path: Path) -> 
 def test_names_that_are_not_utf8_are_found(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.jpg")
     tree(tmp_path, name)
-    assert [entry.path.name for entry in scan([tmp_path]) if isinstance(entry, Found)] == [name]
+    assert [entry.path.name for entry in scan([tmp_path]) if isinstance(entry, ScannedFile)] == [name]
 
 
 def test_an_unreadable_folder_and_a_broken_link_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_a_missing_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
 def test_a_changed_sidecar_changes_what_is_found(tmp_path: Path) -> None:
     tree(tmp_path, "a.jpg", "a.xmp")
     entry = next(iter(scan([tmp_path])))
-    assert isinstance(entry, Found)
+    assert isinstance(entry, ScannedFile)
     assert entry.sidecar_mtime_ns == (tmp_path / "a.xmp").stat().st_mtime_ns
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from retrieval.errors import LibraryDamaged, LibraryVersionError
 from retrieval.storage.catalog import Catalog, Database
-from retrieval.storage.catalog.annotations import Said
+from retrieval.storage.catalog.annotations import Annotations
 from retrieval.storage.catalog.embeddings import Embeddings, VectorFile
 from retrieval.storage.catalog.migrations import VERSION
-from retrieval.types.records import Facts, Found, Judgement, Kind, Problem, Reason, Space
+from retrieval.types.records import Facts, Judgement, Kind, Problem, Reason, ScannedFile, Space
 
 SPACE = Space("colours", 3, "1")
 
@@ -56,7 +56,7 @@ def test_a_name_that_is_not_utf8_comes_back_unchanged(database: Database) -> Non
     with database.begin() as connection:
         catalog = Catalog(connection)
         content = catalog.add_content(Kind.PICTURE, "h")
-        catalog.put_item(Found(path, 1, 2), [(content, None)], Facts(keywords=("a", "ü")))
+        catalog.put_item(ScannedFile(path, 1, 2), [(content, None)], Facts(keywords=("a", "ü")))
     with database.connect() as connection:
         item = next(Catalog(connection).items())
     assert (item.path, item.facts.keywords) == (path, ("a", "ü"))
@@ -67,9 +67,9 @@ def test_the_first_space_serves_and_another_is_served_when_told(database: Databa
     with database.begin() as connection:
         catalog = Catalog(connection)
         first, second = catalog.add_space(SPACE), catalog.add_space(other)
-        assert catalog.serving() == (first, SPACE)
+        assert catalog.active_space() == (first, SPACE)
         catalog.serve(second)
-        assert catalog.serving() == (second, other)
+        assert catalog.active_space() == (second, other)
         assert catalog.add_space(SPACE) == first
 
 
@@ -78,7 +78,7 @@ def test_contents_no_file_holds_are_dropped_and_the_vector_files_are_told(databa
         catalog = Catalog(connection)
         space = catalog.add_space(SPACE)
         content = catalog.add_content(Kind.PICTURE, "h")
-        catalog.put_item(Found(Path("/a.jpg"), 1, 1), [(content, None)], Facts())
+        catalog.put_item(ScannedFile(Path("/a.jpg"), 1, 1), [(content, None)], Facts())
         stored = Embeddings(connection, space, Kind.PICTURE, 3)
         stored.put([content], np.array([[1, 0, 0]], np.float32))
         before = stored.last_change()
@@ -103,7 +103,7 @@ def test_a_problem_is_kept_with_the_state_of_its_file(database: Database) -> Non
     problem = Problem(Path("/x.jpg"), Reason.TRUNCATED, "broken")
     with database.begin() as connection:
         catalog = Catalog(connection)
-        catalog.put_problem(problem, Found(Path("/x.jpg"), 7, 8))
+        catalog.put_problem(problem, ScannedFile(Path("/x.jpg"), 7, 8))
         assert catalog.problems() == {Path("/x.jpg"): (problem, 7, 8)}
         catalog.clear_problems([Path("/x.jpg")])
         assert catalog.problems() == {}
@@ -146,9 +146,9 @@ def test_an_older_catalog_is_migrated_to_what_a_new_one_has(tmp_path: Path) -> N
 
 def test_what_a_model_said_is_kept_and_a_humans_words_stay(database: Database) -> None:
     with database.begin() as connection:
-        catalog, said = Catalog(connection), Said(connection)
+        catalog, said = Catalog(connection), Annotations(connection)
         picture = catalog.add_content(Kind.PICTURE, "p")
-        catalog.put_item(Found(Path("/a.jpg"), 1, 1), [(picture, None)], Facts())
+        catalog.put_item(ScannedFile(Path("/a.jpg"), 1, 1), [(picture, None)], Facts())
         words = {text: catalog.add_content(Kind.TEXT, text, text) for text in ("by hand", "one", "two", "edited")}
         assert said.without_caption("m", of_any_source=True) == [picture]
         said.put_caption(picture, words["one"], "m", "say")
@@ -164,7 +164,7 @@ def test_what_a_model_said_is_kept_and_a_humans_words_stay(database: Database) -
 
 def test_a_judgement_is_kept_by_content_question_and_model(database: Database) -> None:
     with database.begin() as connection:
-        said = Said(connection)
+        said = Annotations(connection)
         pictures = [Catalog(connection).add_content(Kind.PICTURE, each) for each in "ab"]
         said.put_judgements("a dog", "m", {pictures[0]: Judgement(0.25, 0.5)})
         said.put_judgements("a dog", "m", {pictures[0]: Judgement(0.75, 1.0)})

@@ -19,8 +19,8 @@ from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
 
 from retrieval.encoders import export_text, lazy
-from retrieval.encoders.lazy import Halves
-from retrieval.encoders.numpy_text import Tower, Weights, _whole
+from retrieval.encoders.lazy import LazyOpenClip
+from retrieval.encoders.numpy_text import NumpyTextEncoder, Weights, _whole
 from retrieval.encoders.openclip import OpenClip
 
 TEXTS = ["a dog", "two people on bikes, in front of a shop's window", "", "ÉTÉ – 日本", "a " * 60]
@@ -51,7 +51,7 @@ def checkpoint(folder: Path, text: dict[str, Any] | None = None, **model: Any) -
 )
 def test_a_tower_gives_what_its_model_gives(tmp_path: Path, options: dict[str, Any]) -> None:
     model = OpenClip.load(checkpoint(tmp_path / "model", **options), "cpu", "float32")
-    tower = export_text.tower_of(model)
+    tower = export_text.export(model)
     assert tower is not None
     assert (tower.texts(TEXTS) * model.texts(TEXTS)).sum(axis=1).min() >= 0.9999, "in half precision"
     tower = replace(tower, weights=Weights(export_text._weights(getattr(model.model, "text", model.model))))
@@ -66,7 +66,7 @@ def test_half_precision_becomes_whole_bit_by_bit() -> None:
 
 def test_the_built_in_models_tower_gives_what_it_gives() -> None:
     model = OpenClip.load("builtin", "cpu", "float32")
-    tower = export_text.tower_of(model)
+    tower = export_text.export(model)
     assert tower is not None
     cosines = (tower.texts(TEXTS) * model.texts(TEXTS)).sum(axis=1)
     assert cosines.min() >= 0.9999
@@ -102,8 +102,8 @@ def test_the_order_of_texts_does_not_matter(tmp_path: Path) -> None:
 def test_a_kept_tower_answers_without_the_model(tmp_path: Path) -> None:
     first = lazy.encoder("builtin", "cpu", "float32", tmp_path)
     second = lazy.encoder("builtin", "cpu", "float32", tmp_path)
-    assert isinstance(second, Halves) and second._whole is None
-    assert second.space == first.space and second.least == first.least
+    assert isinstance(second, LazyOpenClip) and second._whole is None
+    assert second.space == first.space and second.image_size == first.image_size
     np.testing.assert_array_equal(second.texts(TEXTS), first.texts(TEXTS))
     assert second._whole is None
 
@@ -128,7 +128,7 @@ def test_a_damaged_tower_is_made_again(tmp_path: Path, harm: str) -> None:
     again = lazy.encoder("builtin", "cpu", "float32", tmp_path)
     np.testing.assert_array_equal(again.texts(TEXTS), first.texts(TEXTS))
     (place,) = (tmp_path / "towers").iterdir()
-    assert Tower.load(place) is not None
+    assert NumpyTextEncoder.load(place) is not None
 
 
 def test_a_search_by_words_loads_no_torch(tmp_path: Path, photos: Path) -> None:

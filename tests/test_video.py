@@ -156,12 +156,12 @@ def test_commands_show_where_in_a_film(run: Run, tmp_path: Path) -> None:
 
 def test_a_film_is_asked_about_as_frames_in_order(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from retrieval.vlm import Ability
-    from retrieval.vlm.colours import Colours
+    from retrieval.vlm.colours import ColourVlm
 
     path = film(tmp_path / "party.mp4", ["red", "blue", "lime", "red"])
     expected = "red, red, blue, blue, lime, lime, red, red\n"
     assert run("ask", path, "what colours?", "--vlm", "colours").stdout == expected
     assert run("chat", path, "--vlm", "colours", input=b"what colours?\n").stdout == expected
-    monkeypatch.setattr(Colours, "abilities", frozenset({Ability.ANSWER, Ability.CHAT}))
+    monkeypatch.setattr(ColourVlm, "abilities", frozenset({Ability.ANSWER, Ability.CHAT}))
     assert "reads no videos" in run("ask", path, "what colours?", "--vlm", "colours", code=2).stderr
     assert "reads no videos" in run("chat", path, "--vlm", "colours", input=b"what?\n", code=2).stderr

@@ -15,10 +15,10 @@ from transformers import AutoModelForImageTextToText
 from retrieval.errors import ModelError, ModelUnavailable, UsageError
 from retrieval.types.records import Judgement
 from retrieval.vlm import Ability, VisionLanguageModel, families, registry, vision_cache
-from retrieval.vlm.cached_llava import KeepsLooks
+from retrieval.vlm.cached_llava import CachedLlava
 from retrieval.vlm.checkpoints import fingerprint
-from retrieval.vlm.colours import Colours
-from retrieval.vlm.families import Route
+from retrieval.vlm.colours import ColourVlm
+from retrieval.vlm.families import Backend
 from retrieval.vlm.messages import Message, TextPart, VideoPart, user
 from retrieval.vlm.model_name import VlmName
 from retrieval.vlm.transformers import Transformers
@@ -129,14 +129,14 @@ def test_what_is_said_can_be_followed_while_it_is_said(model: Transformers) -> N
     can(model, Ability.ANSWER)
     pieces: list[str] = []
     question = "is there a cat?"
-    said = model.telling(pieces.append).answer(PICTURES[:1], question)
+    said = model.streaming(pieces.append).answer(PICTURES[:1], question)
     assert said == model.answer(PICTURES[:1], question)
     assert "".join(pieces).strip() == said
 
 
 def test_a_model_that_weighs_several_answers_is_heard_at_the_end() -> None:
-    builtin = KeepsLooks.load("builtin")
-    assert builtin.telling(print).answer(PICTURES[:1], "is there a dog?") in ("yes", "no")
+    builtin = CachedLlava.load("builtin")
+    assert builtin.streaming(print).answer(PICTURES[:1], "is there a dog?") in ("yes", "no")
 
 
 def test_a_question_is_verified_picture_by_picture(model: Transformers) -> None:
@@ -210,13 +210,13 @@ def test_a_mask_has_the_pictures_size_and_depends_on_it(model: Transformers) -> 
 
 def test_a_kept_look_is_judged_as_its_picture_is(folders: dict[str, Path]) -> None:
     load("builtin", folders)
-    model = KeepsLooks.load(f"local-dir:{folders['builtin']}", "cpu", "float32", "builtin")
-    looks = model.look(PICTURES)
+    model = CachedLlava.load(f"local-dir:{folders['builtin']}", "cpu", "float32", "builtin")
+    looks = model.vision_features(PICTURES)
     assert [(str(look.dtype), look.shape) for look in looks] == [("float16", (5, 64))] * 3
-    kept, seen = model.judge_looks("a dog", looks), model.judge("a dog", PICTURES)
+    kept, seen = model.judge_features("a dog", looks), model.judge("a dog", PICTURES)
     assert np.allclose([j.yes for j in kept], [j.yes for j in seen], atol=1e-4)
     assert kept[0].yes != kept[1].yes
-    kept, seen = model.verify_looks("is there a dog?", looks), model.verify("is there a dog?", PICTURES)
+    kept, seen = model.verify_features("is there a dog?", looks), model.verify("is there a dog?", PICTURES)
     assert np.allclose([j.yes for j in kept], [j.yes for j in seen], atol=1e-4)
     assert np.allclose([j.mass for j in kept], [j.mass for j in seen], atol=1e-4)
 
@@ -372,14 +372,14 @@ def test_every_family_of_the_table_is_known_and_every_known_family_is_in_it() ->
 def test_every_in_process_family_has_a_tiny_checkpoint_here() -> None:
     here = {family for family, _ in tiny_vlm.FAMILIES.values()}
     for family in families.FAMILIES:
-        assert family.route is Route.ENDPOINT or family.name in here | {"MonoQwen2-VL"}  # an adapter: see above
+        assert family.route is Backend.ENDPOINT or family.name in here | {"MonoQwen2-VL"}  # an adapter: see above
 
 
 # --- the fake truly works ---------------------------------------------------------------------------------------------
 
 
 def test_colours_sees_colours() -> None:
-    model, red = Colours(), Image.new("RGB", (40, 30), "red")
+    model, red = ColourVlm(), Image.new("RGB", (40, 30), "red")
     red.paste((0, 0, 255), (20, 0, 30, 15))
     assert model.caption([red]) == ["a red picture"]
     assert [round(j.yes, 1) for j in model.judge("a red one", [red, Image.new("RGB", (9, 9), "blue")])] == [1.0, 0.0]

@@ -18,24 +18,24 @@ from retrieval.encoders.openclip import OpenClip
 from retrieval.errors import UsageError
 from retrieval.queries import interpret
 from retrieval.queries.filters import (
+    And,
     Between,
     Captioned,
-    Every,
     Filter,
     Has,
-    Mark,
     Near,
     Not,
-    Number,
+    NumberField,
+    OcrContains,
     OfType,
+    Or,
     PathFits,
-    Says,
-    Shows,
-    Some,
+    Presence,
     Taken,
-    Word,
+    TextContains,
+    TextField,
 )
-from retrieval.queries.render import spelled, written
+from retrieval.queries.render import render_expression, render_filter
 from retrieval.types.explanations import Standing
 
 from .conftest import Paint, Run, needs_data
@@ -50,21 +50,21 @@ LEAVES: st.SearchStrategy[Filter] = st.one_of(
     st.builds(lambda day: Taken(since=day), DAYS),
     st.builds(lambda day: Taken(until=day), DAYS),
     st.builds(lambda day: Taken(day, day + timedelta(days=1)), DAYS),
-    st.builds(Says, st.sampled_from(Word), TEXTS),
-    st.builds(Between, st.sampled_from(Number), st.integers(0, 9).map(float), st.none()),
+    st.builds(TextContains, st.sampled_from(TextField), TEXTS),
+    st.builds(Between, st.sampled_from(NumberField), st.integers(0, 9).map(float), st.none()),
     st.builds(Near, st.floats(-90, 90).map(lambda x: round(x, 4)), st.just(12.5), st.integers(1, 900).map(float)),
     st.builds(PathFits, TEXTS),
     st.builds(OfType, st.sampled_from(["photo", "raw", "jpeg"])),
-    st.builds(Has, st.sampled_from(Mark)),
+    st.builds(Has, st.sampled_from(Presence)),
     st.builds(Captioned, TEXTS),
-    st.builds(Shows, TEXTS),
+    st.builds(OcrContains, TEXTS),
 )
 FILTERS = st.recursive(
     LEAVES,
     lambda inner: (
         inner.map(Not)
-        | st.lists(inner, min_size=2, max_size=3).map(tuple).map(Every)
-        | st.lists(inner, min_size=2, max_size=3).map(tuple).map(Some)
+        | st.lists(inner, min_size=2, max_size=3).map(tuple).map(And)
+        | st.lists(inner, min_size=2, max_size=3).map(tuple).map(Or)
     ),
     max_leaves=5,
 )
@@ -73,10 +73,10 @@ FILTERS = st.recursive(
 @given(where=FILTERS)
 @settings(max_examples=300, deadline=None)
 def test_a_filter_that_is_written_is_read_back_as_the_same(where: Filter) -> None:
-    text = spelled(where)
+    text = render_filter(where)
     again = interpret(text).alternatives[0].where
-    assert spelled(again) == text
-    if isinstance(where, Says | Between | PathFits | Captioned | Shows | Taken | Has | OfType):
+    assert render_filter(again) == text
+    if isinstance(where, TextContains | Between | PathFits | Captioned | OcrContains | Taken | Has | OfType):
         assert again == where
 
 
@@ -97,7 +97,7 @@ def test_a_filter_that_is_written_is_read_back_as_the_same(where: Filter) -> Non
 )
 def test_a_query_that_is_written_is_read_back_as_the_same(text: str) -> None:
     asked = interpret(text)
-    assert interpret(written(asked)).alternatives == asked.alternatives
+    assert interpret(render_expression(asked)).alternatives == asked.alternatives
 
 
 # --- why --------------------------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def test_a_filter_is_widened_just_so_far(library: Library, tmp_path: Path) -> No
 def test_a_picture_that_the_new_model_has_not_seen_says_so(filled: Library, photos: Path) -> None:
     from sqlalchemy import text
 
-    with filled.holdings.writing() as catalog:
+    with filled.storage.transaction() as catalog:
         catalog.connection.execute(text("DELETE FROM embeddings"))
     assert filled.why_not("red", photos / "red.jpg").standing is Standing.UNENCODED
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrieval import Library, Settings
-from retrieval.search.fusion import Source, fused
-from retrieval.storage.catalog.full_text import Words, terms
+from retrieval.search.fusion import Source, reciprocal_rank_fusion
+from retrieval.storage.catalog.full_text import FullText, terms
 from retrieval.types.records import Band
 
 from .conftest import Paint
@@ -37,8 +37,8 @@ def say(library: Library, paint: Paint, tmp_path: Path) -> Say:
 
 def words(library: Library, query: str) -> list[str]:
     """The pictures whose words fit, by name."""
-    with library.holdings.reading() as catalog:
-        found = Words(catalog.connection).search(query, 10)
+    with library.storage.read() as catalog:
+        found = FullText(catalog.connection).search(query, 10)
         files = catalog.items_holding(found)
     return [files[content][0].path.stem for content in found]
 
@@ -54,7 +54,7 @@ def test_names_of_files_and_folders_keywords_and_places_are_words(say: Say, tmp_
     library = say("2023_birthday-party", "IMG_1", b="cake")
     assert words(library, "party") == ["2023_birthday-party"]
     assert sorted(words(library, "photos")) == ["2023_birthday-party", "IMG_1", "b"]
-    with library.holdings.writing() as catalog:
+    with library.storage.transaction() as catalog:
         catalog.connection.exec_driver_sql(
             "UPDATE items SET city = 'Lisbon', country = 'Portugal', keywords = '[\"caf\\u00e9\"]' WHERE id = 2"
         )
@@ -109,13 +109,13 @@ def test_half_of_the_words_must_be_said(say: Say) -> None:
 
 
 def test_a_models_words_count_and_are_not_taken_for_certain(library: Library, photos: Path) -> None:
-    library.parts.models.settings = Settings(model="colours", vlm="colours")
+    library.services.models.settings = Settings(model="colours", vlm="colours")
     library.index([photos])
     library.caption()
-    with library.holdings.reading() as catalog:
-        full = Words(catalog.connection)
+    with library.storage.read() as catalog:
+        full = FullText(catalog.connection)
         assert full.search("picture", 9) != []
-        assert full.saying("picture", 9) == []
+        assert full.containing_all("picture", 9) == []
 
 
 def test_filters_hold_for_words_too(say: Say) -> None:
@@ -139,5 +139,5 @@ def test_words_that_say_nothing_are_left_out() -> None:
 def test_rankings_are_fused_by_reciprocal_ranks() -> None:
     lists = {Source.PIXELS: [1, 2, 3], Source.WORDS: [3, 4]}
     weights = {Source.PIXELS: 1.0, Source.WORDS: 1.0}
-    assert fused(lists, weights) == [3, 1, 2, 4]  # 3: 1/63 + 1/61; 1: 1/61; 2 and 4: 1/62
-    assert fused(lists, {**weights, Source.WORDS: 0.01}) == [1, 2, 3, 4]
+    assert reciprocal_rank_fusion(lists, weights) == [3, 1, 2, 4]  # 3: 1/63 + 1/61; 1: 1/61; 2 and 4: 1/62
+    assert reciprocal_rank_fusion(lists, {**weights, Source.WORDS: 0.01}) == [1, 2, 3, 4]

@@ -192,13 +192,13 @@ def deepseek_vl_hybrid() -> Pair:
 
 def builtin() -> Pair:
     """The shape of the built-in captioner: LLaVA with the encoder's trunk as its eye."""
-    from retrieval.vlm.builtin_vision import GridConfig
+    from retrieval.vlm.builtin_vision import BuiltinVisionConfig
 
     tokens = tokenizer(["<image>"], kind="spaces")
     start = ("<s>", tokens.bos_token_id)
     ends = processors.TemplateProcessing(single="<s> $A", special_tokens=[start])
     tokens.backend_tokenizer.post_processor = ends
-    vision = GridConfig(trunk="test_efficientnet", hidden_size=256, side=2, image_size=64)
+    vision = BuiltinVisionConfig(trunk="test_efficientnet", hidden_size=256, side=2, image_size=64)
     config = tf.LlavaConfig(
         vision_config=vision, text_config=llama(tokens), image_token_index=tokens.convert_tokens_to_ids("<image>"),
         image_seq_length=5, vision_feature_layer=-1, vision_feature_select_strategy="full",

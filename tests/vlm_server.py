@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from retrieval.vlm.colours import Colours
+from retrieval.vlm.colours import ColourVlm
 
 
 @dataclass
@@ -41,10 +41,10 @@ class Server:
         parts = [part for message in body["messages"] if message["role"] == "user" for part in message["content"]]
         words = " ".join(part["text"] for part in parts if part["type"] == "text")
         images = [opened(part["image_url"]["url"]) for part in parts if part["type"] == "image_url"]
-        text = self.says if self.says is not None else Colours().answer(images, words)
+        text = self.says if self.says is not None else ColourVlm().answer(images, words)
         choice: dict[str, Any] = {"index": 0, "message": {"role": "assistant", "content": text}}
         if body.get("logprobs") and self.logprobs:
-            yes = Colours().judge(words, images)[0].yes
+            yes = ColourVlm().judge(words, images)[0].yes
             first = [("Yes", 0.6 * yes), (" yes", 0.2 * yes), ("No", 0.8 * (1 - yes)), ("Well", 0.2)]
             top = [{"token": token, "logprob": math.log(max(share, 1e-9))} for token, share in first]
             choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}

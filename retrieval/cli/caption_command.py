@@ -10,15 +10,15 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library.library import Library
-from ..types.results import Described, Sidecars
-from ..types.serialize import plain, show_path
-from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, packed, settings_options
+from ..types.results import CaptionReport, SidecarReport
+from ..types.serialize import show_path, to_jsonable
+from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, option_group, settings_options
 from .output import note, note_problems, print_json, stopped
 from .progress import progress
 
 
 @dataclass(frozen=True)
-class Xmp:
+class XmpOptions:
     """What to do with the XMP sidecars."""
 
     write: bool
@@ -30,9 +30,9 @@ class Xmp:
 @click.option("--all", "everything", is_flag=True, help="Every picture of the library.")
 @click.option("--missing", is_flag=True, help="Only pictures that have no text at all.")
 @click.option("--set", "text", metavar="TEXT", help="Write TEXT as the caption of one picture, in place of a model's.")
-@packed(
+@option_group(
     "xmp",
-    Xmp,
+    XmpOptions,
     click.option(
         "--write-xmp", "write", is_flag=True, help="Then write the captions into XMP files beside the pictures."
     ),
@@ -46,7 +46,7 @@ def command(
     everything: bool,
     missing: bool,
     text: str | None,
-    xmp: Xmp,
+    xmp: XmpOptions,
     quiet: bool,
     settings: Settings,
     as_json: bool,
@@ -75,14 +75,14 @@ def command(
             library.set_caption(named[0], text)
             note(f"{show_path(named[0])}: {text}")
         chosen = None if everything else named
-        found, sidecars = Described(), None
+        found, sidecars = CaptionReport(), None
         with progress(quiet=quiet or as_json) as show:
             if text is None and not xmp.undo:
                 found = library.caption(chosen, missing=missing, progress=show)
             if (xmp.write or xmp.undo) and not found.interrupted:
                 sidecars = library.write_sidecars(chosen, undo=xmp.undo, progress=show)
     if as_json:
-        print_json(plain(found) | ({"sidecars": plain(sidecars)} if sidecars else {}))
+        print_json(to_jsonable(found) | ({"sidecars": to_jsonable(sidecars)} if sidecars else {}))
     if found.model and not as_json:
         _show(found)
     if sidecars and not as_json:
@@ -91,7 +91,7 @@ def command(
         stopped()
 
 
-def _show_sidecars(found: Sidecars) -> None:
+def _show_sidecars(found: SidecarReport) -> None:
     counts = [(found.written, "written"), (found.undone, "undone"), (found.unchanged, "unchanged")]
     done = ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing to do"
     kept = f"; {found.kept} pictures keep the description they have" if found.kept else ""
@@ -100,7 +100,7 @@ def _show_sidecars(found: Sidecars) -> None:
         note(f"  {show_path(problem.path)}: {problem.message}")
 
 
-def _show(found: Described) -> None:
+def _show(found: CaptionReport) -> None:
     settled = f", {found.settled} needed none" if found.settled else ""
     click.echo(f"{found.captioned} pictures captioned by {found.model} in {found.seconds:.1f} s{settled}")
     note_problems(found.problems)

@@ -13,7 +13,7 @@ from ..library import factory
 from ..library.library import Library
 from ..types.records import Answer
 from ..types.serialize import show_path
-from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, View, settings_options, view_options
+from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, ViewOptions, settings_options, view_options
 from .output import note, print_json
 from .show import show
 
@@ -23,7 +23,7 @@ from .show import show
 @click.option("--generate", is_flag=True, help="A caption by a vision-language model, too (--vlm).")
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
-def command(image: Path, generate: bool, settings: Settings, view: View) -> None:
+def command(image: Path, generate: bool, settings: Settings, view: ViewOptions) -> None:
     """Find the library's texts that fit the picture IMAGE best.
 
     Texts come from caption files (`retrieval index --captions`), `.txt` files beside pictures, the titles and

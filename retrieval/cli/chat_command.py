@@ -12,7 +12,7 @@ import click
 from ..config import Settings
 from ..errors import RetrievalError, UsageError
 from ..library import factory
-from ..types.serialize import plain
+from ..types.serialize import to_jsonable
 from .options import DEVICE, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note
 
@@ -55,7 +55,7 @@ def command(images: tuple[Path, ...], system: str, settings: Settings, as_json: 
             note(f"retrieval: {exc}")  # the conversation goes on
             continue
         click.echo(
-            json.dumps(plain({"question": question, "answer": answer}), ensure_ascii=False) if as_json else answer
+            json.dumps(to_jsonable({"question": question, "answer": answer}), ensure_ascii=False) if as_json else answer
         )
 
 

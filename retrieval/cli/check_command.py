@@ -25,7 +25,7 @@ def command(settings: Settings, repair: bool, as_json: bool) -> None:
       retrieval check
       retrieval check --repair
     """
-    note(f"library: {show_path(factory.place(None, settings))}")
+    note(f"library: {show_path(factory.library_path(None, settings))}")
     findings = factory.check(None, settings, repair=repair)
     if as_json:
         print_json(findings)

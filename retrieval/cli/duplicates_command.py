@@ -12,27 +12,27 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library.library import Library
-from ..search.near_duplicates import ALIKE, Likeness
-from ..sources import placed
-from ..transfer.copy_link import Deed
-from ..transfer.duplicates import Duplicates, Group
+from ..search.near_duplicates import ALIKE, Similarity
+from ..sources import absolute_path
+from ..transfer.copy_link import FileAction
+from ..transfer.duplicates import DuplicateFinder, DuplicateGroup
 from ..types.serialize import show_path
-from .options import INDEX, PATH, json_option, packed, settings_options
+from .options import INDEX, PATH, json_option, option_group, settings_options
 from .output import note, print_json, size
 from .progress import progress
 
-USUAL = (Likeness.COPY, Likeness.SAME, Likeness.BURST)
+USUAL = (Similarity.COPY, Similarity.SAME, Similarity.BURST)
 
 
 @dataclass(frozen=True)
-class Act:
+class ActionOptions:
     """What to do with the duplicates."""
 
     hard_link: bool
     move_to: Path | None
     apply: bool
 
-    def kinds(self, asked: tuple[Likeness, ...]) -> tuple[Likeness, ...]:
+    def kinds(self, asked: tuple[Similarity, ...]) -> tuple[Similarity, ...]:
         """Return the kinds of similarity to search for.
 
         Raises:
@@ -42,16 +42,16 @@ class Act:
             raise UsageError("give either --hard-link or --move-to, not both")
         if self.apply and not (self.hard_link or self.move_to):
             raise UsageError("--apply goes with --hard-link or --move-to")
-        if self.hard_link and set(asked) - {Likeness.COPY}:
+        if self.hard_link and set(asked) - {Similarity.COPY}:
             raise UsageError("--hard-link is for copies alone, whose bytes are the same: --kind copy")
-        return (Likeness.COPY,) if self.hard_link else asked or USUAL
+        return (Similarity.COPY,) if self.hard_link else asked or USUAL
 
-    def done(self, finder: Duplicates, groups: list[Group]) -> Iterator[Deed]:
+    def done(self, finder: DuplicateFinder, groups: list[DuplicateGroup]) -> Iterator[FileAction]:
         """Link or move the duplicates, or report what would be done; yield one result per file."""
         if self.hard_link:
             return finder.link(groups, apply=self.apply)
         if self.move_to:
-            return finder.move(groups, placed(self.move_to.expanduser()), apply=self.apply)
+            return finder.move(groups, absolute_path(self.move_to.expanduser()), apply=self.apply)
         return iter(())
 
 
@@ -60,7 +60,7 @@ class Act:
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice([str(kind) for kind in Likeness]),
+    type=click.Choice([str(kind) for kind in Similarity]),
     multiple=True,
     help="Only pictures that are alike in this way; may be repeated.  [default: copy, same, burst]",
 )
@@ -72,9 +72,9 @@ class Act:
     show_default=True,
     help="The cosine for --kind alike.",
 )
-@packed(
+@option_group(
     "act",
-    Act,
+    ActionOptions,
     click.option("--hard-link", is_flag=True, help="Make copies hard links to the best of their group."),
     click.option(
         "--move-to", type=PATH, metavar="FOLDER", help="Move all but the best of each group into this folder."
@@ -86,7 +86,12 @@ class Act:
 @settings_options(INDEX)
 @json_option
 def command(
-    places: tuple[Path, ...], kinds: tuple[str, ...], least: float, act: Act, settings: Settings, as_json: bool
+    places: tuple[Path, ...],
+    kinds: tuple[str, ...],
+    least: float,
+    act: ActionOptions,
+    settings: Settings,
+    as_json: bool,
 ) -> None:
     """Find pictures that are the same or nearly the same, in PLACES (folders of the library) or everywhere.
 
@@ -101,12 +106,12 @@ def command(
       retrieval duplicates --kind copy --hard-link --apply
       retrieval duplicates ~/Pictures/phone --kind same --move-to ~/spare --apply
     """
-    wanted = act.kinds(tuple(map(Likeness, kinds)))
+    wanted = act.kinds(tuple(map(Similarity, kinds)))
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         with progress(quiet=as_json) as show:
             finder = library.duplicates(show)
-            groups = finder.groups(wanted, [placed(place.expanduser()) for place in places] or None, least)
+            groups = finder.groups(wanted, [absolute_path(place.expanduser()) for place in places] or None, least)
         deeds = list(act.done(finder, groups))
     if as_json:
         print_json({"groups": groups, "deeds": deeds, "applied": act.apply})
@@ -121,7 +126,7 @@ def command(
         sys.exit(1)
 
 
-def _show(groups: list[Group]) -> None:
+def _show(groups: list[DuplicateGroup]) -> None:
     for group in groups:
         for member in (group.keep, *group.others):
             what = member.how or "best"
@@ -131,7 +136,7 @@ def _show(groups: list[Group]) -> None:
     note(f"{len(groups)} groups; {others} pictures besides the best take up {size(sum(g.spare for g in groups))}")
 
 
-def _show_deeds(deeds: list[Deed], what: str, apply: bool) -> None:
+def _show_deeds(deeds: list[FileAction], what: str, apply: bool) -> None:
     for deed in deeds:
         left = f"\tleft alone: {deed.reason}" if deed.reason else ""
         click.echo(f"{show_path(deed.path)}\t-> {show_path(deed.to)}{left}")

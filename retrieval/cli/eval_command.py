@@ -11,7 +11,7 @@ from ..config import Settings
 from ..errors import UsageError
 from ..library import evaluation
 from ..library.library import Library
-from ..types.results import Evaluation, Metrics, Reranking
+from ..types.results import Evaluation, RecallMetrics, Reranking
 from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, note_problems, print_json
 from .progress import progress
@@ -88,7 +88,7 @@ class _Trial:
                 return evaluation.evaluate_library_rerank(library, depth=depth, weight=weight, progress=show)
 
 
-def _row(metrics: Metrics) -> dict[str, float]:
+def _row(metrics: RecallMetrics) -> dict[str, float]:
     return {**{f"R@{k}": round(value, 2) for k, value in metrics.recall.items()}, "MRR": round(metrics.mrr, 2)}
 
 

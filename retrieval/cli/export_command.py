@@ -16,7 +16,7 @@ from .output import note, note_problems, print_json
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..transfer.export import Exported
+    from ..transfer.export import ExportReport
 
 FORMATS = click.Choice(get_args(Format))
 
@@ -46,7 +46,7 @@ def command(folder: Path, form: Format, settings: Settings, as_json: bool) -> No
     print_json(found) if as_json else show_exported(found)
 
 
-def show_exported(found: Exported) -> None:
+def show_exported(found: ExportReport) -> None:
     """Print what was exported."""
     note(f"{found.pictures} pictures, {len(found.files)} files: {show_path(found.folder)}")
     note_problems(found.problems)

@@ -15,7 +15,7 @@ from ..library.library import Library, plan
 from ..sources.folders import Rules
 from ..sources.lists import read_paths
 from ..types.results import Plan, Report
-from ..types.serialize import plain, show_path
+from ..types.serialize import show_path, to_jsonable
 from .ocr_command import show_transcribed
 from .options import (
     BATCH_SIZE,
@@ -27,7 +27,7 @@ from .options import (
     RULES,
     WORKERS,
     json_option,
-    packed,
+    option_group,
     settings_options,
 )
 from .output import note, note_problems, print_json, stopped
@@ -37,7 +37,7 @@ SHOWN = 5  # problems listed at the end of a run
 
 
 @dataclass(frozen=True)
-class Input:
+class SourceOptions:
     """What to index."""
 
     folders: tuple[Path, ...]
@@ -70,7 +70,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class How:
+class RunOptions:
     """How to index it."""
 
     retry: bool
@@ -79,18 +79,18 @@ class How:
 
 
 @click.command(name="index")
-@packed(
+@option_group(
     "given",
-    Input,
+    SourceOptions,
     click.argument("folders", nargs=-1, type=PATH),
     click.option("--captions", multiple=True, type=PATH, help="A caption file: CSV, JSONL or COCO JSON."),
     click.option("--images", type=PATH, help="The folder that the caption files' picture names are relative to."),
     click.option("--stdin", is_flag=True, help="Read paths from standard input, one a line or ended by NUL."),
 )
-@packed("rules", Rules, *RULES)
-@packed(
+@option_group("rules", Rules, *RULES)
+@option_group(
     "how",
-    How,
+    RunOptions,
     click.option("--retry", is_flag=True, help="Try files again that failed before."),
     click.option("--ocr", is_flag=True, help="Then read the text in pictures, too; see `retrieval ocr`."),
     click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing."),
@@ -98,7 +98,9 @@ class How:
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @settings_options(INDEX, MODEL, DEVICE, PRECISION, BATCH_SIZE, WORKERS)
 @json_option
-def command(given: Input, rules: Rules, how: How, quiet: bool, settings: Settings, as_json: bool) -> None:
+def command(
+    given: SourceOptions, rules: Rules, how: RunOptions, quiet: bool, settings: Settings, as_json: bool
+) -> None:
     """Index FOLDERS of pictures (or single files) and caption files.
 
     Only new and changed files are read; moved files and copies cost nothing; deleted files are removed. A file
@@ -114,7 +116,7 @@ def command(given: Input, rules: Rules, how: How, quiet: bool, settings: Setting
       retrieval index ~/Pictures --model ViT-B-32/openai
     """
     places = given.places()
-    note(f"library: {show_path(factory.place(None, settings))}")
+    note(f"library: {show_path(factory.library_path(None, settings))}")
     if how.dry_run:
         found = plan(places, settings, rules, retry=how.retry)
         print_json(found) if as_json else _show_plan(found)
@@ -124,7 +126,7 @@ def command(given: Input, rules: Rules, how: How, quiet: bool, settings: Setting
             report = library.index(places, given.tables(), rules=rules, retry=how.retry, progress=show)
             texts = library.read_texts(places, progress=show) if how.ocr and not report.interrupted else None
         if as_json:
-            print_json(plain(report) | ({"ocr": plain(texts)} if texts else {}))
+            print_json(to_jsonable(report) | ({"ocr": to_jsonable(texts)} if texts else {}))
         else:
             show_report(report)
         if texts and not as_json:

@@ -23,12 +23,12 @@ def command(allow_write: bool, originals: bool, settings: Settings) -> None:
       claude mcp add photos -- retrieval mcp --index ~/photos-library
       retrieval mcp --allow-write
     """
-    from ..server.mcp_tools import Agents
+    from ..server.mcp_tools import McpTools
     from ..server.service import Service
 
     with Library.open(None, settings) as library:
         service = Service(library)
         try:
-            Agents(service, allow_write, originals).server().run("stdio")
+            McpTools(service, allow_write, originals).server().run("stdio")
         finally:
             service.close()

@@ -9,7 +9,7 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library.library import Library
-from ..types.results import Transcribed
+from ..types.results import OcrReport
 from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, note_problems, print_json, stopped
@@ -46,7 +46,7 @@ def command(places: tuple[Path, ...], everything: bool, quiet: bool, settings: S
         stopped()
 
 
-def show_transcribed(found: Transcribed) -> None:
+def show_transcribed(found: OcrReport) -> None:
     """Print how many pictures a run read."""
     settled = f", {found.settled} were read before" if found.settled else ""
     click.echo(f"{found.read} pictures read in {found.seconds:.1f} s, {found.with_text} have text{settled}")

@@ -74,7 +74,7 @@ VLM_OPTIONS = (VLM, VLM_FAMILY, VLM_CODE)
 
 
 @dataclass(frozen=True)
-class View:
+class ViewOptions:
     """How to show an answer."""
 
     k: int
@@ -110,12 +110,12 @@ VIEW = (
 
 def settings_options(*options: Callable[[F], F]) -> Callable[[F], F]:
     """Return a decorator that adds these options, as one argument `settings: Settings` of the command."""
-    return packed("settings", lambda **flags: load(None, **flags), *options)
+    return option_group("settings", lambda **flags: load(None, **flags), *options)
 
 
 def view_options(command: F) -> F:
     """Add `-k`, `--json`, `--paths` ... to a command, as its one argument `view: View`."""
-    return packed("view", View, *VIEW)(command)
+    return option_group("view", ViewOptions, *VIEW)(command)
 
 
 def json_option(command: F) -> F:
@@ -123,7 +123,7 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON (documented in docs/json.md).")(command)
 
 
-def packed(name: str, make: Callable[..., Any], *options: Callable[[F], F]) -> Callable[[F], F]:
+def option_group(name: str, make: Callable[..., Any], *options: Callable[[F], F]) -> Callable[[F], F]:
     """Return a decorator that adds options, whose values reach the command as one argument made by `make`."""
 
     def decorate(command: F) -> F:

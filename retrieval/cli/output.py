@@ -12,12 +12,12 @@ from typing import Any, NoReturn
 import click
 
 from ..types.records import Answer, Hit, Kind, Problem
-from ..types.serialize import plain, show_path
+from ..types.serialize import show_path, to_jsonable
 
 
 def print_json(value: Any) -> None:
     """Print a value as one JSON document."""
-    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    click.echo(json.dumps(to_jsonable(value), ensure_ascii=False, indent=2))
 
 
 def fragment(hit: Hit) -> str:

@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from ..types.records import Step
+from ..types.records import Progress
 
 EVERY = 10.0  # seconds between plain lines
 
 
-class Show(Protocol):
+class ProgressCallback(Protocol):
     """A callback for progress updates."""
 
-    def __call__(self, step: Step) -> None:  # noqa: D102  # the class says it
+    def __call__(self, step: Progress) -> None:  # noqa: D102  # the class says it
         ...
 
 
 @contextmanager
-def progress(*, quiet: bool = False) -> Iterator[Show]:
+def progress(*, quiet: bool = False) -> Iterator[ProgressCallback]:
     """Yield a callback that shows progress while the block runs."""
     if quiet:
         yield lambda step: None  # noqa: ARG005  # shows nothing
@@ -33,9 +33,10 @@ def progress(*, quiet: bool = False) -> Iterator[Show]:
 
 
 @contextmanager
-def _bars() -> Iterator[Show]:
+def _bars() -> Iterator[ProgressCallback]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     columns = (
         TextColumn("{task.description:>9}"),
@@ -45,9 +46,9 @@ def _bars() -> Iterator[Show]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, tuple[TaskID, float]] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
 
-        def show(step: Step) -> None:
+        def show(step: Progress) -> None:
             if step.task not in tasks:
                 tasks[step.task] = (bars.add_task(step.task, total=step.total, rate=""), time.monotonic())
             task, started = tasks[step.task]
@@ -64,7 +65,7 @@ class _Lines:
         self.last = time.monotonic()
         self.started = {"": self.last}
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: Progress) -> None:
         now = time.monotonic()
         self.started.setdefault(step.task, now)
         if now - self.last < EVERY:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 OTHERS = ("device", "precision")  # settings in which a server may differ
 
 
-def answer(settings: Settings, text: str, k: int, **options: Any) -> Answer | None:
+def ask_server(settings: Settings, text: str, k: int, **options: Any) -> Answer | None:
     """Return the server's answer; None where no server has this library open, or its answer would differ."""
-    socket = factory.place(None, settings) / SOCKET
+    socket = factory.library_path(None, settings) / SOCKET
     usual = Settings()
     if not socket.is_socket() or any(getattr(settings, name) != getattr(usual, name) for name in OTHERS):
         return None
@@ -43,7 +43,7 @@ def _same_model(client: Client, settings: Settings) -> bool:
     return bool(client.status()["caller"]["vlm"] == settings.vlm)
 
 
-def placeless(text: str | None) -> bool:
+def names_no_file(text: str | None) -> bool:
     """Return whether a query names no files, whose relative paths a server would resolve differently."""
     from ..queries.saved_names import FILES
 

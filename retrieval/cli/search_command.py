@@ -13,21 +13,32 @@ from ..config import Settings
 from ..errors import UsageError
 from ..library import factory
 from ..library.library import Library
-from ..queries.render import with_pieces
-from ..sources import placed
+from ..queries.render import append_pieces
+from ..sources import absolute_path
 from ..transfer import copy_link
 from ..types.records import Answer, Budget, ByFile, ByItem, Format, Order
 from ..types.serialize import show_path
 from . import remote
 from .export_command import FORMATS, show_exported
-from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, Duration, View, packed, settings_options, view_options
+from .options import (
+    DEVICE,
+    INDEX,
+    PATH,
+    PRECISION,
+    VLM_OPTIONS,
+    Duration,
+    ViewOptions,
+    option_group,
+    settings_options,
+    view_options,
+)
 from .output import note
 from .progress import progress
 from .show import show
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryOptions:
     """What to search for, and where."""
 
     text: str | None
@@ -43,14 +54,16 @@ class Asked:
         Raises:
             UsageError: nothing was asked for.
         """
-        pieces = [ByItem(item) for item in self.items] + [ByFile(placed(image.expanduser())) for image in self.images]
+        pieces = [ByItem(item) for item in self.items] + [
+            ByFile(absolute_path(image.expanduser())) for image in self.images
+        ]
         if self.text is None and not pieces:
             raise UsageError('say what to look for: words ("a dog on the beach"), --image FILE or --item NUMBER')
-        return with_pieces(self.text or "", pieces)
+        return append_pieces(self.text or "", pieces)
 
 
 @dataclass(frozen=True)
-class Rerank:
+class RerankOptions:
     """Whether a vision-language model reranks the hits, and within which limits."""
 
     wanted: bool
@@ -66,7 +79,7 @@ class Rerank:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ResultOptions:
     """Which hits to show, and in which order."""
 
     sort: str
@@ -81,7 +94,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Album:
+class OutputOptions:
     """Where to put the hits: copies, links or an export."""
 
     copy_to: Path | None
@@ -104,7 +117,7 @@ class Album:
             (self.link_to, copy_link.linked, "linked"),
         ):
             if place is not None:
-                deeds = list(each(paths, placed(place.expanduser())))
+                deeds = list(each(paths, absolute_path(place.expanduser())))
                 for deed in deeds:
                     if deed.reason:
                         note(f"left alone: {show_path(deed.path)}: {deed.reason}")
@@ -115,9 +128,9 @@ class Album:
 
 
 @click.command(name="search")
-@packed(
+@option_group(
     "asked",
-    Asked,
+    QueryOptions,
     click.argument("text", required=False),
     click.option(
         "--image", "images", multiple=True, type=PATH, help="Search by this picture, in the library or not; repeatable."
@@ -131,9 +144,9 @@ class Album:
     ),
     click.option("--server/--no-server", default=True, help="Ask the server that has the library open, if one runs."),
 )
-@packed(
+@option_group(
     "order",
-    Shown,
+    ResultOptions,
     click.option(
         "--sort", type=click.Choice(["score", "date"]), default="score", show_default=True, help="How hits are ordered."
     ),
@@ -143,9 +156,9 @@ class Album:
     ),
     click.option("--page", type=int, help="Show this page of -k hits; indexing in the meantime does not shift pages."),
 )
-@packed(
+@option_group(
     "album",
-    Album,
+    OutputOptions,
     click.option("--copy-to", type=PATH, metavar="FOLDER", help="Copy the hits into a folder."),
     click.option("--link-to", type=PATH, metavar="FOLDER", help="Make symbolic links to the hits in a folder."),
     click.option(
@@ -155,9 +168,9 @@ class Album:
         help="Write the hits into a new folder, as npy, parquet, csv or webdataset (see `retrieval export`).",
     ),
 )
-@packed(
+@option_group(
     "rerank",
-    Rerank,
+    RerankOptions,
     click.option("--rerank", "wanted", is_flag=True, help="Let a vision-language model check the best hits (--vlm)."),
     click.option("--budget", type=Duration(), help="Stop checking after this time, such as 3s."),
     click.option("--depth", type=int, default=50, show_default=True, help="How many hits may be checked."),
@@ -165,7 +178,14 @@ class Album:
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
-def command(asked: Asked, rerank: Rerank, order: Shown, album: Album, settings: Settings, view: View) -> None:
+def command(
+    asked: QueryOptions,
+    rerank: RerankOptions,
+    order: ResultOptions,
+    album: OutputOptions,
+    settings: Settings,
+    view: ViewOptions,
+) -> None:
     """Find the pictures that fit TEXT, or that are most like a picture, or both.
 
     TEXT may contain filters and operators: -word subtracts a meaning, 2:word gives it weight, and tokens such as
@@ -187,11 +207,11 @@ def command(asked: Asked, rerank: Rerank, order: Shown, album: Album, settings: 
         raise UsageError("--page cannot be combined with --rerank")
     if order.order != "score" and (order.page is not None or rerank.wanted):
         raise UsageError("--sort date and --diverse cannot be combined with --page or --rerank")
-    if asked.server and not (asked.within or album.wanted or view.drawn) and remote.placeless(asked.text):
+    if asked.server and not (asked.within or album.wanted or view.drawn) and remote.names_no_file(asked.text):
         options = {"threshold": view.threshold, "fold": order.fold, "order": order.order, "facets": asked.facets}
-        found = remote.answer(settings, text, view.k, page=order.page, **options, **rerank.options())
+        found = remote.ask_server(settings, text, view.k, page=order.page, **options, **rerank.options())
         if found is not None:
-            note(f"library: {show_path(factory.place(None, settings))}, asked through its server")
+            note(f"library: {show_path(factory.library_path(None, settings))}, asked through its server")
             show(None, found, view)
             return
     with Library.open(None, settings) as library:
@@ -201,7 +221,9 @@ def command(asked: Asked, rerank: Rerank, order: Shown, album: Album, settings: 
         show(library, answer, view)
 
 
-def _answer(library: Library, asked: Asked, rerank: Rerank, order: Shown, view: View) -> Answer:
+def _answer(
+    library: Library, asked: QueryOptions, rerank: RerankOptions, order: ResultOptions, view: ViewOptions
+) -> Answer:
     """Return the library's answer, found in this process."""
     text = asked.query()
     look = partial(library.search, text, view.k, within=asked.within, threshold=view.threshold)

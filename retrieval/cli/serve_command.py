@@ -12,14 +12,14 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library.library import Library
-from ..sources import placed
+from ..sources import absolute_path
 from ..types.serialize import show_path
-from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, Size, packed, settings_options
+from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, Size, option_group, settings_options
 from .output import note
 
 
 @dataclass(frozen=True)
-class At:
+class ListenOptions:
     """Where the server listens, and to whom it answers."""
 
     host: str
@@ -30,7 +30,7 @@ class At:
 
 
 @dataclass(frozen=True)
-class May:
+class PermissionOptions:
     """What is allowed over the network, and the server's limits."""
 
     roots: tuple[Path, ...]
@@ -52,7 +52,7 @@ class May:
         """
         found: dict[str, Path] = {}
         for root in self.roots:
-            path = placed(root.expanduser())
+            path = absolute_path(root.expanduser())
             if not path.is_dir():
                 raise UsageError(f"--root {root}: there is no such folder")
             if path.name in found:
@@ -62,18 +62,18 @@ class May:
 
 
 @click.command(name="serve")
-@packed(
+@option_group(
     "at",
-    At,
+    ListenOptions,
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at."),
     click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port; 0: any."),
     click.option("--host-name", "host_names", multiple=True, help="A name that the server goes by; repeatable."),
     click.option("--origin", "origins", multiple=True, help="Another site to allow, such as https://example.org."),
     click.option("--token", is_flag=True, help="Demand a token on this machine, too."),
 )
-@packed(
+@option_group(
     "may",
-    May,
+    PermissionOptions,
     click.option("--root", "roots", multiple=True, type=PATH, help="A folder that may be indexed over HTTP."),
     click.option("--fetch", is_flag=True, help="Allow searches by a picture's web address."),
     click.option("--no-originals", is_flag=True, help="Serve only previews, not the original files."),
@@ -86,7 +86,7 @@ class May:
     click.option("--allow-write", is_flag=True, help="Let agents (MCP) write captions, too."),
 )
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
-def command(at: At, may: May, settings: Settings) -> None:
+def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> None:
     """Serve the library: a web page at /, an HTTP API under /v1 (its reference is at /docs), MCP at /mcp.
 
     Without options only this machine reaches it. At any other address everyone has to show a token: the first one is
@@ -99,19 +99,19 @@ def command(at: At, may: May, settings: Settings) -> None:
       retrieval serve --host 0.0.0.0 --host-name photos.home
     """
     from ..server.admission import Load
-    from ..server.api import Doors, application
-    from ..server.run import Place, serve
+    from ..server.api import ServerOptions, application
+    from ..server.run import ListenAddress, serve
     from ..server.service import Service
     from ..server.tokens import Scope, Tokens
 
     roots = may.named()
     with (Library.create if may.create else Library.open)(None, settings) as library:
-        place = Place(at.host, at.port, library.path)
+        place = ListenAddress(at.host, at.port, library.path)
         tokens = Tokens.of(library.path)
         demand = at.token or not place.local
         sockets = place.listen()
         port = sockets[0].getsockname()[1]
-        doors = Doors(
+        doors = ServerOptions(
             demand=demand,
             names=frozenset(name.lower() for name in at.host_names),
             origins=frozenset(at.origins),

@@ -7,11 +7,11 @@ import sys
 from ..library.library import Library
 from ..types.records import Answer
 from ..types.serialize import show_path
-from .options import View
+from .options import ViewOptions
 from .output import note, print_answer, print_json, print_paths
 
 
-def show(library: Library | None, answer: Answer, view: View) -> None:
+def show(library: Library | None, answer: Answer, view: ViewOptions) -> None:
     """Print an answer, draw its thumbnails, write its contact sheet; exit with code 1 if there is no hit.
 
     Thumbnails come from `library`; without it, nothing is drawn.

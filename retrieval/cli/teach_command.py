@@ -13,7 +13,7 @@ from .options import INDEX, PATH, json_option, settings_options
 from .output import note, print_json, print_rows
 
 
-class Spread(click.Command):
+class SpreadOptions(click.Command):
     """A command whose repeated options may be given once, with several values: `--yes a b` is `--yes a --yes b`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -30,7 +30,7 @@ class Spread(click.Command):
         return super().parse_args(ctx, spread)
 
 
-@click.command(name="teach", cls=Spread)
+@click.command(name="teach", cls=SpreadOptions)
 @click.argument("name", required=False)
 @click.option("--yes", type=PATH, multiple=True, help="Pictures of the library that show what the word means.")
 @click.option("--no", type=PATH, multiple=True, help="Pictures that do not show it, such as wrong hits.")

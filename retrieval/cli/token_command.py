@@ -9,7 +9,7 @@ import click
 from ..config import Settings
 from ..errors import UsageError
 from ..library import factory
-from ..sources import placed
+from ..sources import absolute_path
 from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options
 from .output import note, print_json, print_rows
@@ -39,7 +39,7 @@ def add(name: str, scope: str, folder: Path | None, settings: Settings) -> None:
     """Create a token; it is shown only once."""
     from ..server.tokens import Scope, Tokens
 
-    limit = placed(folder.expanduser()) if folder else None
+    limit = absolute_path(folder.expanduser()) if folder else None
     if limit is not None and not limit.is_dir():
         raise UsageError(f"--folder {folder}: there is no such folder")
     click.echo(Tokens.of(_library(settings)).add(name, Scope[scope.upper()], limit))
@@ -83,4 +83,4 @@ def _library(settings: Settings) -> Path:
     from ..library.library import Library
 
     with Library.open(None, settings, read_only=True):
-        return factory.place(None, settings)
+        return factory.library_path(None, settings)

@@ -16,7 +16,7 @@ from ..errors import LibraryLocked, SourceError, UsageError
 from ..library.library import Library
 from ..sources.folders import Rules
 from ..types.results import Report
-from ..types.serialize import plain, show_path
+from ..types.serialize import show_path, to_jsonable
 from .options import (
     BATCH_SIZE,
     DEVICE,
@@ -28,7 +28,7 @@ from .options import (
     WORKERS,
     Duration,
     json_option,
-    packed,
+    option_group,
     settings_options,
 )
 from .output import note, note_problems
@@ -38,7 +38,7 @@ WAIT = 2.0  # seconds between tries while another process writes
 
 @click.command(name="watch")
 @click.argument("folders", nargs=-1, type=PATH)
-@packed("rules", Rules, *RULES)
+@option_group("rules", Rules, *RULES)
 @click.option("--poll", type=Duration(), help="Check at this interval, for network drives that do not report changes.")
 @settings_options(INDEX, MODEL, DEVICE, PRECISION, BATCH_SIZE, WORKERS)
 @json_option
@@ -97,7 +97,7 @@ def _indexed(library: Library, places: Sequence[Path], rules: Rules, stop: threa
 
 def _show(report: Report, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(plain(report), ensure_ascii=False))
+        click.echo(json.dumps(to_jsonable(report), ensure_ascii=False))
         return
     counts = {"new": report.added, "changed": report.changed, "moved": report.moved, "copies": report.duplicates}
     counts |= {"removed": report.removed}

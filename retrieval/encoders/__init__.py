@@ -23,7 +23,7 @@ class Encoder(Protocol):
         ...
 
     @property
-    def least(self) -> int:
+    def image_size(self) -> int:
         """Side of the model's input in pixels; a decoder need not deliver much more."""
         ...
 
@@ -41,10 +41,10 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
-class Grids(Protocol):
+class SupportsPatchFeatures(Protocol):
     """An encoder that also embeds each part of a picture (patch features)."""
 
-    def grid(self, image: Image) -> Vectors:
+    def patch_features(self, image: Image) -> Vectors:
         """Return the patch features of one upright RGB picture: (rows, columns, dimensions) float32 unit rows.
 
         They lie in the encoder's embedding space.

@@ -16,7 +16,7 @@ import torch
 
 
 @dataclass(frozen=True)
-class Speed:
+class Tuning:
     """The fastest way to run a model on this machine."""
 
     precision: str  # a key of `devices.PRECISIONS`
@@ -25,20 +25,20 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Speeds:
+class TuningTable:
     """The autotune results of all models; without a file, none are stored."""
 
     file: Path | None = None
 
-    def known(self, model: str) -> Speed | None:
+    def known(self, model: str) -> Tuning | None:
         """Return the result for a model's fingerprint on this machine and torch version; None if there is none."""
         try:
             found = self._read()[_key(model)]
-            return Speed(str(found["precision"]), int(str(found["piece"])), bool(found["apart"]))
+            return Tuning(str(found["precision"]), int(str(found["piece"])), bool(found["apart"]))
         except (KeyError, TypeError, ValueError):
             return None
 
-    def keep(self, model: str, found: Speed) -> None:
+    def keep(self, model: str, found: Tuning) -> None:
         """Store a result; without a file, or if it cannot be written, do nothing."""
         if self.file is None:
             return

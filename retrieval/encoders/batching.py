@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from ..types.records import Pixels, Space, Vectors
-from . import Encoder, Grids
+from . import Encoder, SupportsPatchFeatures
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,20 +22,20 @@ T = TypeVar("T")
 MOST = 64  # inputs per joined call; a larger batch of one thread is not split
 
 
-def gathered(encoder: Encoder) -> Encoder:
+def batched(encoder: Encoder) -> Encoder:
     """Return the encoder with the calls of several threads joined, including patch features if it has them."""
-    if isinstance(encoder, Grids):
-        return _WithGrid(encoder, encoder)
-    return Gathered(encoder)
+    if isinstance(encoder, SupportsPatchFeatures):
+        return _BatchedWithPatches(encoder, encoder)
+    return BatchedEncoder(encoder)
 
 
-class Gathered:
+class BatchedEncoder:
     """An encoder that joins the calls of several threads into one batch."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._images: _Calls[Pixels] = _Calls(encoder.images)
-        self._texts: _Calls[str] = _Calls(encoder.texts)
+        self._images: _CallQueue[Pixels] = _CallQueue(encoder.images)
+        self._texts: _CallQueue[str] = _CallQueue(encoder.texts)
 
     @property
     def space(self) -> Space:
@@ -43,9 +43,9 @@ class Gathered:
         return self._encoder.space
 
     @property
-    def least(self) -> int:
+    def image_size(self) -> int:
         """Side of the model's input in pixels."""
-        return self._encoder.least
+        return self._encoder.image_size
 
     def prepare(self, image: Image) -> Pixels:
         """Prepare one picture in the calling thread."""
@@ -60,15 +60,15 @@ class Gathered:
         return self._texts(batch)
 
 
-class _WithGrid(Gathered):
-    def __init__(self, encoder: Encoder, grids: Grids) -> None:
+class _BatchedWithPatches(BatchedEncoder):
+    def __init__(self, encoder: Encoder, grids: SupportsPatchFeatures) -> None:
         super().__init__(encoder)
         self._grids, self._one = grids, threading.Lock()
 
-    def grid(self, image: Image) -> Vectors:
+    def patch_features(self, image: Image) -> Vectors:
         """Return the patch features of a picture, one picture at a time."""
         with self._one:
-            return self._grids.grid(image)
+            return self._grids.patch_features(image)
 
 
 @dataclass
@@ -79,7 +79,7 @@ class _Job(Generic[T]):
 
 
 @dataclass
-class _Calls(Generic[T]):
+class _CallQueue(Generic[T]):
     """One method of a model, called by one thread at a time on behalf of all waiting threads."""
 
     call: Callable[[Sequence[T]], Vectors]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import ModelError, ModelUnavailable
 from ..runtime import hub
-from .model_name import ModelName, Route
+from .model_name import ModelName, WeightSource
 
 CONFIG = "open_clip_config.json"
 PATTERNS = (CONFIG, "*tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "*.model")
@@ -19,9 +19,9 @@ WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
 
 def installed(name: ModelName) -> Path | None:
     """Return the checkpoint file (TAG, FILE) or folder (HUB, FOLDER) on this machine, or None; uses no network."""
-    if name.route in (Route.FILE, Route.FOLDER):
+    if name.route in (WeightSource.FILE, WeightSource.FOLDER):
         return name.path
-    if name.route is Route.HUB:
+    if name.route is WeightSource.HUB:
         return hub.snapshot(name.repository, CONFIG, WEIGHTS)
     from huggingface_hub import try_to_load_from_cache
     from open_clip.pretrained import get_pretrained_cfg
@@ -42,7 +42,7 @@ def required(name: ModelName) -> Path:
         ModelError: open_clip knows no such architecture or tag.
         ModelUnavailable: the model is known but not on this machine.
     """
-    if name.route is Route.TAG:
+    if name.route is WeightSource.TAG:
         _must_be_known(name)
     found = installed(name)
     if found is None:
@@ -60,13 +60,13 @@ def pull(name: ModelName) -> Path:
         ModelError: the model is unknown.
         ModelUnavailable: there is no network or no such repository, or the download broke off.
     """
-    if name.route is Route.TAG:
+    if name.route is WeightSource.TAG:
         _must_be_known(name)
     return installed(name) or hub.fetch(name.spelling, name.repository, lambda: _download(name))
 
 
 def _download(name: ModelName) -> Path:
-    if name.route is Route.HUB:
+    if name.route is WeightSource.HUB:
         return hub.download(name.repository, [*PATTERNS, *WEIGHTS])
     from open_clip.pretrained import download_pretrained, get_pretrained_cfg
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class Colours:
+class ColourEncoder:
     """Embeds colours as directions from the centre of the RGB cube: red and cyan are opposites, grey has none."""
 
     space = Space("colours", dimensions=3, fingerprint="1")
-    least = 16
+    image_size = 16
 
     def prepare(self, image: Image) -> Pixels:
         """Return the mean colour of a picture, (3,) in [0, 255]."""
@@ -33,7 +33,7 @@ class Colours:
         """Return the embeddings of n mean colours: (n, 3) float32 unit rows."""
         return _directions(np.asarray(batch, dtype=np.float32).reshape(-1, 3))
 
-    def grid(self, image: Image) -> Vectors:
+    def patch_features(self, image: Image) -> Vectors:
         """Return the mean colours of 8 x 8 parts of a picture: (8, 8, 3) float32 unit rows."""
         small = np.asarray(image.convert("RGB").resize((8, 8)), dtype=np.float32)
         return _directions(small.reshape(-1, 3)).reshape(8, 8, 3)

@@ -15,7 +15,7 @@ from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import nn
 
 from ..types.records import Vectors
-from .numpy_text import Shape, Tower, Weights
+from .numpy_text import NumpyTextEncoder, TextConfig, Weights
 from .openclip import OpenClip
 from .tokenizer import BytePairs, table
 
@@ -32,7 +32,7 @@ TRIED = (
 )
 
 
-def tower_of(model: OpenClip) -> Tower | None:
+def export(model: OpenClip) -> NumpyTextEncoder | None:
     """Return the text encoder of a model in NumPy; None if its architecture is not supported or its output differs.
 
     The weights are stored in half precision if the output still agrees with the model's, else in single precision.
@@ -45,11 +45,13 @@ def tower_of(model: OpenClip) -> Tower | None:
     activation = _activation(blocks[0].mlp.gelu)
     if activation is None or not all(type(block) is ResidualAttentionBlock for block in blocks):
         return None
-    shape = Shape(len(blocks), blocks[0].attn.num_heads, activation, text.ln_final.eps)
+    shape = TextConfig(len(blocks), blocks[0].attn.num_heads, activation, text.ln_final.eps)
     pairs = _pairs(model.tokenizer, text.positional_embedding.shape[0])
     whole = _weights(text)
     half = {name: array.astype(np.float16) for name, array in whole.items()}
-    towers = (Tower(model.space, model.least, shape, pairs, Weights(stored)) for stored in (half, whole))
+    towers = (
+        NumpyTextEncoder(model.space, model.image_size, shape, pairs, Weights(stored)) for stored in (half, whole)
+    )
     return next((tower for tower in towers if _agrees(tower, model)), None)
 
 
@@ -84,7 +86,7 @@ def _pairs(tokenizer: SimpleTokenizer, context: int) -> BytePairs:
     return BytePairs(*table(merges, size), size, tokenizer.sot_token_id, tokenizer.eot_token_id, context)
 
 
-def _agrees(tower: Tower, model: OpenClip) -> bool:
+def _agrees(tower: NumpyTextEncoder, model: OpenClip) -> bool:
     tokens = model.tokenizer(list(TRIED)).tolist()
     for text, row in zip(TRIED, tokens, strict=True):
         ours = tower.pairs.encode(text)

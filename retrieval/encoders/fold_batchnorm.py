@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 SAME = 1e-4  # maximum difference that folding may make to the output, relative to the output's norm
 
 
-def ready(network: nn.Module, sample: Tensor) -> Any:
+def prepare_for_inference(network: nn.Module, sample: Tensor) -> Any:
     """Return `network` in evaluation mode, with folded batch normalisations if its output for `sample` stays the same.
 
     `sample` is (n, 3, height, width).

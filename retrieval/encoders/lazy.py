@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..types.records import Pixels, Space, Vectors
 from . import Encoder
 from .model_name import ModelName
-from .numpy_text import Tower
+from .numpy_text import NumpyTextEncoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Halves:
+class LazyOpenClip:
     """The NumPy text encoder of a model, and a function that loads the full open_clip model."""
 
-    tower: Tower
+    tower: NumpyTextEncoder
     load: Callable[[], OpenClip]
     _whole: OpenClip | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -39,9 +39,9 @@ class Halves:
         return self.tower.space
 
     @property
-    def least(self) -> int:
+    def image_size(self) -> int:
         """Side of the model's input in pixels."""
-        return self.tower.least
+        return self.tower.image_size
 
     @property
     def whole(self) -> OpenClip:
@@ -59,9 +59,9 @@ class Halves:
         """Return the embeddings of n prepared pictures by the full model: (n, dimensions) float32 unit rows."""
         return self.whole.images(batch)
 
-    def grid(self, image: Image) -> Vectors:
+    def patch_features(self, image: Image) -> Vectors:
         """Return the patch features of a picture by the full model: (rows, columns, dimensions) float32 unit rows."""
-        return self.whole.grid(image)
+        return self.whole.patch_features(image)
 
     def texts(self, batch: Sequence[str]) -> Vectors:
         """Return the embeddings of n texts: (n, dimensions) float32 unit rows.
@@ -82,22 +82,22 @@ def encoder(model: str, device: str, precision: str, folder: Path) -> Encoder:
     """
     name = ModelName.parse(model)
     place = folder / "towers" / hashlib.blake2b(name.spelling.encode(), digest_size=8).hexdigest()
-    tower = Tower.load(place)
+    tower = NumpyTextEncoder.load(place)
     if tower is not None:
-        return Halves(tower, lambda: _loaded(model, device, precision, folder))
+        return LazyOpenClip(tower, lambda: _loaded(model, device, precision, folder))
     whole = _loaded(model, device, precision, folder)
-    from .export_text import sources, tower_of
+    from .export_text import export, sources
 
-    tower = tower_of(whole)
+    tower = export(whole)
     if tower is None:
         return whole
     with contextlib.suppress(OSError):  # such as a full disk: the next process exports again
         tower.save(place, sources(whole))
-    return Halves(tower, lambda: whole, whole)
+    return LazyOpenClip(tower, lambda: whole, whole)
 
 
 def _loaded(model: str, device: str, precision: str, folder: Path) -> OpenClip:
-    from .autotune import Speeds
+    from .autotune import TuningTable
     from .openclip import OpenClip
 
-    return OpenClip.load(model, device, precision, Speeds(folder / "speeds.json"))
+    return OpenClip.load(model, device, precision, TuningTable(folder / "speeds.json"))

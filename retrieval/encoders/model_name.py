@@ -15,7 +15,7 @@ SPELLINGS = "builtin, ARCH/TAG, ARCH/CHECKPOINT-FILE, hf-hub:ORG/NAME or local-d
 BUILTIN = Path(__file__).parent / "builtin"
 
 
-class Route(Enum):
+class WeightSource(Enum):
     """Where a model's weights come from."""
 
     TAG = "a tag of open_clip's list"
@@ -29,7 +29,7 @@ class ModelName:
     """A parsed model name."""
 
     spelling: str
-    route: Route
+    route: WeightSource
     architecture: str = ""  # of TAG and FILE
     tag: str = ""  # of TAG
     repository: str = ""  # of HUB
@@ -43,23 +43,23 @@ class ModelName:
             ModelError: the name has none of the five forms, or its folder or file does not exist.
         """
         if spelling == "builtin":
-            return cls(spelling, Route.FOLDER, path=BUILTIN)
+            return cls(spelling, WeightSource.FOLDER, path=BUILTIN)
         if spelling.startswith("local-dir:"):
             path = Path(spelling.removeprefix("local-dir:")).expanduser().absolute()
             if not (path / "open_clip_config.json").is_file():
                 raise ModelError(f"{spelling}: {path} has no open_clip_config.json")
-            return cls(f"local-dir:{path}", Route.FOLDER, path=path)
+            return cls(f"local-dir:{path}", WeightSource.FOLDER, path=path)
         if spelling.startswith("hf-hub:"):
             repository = spelling.removeprefix("hf-hub:")
             if repository.count("/") != 1 or not all(repository.split("/")):
                 raise ModelError(f"{spelling!r} is not of the form hf-hub:ORG/NAME")
-            return cls(spelling, Route.HUB, repository=repository)
+            return cls(spelling, WeightSource.HUB, repository=repository)
         architecture, slash, rest = spelling.partition("/")
         if not (slash and architecture and rest):
             raise ModelError(f"{spelling!r} is not a model; write {SPELLINGS} (see `retrieval models`)")
         path = Path(rest).expanduser().absolute()
         if path.is_file():
-            return cls(f"{architecture}/{path}", Route.FILE, architecture, path=path)
+            return cls(f"{architecture}/{path}", WeightSource.FILE, architecture, path=path)
         if "/" in rest or path.suffix in (".pt", ".pth", ".bin", ".safetensors"):
             raise ModelError(f"{spelling}: there is no checkpoint file {path}")
-        return cls(spelling, Route.TAG, architecture, tag=rest)
+        return cls(spelling, WeightSource.TAG, architecture, tag=rest)

@@ -19,13 +19,13 @@ import numpy.typing as npt
 from ..types.records import Ids, Space, Vectors
 from .tokenizer import BytePairs
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "tower.json"
 TOKENS = 2048  # tokens per forward pass, which limits memory
 
 
 @dataclass(frozen=True)
-class Shape:
+class TextConfig:
     """Hyperparameters of a text encoder that cannot be read from its weights."""
 
     layers: int
@@ -60,12 +60,12 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Tower:
+class NumpyTextEncoder:
     """A text encoder in NumPy, with the model's space, input size and tokenizer."""
 
     space: Space
-    least: int  # side of the model's input in pixels
-    shape: Shape
+    image_size: int  # side of the model's input in pixels
+    shape: TextConfig
     pairs: BytePairs
     weights: Weights
 
@@ -148,7 +148,7 @@ class Tower:
         manifest = {
             "format": FORMAT,
             "space": asdict(self.space),
-            "least": self.least,
+            "image_size": self.image_size,
             "shape": asdict(self.shape),
             "pairs": pairs,
             "weights": places,
@@ -162,7 +162,7 @@ class Tower:
             old.unlink(missing_ok=True)  # processes that use it keep it open
 
     @classmethod
-    def load(cls, folder: Path) -> Tower | None:
+    def load(cls, folder: Path) -> NumpyTextEncoder | None:
         """Return the encoder stored in a folder; None if there is none, or one of its source files has changed."""
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -179,7 +179,9 @@ class Tower:
             for name, (start, shape) in manifest["weights"].items()
         }
         known = BytePairs(keys, ranks, merged, **manifest["pairs"])
-        return cls(Space(**manifest["space"]), manifest["least"], Shape(**manifest["shape"]), known, Weights(places))
+        return cls(
+            Space(**manifest["space"]), manifest["image_size"], TextConfig(**manifest["shape"]), known, Weights(places)
+        )
 
 
 def seen(files: Any) -> dict[str, list[int]]:

@@ -28,9 +28,9 @@ from ..errors import ModelError, ModelUnavailable
 from ..runtime import devices
 from ..types.records import Pixels, Space, Vectors
 from . import checkpoints, patch_features
-from .autotune import Speed, Speeds
-from .fold_batchnorm import ready
-from .model_name import BUILTIN, ModelName, Route
+from .autotune import Tuning, TuningTable
+from .fold_batchnorm import prepare_for_inference
+from .model_name import BUILTIN, ModelName, WeightSource
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -59,9 +59,9 @@ class OpenClip:
     tokenizer: Callable[[list[str]], Tensor]
     device: torch.device
     precision: torch.dtype | None
-    least: int
+    image_size: int
     found: Path  # its checkpoint: a file or a folder
-    speeds: Speeds = field(default_factory=Speeds)
+    speeds: TuningTable = field(default_factory=TuningTable)
     piece: int = WAYS[0][0]  # pictures per call on a CPU
     apart: bool = False  # whether each core works on its own chunk
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -69,7 +69,7 @@ class OpenClip:
 
     @classmethod
     def load(
-        cls, spelling: str, device: str = "auto", precision: str = "auto", speeds: Speeds | None = None
+        cls, spelling: str, device: str = "auto", precision: str = "auto", speeds: TuningTable | None = None
     ) -> OpenClip:
         """Load a model by its name (see `names.py`); nothing is downloaded.
 
@@ -82,7 +82,7 @@ class OpenClip:
         kind = devices.choose_precision(precision, place)
         found = checkpoints.required(name)
         try:
-            with _Undrawn():
+            with _UninitialisedWeights():
                 model, preprocess, tokenizer = _create(name, found)
         except ModelError:
             raise
@@ -92,11 +92,11 @@ class OpenClip:
         model = model.to(place).eval().requires_grad_(False)
         config = model.visual.preprocess_cfg
         height, width = config["size"] if isinstance(config["size"], (tuple, list)) else [int(config["size"])] * 2
-        model.visual = ready(model.visual, torch.rand(1, 3, height, width, device=place))
+        model.visual = prepare_for_inference(model.visual, torch.rand(1, 3, height, width, device=place))
         model = model.to(kind or torch.float32)
         space = Space(name.spelling, _dimensions(model, tokenizer, place), _fingerprint(found, config))
         prepared = Preprocessing.of(preprocess)
-        loaded = cls(space, model, prepared, tokenizer, place, kind, max(height, width), found, speeds or Speeds())
+        loaded = cls(space, model, prepared, tokenizer, place, kind, max(height, width), found, speeds or TuningTable())
         known = loaded.speeds.known(space.fingerprint)
         if known is not None and kind is None:
             loaded._run_as(known)
@@ -117,9 +117,9 @@ class OpenClip:
         found: Vectors = self._encode_images(pixels).cpu().numpy()
         return found
 
-    def grid(self, image: Image) -> Vectors:
+    def patch_features(self, image: Image) -> Vectors:
         """Return patch features of the whole picture, squeezed to a square: (rows, columns, dimensions) unit rows."""
-        pixels = torch.from_numpy(np.stack([self.prepare(image.resize((self.least, self.least)))]))
+        pixels = torch.from_numpy(np.stack([self.prepare(image.resize((self.image_size, self.image_size)))]))
         return _unit(patch_features.cells(self.model.visual, self._normal(pixels), self.space.model))
 
     def texts(self, batch: Sequence[str]) -> Vectors:
@@ -162,12 +162,12 @@ class OpenClip:
         better = devices.measure(run(whole, *WAYS[0]), run(half, *WAYS[0]))
         tower = half if better else whole
         times = {way: devices.clock(run(tower, *way))[1] for way in WAYS}
-        speed = Speed("bfloat16" if better else "float32", *min(WAYS, key=lambda way: times[way]))
+        speed = Tuning("bfloat16" if better else "float32", *min(WAYS, key=lambda way: times[way]))
         self.model.visual = whole
         self._run_as(speed)
         self.speeds.keep(self.space.fingerprint, speed)
 
-    def _run_as(self, speed: Speed) -> None:
+    def _run_as(self, speed: Tuning) -> None:
         self.precision, self.piece, self.apart = devices.PRECISIONS[speed.precision], speed.piece, speed.apart
         self.model.visual = self.model.visual.to(self.precision)
 
@@ -202,7 +202,7 @@ class Preprocessing:
         return pixels.float().div_(255).sub_(mean).div_(deviation).to(kind).permute(0, 3, 1, 2)
 
 
-class _Undrawn(TorchFunctionMode):
+class _UninitialisedWeights(TorchFunctionMode):
     """While active, torch initialises no random weights: the checkpoint brings all of them, or loading fails."""
 
     drawing = (
@@ -230,13 +230,13 @@ def _create(name: ModelName, found: Path) -> tuple[Any, Callable[[Image], Tensor
     import open_clip
 
     logging.getLogger().setLevel(max(logging.getLogger().level, logging.WARNING))
-    if name.route in (Route.HUB, Route.FOLDER):
+    if name.route in (WeightSource.HUB, WeightSource.FOLDER):
         source = f"local-dir:{found}"
         model, _, preprocess = open_clip.create_model_and_transforms(source, require_pretrained=True)
         return model, preprocess, open_clip.get_tokenizer(source, **_own_vocabulary(found))
     if name.architecture not in open_clip.list_models():
         raise ModelError(f"open_clip knows no architecture {name.architecture!r}; see `retrieval models --all`")
-    config = open_clip.get_pretrained_cfg(name.architecture, name.tag) if name.route is Route.TAG else {}
+    config = open_clip.get_pretrained_cfg(name.architecture, name.tag) if name.route is WeightSource.TAG else {}
     model, _, preprocess = open_clip.create_model_and_transforms(
         name.architecture,
         pretrained=str(found),
@@ -260,7 +260,7 @@ def _own_vocabulary(folder: Path) -> dict[str, str]:
 def _load_error(name: ModelName, cause: Exception) -> ModelError:
     text = " ".join(str(cause).split())[:300]
     offline = any(word in text.lower() for word in ("connection", "offline", "hub", "resolve", "internet"))
-    if offline and name.route is not Route.FOLDER:
+    if offline and name.route is not WeightSource.FOLDER:
         return ModelUnavailable(f"{name.spelling} needs another file of the hub, which cannot be reached: {text}")
     return ModelError(f"cannot load the model {name.spelling}: {text}")
 

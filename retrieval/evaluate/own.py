@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
-from ..storage.catalog.annotations import Said
-from ..storage.storage import Holdings
+from ..storage.catalog.annotations import Annotations
+from ..storage.storage import Storage
 from ..types.records import Kind
 from ..types.results import Reranking
 from .pairs import Pairs
@@ -17,23 +17,23 @@ MOST = 1000  # pictures in the sample, the same ones each time for the same libr
 LEAST = 20  # captions that a measurement needs
 
 
-def pairs_of(holdings: Holdings, most: int = MOST) -> Pairs:
+def pairs_of(storage: Storage, most: int = MOST) -> Pairs:
     """Return up to `most` pictures of the library that have captions by people, with these captions.
 
     Raises:
         UsageError: fewer than `LEAST` such captions have embeddings.
     """
-    with holdings.reading() as catalog:
+    with storage.read() as catalog:
         pairs = catalog.pairs()
         files = catalog.items_holding({picture for picture, _ in pairs})
         words = catalog.texts({text for _, text in pairs})
     paths: dict[int, Path] = {c: items[0].path for c, items in files.items() if items[0].second is None}
-    shown, seen = holdings.vectors_of(Kind.PICTURE, sorted(paths))
+    shown, seen = storage.vectors_of(Kind.PICTURE, sorted(paths))
     if len(shown) > most:
         drawn = np.sort(np.random.default_rng(0).permutation(len(shown))[:most])
         shown, seen = shown[drawn], seen[drawn]
     row_of = {int(content): row for row, content in enumerate(shown)}
-    told, spoken = holdings.vectors_of(Kind.TEXT, sorted({text for picture, text in pairs if picture in row_of}))
+    told, spoken = storage.vectors_of(Kind.TEXT, sorted({text for picture, text in pairs if picture in row_of}))
     place_of = {int(content): row for row, content in enumerate(told)}
     chosen = [(p, t) for p, t in pairs if p in row_of and t in place_of]
     if len(chosen) < LEAST:
@@ -51,13 +51,13 @@ def pairs_of(holdings: Holdings, most: int = MOST) -> Pairs:
     )
 
 
-def keep(holdings: Holdings, model: str, gained: Reranking) -> None:
+def keep(storage: Storage, model: str, gained: Reranking) -> None:
     """Store how much reranking with `model` gains in this library.
 
     Raises:
         LibraryLocked: another process is writing to the library.
         LibraryReadOnly: the library cannot be written.
     """
-    number, _ = holdings.serving()
-    with holdings.writer("retrieval eval --rerank"), holdings.writing() as catalog:
-        Said(catalog.connection).put_trial(number, model, gained.gains["MRR"], gained.captions)
+    number, _ = storage.active_space()
+    with storage.write_lock("retrieval eval --rerank"), storage.transaction() as catalog:
+        Annotations(catalog.connection).put_rerank_trial(number, model, gained.gains["MRR"], gained.captions)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from ..encoders import Encoder
 from ..errors import SourceError
-from ..indexing.decode_ahead import Reader, Ready, read_ahead
+from ..indexing.decode_ahead import DecodedFile, Decoder, read_ahead
 from ..sources.caption_files import read_captions
-from ..types.records import Caption, Found, Problem, Reason, Step, Vectors, silent
+from ..types.records import Caption, Problem, Progress, Reason, ScannedFile, Vectors, no_progress
 from ..types.results import Evaluation
 from .recall import best_ranks, metrics
 
@@ -48,7 +48,7 @@ def encode(
     *,
     batch_size: int = 32,
     threads: int = 4,
-    progress: Callable[[Step], None] = silent,
+    progress: Callable[[Progress], None] = no_progress,
 ) -> Pairs:
     """Encode all readable pictures of the caption file `table`, which lie in `images`, and their captions.
 
@@ -85,13 +85,13 @@ def evaluate(model: str, pairs: Pairs) -> Evaluation:
 
 
 def _pictures(
-    encoder: Encoder, paths: Sequence[Path], batch_size: int, threads: int, progress: Callable[[Step], None]
+    encoder: Encoder, paths: Sequence[Path], batch_size: int, threads: int, progress: Callable[[Progress], None]
 ) -> tuple[list[Path], Vectors, list[Problem]]:
-    reader = Reader(encoder.prepare, encoder.least, 250.0)
+    reader = Decoder(encoder.prepare, encoder.image_size, 250.0)
     good: list[Path] = []
     rows: list[Vectors] = []
     problems: list[Problem] = []
-    batch: list[Ready] = []
+    batch: list[DecodedFile] = []
 
     def flush() -> None:
         if batch:
@@ -99,7 +99,7 @@ def _pictures(
             good.extend(ready.found.path for ready in batch)
             batch.clear()
 
-    founds = (Found(path, 0, 0) for path in paths)
+    founds = (ScannedFile(path, 0, 0) for path in paths)
     for number, (_, ready) in enumerate(read_ahead(founds, reader, threads, 2 * batch_size + threads), start=1):
         if isinstance(ready, Problem):
             problems.append(ready)
@@ -107,16 +107,16 @@ def _pictures(
             batch.append(ready)
         if len(batch) == batch_size:
             flush()
-        progress(Step("pictures", number, len(paths)))
+        progress(Progress("pictures", number, len(paths)))
     flush()
     return good, np.concatenate(rows) if rows else np.empty((0, encoder.space.dimensions), np.float32), problems
 
 
-def _texts(encoder: Encoder, texts: Sequence[str], progress: Callable[[Step], None]) -> Vectors:
+def _texts(encoder: Encoder, texts: Sequence[str], progress: Callable[[Progress], None]) -> Vectors:
     rows = []
     for start in range(0, len(texts), 256):
         rows.append(encoder.texts(texts[start : start + 256]))
-        progress(Step("texts", min(start + 256, len(texts)), len(texts)))
+        progress(Progress("texts", min(start + 256, len(texts)), len(texts)))
     return np.concatenate(rows)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..types.results import Metrics
+from ..types.results import RecallMetrics
 
 Scores = npt.NDArray[np.float32]
 Right = npt.NDArray[np.bool_]
@@ -23,7 +23,7 @@ def best_ranks(scores: Scores, right: Right) -> npt.NDArray[np.int64]:
     return ranks
 
 
-def metrics(ranks: npt.NDArray[np.int64]) -> Metrics:
+def metrics(ranks: npt.NDArray[np.int64]) -> RecallMetrics:
     """Return recall@1, @5, @10 and MRR, in percent, from the ranks of all queries, (queries,)."""
     recall = {k: 100 * float((ranks <= k).mean()) for k in AT}
-    return Metrics(recall, 100 * float((1 / ranks).mean()))
+    return RecallMetrics(recall, 100 * float((1 / ranks).mean()))

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import pictures
-from ..search.rerank import fused, opinion
-from ..types.records import Judgement, Step, silent
+from ..search.rerank import joint_scores, weighted_log_odds
+from ..types.records import Judgement, Progress, no_progress
 from ..types.results import Gain, Reranking
-from ..vlm import SEEN, Onlooker, VisionLanguageModel
+from ..vlm import IMAGE_SIZE, SupportsVisionCache, VisionLanguageModel
 from .pairs import Pairs
 from .recall import AT, best_ranks, metrics
 
@@ -38,7 +38,7 @@ def evaluate(
     *,
     depth: int = 20,
     weight: float | None = None,
-    progress: Callable[[Step], None] = silent,
+    progress: Callable[[Progress], None] = no_progress,
 ) -> Reranking:
     """Return text-to-image metrics of the encoder alone, and with `model` reranking the first `depth` of each caption.
 
@@ -66,13 +66,13 @@ def evaluate(
     )
 
 
-def _opinions(pairs: Pairs, model: VisionLanguageModel, top: Ranks, progress: Callable[[Step], None]) -> Floats:
+def _opinions(pairs: Pairs, model: VisionLanguageModel, top: Ranks, progress: Callable[[Progress], None]) -> Floats:
     """Return the model's opinion of each caption's candidates, (captions, depth): log-odds times mass."""
     judge = _judging(pairs, model)
     rows = []
     for number, (caption, candidates) in enumerate(zip(pairs.captions, top.tolist(), strict=True), start=1):
-        rows.append([opinion(verdict) for verdict in judge(caption, candidates)])
-        progress(Step("judged", number, len(pairs.captions)))
+        rows.append([weighted_log_odds(verdict) for verdict in judge(caption, candidates)])
+        progress(Progress("judged", number, len(pairs.captions)))
     return np.array(rows, np.float64)
 
 
@@ -81,20 +81,20 @@ def _judging(pairs: Pairs, model: VisionLanguageModel) -> Callable[[str, Sequenc
     def opened(place: int) -> Image:
         return _open(pairs.pictures[place])
 
-    if not isinstance(model, Onlooker):
+    if not isinstance(model, SupportsVisionCache):
         return lambda caption, places: model.judge(caption, [opened(place) for place in places])
     onlooker = model
-    looks = [onlooker.look([_open(path)])[0] for path in pairs.pictures]
-    return lambda caption, places: onlooker.judge_looks(caption, [looks[place] for place in places])
+    looks = [onlooker.vision_features([_open(path)])[0] for path in pairs.pictures]
+    return lambda caption, places: onlooker.judge_features(caption, [looks[place] for place in places])
 
 
 def _open(path: Path) -> Image:
-    return pictures.load(path, SEEN).image
+    return pictures.load(path, IMAGE_SIZE).image
 
 
 def _ranks(pairs: Pairs, top: Ranks, scores: Floats, said: Floats, weight: float, before: Ranks) -> Ranks:
     """Return each caption's rank after reranking, (captions,); `before` if its picture is not a candidate."""
-    order = np.argsort(-fused(scores, said, weight), axis=1, kind="stable")
+    order = np.argsort(-joint_scores(scores, said, weight), axis=1, kind="stable")
     right = np.take_along_axis(top, order, 1) == pairs.owner[:, None]
     found: Ranks = np.where(right.any(axis=1), right.argmax(axis=1) + 1, before)
     return found

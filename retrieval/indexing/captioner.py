@@ -13,11 +13,11 @@ from pathlib import Path
 from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError
-from ..storage.catalog.annotations import Said
-from ..storage.storage import Holdings
-from ..types.records import Item, Picture, Problem, Step, silent
-from ..types.results import Described
-from ..vlm import SEEN, VisionLanguageModel
+from ..storage.catalog.annotations import Annotations
+from ..storage.storage import Storage
+from ..types.records import Item, Picture, Problem, Progress, no_progress
+from ..types.results import CaptionReport
+from ..vlm import IMAGE_SIZE, VisionLanguageModel
 from . import text_contents
 
 BATCH = 8  # captions in one transaction, which a killed process loses
@@ -25,16 +25,16 @@ PROMPT = "caption"  # the name of the prompt, stored with each caption
 
 
 @dataclass(frozen=True)
-class Describer:
+class Captioner:
     """Captions the pictures of a library that this model has not captioned yet."""
 
-    holdings: Holdings
+    storage: Storage
     encoder: Encoder
     model: VisionLanguageModel
     max_megapixels: float = 250.0
-    progress: Callable[[Step], None] = silent
+    progress: Callable[[Progress], None] = no_progress
 
-    def run(self, places: Sequence[Path] | None, *, missing: bool = False) -> Described:
+    def run(self, places: Sequence[Path] | None, *, missing: bool = False) -> CaptionReport:
         """Caption the pictures in `places` (None: all); with `missing`, only those without any text.
 
         On Ctrl-C, committed captions are kept and the result has `interrupted` set.
@@ -44,54 +44,54 @@ class Describer:
             ModelError: the model failed; committed captions are kept.
         """
         started = time.monotonic()
-        found = Described(model=self.model.name)
-        with self.holdings.writer("retrieval caption"):
+        found = CaptionReport(model=self.model.name)
+        with self.storage.write_lock("retrieval caption"):
             todo, settled = self._todo(places, missing)
             found = replace(found, settled=settled)
             try:
                 for start in range(0, len(todo), BATCH):
                     found = self._batch(todo[start : start + BATCH], found)
-                    self.progress(Step("captions", min(start + BATCH, len(todo)), len(todo)))
+                    self.progress(Progress("captions", min(start + BATCH, len(todo)), len(todo)))
             except KeyboardInterrupt:
                 found = replace(found, interrupted=True)
             finally:
-                self.holdings.save_vectors()
+                self.storage.save_vectors()
         return replace(found, seconds=time.monotonic() - started)
 
     def _todo(self, places: Sequence[Path] | None, missing: bool) -> tuple[list[tuple[int, Item]], int]:
         """Return the contents to caption, each with an item that holds it, and how many need no caption."""
-        with self.holdings.reading() as catalog:
-            open_ones = Said(catalog.connection).without_caption(self.model.name, of_any_source=missing)
+        with self.storage.read() as catalog:
+            open_ones = Annotations(catalog.connection).without_caption(self.model.name, of_any_source=missing)
             first = catalog.one_of_each(places)
         todo = [(content, first[content]) for content in open_ones if content in first]
         return todo, len(first) - len(todo)
 
-    def _batch(self, todo: Sequence[tuple[int, Item]], found: Described) -> Described:
+    def _batch(self, todo: Sequence[tuple[int, Item]], found: CaptionReport) -> CaptionReport:
         opened: list[tuple[int, Picture]] = []
         problems = list(found.problems)
         for content, item in todo:
             try:
-                opened.append((content, pictures.load(item.path, SEEN, self.max_megapixels, item.second)))
+                opened.append((content, pictures.load(item.path, IMAGE_SIZE, self.max_megapixels, item.second)))
             except PictureError as exc:
                 problems.append(Problem(item.path, exc.reason, str(exc)))
         captions = self.model.caption([picture.image for _, picture in opened]) if opened else []
-        with self.holdings.writing() as catalog:
-            said = Said(catalog.connection)
+        with self.storage.transaction() as catalog:
+            said = Annotations(catalog.connection)
             for (content, _), caption in zip(opened, captions, strict=True):
                 said.put_caption(content, text_contents.add(catalog, [caption])[0], self.model.name, PROMPT)
-        text_contents.embed(self.holdings, self.encoder, silent)
+        text_contents.embed(self.storage, self.encoder, no_progress)
         return replace(found, captioned=found.captioned + len(captions), problems=tuple(problems))
 
 
-def write_caption(holdings: Holdings, encoder: Encoder, picture: int, text: str) -> None:
+def write_caption(storage: Storage, encoder: Encoder, picture: int, text: str) -> None:
     """Store a caption written by hand, replacing earlier edits and generated captions of the picture.
 
     Raises:
         LibraryLocked: another process is writing.
     """
-    with holdings.writer("retrieval caption"):
-        with holdings.writing() as catalog:
-            Said(catalog.connection).put_edited(picture, text_contents.add(catalog, [text])[0])
+    with storage.write_lock("retrieval caption"):
+        with storage.transaction() as catalog:
+            Annotations(catalog.connection).put_edited(picture, text_contents.add(catalog, [text])[0])
             catalog.drop_orphans()
-        text_contents.embed(holdings, encoder, silent)
-        holdings.save_vectors()
+        text_contents.embed(storage, encoder, no_progress)
+        storage.save_vectors()

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, TypeVar
 from .. import pictures
 from ..errors import PictureError
 from ..pictures import video
-from ..runtime.timing import step
+from ..runtime.timing import span
 from ..sources.caption_files import sidecar_text
-from ..types.records import Facts, Found, Problem, Reason
-from .known_contents import Seen
+from ..types.records import Facts, Problem, Reason, ScannedFile
+from .known_contents import KnownContents
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,7 +32,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Shot:
+class DecodedFrame:
     """One picture: known already (`content`), or decoded and waiting for the model (`pixels`)."""
 
     digest: str
@@ -44,11 +44,11 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Ready:
+class DecodedFile:
     """A file that was read: one picture, or the frames of a video."""
 
-    found: Found
-    shots: tuple[Shot, ...]
+    found: ScannedFile
+    shots: tuple[DecodedFrame, ...]
     facts: Facts
     sidecar: str = ""  # text of its `.txt` sidecar
 
@@ -59,47 +59,47 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Decoder:
     """Reads and decodes files; called by several threads at once."""
 
     prepare: Callable[[Image], Pixels]
-    least: int
+    image_size: int
     max_megapixels: float
-    seen: Seen | None = None  # what is already encoded; None: encode everything
+    seen: KnownContents | None = None  # what is already encoded; None: encode everything
 
-    def read(self, found: Found) -> Ready | Problem:
+    def read(self, found: ScannedFile) -> DecodedFile | Problem:
         """Read and decode one file; any error with it is returned as a problem."""
         try:
             shots, facts = (self._frames if video.is_video(found.path) else self._picture)(found.path)
-            return Ready(found, shots, pictures.sidecar_facts(found.path, facts), sidecar_text(found.path))
+            return DecodedFile(found, shots, pictures.sidecar_facts(found.path, facts), sidecar_text(found.path))
         except PictureError as exc:
             return Problem(found.path, exc.reason, str(exc))
         except OSError as exc:  # a sidecar that vanished or cannot be read
             return Problem(found.path, Reason.UNREADABLE, f"cannot read the sidecar beside it: {exc.strerror}")
 
-    def _picture(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
-        with step("read"):
+    def _picture(self, path: Path) -> tuple[tuple[DecodedFrame, ...], Facts]:
+        with span("read"):
             data, digest = pictures.read(path)
         content = self.seen.get(digest) if self.seen else None
         if content is not None:
-            return (Shot(digest, content),), pictures.facts(data)
-        with step("decode"):
+            return (DecodedFrame(digest, content),), pictures.facts(data)
+        with span("decode"):
             picture = pictures.decode(data, path.name, self._least, self.max_megapixels)
         return (self._shot(digest, picture.image),), picture.facts
 
-    def _shot(self, digest: str, image: Image, second: float | None = None) -> Shot:
-        with step("prepare"):
+    def _shot(self, digest: str, image: Image, second: float | None = None) -> DecodedFrame:
+        with span("prepare"):
             prepared = self.prepare(image)
-        with step("thumbnail"):
+        with span("thumbnail"):
             thumbnail, fingerprint = pictures.thumbnail(image)
-        return Shot(digest, None, prepared, thumbnail, fingerprint, second)
+        return DecodedFrame(digest, None, prepared, thumbnail, fingerprint, second)
 
-    def _frames(self, path: Path) -> tuple[tuple[Shot, ...], Facts]:
+    def _frames(self, path: Path) -> tuple[tuple[DecodedFrame, ...], Facts]:
         digest = video.digest(path)
         start, numbers = f"{digest}@", self.seen.frames(digest) if self.seen else {}
         known = sorted((float(each.removeprefix(start)), each) for each in numbers)
         if known:
-            return tuple(Shot(each, numbers[each], second=second) for second, each in known), video.facts(path)
+            return tuple(DecodedFrame(each, numbers[each], second=second) for second, each in known), video.facts(path)
         shots = (
             self._shot(f"{start}{frame.second:.3f}", frame.image, round(frame.second, 3))
             for frame in video.scenes(path, self._least)
@@ -108,7 +108,7 @@ class Reader:
 
     @property
     def _least(self) -> int:
-        return max(self.least, pictures.THUMBNAIL_SIDE // 2)
+        return max(self.image_size, pictures.THUMBNAIL_SIDE // 2)
 
 
 def work_ahead(batches: Iterable[T], work: Callable[[T], R]) -> Iterator[tuple[T, R]]:
@@ -128,10 +128,10 @@ def work_ahead(batches: Iterable[T], work: Callable[[T], R]) -> Iterator[tuple[T
 
 
 def read_ahead(
-    files: Iterable[Found], reader: Reader, threads: int, window: int
-) -> Iterator[tuple[Found, Ready | Problem]]:
+    files: Iterable[ScannedFile], reader: Decoder, threads: int, window: int
+) -> Iterator[tuple[ScannedFile, DecodedFile | Problem]]:
     """Read `files` on `threads` threads and yield them in order, at most `window` files ahead of the caller."""
-    waiting: deque[tuple[Found, Future[Ready | Problem]]] = deque()
+    waiting: deque[tuple[ScannedFile, Future[DecodedFile | Problem]]] = deque()
     rest = iter(files)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
     try:

@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 from .. import pictures
 from ..storage.catalog.collections import Collections
-from ..storage.storage import Holdings
-from ..types.records import Step, silent
+from ..storage.storage import Storage
+from ..types.records import Progress, no_progress
 
 AT_ONCE = 500
 
 
-def complete(holdings: Holdings, progress: Callable[[Step], None] = silent) -> None:
+def complete(storage: Storage, progress: Callable[[Progress], None] = no_progress) -> None:
     """Compute the missing fingerprints; call it while holding `write_lock()`."""
-    with holdings.reading() as catalog:
+    with storage.read() as catalog:
         lacking = Collections(catalog.connection).without_fingerprint()
     for start in range(0, len(lacking), AT_ONCE):
-        with holdings.writing() as catalog:
+        with storage.transaction() as catalog:
             thumbnails = catalog.thumbnails(lacking[start : start + AT_ONCE])
             found = {content: pictures.fingerprint_of(data) for content, data in thumbnails.items()}
             Collections(catalog.connection).put_fingerprints(found)
-        progress(Step("fingerprints", start + len(thumbnails), len(lacking)))
+        progress(Progress("fingerprints", start + len(thumbnails), len(lacking)))

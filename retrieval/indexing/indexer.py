@@ -13,23 +13,23 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..calibration.calibration import Bearings
+from ..calibration.calibration import Calibration
 from ..encoders import Encoder
 from ..pictures.video import is_video
-from ..runtime.timing import step
-from ..sources import placed
+from ..runtime.timing import span
+from ..sources import absolute_path
 from ..sources.folders import Rules
 from ..storage.catalog.collections import Collections
-from ..storage.storage import Holdings
-from ..types.records import Found, Kind, Problem, Step, Vectors, silent
+from ..storage.storage import Storage
+from ..types.records import Kind, Problem, Progress, ScannedFile, Vectors, no_progress
 from ..types.results import Plan, Report
 from . import fingerprint_backfill, text_contents
 from . import plan as plans
-from .decode_ahead import Reader, Ready, Shot, read_ahead, work_ahead
-from .geocode import locate
-from .known_contents import Seen
+from .decode_ahead import DecodedFile, DecodedFrame, Decoder, read_ahead, work_ahead
+from .geocode import look_up_places
+from .known_contents import KnownContents
 
-Batch: TypeAlias = list[tuple[Found, Ready | Problem]]
+Batch: TypeAlias = list[tuple[ScannedFile, DecodedFile | Problem]]
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Options:
 class Indexer:
     """Brings a library up to date with folders and caption files."""
 
-    holdings: Holdings
+    storage: Storage
     encoder: Encoder
     options: Options = field(default_factory=Options)
-    progress: Callable[[Step], None] = silent
+    progress: Callable[[Progress], None] = no_progress
 
     def plan(self, folders: Sequence[Path]) -> Plan:
         """Return what `run` would do; changes nothing.
@@ -58,16 +58,18 @@ class Indexer:
         Raises:
             SourceError: a folder does not exist.
         """
-        with self.holdings.reading() as catalog:
-            known = catalog.known(catalog.space_id(self.encoder.space) or 0, [placed(folder) for folder in folders])
+        with self.storage.read() as catalog:
+            known = catalog.known(
+                catalog.space_id(self.encoder.space) or 0, [absolute_path(folder) for folder in folders]
+            )
             failed = catalog.problems()
-        return plans.make(
+        return plans.make_plan(
             folders,
             self.options.rules,
             known,
             failed,
             retry=self.options.retry,
-            seen=lambda count: self.progress(Step("scan", count)),
+            seen=lambda count: self.progress(Progress("scan", count)),
         )
 
     def run(self, folders: Sequence[Path], captions: Sequence[tuple[Path, Path | None]] = ()) -> Report:
@@ -79,14 +81,14 @@ class Indexer:
             SourceError: a folder or caption file cannot be read.
             LibraryLocked: another process is writing.
         """
-        with self.holdings.writer("retrieval index"):
+        with self.storage.write_lock("retrieval index"):
             return self.run_held(folders, captions)
 
     def run_held(self, folders: Sequence[Path], captions: Sequence[tuple[Path, Path | None]] = ()) -> Report:
         """Do the same as `run`; the caller holds `write_lock()`."""
         started = time.monotonic()
-        folders = [placed(folder) for folder in folders]
-        captions = [(placed(table), images) for table, images in captions]
+        folders = [absolute_path(folder) for folder in folders]
+        captions = [(absolute_path(table), images) for table, images in captions]
         run = _Run(self, self._start(folders))
         try:
             run.pictures(self.plan(self._all_roots(folders)))
@@ -94,13 +96,13 @@ class Indexer:
             self._switch()
         except KeyboardInterrupt:
             run.report = replace(run.report, interrupted=True)
-        self.holdings.save_vectors()
+        self.storage.save_vectors()
         if not run.report.interrupted:
-            self._take_bearings()
+            self._calibrate()
         return replace(run.report, seconds=time.monotonic() - started, model=self.encoder.space.model)
 
     def _start(self, folders: Sequence[Path]) -> int:
-        with self.holdings.writing() as catalog:
+        with self.storage.transaction() as catalog:
             catalog.add_roots(folder for folder in folders if folder.is_dir())
             return catalog.add_space(self.encoder.space)
 
@@ -109,8 +111,8 @@ class Indexer:
 
         If the model changes, also every known folder and file that exists, so that the new space becomes complete.
         """
-        with self.holdings.reading() as catalog:
-            serving, roots = catalog.serving(), catalog.roots()
+        with self.storage.read() as catalog:
+            serving, roots = catalog.active_space(), catalog.roots()
             changing = serving is not None and serving[1] != self.encoder.space
             files = [item.path for item in catalog.items()] if changing else []
         if not changing:
@@ -121,19 +123,19 @@ class Indexer:
 
     def _switch(self) -> None:
         """Make the new model's space the active one once it is complete."""
-        with self.holdings.writing() as catalog:
-            space_id, serving = catalog.add_space(self.encoder.space), catalog.serving()
+        with self.storage.transaction() as catalog:
+            space_id, serving = catalog.add_space(self.encoder.space), catalog.active_space()
             if serving is None or serving[0] == space_id:
                 return
             if not any(catalog.lacking(space_id, kind) for kind in Kind):
                 catalog.serve(space_id)
 
-    def _take_bearings(self) -> None:
+    def _calibrate(self) -> None:
         """Compute the calibration now, so that the first search need not."""
-        with self.holdings.reading() as catalog:
-            serving = catalog.serving()
+        with self.storage.read() as catalog:
+            serving = catalog.active_space()
         if serving is not None and serving[1] == self.encoder.space:
-            Bearings(self.holdings, lambda _: self.encoder).gauge()
+            Calibration(self.storage, lambda _: self.encoder).image_scale()
 
 
 @dataclass
@@ -146,15 +148,15 @@ class _Run:
 
     def pictures(self, plan: Plan) -> None:
         """Read, encode and store the files of the plan; remove those that are gone."""
-        holdings, encoder, options = self.indexer.holdings, self.indexer.encoder, self.indexer.options
-        seen = Seen.by(holdings, self.space_id, len(plan.todo))
-        with holdings.reading() as catalog:
+        storage, encoder, options = self.indexer.storage, self.indexer.encoder, self.indexer.options
+        seen = KnownContents.by(storage, self.space_id, len(plan.todo))
+        with storage.read() as catalog:
             leaving = list(catalog.contents_at(plan.gone).values())
         self.report = replace(self.report, unchanged=plan.unchanged, failed_before=plan.failed_before)
-        with holdings.writing() as catalog:  # problems with folders are recorded anew, where they persist
+        with storage.transaction() as catalog:  # problems with folders are recorded anew, where they persist
             catalog.clear_problems([path for path in catalog.problems() if path.is_dir()])
         self._note(plan.problems)
-        reader = Reader(encoder.prepare, encoder.least, options.max_megapixels, seen)
+        reader = Decoder(encoder.prepare, encoder.image_size, options.max_megapixels, seen)
         window = 2 * options.batch_size + options.threads
         added, todo, done = {found.path for found in plan.added}, plan.todo, 0
         photos = [found for found in todo if not is_video(found.path)]
@@ -163,48 +165,54 @@ class _Run:
             batches = _batches(read_ahead(files, reader, options.threads, ahead), options.batch_size)
             for batch, (fresh, vectors) in work_ahead(batches, self._encode):
                 done += len(batch)
-                with step("store"):
+                with span("store"):
                     self._store(batch, fresh, vectors, seen, added, leaving)
-                self.indexer.progress(Step("pictures", done, len(todo)))
-        with holdings.writing() as catalog:
+                self.indexer.progress(Progress("pictures", done, len(todo)))
+        with storage.transaction() as catalog:
             removed = catalog.remove_items(plan.gone)
             catalog.clear_problems(plan.gone)
             catalog.clear_problems(path for path in catalog.problems() if not path.exists())
             catalog.drop_orphans()
-        locate(holdings)
-        fingerprint_backfill.complete(holdings, self.indexer.progress)
+        look_up_places(storage)
+        fingerprint_backfill.complete(storage, self.indexer.progress)
         self.report = replace(self.report, removed=removed - self.report.moved)
 
     def _note(self, problems: Sequence[Problem]) -> None:
-        with self.indexer.holdings.writing() as catalog:
+        with self.indexer.storage.transaction() as catalog:
             for problem in problems:
                 catalog.put_problem(problem)
         self.report = replace(self.report, problems=self.report.problems + tuple(problems))
 
-    def _encode(self, batch: Batch) -> tuple[dict[str, Shot], Vectors]:
+    def _encode(self, batch: Batch) -> tuple[dict[str, DecodedFrame], Vectors]:
         """Return the new pictures of the batch by hash, and their embeddings `(n, dimensions)`."""
-        shots = [shot for _, ready in batch if isinstance(ready, Ready) for shot in ready.shots]
+        shots = [shot for _, ready in batch if isinstance(ready, DecodedFile) for shot in ready.shots]
         fresh = {shot.digest: shot for shot in shots if shot.pixels is not None}
         pixels = [shot.pixels for shot in fresh.values() if shot.pixels is not None]
         size, encoder = self.indexer.options.batch_size, self.indexer.encoder
-        with step("encode"):  # in several calls: a video may have more frames than a batch
+        with span("encode"):  # in several calls: a video may have more frames than a batch
             parts = [encoder.images(pixels[k : k + size]) for k in range(0, len(pixels), size)]
         return fresh, np.concatenate(parts) if parts else encoder.images([])
 
     def _store(
-        self, batch: Batch, fresh: dict[str, Shot], vectors: Vectors, seen: Seen, added: set[Path], leaving: list[int]
+        self,
+        batch: Batch,
+        fresh: dict[str, DecodedFrame],
+        vectors: Vectors,
+        seen: KnownContents,
+        added: set[Path],
+        leaving: list[int],
     ) -> None:
         """Store a batch in one transaction."""
         report, problems = self.report, []
         left = {digest: place for place, digest in enumerate(fresh) if digest not in seen.known}  # not stored meanwhile
         fresh, vectors = {digest: fresh[digest] for digest in left}, vectors[list(left.values())]
-        with self.indexer.holdings.writing() as catalog:
+        with self.indexer.storage.transaction() as catalog:
             numbers = {
                 digest: catalog.add_content(Kind.PICTURE, digest, thumbnail=shot.thumbnail)
                 for digest, shot in fresh.items()
             }
             space = self.indexer.encoder.space
-            stored = self.indexer.holdings.embeddings(catalog, self.space_id, space, Kind.PICTURE)
+            stored = self.indexer.storage.embeddings(catalog, self.space_id, space, Kind.PICTURE)
             stored.put(list(numbers.values()), vectors)
             Collections(catalog.connection).put_fingerprints(
                 {numbers[digest]: shot.fingerprint for digest, shot in fresh.items()}
@@ -232,32 +240,32 @@ class _Run:
                     moved=report.moved + moved,
                     duplicates=report.duplicates + (new and known and not moved),
                 )
-            catalog.clear_problems(found.path for found, ready in batch if isinstance(ready, Ready))
+            catalog.clear_problems(found.path for found, ready in batch if isinstance(ready, DecodedFile))
         seen.add(numbers)
         self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))
 
     def texts(self, captions: Sequence[tuple[Path, Path | None]]) -> None:
         """Link caption files, then embed every text that has no embedding yet."""
-        holdings = self.indexer.holdings
+        storage = self.indexer.storage
         linked, problems = 0, []
         for table, images in captions:
-            with holdings.writing() as catalog:
+            with storage.transaction() as catalog:
                 count, bad = text_contents.read_file(catalog, table, images)
             linked += count
             problems += bad
-        encoded = text_contents.embed(holdings, self.indexer.encoder, self.indexer.progress)
+        encoded = text_contents.embed(storage, self.indexer.encoder, self.indexer.progress)
         self.report = replace(
             self.report, texts=encoded, captions=linked, problems=self.report.problems + tuple(problems)
         )
 
 
-def _batches(results: Iterator[tuple[Found, Ready | Problem]], size: int) -> Iterator[Batch]:
+def _batches(results: Iterator[tuple[ScannedFile, DecodedFile | Problem]], size: int) -> Iterator[Batch]:
     """Yield batches of about `size` pictures for the model, with the files in between that need no model."""
     batch: Batch = []
     waiting = 0
     for found, ready in results:
         batch.append((found, ready))
-        waiting += ready.waiting if isinstance(ready, Ready) else 0
+        waiting += ready.waiting if isinstance(ready, DecodedFile) else 0
         if waiting >= size or len(batch) >= 16 * size:
             yield batch
             batch, waiting = [], 0

@@ -7,39 +7,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..storage.storage import Holdings
+from ..storage.storage import Storage
 
 FEW = 200  # up to this many files, each is looked up: one new photo costs the same in every library
 
 
 @dataclass
-class Seen:
+class KnownContents:
     """The pictures that have an embedding in one space; `whole`: `known` has all of them."""
 
-    holdings: Holdings
+    storage: Storage
     space_id: int
     whole: bool
     known: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def by(cls, holdings: Holdings, space_id: int, files: int) -> Seen:
+    def by(cls, storage: Storage, space_id: int, files: int) -> KnownContents:
         """Return the known contents for a run over this many files."""
         if files <= FEW:
-            return cls(holdings, space_id, whole=False)
-        with holdings.reading() as catalog:
-            return cls(holdings, space_id, whole=True, known=catalog.embedded(space_id))
+            return cls(storage, space_id, whole=False)
+        with storage.read() as catalog:
+            return cls(storage, space_id, whole=True, known=catalog.embedded(space_id))
 
     def get(self, digest: str) -> int | None:
         """Return the content id of a picture; None if it must be encoded."""
         found = self.known.get(digest)
         if found is not None or self.whole:
             return found
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             return catalog.embedded(self.space_id, [digest]).get(digest)
 
     def frames(self, video: str) -> dict[str, int]:
         """Return hash and content id of the encoded frames of a video."""
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             return catalog.frames(self.space_id, video)
 
     def add(self, numbers: dict[str, int]) -> None:

@@ -12,23 +12,23 @@ from pathlib import Path
 
 from .. import pictures
 from ..errors import PictureError
-from ..ocr import SEEN, TextReader
-from ..storage.catalog.annotations import Said
-from ..storage.storage import Holdings
-from ..types.records import Item, Problem, Step, silent
-from ..types.results import Transcribed
+from ..ocr import IMAGE_SIZE, TextReader
+from ..storage.catalog.annotations import Annotations
+from ..storage.storage import Storage
+from ..types.records import Item, Problem, Progress, no_progress
+from ..types.results import OcrReport
 
 
 @dataclass(frozen=True)
-class Transcriber:
+class OcrRunner:
     """Runs OCR on the pictures of a library that this engine has not read yet."""
 
-    holdings: Holdings
+    storage: Storage
     reader: TextReader
     max_megapixels: float = 250.0
-    progress: Callable[[Step], None] = silent
+    progress: Callable[[Progress], None] = no_progress
 
-    def run(self, places: Sequence[Path] | None) -> Transcribed:
+    def run(self, places: Sequence[Path] | None) -> OcrReport:
         """Read the text in the pictures in `places` (None: all).
 
         On Ctrl-C, stored results are kept and the result has `interrupted` set.
@@ -37,33 +37,33 @@ class Transcriber:
             LibraryLocked: another process is writing.
         """
         started = time.monotonic()
-        found = Transcribed(engine=self.reader.name)
-        with self.holdings.writer("retrieval ocr"):
+        found = OcrReport(engine=self.reader.name)
+        with self.storage.write_lock("retrieval ocr"):
             todo, settled = self._todo(places)
             found = replace(found, settled=settled)
             try:
                 for number, item in enumerate(todo, start=1):
                     found = self._read(item, found)
-                    self.progress(Step("texts in pictures", number, len(todo)))
+                    self.progress(Progress("texts in pictures", number, len(todo)))
             except KeyboardInterrupt:
                 found = replace(found, interrupted=True)
         return replace(found, seconds=time.monotonic() - started)
 
     def _todo(self, places: Sequence[Path] | None) -> tuple[list[Item], int]:
         """Return one item of each content to read, and how many contents were read before."""
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             first = catalog.one_of_each(places)
-            known = Said(catalog.connection).read_by(self.reader.name)
+            known = Annotations(catalog.connection).with_ocr_by(self.reader.name)
         todo = [item for content, item in first.items() if content not in known]
         return todo, len(first) - len(todo)
 
-    def _read(self, item: Item, found: Transcribed) -> Transcribed:
+    def _read(self, item: Item, found: OcrReport) -> OcrReport:
         try:
-            picture = pictures.load(item.path, SEEN, self.max_megapixels, item.second)
+            picture = pictures.load(item.path, IMAGE_SIZE, self.max_megapixels, item.second)
         except PictureError as exc:
             problem = Problem(item.path, exc.reason, str(exc))
             return replace(found, problems=(*found.problems, problem))
         lines = self.reader.read(picture.image)
-        with self.holdings.writing() as catalog:
-            Said(catalog.connection).put_reading(item.content, self.reader.name, lines)
+        with self.storage.transaction() as catalog:
+            Annotations(catalog.connection).put_ocr_lines(item.content, self.reader.name, lines)
         return replace(found, read=found.read + 1, with_text=found.with_text + bool(lines))

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ..sources import folders, placed
-from ..storage.catalog.catalog import Known
-from ..types.records import Found, Problem, Reason
+from ..sources import absolute_path, folders
+from ..storage.catalog.catalog import IndexedFile
+from ..types.records import Problem, Reason, ScannedFile
 from ..types.results import Plan
 
 TOLD = 100  # files between two reports of progress
 Failed = dict[Path, tuple[Problem, int, int]]  # problem, size (bytes) and time (ns) of the file when it failed
 
 
-def make(
+def make_plan(
     roots: Sequence[Path],
     rules: folders.Rules,
-    known: dict[str, Known],
+    known: dict[str, IndexedFile],
     failed: Failed,
     *,
     retry: bool = False,
@@ -31,9 +31,9 @@ def make(
     Raises:
         SourceError: a root does not exist.
     """
-    found: dict[str, folders.Look] = {}
+    found: dict[str, folders.DirectoryEntry] = {}
     problems: list[Problem] = []
-    for entry in folders.look(roots, rules):
+    for entry in folders.scan_entries(roots, rules):
         if isinstance(entry, Problem):
             problems.append(entry)
         else:
@@ -41,7 +41,7 @@ def make(
             if len(found) % TOLD == 0:
                 seen(len(found))
     seen(len(found))
-    groups: dict[str, list[Found]] = {name: [] for name in ("added", "changed", "retried", "unembedded")}
+    groups: dict[str, list[ScannedFile]] = {name: [] for name in ("added", "changed", "retried", "unembedded")}
     counts = {"same": 0, "bad": 0}
     failures = {str(path): entry[1:] for path, entry in failed.items()}
     for path, entry in found.items():
@@ -63,7 +63,7 @@ def make(
     )
 
 
-def _sort(entry: folders.Look, known: Known | None, failed: tuple[int, int] | None, retry: bool) -> str:
+def _sort(entry: folders.DirectoryEntry, known: IndexedFile | None, failed: tuple[int, int] | None, retry: bool) -> str:
     if failed is not None:
         same = failed == (entry.size, entry.mtime_ns)
         return "bad" if same and not retry else "retried"
@@ -75,7 +75,10 @@ def _sort(entry: folders.Look, known: Known | None, failed: tuple[int, int] | No
 
 
 def _gone(
-    roots: Sequence[Path], found: dict[str, folders.Look], known: dict[str, Known], problems: Iterable[Problem]
+    roots: Sequence[Path],
+    found: dict[str, folders.DirectoryEntry],
+    known: dict[str, IndexedFile],
+    problems: Iterable[Problem],
 ) -> tuple[list[Path], list[Problem]]:
     """Return the known files below `roots` that no longer exist, and a problem for each root left without pictures.
 
@@ -85,7 +88,7 @@ def _gone(
     hidden = {problem.path for problem in problems}
     gone: list[Path] = []
     empty: list[Problem] = []
-    places = {placed(folder) for folder in roots}
+    places = {absolute_path(folder) for folder in roots}
     lost = [Path(path) for path in known.keys() - found.keys()]
     for root in {place for place in places if not place.is_file()}:
         missing = [path for path in lost if path.is_relative_to(root) and not hidden & {path, *path.parents}]

@@ -9,17 +9,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import UsageError
-from ..storage.storage import Holdings
+from ..storage.storage import Storage
 
 
-def places(holdings: Holdings, paths: Iterable[Path]) -> int:
+def remove_paths(storage: Storage, paths: Iterable[Path]) -> int:
     """Remove everything at or below these paths; return how many files were removed.
 
     Raises:
         UsageError: the library has nothing at one of the paths; nothing is removed then.
     """
-    with holdings.writer("retrieval remove"):
-        with holdings.writing() as catalog:
+    with storage.write_lock("retrieval remove"):
+        with storage.transaction() as catalog:
             removed = 0
             for path in paths:
                 below, troubled = catalog.below(path), catalog.problems_below(path)
@@ -31,21 +31,21 @@ def places(holdings: Holdings, paths: Iterable[Path]) -> int:
                 catalog.clear_problems(troubled)
                 catalog.drop_roots(roots)
             catalog.drop_orphans()
-        holdings.save_vectors()
+        storage.save_vectors()
     return removed
 
 
-def model(holdings: Holdings, name: str) -> int:
+def remove_model(storage: Storage, name: str) -> int:
     """Delete the embeddings of a model; return how many there were.
 
     Raises:
         UsageError: the library has no embeddings of this model outside the active space.
     """
-    with holdings.writer("retrieval remove"):
-        with holdings.reading() as catalog:
-            serving, spaces = catalog.serving(), catalog.spaces()
+    with storage.write_lock("retrieval remove"):
+        with storage.read() as catalog:
+            serving, spaces = catalog.active_space(), catalog.spaces()
         old = [number for number, space in spaces if space.model == name and (number, space) != serving]
         if not old:
             known = ", ".join(space.model for number, space in spaces if (number, space) != serving) or "none"
             raise UsageError(f"the library has no unused embeddings of {name!r}; models not in use: {known}")
-        return sum(holdings.drop_space(number) for number in old)
+        return sum(storage.drop_space(number) for number in old)

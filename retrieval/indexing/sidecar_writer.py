@@ -13,20 +13,20 @@ from pathlib import Path
 
 from ..errors import SourceError
 from ..pictures import sidecars
-from ..storage.catalog.annotations import Said, Words
-from ..storage.storage import Holdings
-from ..types.records import Item, Problem, Reason, Step, silent
-from ..types.results import Sidecars
+from ..storage.catalog.annotations import Annotations, WrittenCaption
+from ..storage.storage import Storage
+from ..types.records import Item, Problem, Progress, Reason, no_progress
+from ..types.results import SidecarReport
 
 
 @dataclass(frozen=True)
 class SidecarWriter:
     """Writes captions of a library into sidecars, and restores them."""
 
-    holdings: Holdings
-    progress: Callable[[Step], None] = silent
+    storage: Storage
+    progress: Callable[[Progress], None] = no_progress
 
-    def write(self, places: Sequence[Path] | None) -> Sidecars:
+    def write(self, places: Sequence[Path] | None) -> SidecarReport:
         """Write the caption of every picture in `places` (None: all) that has one by hand or by a model.
 
         Raises:
@@ -34,7 +34,7 @@ class SidecarWriter:
         """
         return self._each(places, "retrieval caption --write-xmp", self._write)
 
-    def undo(self, places: Sequence[Path] | None) -> Sidecars:
+    def undo(self, places: Sequence[Path] | None) -> SidecarReport:
         """Restore every sidecar that was written for pictures in `places` (None: all).
 
         Raises:
@@ -42,21 +42,27 @@ class SidecarWriter:
         """
         return self._each(places, "retrieval caption --undo-xmp", lambda item, _words: self._undo(item))
 
-    def _each(self, places: Sequence[Path] | None, task: str, step: Callable[[Item, Words | None], str]) -> Sidecars:
+    def _each(
+        self, places: Sequence[Path] | None, task: str, step: Callable[[Item, WrittenCaption | None], str]
+    ) -> SidecarReport:
         """Apply `step` to each picture in turn; videos are left out."""
-        found = Sidecars()
-        with self.holdings.writer(task):
-            with self.holdings.reading() as catalog:
+        found = SidecarReport()
+        with self.storage.write_lock(task):
+            with self.storage.read() as catalog:
                 items = [item for item in catalog.items_within(places) if item.second is None]
-                words = Said(catalog.connection).own_words(item.content for item in items)
+                words = Annotations(catalog.connection).written_captions(item.content for item in items)
             for number, item in enumerate(items, start=1):
                 found = self._tried(item, words.get(item.content), found, step)
-                self.progress(Step("sidecars", number, len(items)))
+                self.progress(Progress("sidecars", number, len(items)))
         return found
 
     def _tried(
-        self, item: Item, words: Words | None, found: Sidecars, step: Callable[[Item, Words | None], str]
-    ) -> Sidecars:
+        self,
+        item: Item,
+        words: WrittenCaption | None,
+        found: SidecarReport,
+        step: Callable[[Item, WrittenCaption | None], str],
+    ) -> SidecarReport:
         try:
             outcome = step(item, words)
         except (SourceError, OSError) as exc:
@@ -65,15 +71,15 @@ class SidecarWriter:
             return replace(found, problems=(*found.problems, Problem(place, Reason.UNREADABLE, message)))
         return replace(found, **{outcome: getattr(found, outcome) + 1}) if outcome else found
 
-    def _write(self, item: Item, words: Words | None) -> str:
+    def _write(self, item: Item, words: WrittenCaption | None) -> str:
         if words is None:
             return ""
         place = sidecars.place_of(item.path)
         now = place.read_bytes() if place.is_file() else None
         if not item.path.is_file():
             raise SourceError("the picture is no longer there")
-        with self.holdings.reading() as catalog:
-            known = Said(catalog.connection).sidecar(place)
+        with self.storage.read() as catalog:
+            known = Annotations(catalog.connection).sidecar(place)
         before = known.before if known and now is not None and _digest(now) == known.after else now
         if item.facts.description:
             return "kept"
@@ -82,15 +88,15 @@ class SidecarWriter:
             return "kept"
         if after == now:
             return "unchanged"
-        with self.holdings.writing() as catalog:  # before the file changes, so that it can be undone
-            Said(catalog.connection).put_sidecar(place, before, _digest(after))
+        with self.storage.transaction() as catalog:  # before the file changes, so that it can be undone
+            Annotations(catalog.connection).put_sidecar(place, before, _digest(after))
         self._put(item, place, after)
         return "written"
 
     def _undo(self, item: Item) -> str:
         place = sidecars.place_of(item.path)
-        with self.holdings.reading() as catalog:
-            known = Said(catalog.connection).sidecar(place)
+        with self.storage.read() as catalog:
+            known = Annotations(catalog.connection).sidecar(place)
         if known is None:
             return ""
         now = place.read_bytes() if place.is_file() else None
@@ -98,8 +104,8 @@ class SidecarWriter:
             if _digest(now) != known.after:
                 raise SourceError("it was changed since; it stays as it is")
             self._put(item, place, known.before)
-        with self.holdings.writing() as catalog:
-            Said(catalog.connection).drop_sidecar(place)
+        with self.storage.transaction() as catalog:
+            Annotations(catalog.connection).drop_sidecar(place)
         return "undone"
 
     def _put(self, item: Item, place: Path, data: bytes | None) -> None:
@@ -113,7 +119,7 @@ class SidecarWriter:
             part = place.with_name(place.name + ".part")
             part.write_bytes(data)
             part.replace(place)
-        with self.holdings.writing() as catalog:
+        with self.storage.transaction() as catalog:
             catalog.saw_sidecar(item.id, place.stat().st_mtime_ns if data is not None else 0)
 
 

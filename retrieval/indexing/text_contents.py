@@ -14,8 +14,8 @@ from ..encoders import Encoder
 from ..sources.caption_files import read_captions
 from ..storage.catalog import Catalog
 from ..storage.catalog.catalog import OWN_WORDS
-from ..storage.storage import Holdings
-from ..types.records import Caption, Facts, Kind, Problem, Reason, Step
+from ..storage.storage import Storage
+from ..types.records import Caption, Facts, Kind, Problem, Progress, Reason
 
 BATCH = 256  # texts per call of the model
 
@@ -36,20 +36,20 @@ def link(catalog: Catalog, content: int, facts: Facts, sidecar: str, path: Path)
         catalog.put_captions(content, add(catalog, [sidecar]), "sidecar", path)
 
 
-def embed(holdings: Holdings, encoder: Encoder, progress: Callable[[Step], None]) -> int:
+def embed(storage: Storage, encoder: Encoder, progress: Callable[[Progress], None]) -> int:
     """Embed every text that has no embedding in the encoder's space yet; return how many there were."""
     encoded = 0
-    with holdings.writing() as catalog:
+    with storage.transaction() as catalog:
         space_id = catalog.add_space(encoder.space)
         todo = catalog.lacking(space_id, Kind.TEXT)
     for start in range(0, len(todo), BATCH):
         some = todo[start : start + BATCH]
-        with holdings.writing() as catalog:
+        with storage.transaction() as catalog:
             words = catalog.texts(some)
-            stored = holdings.embeddings(catalog, space_id, encoder.space, Kind.TEXT)
+            stored = storage.embeddings(catalog, space_id, encoder.space, Kind.TEXT)
             stored.put(list(words), encoder.texts(list(words.values())))
         encoded += len(words)
-        progress(Step("texts", encoded, len(todo)))
+        progress(Progress("texts", encoded, len(todo)))
     return encoded
 
 

@@ -20,7 +20,7 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
 from ..errors import SourceError
-from ..sources import placed
+from ..sources import absolute_path
 
 QUIET = 1.0  # seconds without a change after which a burst of changes, or a copy, is over
 LONGEST = 15.0  # seconds after which changes are indexed even if they go on
@@ -48,7 +48,7 @@ class Watcher:
         Raises:
             SourceError: a folder cannot be watched.
         """
-        self.folders = [placed(folder) for folder in self.folders]
+        self.folders = [absolute_path(folder) for folder in self.folders]
         observer = self._observer()
         observer.start()
         try:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from .. import config
 from ..config import Settings
-from ..types.records import silent
+from ..types.records import no_progress
 from . import factory
 
 if TYPE_CHECKING:
     from ..encoders import Encoder
     from ..evaluate.pairs import Pairs
-    from ..types.records import Step
+    from ..types.records import Progress
     from ..types.results import Evaluation, Reranking
     from .library import Library
 
@@ -23,7 +23,7 @@ def evaluate_model(
     captions: str | Path,
     images: str | Path,
     settings: Settings | None = None,
-    progress: Callable[[Step], None] = silent,
+    progress: Callable[[Progress], None] = no_progress,
 ) -> Evaluation:
     """Return recall and MRR of `Settings.model` on a caption file, in both directions; needs no library.
 
@@ -44,7 +44,7 @@ def evaluate_rerank(
     *,
     depth: int = 20,
     weight: float | None = None,
-    progress: Callable[[Step], None] = silent,
+    progress: Callable[[Progress], None] = no_progress,
 ) -> Reranking:
     """Return text-to-image results on a caption file, with and without `Settings.vlm`; needs no library.
 
@@ -62,7 +62,7 @@ def evaluate_rerank(
 
 
 def _encoded(
-    encoder: Encoder, captions: str | Path, images: str | Path, settings: Settings, progress: Callable[[Step], None]
+    encoder: Encoder, captions: str | Path, images: str | Path, settings: Settings, progress: Callable[[Progress], None]
 ) -> Pairs:
     from ..evaluate import pairs
 
@@ -84,7 +84,7 @@ def evaluate_library(library: Library) -> Evaluation:
     """
     from ..evaluate import own, pairs
 
-    return pairs.evaluate(library.model, own.pairs_of(library.holdings))
+    return pairs.evaluate(library.model, own.pairs_of(library.storage))
 
 
 def evaluate_library_rerank(
@@ -92,7 +92,7 @@ def evaluate_library_rerank(
     *,
     depth: int = 20,
     weight: float | None = None,
-    progress: Callable[[Step], None] = silent,
+    progress: Callable[[Progress], None] = no_progress,
 ) -> Reranking:
     """Return what `Settings.vlm` adds on the captions that people gave a library's pictures.
 
@@ -105,8 +105,8 @@ def evaluate_library_rerank(
     """
     from ..evaluate import own, reranking
 
-    model, found = library.parts.vlm(), own.pairs_of(library.holdings)
+    model, found = library.services.vlm(), own.pairs_of(library.storage)
     gained = reranking.evaluate(found, model, depth=depth, weight=weight, progress=progress)
     if gained.weight == model.weight:  # the weight that `search` uses
-        own.keep(library.holdings, model.identity, gained)
+        own.keep(library.storage, model.identity, gained)
     return gained

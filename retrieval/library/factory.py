@@ -33,9 +33,9 @@ def encoder(settings: Settings, model: str) -> Encoder:
         ModelUnavailable: the model is not on this machine.
     """
     if model == "colours":
-        from ..encoders.colours import Colours
+        from ..encoders.colours import ColourEncoder
 
-        return Colours()
+        return ColourEncoder()
     from ..encoders import lazy
 
     return lazy.encoder(model, settings.device, settings.precision, config.cache_folder())
@@ -49,17 +49,17 @@ def vlm(settings: Settings) -> VisionLanguageModel:
         ModelUnavailable: the model is not on this machine.
     """
     if settings.vlm == "colours":
-        from ..vlm.colours import Colours
+        from ..vlm.colours import ColourVlm
 
-        return Colours()
+        return ColourVlm()
     if settings.vlm.startswith("endpoint:"):
         from ..vlm.endpoint import Endpoint
 
         return Endpoint.load(settings.vlm, settings.vlm_family, settings.vlm_key, settings.vlm_timeout)
     if settings.vlm == "builtin":
-        from ..vlm.cached_llava import KeepsLooks
+        from ..vlm.cached_llava import CachedLlava
 
-        return KeepsLooks.load("builtin", settings.device, settings.precision)
+        return CachedLlava.load("builtin", settings.device, settings.precision)
     from ..vlm.transformers import Transformers
 
     return Transformers.load(settings.vlm, settings.device, settings.precision, settings.vlm_family, settings.vlm_code)
@@ -85,12 +85,12 @@ def part(path: Path, settings: Settings, second: float | None = None) -> Part:
         PictureError: the file cannot be used.
     """
     from ..pictures import video
-    from ..vlm import SEEN
+    from ..vlm import IMAGE_SIZE
     from ..vlm.messages import ImagePart, VideoPart
 
     if second is not None or not video.is_video(path):
         return ImagePart(picture(path, settings, second))
-    frames = video.evenly(path, FRAMES, SEEN)
+    frames = video.evenly(path, FRAMES, IMAGE_SIZE)
     return VideoPart(tuple(frame.image for frame in frames), tuple(frame.second for frame in frames))
 
 
@@ -112,7 +112,7 @@ def vector_engine() -> type[VectorIndex]:
     return Faiss
 
 
-def place(path: str | Path | None, settings: Settings) -> Path:
+def library_path(path: str | Path | None, settings: Settings) -> Path:
     """Return the path of the library: `path`, else that of the settings, else the default."""
     return Path(path) if path else settings.index or config.default_index()
 
@@ -121,7 +121,7 @@ def check(path: str | Path | None = None, settings: Settings | None = None, *, r
     """Return what is wrong with a library; with `repair`, fix what can be fixed (see `repair.check`)."""
     from ..storage.repair import check
 
-    return check(place(path, settings or config.load()), vector_engine(), repair=repair)
+    return check(library_path(path, settings or config.load()), vector_engine(), repair=repair)
 
 
 def configure(**flags: object) -> Settings:

@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Self
 from .. import config
 from ..config import Settings
 from ..errors import LibraryNotFound, SourceError, UsageError
-from ..sources import placed
-from ..types.records import Problem, Step, silent
+from ..sources import absolute_path
+from ..types.records import Problem, Progress, no_progress
 from . import factory
-from .services import Models, Parts
-from .view import Questions, everywhere
+from .services import ModelCache, Services
+from .view import LibraryView, absolute_paths
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from ..sources.folders import Rules
-    from ..transfer.duplicates import Duplicates
-    from ..types.records import Step
-    from ..types.results import Described, Plan, Report, Sidecars, Transcribed
+    from ..transfer.duplicates import DuplicateFinder
+    from ..types.records import Progress
+    from ..types.results import CaptionReport, OcrReport, Plan, Report, SidecarReport
 
 
-class Library(Questions):
+class Library(LibraryView):
     """A library with all its operations. Use it as a context manager, or call `close`.
 
     with Library.open("indexes/holidays") as library:
@@ -45,11 +45,11 @@ class Library(Questions):
             LibraryVersionError: the library was written by another version of the package.
             LibraryDamaged: its manifest or catalog is damaged.
         """
-        from ..storage.storage import Holdings
+        from ..storage.storage import Storage
 
         settings = settings or config.load()
-        holdings = Holdings.open(factory.place(path, settings), factory.vector_engine(), read_only=read_only)
-        return cls(Parts(holdings, Models(settings)))
+        storage = Storage.open(factory.library_path(path, settings), factory.vector_engine(), read_only=read_only)
+        return cls(Services(storage, ModelCache(settings)))
 
     @classmethod
     def create(cls, path: str | Path | None = None, settings: Settings | None = None) -> Self:
@@ -59,14 +59,18 @@ class Library(Questions):
             LibraryError: the folder holds something else or cannot be written to.
             ModelError: the settings name a model that is unknown or not on this machine; nothing is created then.
         """
-        from ..storage.storage import Holdings
+        from ..storage.storage import Storage
 
         settings = settings or config.load()
         if settings.model not in ("", "colours", "builtin"):
             from ..encoders import checkpoints, model_name
 
             checkpoints.required(model_name.ModelName.parse(settings.model))
-        return cls(Parts(Holdings.create(factory.place(path, settings), factory.vector_engine()), Models(settings)))
+        return cls(
+            Services(
+                Storage.create(factory.library_path(path, settings), factory.vector_engine()), ModelCache(settings)
+            )
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +82,7 @@ class Library(Questions):
 
     def close(self) -> None:
         """Close the library's files."""
-        self.holdings.close()
+        self.storage.close()
 
     # --- writing -------------------------------------------------------------------------------------------
 
@@ -89,7 +93,7 @@ class Library(Questions):
         *,
         rules: Rules | None = None,
         retry: bool = False,
-        progress: Callable[[Step], None] = silent,
+        progress: Callable[[Progress], None] = no_progress,
     ) -> Report:
         """Bring the library up to date with folders (or single pictures) and caption files.
 
@@ -103,7 +107,7 @@ class Library(Questions):
         """
         pairs = [(entry, None) if isinstance(entry, str | Path) else entry for entry in captions]
         tables = [(Path(table), Path(images) if images else None) for table, images in pairs]
-        return self.parts.indexer(rules, retry, progress).run([Path(folder) for folder in folders], tables)
+        return self.services.indexer(rules, retry, progress).run([Path(folder) for folder in folders], tables)
 
     def plan(self, folders: Sequence[str | Path], *, rules: Rules | None = None, retry: bool = False) -> Plan:
         """Return what `index` would do with these folders; changes nothing.
@@ -111,15 +115,15 @@ class Library(Questions):
         Raises:
             SourceError: a folder does not exist.
         """
-        return self.parts.indexer(rules, retry, silent).plan([Path(folder) for folder in folders])
+        return self.services.indexer(rules, retry, no_progress).plan([Path(folder) for folder in folders])
 
     def caption(
         self,
         places: Sequence[str | Path] | None = None,
         *,
         missing: bool = False,
-        progress: Callable[[Step], None] = silent,
-    ) -> Described:
+        progress: Callable[[Progress], None] = no_progress,
+    ) -> CaptionReport:
         """Caption pictures with the vision-language model of the settings; the captions are searchable from then on.
 
         `places` are folders or files of the library (None: all of it); `missing`: only pictures without any text.
@@ -128,26 +132,26 @@ class Library(Questions):
             ModelError: the model is unknown or cannot be loaded.
             LibraryLocked: another process is writing.
         """
-        return self.parts.describer(progress).run(everywhere(places), missing=missing)
+        return self.services.captioner(progress).run(absolute_paths(places), missing=missing)
 
     def read_texts(
-        self, places: Sequence[str | Path] | None = None, *, progress: Callable[[Step], None] = silent
-    ) -> Transcribed:
+        self, places: Sequence[str | Path] | None = None, *, progress: Callable[[Progress], None] = no_progress
+    ) -> OcrReport:
         """Read the text in pictures (OCR), once for each; it is searchable from then on. `places` as for `caption`.
 
         Raises:
             LibraryLocked: another process is writing.
             ModelUnavailable: the packages for OCR are not installed.
         """
-        return self.parts.transcriber(progress).run(everywhere(places))
+        return self.services.ocr_runner(progress).run(absolute_paths(places))
 
     def write_sidecars(
         self,
         places: Sequence[str | Path] | None = None,
         *,
         undo: bool = False,
-        progress: Callable[[Step], None] = silent,
-    ) -> Sidecars:
+        progress: Callable[[Progress], None] = no_progress,
+    ) -> SidecarReport:
         """Write captions made here into XMP files beside the pictures; with `undo`, restore those files.
 
         A picture with a description of its own keeps it. `places` as for `caption`.
@@ -157,11 +161,15 @@ class Library(Questions):
         """
         from ..indexing.sidecar_writer import SidecarWriter
 
-        writer = SidecarWriter(self.holdings, progress)
-        return (writer.undo if undo else writer.write)(everywhere(places))
+        writer = SidecarWriter(self.storage, progress)
+        return (writer.undo if undo else writer.write)(absolute_paths(places))
 
     def import_embeddings(
-        self, folder: str | Path, images: str | Path | None = None, *, progress: Callable[[Step], None] = silent
+        self,
+        folder: str | Path,
+        images: str | Path | None = None,
+        *,
+        progress: Callable[[Progress], None] = no_progress,
     ) -> Report:
         """Index pictures by embeddings that were made elsewhere, without encoding them (see `transfer.imports`).
 
@@ -169,21 +177,21 @@ class Library(Questions):
             SourceError: the folder holds no such files.
             ModelError: the embeddings are of another model than that of the settings.
         """
-        from ..transfer.import_embeddings import Import
+        from ..transfer.import_embeddings import EmbeddingImporter
 
-        place, base = placed(folder), placed(images) if images else None
-        encoder = self.parts.encoder(self.settings.model or self.model)
-        task = Import(self.holdings, encoder, self.settings.max_megapixels, progress)
-        with self.holdings.writer("retrieval import"):
+        place, base = absolute_path(folder), absolute_path(images) if images else None
+        encoder = self.services.encoder(self.settings.model or self.model)
+        task = EmbeddingImporter(self.storage, encoder, self.settings.max_megapixels, progress)
+        with self.storage.write_lock("retrieval import"):
             tables = task.read(place, base)
-            indexer = self.parts.indexer(None, False, progress)
+            indexer = self.services.indexer(None, False, progress)
             report = indexer.run_held(task.found, [(table, base or place) for table in tables])
         told = {problem.path for problem in task.problems}  # a row without a caption is no problem here, either
         others = [each for each in report.problems if each.path not in told and each.path not in tables]
         return replace(report, duplicates=0, problems=(*task.problems, *others))  # imported pictures are known by now
 
     def import_archives(
-        self, archives: Sequence[Path], to: str | Path, *, progress: Callable[[Step], None] = silent
+        self, archives: Sequence[Path], to: str | Path, *, progress: Callable[[Progress], None] = no_progress
     ) -> Report:
         """Unpack webdataset archives into a folder, and index it.
 
@@ -192,13 +200,13 @@ class Library(Questions):
         """
         from ..transfer.archives import CAPTIONS, unpack
 
-        place = placed(to)
+        place = absolute_path(to)
         problems: list[Problem] = []
         found = 0
         for number, each in enumerate(unpack(archives, place), start=1):
             problems += [each] if isinstance(each, Problem) else []
             found += isinstance(each, Path)
-            progress(Step("unpack", number))
+            progress(Progress("unpack", number))
         if problems and not found:
             raise SourceError(f"{problems[0].path}: {problems[0].message}")
         captions = [table for archive in archives if (table := place / archive.stem / CAPTIONS).exists()]
@@ -213,18 +221,18 @@ class Library(Questions):
         """
         from ..indexing.captioner import write_caption
 
-        place = placed(path)
-        with self.holdings.reading() as catalog:
+        place = absolute_path(path)
+        with self.storage.read() as catalog:
             content = catalog.contents_at([place]).get(place)
         if content is None or not text.strip():
             raise UsageError(f"the library has no picture {path}" if content is None else "the caption is empty")
-        write_caption(self.holdings, self.parts.encoder(), content, " ".join(text.split()))
+        write_caption(self.storage, self.services.encoder(), content, " ".join(text.split()))
 
-    def duplicates(self, progress: Callable[[Step], None] = silent) -> Duplicates:
+    def duplicates(self, progress: Callable[[Progress], None] = no_progress) -> DuplicateFinder:
         """Return the tool that finds (nearly) identical pictures, and links or moves them; it never deletes."""
-        from ..transfer.duplicates import Duplicates
+        from ..transfer.duplicates import DuplicateFinder
 
-        return Duplicates(self.holdings, progress)
+        return DuplicateFinder(self.storage, progress)
 
     def remove(self, paths: Sequence[str | Path]) -> int:
         """Remove pictures, folders and caption files from the library, not from disk; return how many pictures.
@@ -234,7 +242,7 @@ class Library(Questions):
         """
         from ..indexing import remove
 
-        return remove.places(self.holdings, map(placed, paths))
+        return remove.remove_paths(self.storage, map(absolute_path, paths))
 
     def forget_model(self, model: str) -> int:
         """Delete the embeddings of a model that is not active; return how many there were.
@@ -244,7 +252,7 @@ class Library(Questions):
         """
         from ..indexing import remove
 
-        return remove.model(self.holdings, model)
+        return remove.remove_model(self.storage, model)
 
 
 def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:

@@ -16,26 +16,26 @@ from typing import TYPE_CHECKING
 from .. import config
 from ..config import Settings
 from ..errors import LibraryNotFound, ModelError
-from ..types.records import silent
+from ..types.records import no_progress
 from . import factory
 
 if TYPE_CHECKING:
-    from ..calibration.calibration import Bearings
+    from ..calibration.calibration import Calibration
     from ..encoders import Encoder
     from ..indexing import Indexer
-    from ..indexing.captioner import Describer
-    from ..indexing.ocr_runner import Transcriber
+    from ..indexing.captioner import Captioner
+    from ..indexing.ocr_runner import OcrRunner
     from ..search import Searcher
     from ..search.pagination import Pager
     from ..search.rerank import Reranker
     from ..sources.folders import Rules
-    from ..storage.storage import Holdings
-    from ..types.records import Space, Step
+    from ..storage.storage import Storage
+    from ..types.records import Progress, Space
     from ..vlm import VisionLanguageModel
 
 
 @dataclass
-class Models:
+class ModelCache:
     """The models of the settings, each loaded once, when it is first needed; safe for several threads."""
 
     settings: Settings
@@ -46,11 +46,11 @@ class Models:
 
     def encoder(self, model: str) -> Encoder:
         """Return the encoder with this model name; calls of several threads are batched."""
-        from ..encoders.batching import gathered
+        from ..encoders.batching import batched
 
         with self._lock:
             if model not in self.encoders:
-                self.encoders[model] = gathered(factory.encoder(self.settings, model))
+                self.encoders[model] = batched(factory.encoder(self.settings, model))
             return self.encoders[model]
 
     def vlm(self) -> VisionLanguageModel:
@@ -62,28 +62,28 @@ class Models:
 
 
 @dataclass
-class Parts:
+class Services:
     """The services of one library, or of one folder of it."""
 
-    holdings: Holdings
-    models: Models
+    storage: Storage
+    models: ModelCache
     folder: Path | None = None  # None: the whole library
-    _bearings: Bearings | None = None
+    _calibration: Calibration | None = None
 
     @property
     def settings(self) -> Settings:
         """The settings that the library was opened with."""
         return self.models.settings
 
-    def within(self, folder: Path) -> Parts:
+    def within(self, folder: Path) -> Services:
         """Return services that are limited to one folder of the library, with the same models."""
-        return Parts(self.holdings.within(folder), self.models, folder)
+        return Services(self.storage.within(folder), self.models, folder)
 
     @property
     def model(self) -> str:
         """The model of the active space; the built-in one in a new library."""
         try:
-            return self.holdings.serving()[1].model
+            return self.storage.active_space()[1].model
         except LibraryNotFound:
             return "builtin"
 
@@ -93,7 +93,7 @@ class Parts:
         Raises:
             ModelError: the model is unknown, or its weights have changed since the library was indexed.
         """
-        return self.models.encoder(model) if model else self.encoder_of(self.holdings.serving()[1])
+        return self.models.encoder(model) if model else self.encoder_of(self.storage.active_space()[1])
 
     def encoder_of(self, space: Space) -> Encoder:
         """Return the encoder that made the embeddings of a space.
@@ -104,7 +104,7 @@ class Parts:
         found = self.encoder(space.model)
         if found.space != space:
             raise ModelError(
-                f"the weights of {space.model} have changed since {self.holdings.path} was indexed; "
+                f"the weights of {space.model} have changed since {self.storage.path} was indexed; "
                 "run `retrieval index` on its folders to encode them anew"
             )
         return found
@@ -113,7 +113,7 @@ class Parts:
         """Return the vision-language model of the settings."""
         return self.models.vlm()
 
-    def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Step], None]) -> Indexer:
+    def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Progress], None]) -> Indexer:
         """Return an indexer with these options."""
         from ..indexing import Indexer, Options
         from ..sources.folders import Rules
@@ -125,43 +125,43 @@ class Parts:
             threads=self.settings.threads,
             max_megapixels=self.settings.max_megapixels,
         )
-        return Indexer(self.holdings, self.encoder(self.settings.model or self.model), options, progress)
+        return Indexer(self.storage, self.encoder(self.settings.model or self.model), options, progress)
 
-    def describer(self, progress: Callable[[Step], None] = silent) -> Describer:
+    def captioner(self, progress: Callable[[Progress], None] = no_progress) -> Captioner:
         """Return a captioner with the vision-language model of the settings."""
-        from ..indexing.captioner import Describer
+        from ..indexing.captioner import Captioner
 
-        return Describer(self.holdings, self.encoder(self.model), self.vlm(), self.settings.max_megapixels, progress)
+        return Captioner(self.storage, self.encoder(self.model), self.vlm(), self.settings.max_megapixels, progress)
 
-    def transcriber(self, progress: Callable[[Step], None] = silent) -> Transcriber:
+    def ocr_runner(self, progress: Callable[[Progress], None] = no_progress) -> OcrRunner:
         """Return an OCR runner."""
-        from ..indexing.ocr_runner import Transcriber
+        from ..indexing.ocr_runner import OcrRunner
 
-        return Transcriber(self.holdings, factory.text_reader(), self.settings.max_megapixels, progress)
+        return OcrRunner(self.storage, factory.text_reader(), self.settings.max_megapixels, progress)
 
     def searcher(self) -> Searcher:
         """Return a searcher over the active space."""
         from ..search import Searcher
 
-        return Searcher(self.holdings, self.bearings(), self.encoder_of, self.settings.max_megapixels)
+        return Searcher(self.storage, self.calibration(), self.encoder_of, self.settings.max_megapixels)
 
-    def bearings(self) -> Bearings:
+    def calibration(self) -> Calibration:
         """Return the calibration of the library (what its scores mean), created once."""
-        from ..calibration.calibration import Bearings
+        from ..calibration.calibration import Calibration
 
-        if self._bearings is None:
-            self._bearings = Bearings(self.holdings, self.encoder_of)
-        return self._bearings
+        if self._calibration is None:
+            self._calibration = Calibration(self.storage, self.encoder_of)
+        return self._calibration
 
     def pager(self) -> Pager:
         """Return a pager, which stores long answers and gives them page by page."""
-        from ..search.pagination import Pager, Pages
+        from ..search.pagination import AnswerStore, Pager
 
         own = "pages" if self.folder is None else f"pages-{zlib.crc32(os.fsencode(self.folder)):08x}"
-        return Pager(self.searcher(), Pages(config.cache_folder() / own))
+        return Pager(self.searcher(), AnswerStore(config.cache_folder() / own))
 
-    def reranker(self, progress: Callable[[Step], None] = silent) -> Reranker:
+    def reranker(self, progress: Callable[[Progress], None] = no_progress) -> Reranker:
         """Return a reranker with the vision-language model of the settings."""
         from ..search.rerank import Reranker
 
-        return Reranker(self.holdings, self.vlm(), max_megapixels=self.settings.max_megapixels, progress=progress)
+        return Reranker(self.storage, self.vlm(), max_megapixels=self.settings.max_megapixels, progress=progress)

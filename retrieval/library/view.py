@@ -13,53 +13,53 @@ from typing import TYPE_CHECKING
 from ..config import Settings
 from ..errors import UsageError
 from ..queries import interpret
-from ..queries.expression import Expression, Weighed
-from ..queries.filters import PathFits, Some
-from ..queries.saved_names import Names
-from ..sources import placed
-from ..types.records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, silent
-from .services import Parts
+from ..queries.expression import Expression, WeightedPiece
+from ..queries.filters import Or, PathFits
+from ..queries.saved_names import KnownNames
+from ..sources import absolute_path
+from ..types.records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, no_progress
+from .services import Services
 
 if TYPE_CHECKING:
-    from ..search.browse import Items
-    from ..search.saved import Named
-    from ..storage.storage import Holdings
-    from ..transfer.export import Exported
+    from ..search.browse import ItemBrowser
+    from ..search.saved import SavedNames
+    from ..storage.storage import Storage
+    from ..transfer.export import ExportReport
     from ..types.explanations import Why, WhyNot
-    from ..types.records import Budget, Format, Item, Problem, Status, Step, Vectors
-    from ..types.results import Labelled
+    from ..types.records import Budget, Format, Item, Problem, Progress, Status, Vectors
+    from ..types.results import Classification
 
 
 @dataclass
-class Questions:
+class LibraryView:
     """A read-only view of one opened library; `library.Library` opens it, and adds writing."""
 
-    parts: Parts
+    services: Services
     reads_files: bool = True  # whether a query may name pictures by their path (`similar:pool.jpg`)
 
     @property
-    def holdings(self) -> Holdings:
+    def storage(self) -> Storage:
         """The storage of the library."""
-        return self.parts.holdings
+        return self.services.storage
 
     @property
     def settings(self) -> Settings:
         """The settings that the library was opened with."""
-        return self.parts.settings
+        return self.services.settings
 
     @property
     def path(self) -> Path:
         """The library's folder."""
-        return self.holdings.path
+        return self.storage.path
 
-    def within(self, folder: str | Path) -> Questions:
+    def within(self, folder: str | Path) -> LibraryView:
         """Return a view that is limited to one folder, as if the library held nothing else."""
-        return Questions(self.parts.within(placed(folder)))
+        return LibraryView(self.services.within(absolute_path(folder)))
 
     @property
     def model(self) -> str:
         """The model of the active space; the built-in one in a new library."""
-        return self.parts.model
+        return self.services.model
 
     def search(
         self,
@@ -72,7 +72,7 @@ class Questions:
         threshold: Threshold = "weak",
         order: Order = "score",
         fold: bool = True,
-        progress: Callable[[Step], None] = silent,
+        progress: Callable[[Progress], None] = no_progress,
     ) -> Answer:
         """Return the k pictures that match a query best; docs/queries.md describes its language.
 
@@ -89,8 +89,8 @@ class Questions:
         """
         query = self._asked(text, image, within)
         if rerank is None:
-            return _kept(self.parts.searcher().search(query, k, order=order, fold=fold), threshold)
-        found = self.parts.reranker(progress).search(self.parts.searcher(), query, k, rerank, fold=fold)
+            return _kept(self.services.searcher().search(query, k, order=order, fold=fold), threshold)
+        found = self.services.reranker(progress).search(self.services.searcher(), query, k, rerank, fold=fold)
         return _kept(found, threshold)
 
     def why(
@@ -111,8 +111,10 @@ class Questions:
         """
         from ..search.explain.why import Explainer
 
-        explainer = Explainer(self.parts.searcher(), self.parts.vlm() if vlm else None)
-        return explainer.why(self._asked(text, image, ()), hit if isinstance(hit, int) else placed(hit), heat=heat)
+        explainer = Explainer(self.services.searcher(), self.services.vlm() if vlm else None)
+        return explainer.why(
+            self._asked(text, image, ()), hit if isinstance(hit, int) else absolute_path(hit), heat=heat
+        )
 
     def why_not(
         self,
@@ -124,9 +126,11 @@ class Questions:
         threshold: Threshold = "weak",
     ) -> WhyNot:
         """Explain why a picture is not among the k hits of a query, and what would bring it up."""
-        from ..search.explain.why_not import Missed
+        from ..search.explain.why_not import WhyNotExplainer
 
-        return Missed(self.parts.searcher(), self._asked(text, image, ()), k, threshold).why_not(placed(picture))
+        return WhyNotExplainer(self.services.searcher(), self._asked(text, image, ()), k, threshold).why_not(
+            absolute_path(picture)
+        )
 
     def facets(
         self, text: str, *, image: str | Path | bytes | None = None, within: Sequence[str] = ()
@@ -135,7 +139,7 @@ class Questions:
 
         Counted are pictures that pass the filters and, if the query searches for anything, are at least likely.
         """
-        return self.parts.searcher().facets(self._asked(text, image, within))
+        return self.services.searcher().facets(self._asked(text, image, within))
 
     def page(
         self,
@@ -155,7 +159,7 @@ class Questions:
         Raises:
             UsageError: what `search` raises, or a page below one.
         """
-        return _kept(self.parts.pager().page(self._asked(text, image, within), number, size, fold=fold), threshold)
+        return _kept(self.services.pager().page(self._asked(text, image, within), number, size, fold=fold), threshold)
 
     def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
         """Return the page that a cursor points at.
@@ -163,7 +167,7 @@ class Questions:
         Raises:
             UsageError: it is not a cursor, or its results have expired.
         """
-        return _kept(self.parts.pager().next(cursor), threshold)
+        return _kept(self.services.pager().next(cursor), threshold)
 
     def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
         """Return the k pictures most similar to a picture file (in the library or not) or to the bytes of one.
@@ -192,8 +196,8 @@ class Questions:
         places: Sequence[str | Path] | None = None,
         *,
         judge: bool = False,
-        progress: Callable[[Step], None] = silent,
-    ) -> tuple[list[Labelled], list[str]]:
+        progress: Callable[[Progress], None] = no_progress,
+    ) -> tuple[list[Classification], list[str]]:
         """Return which label fits each picture in `places` (None: all) best, and notes on what was left out.
 
         Decided by the encoder, or with `judge` by the vision-language model of the settings.
@@ -204,19 +208,19 @@ class Questions:
         """
         from ..search.classify import Classifier
 
-        inside = everywhere(places)
-        classifier = Classifier(self.holdings, self.settings.max_megapixels, progress)
+        inside = absolute_paths(places)
+        classifier = Classifier(self.storage, self.settings.max_megapixels, progress)
         if judge:
-            return classifier.by_model(self.parts.vlm(), labels, inside)
-        return classifier.by_encoder(self.parts.encoder(), labels, inside), []
+            return classifier.by_model(self.services.vlm(), labels, inside)
+        return classifier.by_encoder(self.services.encoder(), labels, inside), []
 
     def query(
         self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE, *, threshold: Threshold = "none"
     ) -> Answer:
         """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.interpret`)."""
-        return _kept(self.parts.searcher().search(query, k, kind), threshold)
+        return _kept(self.services.searcher().search(query, k, kind), threshold)
 
-    def understood(self, text: str) -> Expression:
+    def parse(self, text: str) -> Expression:
         """Return how a query is interpreted.
 
         Raises:
@@ -225,27 +229,27 @@ class Questions:
         return self._asked(text, None, ())
 
     def _asked(self, text: str, image: str | Path | bytes | None, within: Sequence[str]) -> Expression:
-        names = self.named.names() if "@" in text else Names()
+        names = self.named.names() if "@" in text else KnownNames()
         query = interpret(text, names=names)
-        if not self.reads_files and any(isinstance(each, ByFile) for each in query.looked_for):
+        if not self.reads_files and any(isinstance(each, ByFile) for each in query.pieces):
             raise UsageError("files are not named by their path here: upload the picture, or name an item (item:12)")
         if image is not None:
-            query = query.with_piece(Weighed(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
-        return query.within(Some(tuple(map(PathFits, within)))) if within else query
+            query = query.with_piece(WeightedPiece(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
+        return query.within(Or(tuple(map(PathFits, within)))) if within else query
 
     @property
-    def named(self) -> Named:
+    def named(self) -> SavedNames:
         """The saved searches and the concepts (taught words)."""
-        from ..search.saved import Named
+        from ..search.saved import SavedNames
 
-        return Named(self.holdings)
+        return SavedNames(self.storage)
 
     @property
-    def items(self) -> Items:
+    def items(self) -> ItemBrowser:
         """The items for browsing without a query: one by one, newest first, by month."""
-        from ..search.browse import Items
+        from ..search.browse import ItemBrowser
 
-        return Items(self.holdings)
+        return ItemBrowser(self.storage)
 
     def export(
         self,
@@ -253,57 +257,57 @@ class Questions:
         form: Format,
         answer: Answer | None = None,
         *,
-        progress: Callable[[Step], None] = silent,
-    ) -> Exported:
+        progress: Callable[[Progress], None] = no_progress,
+    ) -> ExportReport:
         """Write the pictures of an answer (None: all) into a new folder; see `transfer.export` for the formats.
 
         Raises:
             UsageError: the folder is not empty, or pyarrow is needed and not installed.
             SourceError: the folder cannot be written to.
         """
-        from ..transfer.export import Export
+        from ..transfer.export import Exporter
 
         if answer is None:
             items = list(self)
         else:
-            with self.holdings.reading() as catalog:
+            with self.storage.read() as catalog:
                 of = {item.id: item for item in catalog.items(hit.item for hit in answer.hits if hit.item is not None)}
             items = [of[hit.item] for hit in answer.hits if hit.item in of]
-        return Export(self.holdings, placed(folder), self.settings.max_megapixels, progress).write(items, form)
+        return Exporter(self.storage, absolute_path(folder), self.settings.max_megapixels, progress).write(items, form)
 
     def __iter__(self) -> Iterator[Item]:
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             yield from catalog.items()
 
     def has(self, path: str | Path) -> bool:
         """Whether a picture file is in the library."""
-        with self.holdings.reading() as catalog:
-            return bool(catalog.contents_at([placed(path)]))
+        with self.storage.read() as catalog:
+            return bool(catalog.contents_at([absolute_path(path)]))
 
     def __len__(self) -> int:
         return self.status().items
 
     def status(self) -> Status:
         """Return what the library holds: counts, spaces, roots, size in bytes and the current writer."""
-        return self.holdings.status()
+        return self.storage.status()
 
     def problems(self) -> list[Problem]:
         """Return the files that could not be used, with the reasons."""
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             return [problem for problem, _, _ in catalog.problems().values()]
 
     def thumbnails(self, contents: Sequence[int]) -> dict[int, bytes]:
         """Return the WebP thumbnails of these contents (`Hit.content`), by content id."""
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             return catalog.thumbnails(contents)
 
 
 def _kept(answer: Answer, threshold: Threshold) -> Answer:
-    from ..search.confidence import kept
+    from ..search.confidence import apply_threshold
 
-    return kept(answer, threshold)
+    return apply_threshold(answer, threshold)
 
 
-def everywhere(places: Sequence[str | Path] | None) -> list[Path] | None:
+def absolute_paths(places: Sequence[str | Path] | None) -> list[Path] | None:
     """Return places as the library stores them (absolute paths); None stands for the whole library."""
-    return None if places is None else [placed(place) for place in places]
+    return None if places is None else [absolute_path(place) for place in places]

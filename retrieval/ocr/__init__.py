@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from ..types.records import Box
 
-SEEN = 2000  # pixels; a larger picture is reduced to no less than twice this on its shorter side
+IMAGE_SIZE = 2000  # pixels; a larger picture is reduced to no less than twice this on its shorter side
 
 
 class TextReader(Protocol):

@@ -42,7 +42,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Asked:
+class CountedQuery:
     """A query with its counts and negations taken apart."""
 
     text: str  # the query without its negations, for the encoder
@@ -54,7 +54,7 @@ def unwanted(thing: str) -> Fact:
     return Fact("people" if thing.lower() in PEOPLE else _some(thing.lower()), wanted=False)
 
 
-def split(query: str) -> Asked:
+def split_query(query: str) -> CountedQuery:
     """Return the counts and negations of a query, and its text without negations (whole if nothing else is left)."""
     low, facts, kept, place = query.lower(), [], "", 0
     for match in NO.finditer(low):
@@ -69,7 +69,7 @@ def split(query: str) -> Asked:
         if thing:
             number = "only one" if match["one"] else "two" if match["pair"] else _spelled(match["number"])
             facts.append(Fact(f"{number} {thing}", wanted=True))
-    return Asked(kept or query, tuple(facts))
+    return CountedQuery(kept or query, tuple(facts))
 
 
 def _thing(text: str) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..types.records import ByBytes, ByFile, ByItem, ByTaught, ByText, Query
-from .filters import EVERYTHING, Filter, every
+from .filters import EVERYTHING, Filter, all_of
 
 MINUS = 0.5  # weight of a negated piece: at 1, the wanted ones are lost, too (benchmarks/concepts.py)
 
 
 @dataclass(frozen=True)
-class Weighed:
+class WeightedPiece:
     """One piece of a query with its weight; a negative weight means that it is not wanted."""
 
     piece: Query
@@ -26,7 +26,7 @@ class Weighed:
 class Alternative:
     """One OR alternative: pieces that are searched for together; without any, all that passes the filter is a hit."""
 
-    pieces: tuple[Weighed, ...] = ()
+    pieces: tuple[WeightedPiece, ...] = ()
     where: Filter = EVERYTHING
 
     @property
@@ -52,7 +52,7 @@ class Expression:
     @classmethod
     def of(cls, piece: Query) -> Expression:
         """Return the query for a single piece."""
-        return cls(named(piece), (Alternative((Weighed(piece),)),))
+        return cls(describe_piece(piece), (Alternative((WeightedPiece(piece),)),))
 
     @property
     def words(self) -> str:
@@ -60,7 +60,7 @@ class Expression:
         return " or ".join(dict.fromkeys(each.words for each in self.alternatives if each.words))
 
     @property
-    def looked_for(self) -> tuple[Query, ...]:
+    def pieces(self) -> tuple[Query, ...]:
         """The queries of all pieces, wanted or not."""
         return tuple(part.piece for each in self.alternatives for part in each.pieces)
 
@@ -84,19 +84,19 @@ class Expression:
         )
         return replace(self, alternatives=(replace(self.alternatives[0], pieces=pieces), *self.alternatives[1:]))
 
-    def with_piece(self, piece: Weighed) -> Expression:
+    def with_piece(self, piece: WeightedPiece) -> Expression:
         """Return the query with a piece added to every alternative."""
         sides = tuple(replace(each, pieces=(*each.pieces, piece)) for each in self.alternatives)
-        return replace(self, text=f"{self.text} {named(piece.piece)}".strip(), alternatives=sides)
+        return replace(self, text=f"{self.text} {describe_piece(piece.piece)}".strip(), alternatives=sides)
 
     def within(self, *filters: Filter) -> Expression:
         """Return the query with more filters on every alternative."""
         return replace(
-            self, alternatives=tuple(replace(each, where=every(each.where, *filters)) for each in self.alternatives)
+            self, alternatives=tuple(replace(each, where=all_of(each.where, *filters)) for each in self.alternatives)
         )
 
 
-def named(piece: Query) -> str:
+def describe_piece(piece: Query) -> str:
     """Return a readable label of a piece, such as its text, its path or `@name`."""
     match piece:
         case ByText(text):

@@ -21,16 +21,16 @@ from .filters import (
     Captioned,
     Filter,
     Has,
-    Mark,
     Near,
-    Number,
+    NumberField,
+    OcrContains,
     OfType,
+    Or,
     PathFits,
-    Says,
-    Shows,
-    Some,
+    Presence,
     Taken,
-    Word,
+    TextContains,
+    TextField,
 )
 
 KILOMETRES = 10.0  # radius of `near:` if no distance is given
@@ -52,12 +52,12 @@ class Feedback:
 Meaning: TypeAlias = Filter | Query | Feedback
 
 
-class Wrong(ValueError):
+class InvalidValue(ValueError):
     """The token does not accept this value; the message says what it accepts."""
 
 
 @dataclass(frozen=True)
-class Given:
+class FieldValue:
     """The value of a token, its tail (such as `~20km`), and the current time for relative dates."""
 
     value: str
@@ -74,7 +74,7 @@ class Given:
 class Field:
     """One token: how its value is read, an example and a help text."""
 
-    read: Callable[[Given], Meaning]
+    read: Callable[[FieldValue], Meaning]
     example: str
     help: str
 
@@ -86,64 +86,66 @@ def read(name: str, value: str, tail: str, now: datetime) -> Meaning:
         KeyError: there is no such token.
         Wrong: the token does not accept this value.
     """
-    return FIELDS[name].read(Given(value, tail, now))
+    return FIELDS[name].read(FieldValue(value, tail, now))
 
 
-def _span(given: Given) -> dates.Span:
+def _span(given: FieldValue) -> dates.Span:
     found = dates.read(given.whole, given.now)
     if found is None:
-        raise Wrong(f'"{given.whole}" is not a date; write 2023, 2023-06, 2023-06-30, "last summer" or "2 weeks ago"')
+        raise InvalidValue(
+            f'"{given.whole}" is not a date; write 2023, 2023-06, 2023-06-30, "last summer" or "2 weeks ago"'
+        )
     return found
 
 
-def _since(given: Given) -> Filter:
+def _since(given: FieldValue) -> Filter:
     return Taken(since=_span(given).since)
 
 
-def _until(given: Given) -> Filter:
+def _until(given: FieldValue) -> Filter:
     return Taken(until=_span(given).until)
 
 
-def _on(given: Given) -> Filter:
+def _on(given: FieldValue) -> Filter:
     span = _span(given)
     return Taken(span.since, span.until)
 
 
-def _says(*words: Word) -> Callable[[Given], Filter]:
-    def read(given: Given) -> Filter:
-        found = tuple(Says(word, given.whole) for word in words)
-        return found[0] if len(found) == 1 else Some(found)
+def _says(*words: TextField) -> Callable[[FieldValue], Filter]:
+    def read(given: FieldValue) -> Filter:
+        found = tuple(TextContains(word, given.whole) for word in words)
+        return found[0] if len(found) == 1 else Or(found)
 
     return read
 
 
-def _near(given: Given) -> Filter:
+def _near(given: FieldValue) -> Filter:
     kilometres = KILOMETRES
     if given.tail:
         match = re.fullmatch(r"~(\d+(?:\.\d+)?)(km|mi|m)?", given.tail)
         if not match:
-            raise Wrong(f'"{given.tail}" is not a distance; write ~20km, ~5mi or ~300m')
+            raise InvalidValue(f'"{given.tail}" is not a distance; write ~20km, ~5mi or ~300m')
         kilometres = float(match[1]) * UNITS[match[2] or "km"]
     if match := re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)", given.value):
         latitude, longitude = float(match[1]), float(match[2])
         if abs(latitude) > 90 or abs(longitude) > 180:
-            raise Wrong(f"{given.value} is nowhere: latitudes go to 90 degrees, longitudes to 180")
+            raise InvalidValue(f"{given.value} is nowhere: latitudes go to 90 degrees, longitudes to 180")
         return Near(latitude, longitude, kilometres, given.value)
     spot = geocoding.find(given.value)
     if spot is None:
-        raise Wrong(f'no city is called "{given.value}"; write its coordinates, such as near:38.72,-9.14~20km')
+        raise InvalidValue(f'no city is called "{given.value}"; write its coordinates, such as near:38.72,-9.14~20km')
     return Near(spot.latitude, spot.longitude, kilometres, spot.name)
 
 
-def _number(number: Number) -> Callable[[Given], Filter]:
-    def read(given: Given) -> Filter:
+def _number(number: NumberField) -> Callable[[FieldValue], Filter]:
+    def read(given: FieldValue) -> Filter:
         text = given.whole
         if match := re.fullmatch(r"(-?\d+(?:\.\d+)?)?\.\.(-?\d+(?:\.\d+)?)?", text):
             low, high = (float(part) if part else None for part in match.groups())
             return Between(number, low, high)
         match = re.fullmatch(r"(>=|<=|>|<|=)?(-?\d+(?:\.\d+)?)", text)
         if not match:
-            raise Wrong(f'"{text}" is not a number; write 4, >=4, <2000 or 3..5')
+            raise InvalidValue(f'"{text}" is not a number; write 4, >=4, <2000 or 3..5')
         sign, at = match[1] or "=", float(match[2])
         low = math.nextafter(at, math.inf) if sign == ">" else at if sign in (">=", "=") else None
         high = math.nextafter(at, -math.inf) if sign == "<" else at if sign in ("<=", "=") else None
@@ -152,18 +154,18 @@ def _number(number: Number) -> Callable[[Given], Filter]:
     return read
 
 
-def _type(given: Given) -> Filter:
+def _type(given: FieldValue) -> Filter:
     name = SAME.get(given.whole.lower(), given.whole.lower())
     if name not in FORMATS:
-        raise Wrong(f'"{given.whole}" is not a type; there are {", ".join(FORMATS)}')
+        raise InvalidValue(f'"{given.whole}" is not a type; there are {", ".join(FORMATS)}')
     return OfType(name)
 
 
-def _has(given: Given) -> Filter:
+def _has(given: FieldValue) -> Filter:
     try:
-        return Has(Mark(given.whole.lower()))
+        return Has(Presence(given.whole.lower()))
     except ValueError:
-        raise Wrong(f'nothing is called "{given.whole}"; there are {", ".join(Mark)}') from None
+        raise InvalidValue(f'nothing is called "{given.whole}"; there are {", ".join(Presence)}') from None
 
 
 def _numbered(text: str) -> bool:
@@ -171,23 +173,23 @@ def _numbered(text: str) -> bool:
     return text.isdecimal() and len(text) < 20 and int(text) < 2**63
 
 
-def _item(given: Given) -> Query:
+def _item(given: FieldValue) -> Query:
     if not _numbered(given.whole):
-        raise Wrong(f'"{given.whole}" is not a number; `retrieval search --json` shows the numbers of items')
+        raise InvalidValue(f'"{given.whole}" is not a number; `retrieval search --json` shows the numbers of items')
     return ByItem(int(given.whole))
 
 
-def _picture(given: Given) -> Query:
+def _picture(given: FieldValue) -> Query:
     """Return the query for a file, or for an item of the library written as #12."""
     number = given.whole.removeprefix("#")
     if number == given.whole:
         return ByFile(Path(given.whole).expanduser())
     if not _numbered(number):
-        raise Wrong(f'"{given.whole}" is not a number; write a file, or #12 for an item of the library')
+        raise InvalidValue(f'"{given.whole}" is not a number; write a file, or #12 for an item of the library')
     return ByItem(int(number))
 
 
-def _feedback(wanted: bool) -> Callable[[Given], Feedback]:
+def _feedback(wanted: bool) -> Callable[[FieldValue], Feedback]:
     return lambda given: Feedback(_picture(given), wanted)
 
 
@@ -195,24 +197,28 @@ FIELDS = {
     "since": Field(_since, "since:2023-06", "taken then or later"),
     "until": Field(_until, "until:2024", "taken then or earlier; the whole year, month or day counts"),
     "on": Field(_on, "on:2023-12-24", "taken in that year, in that month or on that day"),
-    "camera": Field(_says(Word.CAMERA), "camera:nikon", "the camera's name contains it; `*` stands for anything"),
-    "lens": Field(_says(Word.LENS), "lens:50mm", "the lens's name contains it"),
+    "camera": Field(_says(TextField.CAMERA), "camera:nikon", "the camera's name contains it; `*` stands for anything"),
+    "lens": Field(_says(TextField.LENS), "lens:50mm", "the lens's name contains it"),
     "near": Field(_near, 'near:"Lisbon"~20km', f"taken within a distance ({KILOMETRES:g} km) of a city or lat,lon"),
-    "city": Field(_says(Word.CITY), "city:lisbon", "the nearest town to where it was taken"),
-    "region": Field(_says(Word.REGION), "region:bavaria", "the region or state it was taken in"),
-    "country": Field(_says(Word.COUNTRY), "country:portugal", "the country it was taken in"),
-    "place": Field(_says(Word.CITY, Word.REGION, Word.COUNTRY), "place:lisbon", "city, region or country"),
+    "city": Field(_says(TextField.CITY), "city:lisbon", "the nearest town to where it was taken"),
+    "region": Field(_says(TextField.REGION), "region:bavaria", "the region or state it was taken in"),
+    "country": Field(_says(TextField.COUNTRY), "country:portugal", "the country it was taken in"),
+    "place": Field(
+        _says(TextField.CITY, TextField.REGION, TextField.COUNTRY), "place:lisbon", "city, region or country"
+    ),
     "path": Field(lambda given: PathFits(given.whole), "path:holidays/**", "path, name, or a tail of the path"),
     "type": Field(_type, "type:raw", "photo, video, raw, or a format such as jpeg"),
-    "rating": Field(_number(Number.RATING), "rating:>=4", "stars, 0 to 5; also 4, <3, 3..5"),
-    "width": Field(_number(Number.WIDTH), "width:>=3000", "in pixels"),
-    "height": Field(_number(Number.HEIGHT), "height:<1000", "in pixels"),
-    "mp": Field(_number(Number.MEGAPIXELS), "mp:>12", "megapixels"),
-    "has": Field(_has, "has:gps", ", ".join(Mark)),
+    "rating": Field(_number(NumberField.RATING), "rating:>=4", "stars, 0 to 5; also 4, <3, 3..5"),
+    "width": Field(_number(NumberField.WIDTH), "width:>=3000", "in pixels"),
+    "height": Field(_number(NumberField.HEIGHT), "height:<1000", "in pixels"),
+    "mp": Field(_number(NumberField.MEGAPIXELS), "mp:>12", "megapixels"),
+    "has": Field(_has, "has:gps", ", ".join(Presence)),
     "caption": Field(lambda given: Captioned(given.whole), "caption:birthday", "a caption contains these words"),
-    "text": Field(lambda given: Shows(given.whole), 'text:"total 12.90"', "shows these words (after `retrieval ocr`)"),
-    "title": Field(_says(Word.TITLE), "title:wedding", "the file's own title contains it"),
-    "keyword": Field(_says(Word.KEYWORD), "keyword:family", "one of the file's keywords contains it"),
+    "text": Field(
+        lambda given: OcrContains(given.whole), 'text:"total 12.90"', "shows these words (after `retrieval ocr`)"
+    ),
+    "title": Field(_says(TextField.TITLE), "title:wedding", "the file's own title contains it"),
+    "keyword": Field(_says(TextField.KEYWORD), "keyword:family", "one of the file's keywords contains it"),
     "similar": Field(_picture, "similar:pool.jpg", "looks like this picture"),
     "item": Field(_item, "item:12", "looks like this picture of the library"),
     "like": Field(_feedback(True), "like:pool.jpg", "more like this picture (or `like:#12`, of the library)"),

@@ -16,7 +16,7 @@ class Taken:
     until: datetime | None = None
 
 
-class Word(StrEnum):
+class TextField(StrEnum):
     """A text field of a file's metadata."""
 
     CAMERA = "camera"
@@ -29,14 +29,14 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True)
-class Says:
+class TextContains:
     """A text field contains this text, ignoring case; `*` matches anything."""
 
-    field: Word
+    field: TextField
     text: str
 
 
-class Number(StrEnum):
+class NumberField(StrEnum):
     """A numeric field of a file's metadata."""
 
     RATING = "rating"
@@ -49,7 +49,7 @@ class Number(StrEnum):
 class Between:
     """A numeric field is known and in [low, high]; None leaves a side open."""
 
-    field: Number
+    field: NumberField
     low: float | None = None
     high: float | None = None
 
@@ -78,7 +78,7 @@ class OfType:
     name: str
 
 
-class Mark(StrEnum):
+class Presence(StrEnum):
     """Something that a file may or may not have."""
 
     GPS = "gps"
@@ -94,7 +94,7 @@ class Mark(StrEnum):
 class Has:
     """The file has this mark."""
 
-    mark: Mark
+    mark: Presence
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Captioned:
 
 
 @dataclass(frozen=True)
-class Shows:
+class OcrContains:
     """A line of text in the picture, as read by OCR, contains these words in this order."""
 
     text: str
@@ -119,25 +119,27 @@ class Not:
 
 
 @dataclass(frozen=True)
-class Every:
+class And:
     """All parts pass; without parts, everything passes."""
 
     parts: tuple[Filter, ...] = ()
 
 
 @dataclass(frozen=True)
-class Some:
+class Or:
     """At least one part passes; without parts, nothing passes."""
 
     parts: tuple[Filter, ...] = ()
 
 
-Filter: TypeAlias = Taken | Says | Between | Near | PathFits | OfType | Has | Captioned | Shows | Not | Every | Some
+Filter: TypeAlias = (
+    Taken | TextContains | Between | Near | PathFits | OfType | Has | Captioned | OcrContains | Not | And | Or
+)
 
-EVERYTHING = Every()
+EVERYTHING = And()
 
 
-def every(*parts: Filter) -> Filter:
+def all_of(*parts: Filter) -> Filter:
     """Return the conjunction of filters, without nested conjunctions."""
-    flat = [each for part in parts for each in (part.parts if isinstance(part, Every) else (part,))]
-    return flat[0] if len(flat) == 1 else Every(tuple(flat))
+    flat = [each for part in parts for each in (part.parts if isinstance(part, And) else (part,))]
+    return flat[0] if len(flat) == 1 else And(tuple(flat))

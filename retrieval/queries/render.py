@@ -14,35 +14,35 @@ from .. import geocoding
 from ..errors import QueryError
 from ..types.records import ByFile, ByItem, ByTaught, ByText, Query
 from . import dates
-from .expression import MINUS, Alternative, Expression, Weighed
+from .expression import MINUS, Alternative, Expression, WeightedPiece
 from .filters import (
     EVERYTHING,
+    And,
     Between,
     Captioned,
-    Every,
     Filter,
     Has,
     Near,
     Not,
-    Number,
+    NumberField,
+    OcrContains,
     OfType,
+    Or,
     PathFits,
-    Says,
-    Shows,
-    Some,
     Taken,
+    TextContains,
 )
-from .syntax import All, AnyOf, Minus, Name, Node, Token, Weighted, Word, parse, unparse
+from .syntax import AllOf, AnyOf, FieldToken, Minus, Name, Node, Weighted, Word, parse, unparse
 
 NOON = datetime(2000, 6, 15, 12)  # any moment: whether words contain a date does not depend on it
 
 
-def spelled(where: Filter) -> str:
+def render_filter(where: Filter) -> str:
     """Return a filter in query syntax; times of day, which no token can express, are widened to whole days."""
     return unparse(_node(where))
 
 
-def written(query: Expression) -> str:
+def render_expression(query: Expression) -> str:
     """Return a query in query syntax; empty if it has a piece that text cannot express, such as bytes."""
     found = [_alternative(each) for each in query.alternatives]
     whole = [each for each in found if each is not None]
@@ -58,22 +58,22 @@ def _alternative(asked: Alternative) -> Node | None:
         parts.append(node)
     if asked.where != EVERYTHING:
         where = _node(asked.where)
-        parts += where.parts if isinstance(where, All) else [where]
-    return parts[0] if len(parts) == 1 else All(tuple(parts))
+        parts += where.parts if isinstance(where, AllOf) else [where]
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
 
-def _piece(part: Weighed) -> Node | None:
+def _piece(part: WeightedPiece) -> Node | None:
     if part.feedback and isinstance(part.piece, ByFile | ByItem):
         value = f"#{part.piece.item}" if isinstance(part.piece, ByItem) else str(part.piece.path)
-        return Token("like" if part.weight > 0 else "unlike", value)
+        return FieldToken("like" if part.weight > 0 else "unlike", value)
     match part.piece:
         case ByText(text):
             joined = part.weight != 1 and " " in text
             node: Node = Word(text, quoted=joined or not text.strip() or _strange(text))
         case ByFile(path):
-            node = Token("similar", str(path))
+            node = FieldToken("similar", str(path))
         case ByItem(number):
-            node = Token("item", str(number))
+            node = FieldToken("item", str(number))
         case ByTaught(name):
             node = Name(name)
         case _:
@@ -89,7 +89,7 @@ def _strange(text: str) -> bool:
         node = parse(text)
     except QueryError:
         return True
-    parts = node.parts if isinstance(node, All) else (node,)
+    parts = node.parts if isinstance(node, AllOf) else (node,)
     return not all(isinstance(part, Word) and not part.quoted for part in parts) or bool(dates.find(text, NOON)[1])
 
 
@@ -97,27 +97,27 @@ def _node(where: Filter) -> Node:
     match where:
         case Taken(since, until):
             return _taken(since, until)
-        case Says(field, text):
-            return Token(str(field), text)
+        case TextContains(field, text):
+            return FieldToken(str(field), text)
         case Between(number, low, high):
-            return _range("mp" if number is Number.MEGAPIXELS else str(number), low, high)
+            return _range("mp" if number is NumberField.MEGAPIXELS else str(number), low, high)
         case Near():
             return _near(where)
         case PathFits(glob):
-            return Token("path", glob)
+            return FieldToken("path", glob)
         case OfType(name):
-            return Token("type", name)
+            return FieldToken("type", name)
         case Has(mark):
-            return Token("has", str(mark))
+            return FieldToken("has", str(mark))
         case Captioned(text):
-            return Token("caption", text)
-        case Shows(text):
-            return Token("text", text)
+            return FieldToken("caption", text)
+        case OcrContains(text):
+            return FieldToken("text", text)
         case Not(part):
             return Minus(_node(part))
-        case Every(parts):
-            return All(tuple(map(_node, parts)))
-        case Some(parts):
+        case And(parts):
+            return AllOf(tuple(map(_node, parts)))
+        case Or(parts):
             return AnyOf(tuple(map(_node, parts)))
 
 
@@ -125,22 +125,22 @@ def _taken(since: datetime | None, until: datetime | None) -> Node:
     first = None if since is None else since.date()
     last = None if until is None else (until - timedelta(microseconds=1)).date()
     if first is not None and first == last:
-        return Token("on", str(first))
-    ends = [Token("since", str(first))] if first else []
-    ends += [Token("until", str(last))] if last else []
-    return ends[0] if len(ends) == 1 else All(tuple(ends))
+        return FieldToken("on", str(first))
+    ends = [FieldToken("since", str(first))] if first else []
+    ends += [FieldToken("until", str(last))] if last else []
+    return ends[0] if len(ends) == 1 else AllOf(tuple(ends))
 
 
 def _range(name: str, low: float | None, high: float | None) -> Node:
     """Return the bounds as tokens; a bound one float away from a shorter number is written with > or <."""
     if low is not None and low == high:
-        return Token(name, _digits(low))
+        return FieldToken(name, _digits(low))
     above, below = _bound(low, math.inf), _bound(high, -math.inf)
     if above is not None and below is not None and not (above[0] or below[0]):
-        return Token(name, f"{above[1]}..{below[1]}")
+        return FieldToken(name, f"{above[1]}..{below[1]}")
     signs = ((above, ">", ">="), (below, "<", "<="))
-    tokens = tuple(Token(name, (strict if end[0] else loose) + end[1]) for end, strict, loose in signs if end)
-    return tokens[0] if len(tokens) == 1 else All(tokens)
+    tokens = tuple(FieldToken(name, (strict if end[0] else loose) + end[1]) for end, strict, loose in signs if end)
+    return tokens[0] if len(tokens) == 1 else AllOf(tokens)
 
 
 def _bound(number: float | None, beyond: float) -> tuple[bool, str] | None:
@@ -157,26 +157,26 @@ def _digits(number: float) -> str:
     return f"{Decimal(repr(number)).normalize():f}"
 
 
-def _near(where: Near) -> Token:
+def _near(where: Near) -> FieldToken:
     spot = geocoding.find(where.name) if where.name else None
     named = spot is not None and (spot.latitude, spot.longitude) == (where.latitude, where.longitude)
     point = f"{_digits(where.latitude)},{_digits(where.longitude)}"
-    return Token("near", where.name if named else point, f"~{_digits(where.kilometres)}km")
+    return FieldToken("near", where.name if named else point, f"~{_digits(where.kilometres)}km")
 
 
-def with_pieces(text: str, pieces: Sequence[Query]) -> str:
+def append_pieces(text: str, pieces: Sequence[Query]) -> str:
     """Return a query's text with pieces appended as tokens; a text with OR is put in brackets first."""
-    tokens = [written(Expression.of(piece)) for piece in pieces]
+    tokens = [render_expression(Expression.of(piece)) for piece in pieces]
     whole = f"({text})" if tokens and "OR" in text.split() else text
     return " ".join(filter(None, (whole, *tokens)))
 
 
-def chips(query: Expression) -> list[list[str]]:
+def render_branches(query: Expression) -> list[list[str]]:
     """Return the pieces and filters of each alternative of a query, each in query syntax."""
     found: list[list[str]] = []
     for each in query.alternatives:
         nodes = [node for node in map(_piece, each.pieces) if node is not None]
         where = _node(each.where) if each.where != EVERYTHING else None
-        filters = where.parts if isinstance(where, All) else [where] if where is not None else []
+        filters = where.parts if isinstance(where, AllOf) else [where] if where is not None else []
         found.append([unparse(node) for node in (*nodes, *filters)])
     return found

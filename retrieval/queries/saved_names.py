@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..errors import QueryError
-from .syntax import All, AnyOf, Minus, Name, Node, Span, Weighted, parse
+from .syntax import AllOf, AnyOf, Minus, Name, Node, Span, Weighted, parse
 
 FILES = ("similar", "like", "unlike")  # tokens that take a file
 NAME = re.compile(r"\w[\w-]*")
 
 
 @dataclass(frozen=True)
-class Names:
+class KnownNames:
     """The saved searches and taught words of one library, without the @ of their names."""
 
     saved: Mapping[str, str] = field(default_factory=dict)  # name -> query
@@ -29,7 +29,7 @@ class Names:
         return next(iter(difflib.get_close_matches(name, [*self.saved, *self.taught], 1)), "")
 
 
-def expanded(node: Node, names: Names, text: str, within: tuple[str, ...] = ()) -> Node:
+def expand(node: Node, names: KnownNames, text: str, within: tuple[str, ...] = ()) -> Node:
     """Return the tree with each saved search in place of its name.
 
     Raises:
@@ -40,16 +40,16 @@ def expanded(node: Node, names: Names, text: str, within: tuple[str, ...] = ()) 
             if name in within:
                 raise QueryError(f"@{name} is part of itself: {' in '.join(f'@{each}' for each in within)}", text, span)
             if name in names.saved:
-                return _at(expanded(_parsed(name, names.saved[name], text, span), names, text, (*within, name)), span)
+                return _at(expand(_parsed(name, names.saved[name], text, span), names, text, (*within, name)), span)
             if name not in names.taught:
                 near = names.near(name)
                 hint = f", perhaps @{near}" if near else "; `retrieval save` and `retrieval teach` make names"
                 what = f'nothing is saved or taught as "@{name}"{hint}; put it in quotes to search for it as words'
                 raise QueryError(what, text, span)
         case Minus(part) | Weighted(part=part):
-            return replace(node, part=expanded(part, names, text, within))
-        case All(parts) | AnyOf(parts):
-            return replace(node, parts=tuple(expanded(part, names, text, within) for part in parts))
+            return replace(node, part=expand(part, names, text, within))
+        case AllOf(parts) | AnyOf(parts):
+            return replace(node, parts=tuple(expand(part, names, text, within) for part in parts))
     return node
 
 
@@ -65,6 +65,6 @@ def _at(node: Node, span: Span) -> Node:
     match node:
         case Minus(part) | Weighted(part=part):
             return replace(node, part=_at(part, span), span=span)
-        case All(parts) | AnyOf(parts):
+        case AllOf(parts) | AnyOf(parts):
             return replace(node, parts=tuple(_at(part, span) for part in parts), span=span)
     return replace(node, span=span)

@@ -32,7 +32,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Token:
+class FieldToken:
     """`name:value`; in `near:"Lisbon"~20km`, the value is Lisbon and the tail ~20km."""
 
     name: str
@@ -67,8 +67,8 @@ class Weighted:
 
 
 @dataclass(frozen=True)
-class All:
-    """Parts side by side, or joined by AND."""
+class AllOf:
+    """Services side by side, or joined by AND."""
 
     parts: tuple[Node, ...]
     span: Span = field(default=(0, 0), compare=False)
@@ -76,13 +76,13 @@ class All:
 
 @dataclass(frozen=True)
 class AnyOf:
-    """Parts joined by OR."""
+    """Services joined by OR."""
 
     parts: tuple[Node, ...]
     span: Span = field(default=(0, 0), compare=False)
 
 
-Node: TypeAlias = Word | Token | Name | Minus | Weighted | All | AnyOf
+Node: TypeAlias = Word | FieldToken | Name | Minus | Weighted | AllOf | AnyOf
 
 CLOSING = {'"': '"', "“": "”", "„": "“"}
 PIECES = re.compile(
@@ -106,14 +106,14 @@ def parse(text: str) -> Node:
     Raises:
         QueryError: a quote or bracket is unbalanced, an operand is missing or the nesting is too deep; points at it.
     """
-    reader = _Reader(text)
+    reader = _Parser(text)
     found = reader.query(0)
     if reader.kind == "close":
         raise reader.error("this bracket closes nothing; put it in quotes to search for it", reader.place)
     return found
 
 
-class _Reader:
+class _Parser:
     """A recursive-descent parser; `kind`, `words` and `place` describe the next piece of the text."""
 
     def __init__(self, text: str) -> None:
@@ -145,7 +145,7 @@ class _Reader:
             place = self.place
             self.step()
             parts.append(self.all(depth))
-            if All(()) in parts:
+            if AllOf(()) in parts:
                 raise self.error('OR needs something on both sides; write "OR" in quotes to search for the word', place)
         return parts[0] if len(parts) == 1 else AnyOf(tuple(parts), (start, parts[-1].span[1]))
 
@@ -160,9 +160,9 @@ class _Reader:
                 self.step()
                 continue
             part = self.part(depth)
-            parts += part.parts if isinstance(part, All) else [part]
+            parts += part.parts if isinstance(part, AllOf) else [part]
         span = (start, parts[-1].span[1] if parts else start)
-        return parts[0] if len(parts) == 1 else All(tuple(parts), span)
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts), span)
 
     def part(self, depth: int) -> Node:
         kind, words, place = self.kind, self.words, self.place
@@ -204,7 +204,7 @@ class _Reader:
         self.after = at + 1
         return text, at + 1
 
-    def _token(self, name: str, place: Span) -> Token:
+    def _token(self, name: str, place: Span) -> FieldToken:
         value, self.place = "", (place[1], place[1] + 1)
         if self.text[place[1]] in CLOSING:
             value, _ = self._quoted()
@@ -213,9 +213,9 @@ class _Reader:
         self.after = tail.end()
         self.step()
         if self.text[place[1]] in CLOSING:
-            return Token(name.lower(), value, tail[0], (place[0], tail.end()))
+            return FieldToken(name.lower(), value, tail[0], (place[0], tail.end()))
         value, mark, rest = tail[0].partition("~")
-        return Token(name.lower(), value, mark + rest, (place[0], tail.end()))
+        return FieldToken(name.lower(), value, mark + rest, (place[0], tail.end()))
 
 
 def unparse(node: Node) -> str:
@@ -223,7 +223,7 @@ def unparse(node: Node) -> str:
     match node:
         case Word(text, quoted):
             return _quote(text) if quoted else text
-        case Token(name, value, tail):
+        case FieldToken(name, value, tail):
             bare = PLAIN.fullmatch(value) and tail[:1] in ("", "~")
             return f"{name}:{value if bare else _quote(value)}{tail}"
         case Name(name):
@@ -232,14 +232,14 @@ def unparse(node: Node) -> str:
             return f"-{_grouped(part)}"
         case Weighted(weight, part):
             return f"{Decimal(repr(weight)).normalize():f}:{_grouped(part)}"
-        case All(parts):
+        case AllOf(parts):
             return " ".join(_grouped(part) if isinstance(part, AnyOf) else unparse(part) for part in parts)
         case AnyOf(parts):
             return " OR ".join(_grouped(part) if isinstance(part, AnyOf) else unparse(part) for part in parts)
 
 
 def _grouped(node: Node) -> str:
-    return f"({unparse(node)})" if isinstance(node, All | AnyOf | Minus) else unparse(node)
+    return f"({unparse(node)})" if isinstance(node, AllOf | AnyOf | Minus) else unparse(node)
 
 
 def _quote(text: str) -> str:

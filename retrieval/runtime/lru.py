@@ -11,7 +11,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Bounded(Generic[K, V]):
+class LRUCache(Generic[K, V]):
     """A least-recently-used cache of at most `most` bytes; `size` returns the bytes of one value."""
 
     def __init__(self, most: int, size: Callable[[V], int]) -> None:

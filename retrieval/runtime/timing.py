@@ -11,7 +11,7 @@ LISTENER: ContextVar[Callable[[str, float], None] | None] = ContextVar("steps", 
 
 
 @contextmanager
-def step(name: str) -> Iterator[None]:
+def span(name: str) -> Iterator[None]:
     """Time the enclosed block and report its seconds to the listener when it ends, also after an error."""
     listener = LISTENER.get()
     if listener is None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..calibration.calibration import Bearings
-from ..storage.storage import Holdings
+from ..calibration.calibration import Calibration
+from ..storage.storage import Storage
 from ..types.records import Band, Ids, Kind, Vectors
 
 
@@ -29,21 +29,21 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Found:
+class BranchResult:
     """The best candidates of one alternative, best first."""
 
     candidates: list[Candidate]
-    heights: list[float]  # z-scores, by which alternatives are compared
+    z_scores: list[float]  # z-scores, by which alternatives are compared
     match: float | None = None
     nothing: bool = False
 
 
 @dataclass(frozen=True)
-class Side:
+class Branch:
     """One OR alternative: the contents that pass its filter, and the vector that it searches for."""
 
-    holdings: Holdings
-    bearings: Bearings
+    storage: Storage
+    calibration: Calibration
     kind: Kind
     total: int  # number of contents that may be hits
     notes: tuple[str, ...]
@@ -58,10 +58,10 @@ class Side:
         """The sorted contents that pass, (n,); None: all."""
         return None if self.passing is None else np.array(sorted(self.passing), np.int64)
 
-    def newest(self, count: int) -> Found:
+    def newest(self, count: int) -> BranchResult:
         """Return the first `count` contents that pass, newest first, for queries with filters only."""
         some = list((self.passing or {}).items())[:count]
-        return Found(
+        return BranchResult(
             [Candidate(content, None, items) for content, items in some], [-float(n) for n in range(len(some))]
         )
 
@@ -69,7 +69,7 @@ class Side:
         """Return the `count` candidates with the highest cosines, without the query's own pictures."""
         assert self.vector is not None  # else there are only filters
         wanted = min(count + len(self.itself), max(self.total, 1))
-        scores, ids = self.holdings.nearest(self.kind, self.vector, wanted, self.allowed)
+        scores, ids = self.storage.nearest(self.kind, self.vector, wanted, self.allowed)
         found = ((float(s), int(i)) for s, i in zip(scores[0], ids[0], strict=True))
         return [self.candidate(i, score) for score, i in found if i >= 0 and i not in self.itself]
 
@@ -77,12 +77,12 @@ class Side:
         """Return a content as a candidate, with its items that pass."""
         return Candidate(content, score, None if self.passing is None else self.passing[content])
 
-    def height(self, score: float) -> float:
+    def z_score(self, score: float) -> float:
         """Return the z-score of a score over the library."""
         mean, spread = self._scale()
         return (score - mean) / spread
 
-    def heights(self, found: Sequence[Candidate]) -> list[float]:
+    def z_scores(self, found: Sequence[Candidate]) -> list[float]:
         """Return the z-score of each candidate, never more than the one before."""
         mean, spread = self._scale()
         found_heights = [((each.score or 0.0) - mean) / spread for each in found]
@@ -90,14 +90,16 @@ class Side:
 
     def _scale(self) -> tuple[float, float]:
         assert self.vector is not None  # else there are only filters
-        known = self.holdings.sample(self.kind) @ self.vector[0]
+        known = self.storage.sample(self.kind) @ self.vector[0]
         return (float(known.mean()), max(float(known.std()), 1e-6)) if len(known) > 1 else (0.0, 1.0)
 
 
-def merged(sides: Iterable[Found]) -> list[Candidate]:
+def merge(branches: Iterable[BranchResult]) -> list[Candidate]:
     """Return the candidates of all alternatives, each content once, by its highest z-score."""
     best: dict[int, tuple[float, Candidate]] = {}
-    for height, candidate in (pair for side in sides for pair in zip(side.heights, side.candidates, strict=True)):
+    for height, candidate in (
+        pair for branch in branches for pair in zip(branch.z_scores, branch.candidates, strict=True)
+    ):
         if candidate.content not in best or best[candidate.content][0] < height:
             best[candidate.content] = (height, candidate)
     return [candidate for _, candidate in sorted(best.values(), key=lambda pair: -pair[0])]

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import NotFound
-from ..storage.catalog.browse import Browse, Saying
-from ..storage.storage import Holdings
+from ..storage.catalog.browse import AttributedText, BrowseQueries
+from ..storage.storage import Storage
 from ..types.records import Item
 
 
 @dataclass(frozen=True)
-class Items:
+class ItemBrowser:
     """The items of one library: a file, or for a video each of its frames."""
 
-    holdings: Holdings
+    storage: Storage
 
     def get(self, item: int) -> Item:
         """Return an item by its number.
@@ -23,7 +23,7 @@ class Items:
         Raises:
             NotFound: the library has no such item.
         """
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             found = next(catalog.items([item]), None)
         if found is None:
             raise NotFound(f"the library has no item {item}; `retrieval search --json` shows the numbers of items")
@@ -31,26 +31,26 @@ class Items:
 
     def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:
         """Return up to `count` items, newest first: those after item `after`, none later than `until` ("2023-06")."""
-        with self.holdings.reading() as catalog:
-            return Browse(catalog.connection).newest(count, after, until)
+        with self.storage.read() as catalog:
+            return BrowseQueries(catalog.connection).newest(count, after, until)
 
     def months(self) -> list[tuple[str, int]]:
         """Return the number of items per month ("2023-06"), newest first; undated ones count under ""."""
-        with self.holdings.reading() as catalog:
-            return Browse(catalog.connection).months()
+        with self.storage.read() as catalog:
+            return BrowseQueries(catalog.connection).months()
 
     def points(self) -> list[tuple[int, float, float]]:
         """Return the items with coordinates, as (item, latitude, longitude) in degrees."""
-        with self.holdings.reading() as catalog:
-            return Browse(catalog.connection).points()
+        with self.storage.read() as catalog:
+            return BrowseQueries(catalog.connection).points()
 
-    def sayings(self, content: int) -> list[Saying]:
+    def texts_of(self, content: int) -> list[AttributedText]:
         """Return the texts of a picture, each once: edited by hand first, then from files, then generated."""
-        with self.holdings.reading() as catalog:
-            return Browse(catalog.connection).sayings(content)
+        with self.storage.read() as catalog:
+            return BrowseQueries(catalog.connection).texts_of(content)
 
     def copies(self, item: Item) -> list[Item]:
         """Return the other items with the same content."""
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             found: Sequence[Item] = catalog.items_holding([item.content]).get(item.content, [])
         return [each for each in found if each.id != item.id]

@@ -11,10 +11,10 @@ import numpy as np
 from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError, UsageError
-from ..storage.storage import Holdings
-from ..types.records import Item, Kind, Step, Vectors, silent
-from ..types.results import Labelled
-from ..vlm import SEEN, VisionLanguageModel, judging
+from ..storage.storage import Storage
+from ..types.records import Item, Kind, Progress, Vectors, no_progress
+from ..types.results import Classification
+from ..vlm import IMAGE_SIZE, VisionLanguageModel, judge_on
 
 # A label's embedding is the mean over several sentences (Radford et al. 2021, "Learning Transferable Visual Models",
 # section 3.1.4): encoders are trained on captions, and single words are unlike these.
@@ -26,11 +26,13 @@ BATCH = 16
 class Classifier:
     """Labels the pictures of a library."""
 
-    holdings: Holdings
+    storage: Storage
     max_megapixels: float = 250.0
-    progress: Callable[[Step], None] = silent
+    progress: Callable[[Progress], None] = no_progress
 
-    def by_encoder(self, encoder: Encoder, labels: Sequence[str], places: Sequence[Path] | None) -> list[Labelled]:
+    def by_encoder(
+        self, encoder: Encoder, labels: Sequence[str], places: Sequence[Path] | None
+    ) -> list[Classification]:
         """Label pictures by the cosines of their stored embeddings with those of the labels.
 
         Raises:
@@ -38,41 +40,41 @@ class Classifier:
         """
         items = self._items(labels, places)
         words = self._words(encoder, labels)
-        ids, vectors = self.holdings.vectors_of(Kind.PICTURE, sorted({item.content for item in items}))
+        ids, vectors = self.storage.vectors_of(Kind.PICTURE, sorted({item.content for item in items}))
         scores = dict(zip(ids.tolist(), vectors @ words.T, strict=True))
         return [_labelled(item, labels, scores[item.content].tolist()) for item in items if item.content in scores]
 
     def by_model(
         self, model: VisionLanguageModel, labels: Sequence[str], places: Sequence[Path] | None
-    ) -> tuple[list[Labelled], list[str]]:
+    ) -> tuple[list[Classification], list[str]]:
         """Label pictures by the model's verdict on each label; also return a note on each picture that cannot be read.
 
         Raises:
             UsageError: there are fewer than two different labels, or no indexed picture in `places`.
         """
         items = self._items(labels, places)
-        found: list[Labelled] = []
+        found: list[Classification] = []
         notes: list[str] = []
         for start in range(0, len(items), BATCH):
             shown = []
             for item in items[start : start + BATCH]:
                 try:
-                    shown.append((item, pictures.load(item.path, SEEN, self.max_megapixels, item.second).image))
+                    shown.append((item, pictures.load(item.path, IMAGE_SIZE, self.max_megapixels, item.second).image))
                 except PictureError as exc:
                     notes.append(f"{item.path} left out: {exc}")
             images = [image for _, image in shown]
-            judge = judging(model, images)
+            judge = judge_on(model, images)
             verdicts = [judge(label) for label in labels] if images else []
             found += [
                 _labelled(item, labels, [each[row].yes for each in verdicts]) for row, (item, _) in enumerate(shown)
             ]
-            self.progress(Step("classified", min(start + BATCH, len(items)), len(items)))
+            self.progress(Progress("classified", min(start + BATCH, len(items)), len(items)))
         return found, notes
 
     def _items(self, labels: Sequence[str], places: Sequence[Path] | None) -> list[Item]:
         if len(set(labels)) < 2 or not all(label.strip() for label in labels):
             raise UsageError("give at least two different labels: --labels dog,cat,bird")
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             items = catalog.items_within(places)
         if not items:
             raise UsageError("the library has no picture there; index it first with `retrieval index`")
@@ -87,7 +89,7 @@ class Classifier:
         return found
 
 
-def _labelled(item: Item, labels: Sequence[str], scores: Sequence[float]) -> Labelled:
+def _labelled(item: Item, labels: Sequence[str], scores: Sequence[float]) -> Classification:
     order = sorted(range(len(labels)), key=lambda place: -scores[place])
     named = {labels[place]: float(scores[place]) for place in order}
-    return Labelled(item.path, item.id, labels[order[0]], float(scores[order[0]] - scores[order[1]]), named)
+    return Classification(item.path, item.id, labels[order[0]], float(scores[order[0]] - scores[order[1]]), named)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..storage.catalog.collections import Collections
-from ..storage.storage import Holdings
+from ..storage.storage import Storage
 from ..types.records import Kind, Vectors
 
 REGULAR = 0.03  # weight of the L2 penalty, with embeddings scaled to a spread of one
@@ -20,19 +20,19 @@ AGAINST = 0.1  # total weight of the counter-examples; that of the examples and 
 Floats = npt.NDArray[np.float64]
 
 
-def direction(holdings: Holdings, name: str) -> Vectors:
+def direction(storage: Storage, name: str) -> Vectors:
     """Return the direction of a taught word in the active space, (dimensions,) of unit length.
 
     Raises:
         UsageError: none of the pictures that it was taught from is left.
     """
-    with holdings.reading() as catalog:
+    with storage.read() as catalog:
         examples = Collections(catalog.connection).examples(name)
     wanted, unwanted = ([content for content, yes in examples.items() if yes is kind] for kind in (True, False))
-    yes, no = (holdings.vectors_of(Kind.PICTURE, some)[1] for some in (wanted, unwanted))
+    yes, no = (storage.vectors_of(Kind.PICTURE, some)[1] for some in (wanted, unwanted))
     if not len(yes):
         raise UsageError(f"no picture that @{name} was taught from is left; teach it again with `retrieval teach`")
-    return train(yes, no, holdings.sample(Kind.PICTURE))
+    return train(yes, no, storage.sample(Kind.PICTURE))
 
 
 def train(yes: Vectors, no: Vectors, library: Vectors) -> Vectors:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..calibration.calibration import Bank, Bearings, Gauge
+from ..calibration.calibration import AnchorTexts, Calibration, ImageScale
 from ..types.records import Answer, Band, Ids, Kind, Threshold, Vectors
 from .branches import Candidate
 
@@ -29,7 +29,7 @@ WORD, FURTHER = 0.7, 2.0
 
 
 @dataclass(frozen=True)
-class Reading:
+class Confidence:
     """The confidence of a query's hits."""
 
     match: float | None  # probability that anything in the library looks like the query
@@ -42,8 +42,8 @@ class Reading:
 class Match:
     """Whether anything in the library looks like a text."""
 
-    bank: Bank
-    gauge: Gauge
+    bank: AnchorTexts
+    gauge: ImageScale
     odds: float  # log-odds that something does
     least: float  # threshold on the log-odds, below which nothing does
 
@@ -53,57 +53,57 @@ class Match:
         return self.odds < self.least
 
 
-def match(bearings: Bearings, said: str, words: Vectors, allowed: Ids | None) -> Match | None:
+def match(calibration: Calibration, said: str, words: Vectors, allowed: Ids | None) -> Match | None:
     """Return whether anything in the library, or in `allowed`, looks like the text `said`; None without a calibration.
 
     `words` is the embedding of the text, (1, dimensions).
     """
-    gauge, bank = bearings.gauge(allowed), bearings.bank()
+    gauge, bank = calibration.image_scale(allowed), calibration.anchors()
     if gauge is None or bank is None:
         return None
     single = len([word for word in said.casefold().split() if word not in ARTICLES]) == 1
     further = FURTHER if single and bank.words(words)[0] >= WORD else 0.0
-    return Match(bank, gauge, float(bearings.match(words, gauge, allowed)[0]), gauge.least - further)
+    return Match(bank, gauge, float(calibration.match(words, gauge, allowed)[0]), gauge.least - further)
 
 
-def of_pictures(bearings: Bearings, found: Match, words: Vectors, contents: Sequence[int]) -> Reading:
+def of_pictures(calibration: Calibration, found: Match, words: Vectors, contents: Sequence[int]) -> Confidence:
     """Return the confidence of pictures found by a text, whose embedding is `words`, (1, dimensions)."""
     gauge = found.gauge
-    vectors = bearings.holdings.rows_of(Kind.PICTURE, contents)
+    vectors = calibration.storage.rows_of(Kind.PICTURE, contents)
     cosines = (vectors @ words[0]).astype(np.float64)
     mean, spread = found.bank.scale(vectors)
-    heights, like = (cosines - mean) / spread, _sigmoid(np.array(found.odds))
-    sharp = SHARPNESS[Kind.PICTURE] / max(gauge.sigma, 1e-6)
-    rest = (bearings.holdings.sample(Kind.PICTURE) @ words[0]).astype(np.float64)
+    z_scores, like = (cosines - mean) / spread, _sigmoid(np.array(found.odds))
+    sharp = SHARPNESS[Kind.PICTURE] / max(gauge.std, 1e-6)
+    rest = (calibration.storage.sample(Kind.PICTURE) @ words[0]).astype(np.float64)
     sure = _probable(Kind.PICTURE, _shares(sharp * cosines, sharp * rest, gauge.count)) * like
     known: list[float | None] = [None] * len(contents) if gauge.count < SMALL else sure.tolist()
-    return Reading(float(like), found.nothing, known, [_band(*each) for each in zip(known, heights, strict=True)])
+    return Confidence(float(like), found.nothing, known, [_band(*each) for each in zip(known, z_scores, strict=True)])
 
 
-def of_texts(bearings: Bearings, picture: Vectors, scores: Floats) -> Reading | None:
+def of_texts(calibration: Calibration, picture: Vectors, scores: Floats) -> Confidence | None:
     """Return the confidence of texts found by a picture, (1, dimensions); None without a calibration of texts.
 
     `scores` are the hits' CSLS scores, 2 * cosine - hubness, (n,), in the order of the hits.
     """
-    gauge, scale = bearings.text_gauge(), bearings.gauge()
+    gauge, scale = calibration.text_scale(), calibration.image_scale()
     if gauge is None or scale is None:
         return None
-    fits, nears = bearings.text_fits(picture)
+    fits, nears = calibration.text_fits(picture)
     height = sum((float(each[0]) - mean) / spread for each, (mean, spread) in ((fits, gauge.fit), (nears, gauge.near)))
-    rest = 2 * (gauge.some @ picture[0]).astype(np.float64) - gauge.crowd
-    sharp, count = SHARPNESS[Kind.TEXT] / max(scale.sigma, 1e-6), bearings.holdings.count(Kind.TEXT)
+    rest = 2 * (gauge.some @ picture[0]).astype(np.float64) - gauge.hubness
+    sharp, count = SHARPNESS[Kind.TEXT] / max(scale.std, 1e-6), calibration.storage.count(Kind.TEXT)
     sure = _probable(Kind.TEXT, gauge.each * _shares(sharp * scores, sharp * rest, count))
     known: list[float | None] = sure.tolist()
-    return Reading(None, height < gauge.least, known, [_band(each, -np.inf) for each in known])
+    return Confidence(None, height < gauge.least, known, [_band(each, -np.inf) for each in known])
 
 
-def told(found: Sequence[Candidate], reading: Reading) -> list[Candidate]:
+def with_confidence(found: Sequence[Candidate], reading: Confidence) -> list[Candidate]:
     """Return the candidates with their confidence and band."""
     readings = zip(found, reading.confidence, reading.bands, strict=True)
     return [replace(each, confidence=number, band=band) for each, number, band in readings]
 
 
-def kept(answer: Answer, threshold: Threshold) -> Answer:
+def apply_threshold(answer: Answer, threshold: Threshold) -> Answer:
     """Return the answer without the hits below the threshold, and with a note on how many were left out."""
     if threshold == "none" or not answer.hits:
         return answer

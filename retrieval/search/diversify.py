@@ -14,7 +14,7 @@ RELEVANCE = 0.5  # weight of a hit's own score against its similarity to those b
 POOL = 5  # candidates per hit that is shown
 
 
-def diverse(vectors: Vectors, scores: Sequence[float], count: int) -> list[int]:
+def maximal_marginal_relevance(vectors: Vectors, scores: Sequence[float], count: int) -> list[int]:
     """Return the positions of `count` candidates, each good and unlike those before it: maximal marginal relevance.
 
     Carbonell & Goldstein 1998, on scores rescaled to [0, 1]. vectors: (n, dimensions) unit rows, scores: (n,).

@@ -20,7 +20,9 @@ class Source(StrEnum):
 WEIGHTS = {Source.PIXELS: 1.0, Source.CAPTIONS: 1.0, Source.WORDS: 1.0}
 
 
-def fused(lists: Mapping[Source, Sequence[int]], weights: Mapping[Source, float] = WEIGHTS) -> list[int]:
+def reciprocal_rank_fusion(
+    lists: Mapping[Source, Sequence[int]], weights: Mapping[Source, float] = WEIGHTS
+) -> list[int]:
     """Return all numbers in the lists, best first: by the sum of weight / (60 + rank) over the lists that have one."""
     points: dict[int, float] = defaultdict(float)
     for source, ranked in lists.items():

@@ -20,8 +20,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..storage.catalog.collections import Bits, Collections, Moment
-from ..storage.storage import Holdings
+from ..storage.catalog.collections import Bits, Collections, ShotTime
+from ..storage.storage import Storage
 from ..types.records import Kind
 
 CLOSE, DISTANCE = 4, 8  # bits of 64
@@ -33,7 +33,7 @@ ROWS = 512  # pictures per nearest-neighbour search
 NEIGHBOURS = 32  # nearest pictures that are considered for `alike`
 
 
-class Likeness(StrEnum):
+class Similarity(StrEnum):
     """In what way two pictures are near-duplicates, the closest first."""
 
     COPY = "copy"  # identical bytes
@@ -42,47 +42,47 @@ class Likeness(StrEnum):
     ALIKE = "alike"
 
 
-FOLDED = frozenset({Likeness.SAME, Likeness.BURST})  # ways in which pictures are folded under one hit
+FOLDED = frozenset({Similarity.SAME, Similarity.BURST})  # ways in which pictures are folded under one hit
 
 Near: TypeAlias = Callable[[int], Iterable[tuple[int, float]]]  # content -> (other content, the least cosine it needs)
 
 
-def stacks(
-    holdings: Holdings, order: Sequence[int], kinds: frozenset[Likeness], least: float = ALIKE
-) -> dict[int, list[tuple[int, Likeness]]]:
+def group_near_duplicates(
+    storage: Storage, order: Sequence[int], kinds: frozenset[Similarity], least: float = ALIKE
+) -> dict[int, list[tuple[int, Similarity]]]:
     """Group near-duplicates: return the first content of each group, in this order, with the others and their kind.
 
     Each content is in exactly one group, and the others are all near-duplicates of its first. Memory grows with the
     number of contents, not of pairs.
     """
-    finders = list(_finders(holdings, order, kinds, least))
+    finders = list(_finders(storage, order, kinds, least))
     place = {content: number for number, content in enumerate(order)}
-    found: dict[int, list[tuple[int, Likeness]]] = {}
+    found: dict[int, list[tuple[int, Similarity]]] = {}
     taken: set[int] = set()
     for content in order:
         if content in taken:
             continue
-        under: dict[int, Likeness] = {}
+        under: dict[int, Similarity] = {}
         for how, near in finders:
             needed = {other: cosine for other, cosine in near(content) if other not in taken and other not in under}
             needed.pop(content, None)
-            under |= dict.fromkeys(_confirmed(holdings, content, needed), how)
+            under |= dict.fromkeys(_confirmed(storage, content, needed), how)
         found[content] = sorted(under.items(), key=lambda pair: place[pair[0]])
         taken |= {content, *under}
     return found
 
 
 def _finders(
-    holdings: Holdings, order: Sequence[int], kinds: frozenset[Likeness], least: float
-) -> Iterable[tuple[Likeness, Near]]:
-    with holdings.reading() as catalog:
+    storage: Storage, order: Sequence[int], kinds: frozenset[Similarity], least: float
+) -> Iterable[tuple[Similarity, Near]]:
+    with storage.read() as catalog:
         known = Collections(catalog.connection)
-        if Likeness.SAME in kinds:
-            yield Likeness.SAME, _same(known.fingerprints(order))
-        if Likeness.BURST in kinds:
-            yield Likeness.BURST, _burst(known.moments(order))
-    if Likeness.ALIKE in kinds:
-        yield Likeness.ALIKE, _alike(holdings, order, least)
+        if Similarity.SAME in kinds:
+            yield Similarity.SAME, _same(known.fingerprints(order))
+        if Similarity.BURST in kinds:
+            yield Similarity.BURST, _burst(known.shot_times(order))
+    if Similarity.ALIKE in kinds:
+        yield Similarity.ALIKE, _alike(storage, order, least)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Fingerprints:
         for shift, mask in BANDS:
             keys = (bits >> np.uint64(shift)) & np.uint64(mask)
             order = np.argsort(keys, kind="stable")
-            starts, ends = (np.searchsorted(keys[order], keys, side) for side in ("left", "right"))
+            starts, ends = (np.searchsorted(keys[order], keys, branch) for branch in ("left", "right"))
             bands.append((order, starts, ends))
         return cls(bits, tuple(bands))
 
@@ -124,7 +124,7 @@ def _same(bits: Mapping[int, int]) -> Near:
     return near
 
 
-def _burst(moments: Mapping[int, Moment]) -> Near:
+def _burst(moments: Mapping[int, ShotTime]) -> Near:
     cameras: dict[str, list[tuple[float, int]]] = {}
     for moment in moments.values():
         if moment.at is not None and moment.camera:
@@ -143,12 +143,12 @@ def _burst(moments: Mapping[int, Moment]) -> Near:
     return near
 
 
-def _alike(holdings: Holdings, order: Sequence[int], least: float) -> Near:
+def _alike(storage: Storage, order: Sequence[int], least: float) -> Near:
     wanted = set(order)
     found: dict[int, list[int]] = {}
     for start in range(0, len(order), ROWS):
-        ids, rows = holdings.vectors_of(Kind.PICTURE, order[start : start + ROWS])
-        scores, nearest = holdings.nearest(Kind.PICTURE, rows, NEIGHBOURS)
+        ids, rows = storage.vectors_of(Kind.PICTURE, order[start : start + ROWS])
+        scores, nearest = storage.nearest(Kind.PICTURE, rows, NEIGHBOURS)
         for one, others, cosines in zip(ids.tolist(), nearest.tolist(), scores.tolist(), strict=True):
             close = [other for other, s in zip(others, cosines, strict=True) if s >= least and other in wanted]
             if len(close) > 1:
@@ -156,11 +156,11 @@ def _alike(holdings: Holdings, order: Sequence[int], least: float) -> Near:
     return lambda content: ((other, least) for other in found.get(content, ()))
 
 
-def _confirmed(holdings: Holdings, content: int, needed: Mapping[int, float]) -> list[int]:
+def _confirmed(storage: Storage, content: int, needed: Mapping[int, float]) -> list[int]:
     """Return the contents whose cosine with `content` is at least the one needed."""
     if not needed:
         return []
     others = list(needed)
-    rows = holdings.rows_of(Kind.PICTURE, [content, *others])
+    rows = storage.rows_of(Kind.PICTURE, [content, *others])
     cosines = (rows[1:] @ rows[0]).tolist()
     return [other for other, cosine in zip(others, cosines, strict=True) if cosine >= needed[other]]

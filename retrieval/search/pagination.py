@@ -24,7 +24,7 @@ MOST = 200  # stored answers, at most
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptAnswer:
     """An answer as it was when its first page was requested."""
 
     query: str
@@ -63,12 +63,12 @@ class Cursor:
 
 
 @dataclass(frozen=True)
-class Pages:
+class AnswerStore:
     """The stored answers of one user, in a folder of the cache."""
 
     folder: Path
 
-    def keep(self, question: str, answer: Kept) -> str:
+    def keep(self, question: str, answer: KeptAnswer) -> str:
         """Store an answer and return its token; `question` is everything that the answer depends on.
 
         Raises:
@@ -89,7 +89,7 @@ class Pages:
         found = sorted(self.folder.glob(f"{_name(question)}-*.json"), key=_age)
         return found[0].stem if found and _age(found[0]) < KEPT else None
 
-    def get(self, token: str) -> Kept:
+    def get(self, token: str) -> KeptAnswer:
         """Return a stored answer.
 
         Raises:
@@ -98,7 +98,7 @@ class Pages:
         try:
             found = json.loads((self.folder / f"{token}.json").read_text(encoding="utf-8"))
             candidates = [Candidate(**{**each, "band": Band(each["band"])}) for each in found["found"]]
-            return Kept(**{**found, "kind": Kind(found["kind"]), "found": candidates})
+            return KeptAnswer(**{**found, "kind": Kind(found["kind"]), "found": candidates})
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError("this page's answer is not kept any more; begin again with the first page") from exc
 
@@ -114,7 +114,7 @@ class Pager:
     """Returns answers page by page."""
 
     searcher: Searcher
-    pages: Pages
+    pages: AnswerStore
 
     def page(self, query: Expression, number: int, size: int, *, fold: bool = True) -> Answer:
         """Return page `number`, from 1, of a query's answer; later pages use the latest stored answer, if any.
@@ -125,11 +125,11 @@ class Pager:
         if number < 1 or size < 1:
             raise UsageError(f"pages and hits are counted from 1, got page {number} of {size} hits")
         started = time.perf_counter()
-        question = f"{self.searcher.holdings.path.absolute()}\n{fold}\n{query}"
+        question = f"{self.searcher.storage.path.absolute()}\n{fold}\n{query}"
         token = self.pages.newest(question) if number > 1 else None
         if token is None:
             answer, found = self.searcher.answer(query, DEEPEST, Kind.PICTURE, fold=fold)
-            kept = Kept(
+            kept = KeptAnswer(
                 query.text,
                 Kind.PICTURE,
                 answer.searched,
@@ -152,7 +152,7 @@ class Pager:
         at = Cursor.parse(cursor)
         return self._show(at, self.pages.get(at.token))
 
-    def _show(self, at: Cursor, kept: Kept) -> Answer:
+    def _show(self, at: Cursor, kept: KeptAnswer) -> Answer:
         started = time.perf_counter()
         some, end = kept.found[at.start : at.start + at.size], at.start + at.size
         hits = [replace(hit, rank=hit.rank + at.start) for hit in self.searcher.hits(some, kept.kind)]

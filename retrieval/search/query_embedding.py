@@ -14,8 +14,8 @@ import numpy as np
 
 from ..encoders import Encoder
 from ..errors import PictureError, UsageError
-from ..queries.expression import Weighed
-from ..storage.storage import Holdings
+from ..queries.expression import WeightedPiece
+from ..storage.storage import Storage
 from ..types.records import ByBytes, ByFile, ByItem, ByTaught, ByText, ByVector, Kind, Query, Space, Vectors
 from . import concepts
 
@@ -23,7 +23,7 @@ LONGEST = 2000  # characters of a text that are read; every model reads far less
 
 
 @dataclass(frozen=True)
-class Meaning:
+class QueryEmbedding:
     """The embedding of a query, (1, dimensions) of unit length, and the contents that it was made from."""
 
     vector: Vectors
@@ -33,15 +33,15 @@ class Meaning:
 
 
 @dataclass(frozen=True)
-class Understanding:
+class QueryEmbedder:
     """Embeds the pieces of queries, for one library and one space."""
 
-    holdings: Holdings
+    storage: Storage
     space: Space
     encoder: Callable[[Space], Encoder]
     max_megapixels: float = 250.0
 
-    def meaning(self, pieces: Sequence[Weighed], kind: Kind) -> Meaning:
+    def meaning(self, pieces: Sequence[WeightedPiece], kind: Kind) -> QueryEmbedding:
         """Return the weighted sum of the pieces.
 
         Raises:
@@ -56,7 +56,7 @@ class Understanding:
         spoken = np.array([isinstance(part.piece, ByText) or part.feedback for part in pieces])
         wanted = np.array([part.weight > 0 and not part.feedback for part in pieces])
         words = self._sum(vectors[wanted], weights[wanted], kind) if spoken.all() and wanted.any() else None
-        return Meaning(self._sum(vectors, weights, kind), words, itself, notes)
+        return QueryEmbedding(self._sum(vectors, weights, kind), words, itself, notes)
 
     def _sum(self, vectors: Vectors, weights: np.ndarray, kind: Kind) -> Vectors:
         if len(vectors) == 1 and weights[0] > 0:
@@ -70,36 +70,36 @@ class Understanding:
 
     def _spreads(self, vectors: np.ndarray, kind: Kind) -> np.ndarray:
         """Return the standard deviation of each piece's scores over the library, (n,)."""
-        known = self.holdings.sample(kind).astype(np.float64)
+        known = self.storage.sample(kind).astype(np.float64)
         if len(known) < 2:
             return np.ones(len(vectors))
         spreads: np.ndarray = np.maximum((vectors @ known.T).std(axis=1), 1e-6)
         return spreads
 
-    def _piece(self, piece: Query) -> Meaning:
+    def _piece(self, piece: Query) -> QueryEmbedding:
         match piece:
             case ByText(text):
                 if not text.strip():
                     raise UsageError('the query is empty; write what the picture shows, such as "a dog on the beach"')
                 long = len(text) > LONGEST
                 notes = (f"only the first {LONGEST} of {len(text)} characters were read",) if long else ()
-                return Meaning(self.encoder(self.space).texts([text[:LONGEST]]), notes=notes)
+                return QueryEmbedding(self.encoder(self.space).texts([text[:LONGEST]]), notes=notes)
             case ByFile(path):
                 return self._file(path)
             case ByBytes(data):
-                return Meaning(self._picture(data, ""))
+                return QueryEmbedding(self._picture(data, ""))
             case ByItem(number):
                 return self._item(number)
             case ByVector(vector):
-                return Meaning(_checked(vector, self.space))
+                return QueryEmbedding(_checked(vector, self.space))
             case ByTaught(name):
-                return Meaning(concepts.direction(self.holdings, name)[None])
+                return QueryEmbedding(concepts.direction(self.storage, name)[None])
 
-    def _file(self, path: Path) -> Meaning:
+    def _file(self, path: Path) -> QueryEmbedding:
         from ..pictures import read  # loads Pillow, which text queries do not need
 
         try:
-            return Meaning(self._picture(read(path)[0], path.name))
+            return QueryEmbedding(self._picture(read(path)[0], path.name))
         except PictureError as exc:
             raise PictureError(exc.reason, f"{path}: {exc}") from exc
 
@@ -107,18 +107,18 @@ class Understanding:
         from ..pictures import decode
 
         encoder = self.encoder(self.space)
-        picture = decode(data, name, encoder.least, self.max_megapixels)
+        picture = decode(data, name, encoder.image_size, self.max_megapixels)
         return encoder.images([encoder.prepare(picture.image)])
 
-    def _item(self, number: int) -> Meaning:
-        with self.holdings.reading() as catalog:
+    def _item(self, number: int) -> QueryEmbedding:
+        with self.storage.read() as catalog:
             item = next(catalog.items([number]), None)
         if item is None:
             raise UsageError(f"the library has no item {number}; `retrieval search --json` shows the numbers of items")
-        ids, vectors = self.holdings.vectors_of(Kind.PICTURE, [item.content])
+        ids, vectors = self.storage.vectors_of(Kind.PICTURE, [item.content])
         if not len(ids):
             raise UsageError(f"item {number} is not indexed with the present model yet; run `retrieval index`")
-        return Meaning(vectors, itself=frozenset({item.content}))
+        return QueryEmbedding(vectors, itself=frozenset({item.content}))
 
 
 def _checked(vector: Vectors, space: Space) -> Vectors:

@@ -18,13 +18,13 @@ import numpy.typing as npt
 
 from .. import pictures
 from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalError, UsageError
-from ..queries.counts_and_negations import Asked, Fact, split, unwanted
+from ..queries.counts_and_negations import CountedQuery, Fact, split_query, unwanted
 from ..queries.expression import Expression
-from ..runtime.timing import step
-from ..storage.catalog.annotations import Said
-from ..storage.storage import Holdings
-from ..types.records import Answer, Budget, Hit, Judgement, Look, Step, silent
-from ..vlm import SEEN, Ability, Onlooker, VisionLanguageModel
+from ..runtime.timing import span
+from ..storage.catalog.annotations import Annotations
+from ..storage.storage import Storage
+from ..types.records import Answer, Budget, Hit, Judgement, Progress, VisionFeatures, no_progress
+from ..vlm import IMAGE_SIZE, Ability, SupportsVisionCache, VisionLanguageModel
 from .fusion import Source
 from .searcher import Searcher
 
@@ -36,7 +36,7 @@ ENOUGH = 8  # verdicts from which their spread is meaningful
 SAME = 0.02  # standard deviation of the log-odds below which verdicts carry no information
 SURE = 6.0  # bound to which log-odds are clipped
 USUAL = 2.0  # prior standard deviation of the log-odds; it weighs as much as four verdicts
-SEEN_AFTER_ALL = 1.0  # an opinion above this overrules the encoder's "nothing here looks like that"
+OVERRULES_NOTHING = 1.0  # an opinion above this overrules the encoder's "nothing here looks like that"
 HOPE = 1.5  # standard deviations above the mean that an unchecked picture may still reach
 
 CAPTIONED = (  # 143 captions of Flickr8k dev, the other four stored: R@1 53.1, with the built-in model 44.1
@@ -63,10 +63,10 @@ class Reranker:
     The verdict on each part is stored by its words, so that other queries with the same part reuse it.
     """
 
-    holdings: Holdings
+    storage: Storage
     model: VisionLanguageModel
     max_megapixels: float = 250.0
-    progress: Callable[[Step], None] = silent
+    progress: Callable[[Progress], None] = no_progress
 
     def search(self, searcher: Searcher, query: Expression, k: int, budget: Budget, *, fold: bool = True) -> Answer:
         """Return the encoder's hits, reordered by the model's verdicts on the whole query, with counts and negations.
@@ -80,20 +80,20 @@ class Reranker:
             return replace(found, notes=(*found.notes, useless))
         if not query.words:
             raise UsageError("--rerank checks pictures against words; the query has none")
-        asked = split(query.words)
+        asked = split_query(query.words)
         asked = replace(asked, facts=asked.facts + tuple(unwanted(phrase) for phrase in query.unwanted))
         found = searcher.search(query.reworded(asked.text), max(k, budget.depth), fold=fold)
         if not (budget.anyway or asked.facts) and any(Source.CAPTIONS in hit.sources for hit in found.hits):
             return replace(found, query=query.text, hits=found.hits[:k], notes=(*found.notes, CAPTIONED))
         ordered = self.rerank(asked, found, k, budget)
-        seen = any(hit.verdict and opinion(hit.verdict) > SEEN_AFTER_ALL for hit in ordered.hits)
+        seen = any(hit.verdict and weighted_log_odds(hit.verdict) > OVERRULES_NOTHING for hit in ordered.hits)
         return replace(ordered, query=query.text, nothing=ordered.nothing and not seen)
 
     def _useless(self) -> str | None:
         """Return a note if this model was measured not to help in this library, else None."""
-        number, _ = self.holdings.serving()
-        with self.holdings.reading() as catalog:
-            trial = Said(catalog.connection).trial(number, self.model.identity)
+        number, _ = self.storage.active_space()
+        with self.storage.read() as catalog:
+            trial = Annotations(catalog.connection).rerank_trial(number, self.model.identity)
         if trial is None or trial[0].points > 0:
             return None
         gain, captions = trial
@@ -102,7 +102,7 @@ class Reranker:
             f"rank by {gain.points:.1f} points ({gain.low:.1f} to {gain.high:.1f}); --anyway lets it have its say"
         )
 
-    def rerank(self, asked: Asked, answer: Answer, k: int, budget: Budget) -> Answer:
+    def rerank(self, asked: CountedQuery, answer: Answer, k: int, budget: Budget) -> Answer:
         """Return the best k hits by the joint score; if the model fails, the encoder's order with a note."""
         started = time.perf_counter()
         able = self.model.abilities
@@ -111,7 +111,7 @@ class Reranker:
         if facts:
             task.notes.append(f"understood: {asked.text}; {'; '.join(map(str, facts))}")
         try:
-            with step("rerank"):
+            with span("rerank"):
                 task.run()
         except RetrievalError as exc:
             task.notes.append(f"{self.model.name} failed ({exc}); this is the encoder's order")
@@ -136,7 +136,7 @@ class _Task:
     known: dict[int, Judgement] = field(default_factory=dict)  # verdicts on the whole query, by content
     parts: dict[str, dict[int, Judgement]] = field(default_factory=dict)
     new: dict[str, dict[int, Judgement]] = field(default_factory=lambda: defaultdict(dict))
-    looks: dict[int, Look] = field(default_factory=dict)  # vision features computed now, to be stored
+    looks: dict[int, VisionFeatures] = field(default_factory=dict)  # vision features computed now, to be stored
     lost: set[int] = field(default_factory=set)  # pictures that can no longer be read
     notes: list[str] = field(default_factory=list)
 
@@ -155,10 +155,10 @@ class _Task:
 
     def run(self) -> None:
         """Check hits until the top k are settled, the budget is spent or every hit is checked."""
-        holdings, model = self.reranker.holdings, self.reranker.model
+        storage, model = self.reranker.storage, self.reranker.model
         contents = [hit.content for hit in self.hits]
-        with holdings.reading() as catalog:
-            said = Said(catalog.connection)
+        with storage.read() as catalog:
+            said = Annotations(catalog.connection)
             self.parts = {part: said.judgements(part, model.identity, contents) for part in self.questions}
         self._join(contents)
         try:
@@ -166,7 +166,7 @@ class _Task:
                 before = time.perf_counter()
                 self._ask(batch)
                 self._join([hit.content for hit in batch])
-                self.reranker.progress(Step("checked", len(self.known), len(self.hits), self.found()))
+                self.reranker.progress(Progress("checked", len(self.known), len(self.hits), self.found()))
                 taken = time.perf_counter() - before
                 spent = time.perf_counter() - self.started
                 if self.budget.seconds is not None and spent + taken > self.budget.seconds:
@@ -186,7 +186,7 @@ class _Task:
             found = [self.parts[part].get(content) for part in self.questions]
             whole = [verdict for verdict in found if verdict is not None]
             if len(whole) == len(found):
-                self.known[content] = joined(whole, wanted)
+                self.known[content] = combined_verdict(whole, wanted)
 
     def _next(self) -> list[Hit]:
         """Return the most promising unchecked hits; none once they cannot reach the top k."""
@@ -205,7 +205,7 @@ class _Task:
         mean = float(said.mean()) if len(said) else 0.0
         spread = math.sqrt((len(said) * float(said.var() if len(said) else 0) + 4 * USUAL**2) / (len(said) + 4))
         filled = np.where(np.isnan(opinions), mean + hope * spread, opinions)
-        return fused(self._bases(), filled, self.reranker.model.weight)
+        return joint_scores(self._bases(), filled, self.reranker.model.weight)
 
     def _bases(self) -> Floats:
         """Return the hits' cosines in descending order, (n,); text rankings may have put the hits in another order."""
@@ -213,13 +213,13 @@ class _Task:
 
     def _opinions(self) -> Floats:
         """Return the opinion on each hit, (n,); NaN for unchecked ones."""
-        return np.array([opinion(self.known.get(hit.content)) for hit in self.hits])
+        return np.array([weighted_log_odds(self.known.get(hit.content)) for hit in self.hits])
 
     def _ask(self, batch: Sequence[Hit]) -> None:
         """Get the missing verdicts on a batch, for each part of the query."""
         model = self.reranker.model
-        if isinstance(model, Onlooker):
-            self._fill(self._looks(model, batch), model.judge_looks, model.verify_looks)
+        if isinstance(model, SupportsVisionCache):
+            self._fill(self._looks(model, batch), model.judge_features, model.verify_features)
         else:
             self._fill(dict(self._open(batch)), model.judge, model.verify)
 
@@ -232,13 +232,13 @@ class _Task:
                 self.parts[part] |= found
                 self.new[part] |= found
 
-    def _looks(self, model: Onlooker, batch: Sequence[Hit]) -> dict[int, Look]:
+    def _looks(self, model: SupportsVisionCache, batch: Sequence[Hit]) -> dict[int, VisionFeatures]:
         """Return the vision features of each picture, by content: from the catalog if stored there, else computed."""
         name = self.reranker.model.identity
-        with self.reranker.holdings.reading() as catalog:
-            known = Said(catalog.connection).looks(name, [hit.content for hit in batch])
+        with self.reranker.storage.read() as catalog:
+            known = Annotations(catalog.connection).looks(name, [hit.content for hit in batch])
         shown = self._open([hit for hit in batch if hit.content not in known])
-        new = zip(shown, model.look([image for _, image in shown]), strict=True)
+        new = zip(shown, model.vision_features([image for _, image in shown]), strict=True)
         self.looks |= (fresh := {content: look for (content, _), look in new})
         return known | fresh
 
@@ -248,7 +248,7 @@ class _Task:
         for hit in batch:
             try:
                 assert hit.path is not None  # hits of pictures have a path
-                found = pictures.load(hit.path, SEEN, self.reranker.max_megapixels, hit.second)
+                found = pictures.load(hit.path, IMAGE_SIZE, self.reranker.max_megapixels, hit.second)
                 shown.append((hit.content, found.image))
             except PictureError as exc:
                 self.lost.add(hit.content)
@@ -258,13 +258,13 @@ class _Task:
     def _keep(self) -> None:
         if not any(self.new.values()) and not self.looks:
             return
-        holdings = self.reranker.holdings
+        storage = self.reranker.storage
         try:
-            with holdings.writer("retrieval search --rerank"), holdings.writing() as catalog:
-                said, name = Said(catalog.connection), self.reranker.model.identity
+            with storage.write_lock("retrieval search --rerank"), storage.transaction() as catalog:
+                said, name = Annotations(catalog.connection), self.reranker.model.identity
                 for part, found in self.new.items():
                     said.put_judgements(part, name, found)
-                said.put_looks(name, self.looks)
+                said.put_vision_features(name, self.looks)
         except (LibraryLocked, LibraryReadOnly) as exc:
             self.notes.append(f"the verdicts are not kept: {exc}")
 
@@ -280,22 +280,24 @@ class _Task:
         return len(said) >= ENOUGH and float(np.std(said)) < SAME
 
 
-def fused(cosines: Floats, opinions: Floats, weight: float) -> Floats:
+def joint_scores(cosines: Floats, opinions: Floats, weight: float) -> Floats:
     """Return the joint score of each query's candidates, (..., candidates); see `Reranker`."""
     spread = np.maximum(cosines.std(axis=-1, keepdims=True), 1e-6)
     scores: Floats = (cosines - cosines.mean(axis=-1, keepdims=True)) / spread + weight * opinions
     return scores
 
 
-def joined(verdicts: Sequence[Judgement], wanted: Sequence[bool]) -> Judgement:
+def combined_verdict(verdicts: Sequence[Judgement], wanted: Sequence[bool]) -> Judgement:
     """Combine the verdicts on a query's parts into one: opinions add up, those on unwanted parts with reversed sign."""
     if len(verdicts) == 1:
         return verdicts[0]
-    total = sum(opinion(verdict) * (1 if want else -1) for verdict, want in zip(verdicts, wanted, strict=True))
+    total = sum(
+        weighted_log_odds(verdict) * (1 if want else -1) for verdict, want in zip(verdicts, wanted, strict=True)
+    )
     return Judgement(1 / (1 + math.exp(-total)))
 
 
-def opinion(verdict: Judgement | None) -> float:
+def weighted_log_odds(verdict: Judgement | None) -> float:
     """Return the clipped log-odds of a verdict times its mass; NaN without a verdict."""
     if verdict is None:
         return math.nan

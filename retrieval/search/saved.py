@@ -11,24 +11,24 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..queries import interpret
-from ..queries.saved_names import FILES, NAME, Names
-from ..queries.syntax import All, AnyOf, Minus, Node, Token, Weighted, parse, unparse
-from ..sources import placed
+from ..queries.saved_names import FILES, NAME, KnownNames
+from ..queries.syntax import AllOf, AnyOf, FieldToken, Minus, Node, Weighted, parse, unparse
+from ..sources import absolute_path
 from ..storage.catalog.collections import Collections
-from ..storage.storage import Holdings
+from ..storage.storage import Storage
 
 
 @dataclass(frozen=True)
-class Named:
+class SavedNames:
     """The saved searches and taught words of one library, without the @ of their names."""
 
-    holdings: Holdings
+    storage: Storage
 
-    def names(self) -> Names:
+    def names(self) -> KnownNames:
         """Return all saved searches and taught words."""
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             found = Collections(catalog.connection)
-            return Names(found.saved(), frozenset(found.taught()))
+            return KnownNames(found.saved(), frozenset(found.taught()))
 
     def saved(self) -> dict[str, str]:
         """Return the query of each saved search, by name."""
@@ -36,7 +36,7 @@ class Named:
 
     def taught(self) -> dict[str, tuple[int, int]]:
         """Return the numbers of examples and counter-examples of each taught word, by name."""
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             return Collections(catalog.connection).taught()
 
     def save(self, name: str, query: str) -> None:
@@ -54,7 +54,7 @@ class Named:
             raise UsageError("the query is empty; there is nothing to save")
         query = unparse(_absolute(parse(query)))
         interpret(query, names=replace(names, saved={**names.saved, name: query}))
-        with self.holdings.writer("retrieval save"), self.holdings.writing() as catalog:
+        with self.storage.write_lock("retrieval save"), self.storage.transaction() as catalog:
             Collections(catalog.connection).save(name, query)
 
     def teach(self, name: str, yes: Sequence[str | Path] = (), no: Sequence[str | Path] = ()) -> tuple[int, int]:
@@ -67,11 +67,11 @@ class Named:
         name = _plain(name)
         if name in self.names().saved:
             raise UsageError(f"@{name} is a saved search; choose another name, or forget it first")
-        twice = {*map(placed, yes)} & {*map(placed, no)}
+        twice = {*map(absolute_path, yes)} & {*map(absolute_path, no)}
         if twice:
             raise UsageError(f"{twice.pop()} is given both as an example of @{name} and as a counterexample")
-        both = {placed(path): wanted for wanted, paths in ((True, yes), (False, no)) for path in paths}
-        with self.holdings.writer("retrieval teach"), self.holdings.writing() as catalog:
+        both = {absolute_path(path): wanted for wanted, paths in ((True, yes), (False, no)) for path in paths}
+        with self.storage.write_lock("retrieval teach"), self.storage.transaction() as catalog:
             known, found = catalog.contents_at(both), Collections(catalog.connection)
             missing = [path for path in both if path not in known]
             if missing:
@@ -90,7 +90,7 @@ class Named:
             UsageError: there is none of this name; the message suggests the nearest.
         """
         name = _plain(name)
-        with self.holdings.writer("retrieval save"), self.holdings.writing() as catalog:
+        with self.storage.write_lock("retrieval save"), self.storage.transaction() as catalog:
             if not Collections(catalog.connection).drop(name):
                 near = self.names().near(name)
                 raise UsageError(f"nothing is saved or taught as @{name}{f', perhaps @{near}' if near else ''}")
@@ -106,10 +106,10 @@ def _plain(name: str) -> str:
 def _absolute(node: Node) -> Node:
     """Return the tree with the paths in it made absolute."""
     match node:
-        case Token(name, value, tail) if name in FILES and not value.startswith("#"):
-            return replace(node, value=str(placed(Path(value + tail).expanduser())), tail="")
+        case FieldToken(name, value, tail) if name in FILES and not value.startswith("#"):
+            return replace(node, value=str(absolute_path(Path(value + tail).expanduser())), tail="")
         case Minus(part) | Weighted(part=part):
             return replace(node, part=_absolute(part))
-        case All(parts) | AnyOf(parts):
+        case AllOf(parts) | AnyOf(parts):
             return replace(node, parts=tuple(map(_absolute, parts)))
     return node

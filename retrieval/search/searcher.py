@@ -10,22 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..calibration.calibration import Bearings
+from ..calibration.calibration import Calibration
 from ..encoders import Encoder
 from ..errors import UsageError
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import EVERYTHING
-from ..runtime.timing import step
-from ..storage.catalog.annotations import Said
-from ..storage.catalog.filters_sql import Selection
+from ..runtime.timing import span
+from ..storage.catalog.annotations import Annotations
+from ..storage.catalog.filters_sql import FilterQueries
 from ..storage.catalog.full_text import shares_term
-from ..storage.storage import Holdings
+from ..storage.storage import Storage
 from ..types.records import Answer, Band, Hit, Item, Kind, Order, Query, Space
 from . import hybrid, text_hits
-from .branches import Candidate, Found, Side, merged
-from .diversify import POOL, by_date, diverse
-from .near_duplicates import FOLDED, stacks
-from .query_embedding import Understanding
+from .branches import Branch, BranchResult, Candidate, merge
+from .diversify import POOL, by_date, maximal_marginal_relevance
+from .near_duplicates import FOLDED, group_near_duplicates
+from .query_embedding import QueryEmbedder
 
 DEEPEST = 10_000  # most hits that an answer can have
 
@@ -34,8 +34,8 @@ DEEPEST = 10_000  # most hits that an answer can have
 class Searcher:
     """Answers queries from one library."""
 
-    holdings: Holdings
-    bearings: Bearings
+    storage: Storage
+    calibration: Calibration
     encoder: Callable[[Space], Encoder]  # returns the model of a space, loaded when first needed
     max_megapixels: float = 250.0
 
@@ -65,15 +65,17 @@ class Searcher:
 
     def _diverse(self, hits: Sequence[Hit], pool: Sequence[Candidate], k: int, kind: Kind) -> tuple[Hit, ...]:
         """Return `k` hits of a pool, diversified by MMR; hits without scores count by their rank."""
-        rows = self.holdings.rows_of(kind, [each.content for each in pool])
-        chosen = diverse(rows, [-float(each.rank) if each.score is None else each.score for each in hits], k)
+        rows = self.storage.rows_of(kind, [each.content for each in pool])
+        chosen = maximal_marginal_relevance(
+            rows, [-float(each.rank) if each.score is None else each.score for each in hits], k
+        )
         return tuple(replace(hits[place], rank=rank) for rank, place in enumerate(chosen, start=1))
 
     def answer(
         self, query: Query | Expression, k: int, kind: Kind, *, fold: bool = True
     ) -> tuple[Answer, list[Candidate]]:
         """Like `search`, and return the candidates of the hits, too; all is read in one snapshot of the library."""
-        with self.holdings.snapshot():
+        with self.storage.snapshot():
             return self._answer(query, k, kind, fold=fold)
 
     def _answer(self, query: Query | Expression, k: int, kind: Kind, *, fold: bool) -> tuple[Answer, list[Candidate]]:
@@ -81,24 +83,24 @@ class Searcher:
         if k < 1:
             raise UsageError(f"k must be at least 1, got {k}")
         asked = query if isinstance(query, Expression) else Expression.of(query)
-        _, space = self.holdings.serving()
-        with step("encode"):  # and filter, for each alternative
-            sides = self.sides(asked, space, kind)
-        total = max(side.total for side in sides)
+        _, space = self.storage.active_space()
+        with span("encode"):  # and filter, for each alternative
+            branches = self.branches(asked, space, kind)
+        total = max(branch.total for branch in branches)
         wanted = k
         while True:  # runs once, unless frames of one video or near-duplicates leave too few hits
-            with step("find"):
-                found = [_find(side, wanted) for side in sides]
-            candidates = merged(found)
+            with span("find"):
+                found = [_find(branch, wanted) for branch in branches]
+            candidates = merge(found)
             if fold and kind is Kind.PICTURE:
-                with step("fold"):
+                with span("fold"):
                     candidates = self._folded(candidates)
-            with step("hits"):
+            with span("hits"):
                 hits = self.hits(candidates[: max(wanted, k)], kind, asked.words)[:k]
             if len(hits) >= k or wanted >= total:
                 break
             wanted *= 4
-        notes = dict.fromkeys((*asked.notes, *(note for side in sides for note in side.notes)))
+        notes = dict.fromkeys((*asked.notes, *(note for branch in branches for note in branch.notes)))
         if not total:
             notes[_nothing(kind, any(each.where != EVERYTHING for each in asked.alternatives))] = None
         seconds, nothing = time.perf_counter() - started, all(each.nothing for each in found)
@@ -110,16 +112,16 @@ class Searcher:
     def _folded(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates, with near-duplicates folded under the best of each group."""
         passing = {each.content: each.items for each in candidates}
-        found = stacks(self.holdings, list(passing), FOLDED)
+        found = group_near_duplicates(self.storage, list(passing), FOLDED)
         return [
             replace(each, beneath=tuple((content, passing[content]) for content, _ in found[each.content]))
             for each in candidates
             if each.content in found
         ]
 
-    def sides(self, asked: Expression, space: Space, kind: Kind) -> list[Side]:
+    def branches(self, asked: Expression, space: Space, kind: Kind) -> list[Branch]:
         """Return the alternatives of a query, filtered and embedded."""
-        return [self.side(each, space, kind) for each in asked.alternatives]
+        return [self.branch(each, space, kind) for each in asked.alternatives]
 
     def facets(self, query: Expression) -> dict[str, list[tuple[str, int]]]:
         """Return the number of hits by year, camera, place, type and folder, most frequent first.
@@ -129,8 +131,8 @@ class Searcher:
         answer, _ = self.answer(query, DEEPEST, Kind.PICTURE, fold=False)
         sure = () if answer.nothing else answer.hits
         items = [hit.item for hit in sure if hit.item is not None and hit.band is not Band.WEAK]
-        with self.holdings.reading() as catalog:
-            return Selection(catalog.connection).facets(items)
+        with self.storage.read() as catalog:
+            return FilterQueries(catalog.connection).facets(items)
 
     def hits(self, found: Sequence[Candidate], kind: Kind, said: str = "") -> tuple[Hit, ...]:
         """Return the candidates as hits, ranked from 1; contents that were just removed are left out.
@@ -139,22 +141,22 @@ class Searcher:
         """
         return self._pictures(found, said) if kind is Kind.PICTURE else self._texts(found)
 
-    def side(self, asked: Alternative, space: Space, kind: Kind) -> Side:
+    def branch(self, asked: Alternative, space: Space, kind: Kind) -> Branch:
         """Return one alternative of a query, filtered and embedded.
 
         Raises:
             UsageError: the alternative has neither pieces nor filters.
         """
         passing, notes = self._passing(asked, kind)
-        total = self.holdings.count(kind) if passing is None else len(passing)
+        total = self.storage.count(kind) if passing is None else len(passing)
         if not asked.pieces:
             if asked.where == EVERYTHING:
                 raise UsageError('the query is empty; write what the picture shows, such as "a dog on the beach"')
-            return Side(self.holdings, self.bearings, kind, total, notes, passing or {})
-        meaning = Understanding(self.holdings, space, self.encoder, self.max_megapixels).meaning(asked.pieces, kind)
-        return Side(
-            self.holdings,
-            self.bearings,
+            return Branch(self.storage, self.calibration, kind, total, notes, passing or {})
+        meaning = QueryEmbedder(self.storage, space, self.encoder, self.max_megapixels).meaning(asked.pieces, kind)
+        return Branch(
+            self.storage,
+            self.calibration,
             kind,
             total,
             notes=(*notes, *meaning.notes),
@@ -169,8 +171,8 @@ class Searcher:
         """Return the contents that pass the filter, with their items that do (None: all contents), and notes on it."""
         if asked.where == EVERYTHING:
             return None, ()
-        with self.holdings.reading() as catalog:
-            selection = Selection(catalog.connection)
+        with self.storage.read() as catalog:
+            selection = FilterQueries(catalog.connection)
             rows, unknown = selection.passing(asked.where), selection.unknown(asked.where)
             found: dict[int, list[int]] = {}
             for item, content in rows:
@@ -182,10 +184,10 @@ class Searcher:
 
     def _pictures(self, found: Sequence[Candidate], said: str) -> tuple[Hit, ...]:
         numbers = [each.content for each in found]
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             files = catalog.items_holding([*numbers, *(under for each in found for under, _ in each.beneath)])
             captions = catalog.captions_of(numbers)
-            lines = Said(catalog.connection).readings(numbers)
+            lines = Annotations(catalog.connection).ocr_lines(numbers)
         hits: list[Hit] = []
         videos: set[Path] = set()  # already shown: each is one hit, its best frame
         for each in found:
@@ -215,7 +217,7 @@ class Searcher:
 
     def _texts(self, found: Sequence[Candidate]) -> tuple[Hit, ...]:
         numbers = [each.content for each in found]
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             words, owners = catalog.texts(numbers), catalog.pictures_of(numbers)
             files = catalog.items_holding({picture for each in owners.values() for picture in each})
         hits: list[Hit] = []
@@ -228,10 +230,10 @@ class Searcher:
         return tuple(hits)
 
 
-def _find(side: Side, count: int) -> Found:
-    if side.vector is None:
-        return side.newest(count)
-    return hybrid.find(side, count) if side.kind is Kind.PICTURE else text_hits.find(side, count)
+def _find(branch: Branch, count: int) -> BranchResult:
+    if branch.vector is None:
+        return branch.newest(count)
+    return hybrid.find(branch, count) if branch.kind is Kind.PICTURE else text_hits.find(branch, count)
 
 
 def _nothing(kind: Kind, filtered: bool) -> str:

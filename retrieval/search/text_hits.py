@@ -7,40 +7,40 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..calibration.calibration import CANDIDATES, CLOSEST, ITSELF, Floats
+from ..calibration.calibration import CANDIDATES, NEIGHBOURS, SAME_PICTURE, Floats
 from ..types.records import Kind
 from . import confidence
-from .branches import Candidate, Found, Side
+from .branches import Branch, BranchResult, Candidate
 
 REORDERED = 100  # texts that are reordered
 
 
-def find(side: Side, count: int) -> Found:
+def find(branch: Branch, count: int) -> BranchResult:
     """Return the best texts, at least `count` if there are so many, with their confidence where it is known."""
-    found = side.nearest(max(count, CANDIDATES))
-    if side.words is not None or side.vector is None or not found:
-        return Found(found, side.heights(found))
-    found, scores = _without_hubs(side, found)
-    heights = side.heights(found)
-    reading = confidence.of_texts(side.bearings, side.vector, scores) if side.passing is None else None
+    found = branch.nearest(max(count, CANDIDATES))
+    if branch.words is not None or branch.vector is None or not found:
+        return BranchResult(found, branch.z_scores(found))
+    found, scores = _without_hubs(branch, found)
+    z_scores = branch.z_scores(found)
+    reading = confidence.of_texts(branch.calibration, branch.vector, scores) if branch.passing is None else None
     if reading is None:
-        return Found(found, heights)
-    return Found(confidence.told(found, reading), heights, reading.match, reading.nothing)
+        return BranchResult(found, z_scores)
+    return BranchResult(confidence.with_confidence(found, reading), z_scores, reading.match, reading.nothing)
 
 
-def _without_hubs(side: Side, found: list[Candidate]) -> tuple[list[Candidate], Floats]:
+def _without_hubs(branch: Branch, found: list[Candidate]) -> tuple[list[Candidate], Floats]:
     """Return the texts, the first `REORDERED` in the order of 2 * cosine - hubness, and these scores, (n,).
 
     Cross-domain similarity local scaling (Conneau et al. 2018): texts that are near to every picture get lower scores.
     The query's own picture, if the library has it, is not counted among a text's neighbours.
     """
-    assert side.vector is not None  # the query is a picture
+    assert branch.vector is not None  # the query is a picture
     first, cosines = found[:REORDERED], np.array([each.score or 0.0 for each in found])
     crowds = np.zeros(len(found))
-    if side.holdings.count(Kind.PICTURE) > CLOSEST:
-        known, vectors = side.holdings.vectors_of(Kind.TEXT, [each.content for each in first])
-        same, own = side.holdings.nearest(Kind.PICTURE, side.vector, 1)
-        crowd = side.bearings.crowd(vectors, int(own[0, 0]) if same[0, 0] > ITSELF else None)
+    if branch.storage.count(Kind.PICTURE) > NEIGHBOURS:
+        known, vectors = branch.storage.vectors_of(Kind.TEXT, [each.content for each in first])
+        same, own = branch.storage.nearest(Kind.PICTURE, branch.vector, 1)
+        crowd = branch.calibration.hubness(vectors, int(own[0, 0]) if same[0, 0] > SAME_PICTURE else None)
         of = dict(zip(known.tolist(), crowd.tolist(), strict=True))
         crowds = np.array([of.get(each.content, float(crowd.mean())) for each in found])
     scores = 2 * cosines - crowds

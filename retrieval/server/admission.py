@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 import psutil
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .auth import LOGIN, Refusal, free, refuse
+from .auth import LOGIN, HTTPRefusal, free, refuse
 
 LONG = frozenset(
     "/v1/ask /v1/ask/stream /v1/caption /v1/caption/stream /v1/ground /v1/chat/completions /v1/search/stream "
@@ -42,7 +42,7 @@ class Load:
 
 
 @dataclass
-class Limits:
+class AdmissionControl:
     """Middleware that refuses requests beyond the limits.
 
     A request gets a slot only when its whole body has been received, so that slow clients hold none. Short requests
@@ -67,7 +67,7 @@ class Limits:
             with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
                 body = await self._taken(scope, receive, file)
                 await self._answer(scope, body, send)
-        except Refusal as refusal:
+        except HTTPRefusal as refusal:
             self.refused += 1
             await refuse(refusal, send)
 
@@ -79,11 +79,11 @@ class Limits:
         """
         most = TINY if scope["path"] == LOGIN else self.load.body
         told = dict(scope["headers"]).get(b"content-length", b"0")
-        large = Refusal(413, "too_large", f"at most {most:,} bytes may be sent")
+        large = HTTPRefusal(413, "too_large", f"at most {most:,} bytes may be sent")
         if not told.isdigit() or int(told) > most:
             raise large
         if self.load.memory and self._resident() > self.load.memory:
-            raise Refusal(429, "busy", "the server's memory is full; try again later", {"retry-after": "5"})
+            raise HTTPRefusal(429, "busy", "the server's memory is full; try again later", {"retry-after": "5"})
         try:
             async with asyncio.timeout(self.load.body_seconds):
                 while True:
@@ -94,7 +94,7 @@ class Limits:
                     if not message.get("more_body", False):
                         break
         except TimeoutError as exc:
-            raise Refusal(408, "too_slow", f"the upload took longer than {self.load.body_seconds:.0f} s") from exc
+            raise HTTPRefusal(408, "too_slow", f"the upload took longer than {self.load.body_seconds:.0f} s") from exc
         size = file.tell()
         file.seek(0)
         whole = False
@@ -138,13 +138,17 @@ class Limits:
 
     async def _wait(self, turn: asyncio.Semaphore) -> None:
         if self.waiting >= self.load.waiting:
-            raise Refusal(429, "busy", f"{self.waiting} requests are waiting; try again later", {"retry-after": "2"})
+            raise HTTPRefusal(
+                429, "busy", f"{self.waiting} requests are waiting; try again later", {"retry-after": "2"}
+            )
         self.waiting += 1
         try:
             async with asyncio.timeout(self.load.patience):
                 await turn.acquire()
         except TimeoutError as exc:
-            raise Refusal(429, "busy", "the request waited too long; try again later", {"retry-after": "5"}) from exc
+            raise HTTPRefusal(
+                429, "busy", "the request waited too long; try again later", {"retry-after": "5"}
+            ) from exc
         finally:
             self.waiting -= 1
 

@@ -18,12 +18,12 @@ from starlette.types import ASGIApp
 from .. import __version__
 from ..errors import RetrievalError
 from . import item_routes, job_routes, name_routes, search_routes, state_routes, vlm_routes
-from .admission import Limits, Load
-from .auth import Guard, Refusal
-from .dependencies import foreseen, invalid, of_http, refused, unforeseen
-from .logs import Logged
-from .mcp_tools import Agents
-from .metrics import Measured, Metrics
+from .admission import AdmissionControl, Load
+from .auth import AuthMiddleware, HTTPRefusal
+from .dependencies import handle_fault, handle_http, handle_invalid, handle_package_error, handle_refusal
+from .logs import AccessLog
+from .mcp_tools import McpTools
+from .metrics import MetricsMiddleware, ServerMetrics
 from .service import Service
 from .tokens import Tokens
 
@@ -36,7 +36,7 @@ ABOUT = (
 
 
 @dataclass(frozen=True)
-class Doors:
+class ServerOptions:
     """Server options: who is let in, and what they may do."""
 
     demand: bool = False  # whether every caller has to show a token
@@ -51,7 +51,7 @@ class Doors:
 
 def routed(service: Service, *, agents_write: bool = False, agents_originals: bool = False) -> FastAPI:
     """Return the application with its routes only: no authentication, limits, metrics or request log."""
-    agents, agents_routes = Agents(service, agents_write, agents_originals).routes()
+    agents, agents_routes = McpTools(service, agents_write, agents_originals).routes()
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -63,12 +63,12 @@ def routed(service: Service, *, agents_write: bool = False, agents_originals: bo
     api = FastAPI(
         title="retrieval", version=__version__, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None
     )
-    api.state.service, api.state.metrics = service, Metrics()
-    api.add_exception_handler(RetrievalError, foreseen)
-    api.add_exception_handler(Refusal, refused)
-    api.add_exception_handler(RequestValidationError, invalid)
-    api.add_exception_handler(HTTPException, of_http)
-    api.add_exception_handler(Exception, unforeseen)
+    api.state.service, api.state.metrics = service, ServerMetrics()
+    api.add_exception_handler(RetrievalError, handle_package_error)
+    api.add_exception_handler(HTTPRefusal, handle_refusal)
+    api.add_exception_handler(RequestValidationError, handle_invalid)
+    api.add_exception_handler(HTTPException, handle_http)
+    api.add_exception_handler(Exception, handle_fault)
     for routes in ROUTES:
         api.include_router(routes.router)
     api.router.routes.extend(agents_routes)
@@ -78,15 +78,17 @@ def routed(service: Service, *, agents_write: bool = False, agents_originals: bo
     return api
 
 
-def application(service: Service, tokens: Tokens, doors: Doors) -> ASGIApp:
+def application(service: Service, tokens: Tokens, doors: ServerOptions) -> ASGIApp:
     """Return the complete application, as a server runs it."""
     api = routed(service, agents_write=doors.agents_write, agents_originals=doors.agents_originals)
-    limits = Limits(api, doors.load)
-    metrics: Metrics = api.state.metrics
+    limits = AdmissionControl(api, doors.load)
+    metrics: ServerMetrics = api.state.metrics
     metrics.limits = limits
-    guard = Guard(Measured(limits, metrics), tokens, doors.demand, doors.names, doors.origins, doors.socket)
+    guard = AuthMiddleware(
+        MetricsMiddleware(limits, metrics), tokens, doors.demand, doors.names, doors.origins, doors.socket
+    )
     api.state.guard = guard
-    return Logged(guard, doors.queries)
+    return AccessLog(guard, doors.queries)
 
 
 def _page(file: str) -> Callable[[], FileResponse]:

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, Guesses, Sessions, Tokens
+from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, FailedLogins, Sessions, Tokens
 
 COOKIE, LOGIN = "retrieval_session", "/v1/login"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -30,7 +30,7 @@ HEADERS = {
 }
 
 
-class Refusal(Exception):
+class HTTPRefusal(Exception):
     """A request that is refused, with the status, error type, message and headers of the answer."""
 
     def __init__(self, status: int, kind: str, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -39,7 +39,7 @@ class Refusal(Exception):
 
 
 @dataclass
-class Guard:
+class AuthMiddleware:
     """Middleware that admits or refuses requests; it stores the caller in `scope["state"]["caller"]`."""
 
     app: ASGIApp
@@ -49,7 +49,7 @@ class Guard:
     origins: frozenset[str] = frozenset()  # other origins whose pages may send requests, such as "https://example.org"
     socket: str = ""  # path of the library owner's Unix socket; "": none
     sessions: Sessions = field(default_factory=Sessions)
-    guesses: Guesses = field(default_factory=Guesses)
+    guesses: FailedLogins = field(default_factory=FailedLogins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admit or refuse one request."""
@@ -67,7 +67,7 @@ class Guard:
                 await _preflight(_with_headers(send, allowed))
                 return
             state["caller"] = self._caller(scope, headers)
-        except Refusal as refusal:
+        except HTTPRefusal as refusal:
             await refuse(refusal, _with_headers(send, allowed))
             return
         who = CALLER.set(state["caller"] or NO_ONE)
@@ -89,7 +89,7 @@ class Guard:
         caller = self._known(scope, headers)
         if caller is None and not (free(scope["path"]) or scope["path"].startswith(LOGIN)):
             challenge = {"www-authenticate": 'Bearer realm="retrieval"'}
-            raise Refusal(401, "unauthorized", "show a token: Authorization: Bearer ...", challenge)
+            raise HTTPRefusal(401, "unauthorized", "show a token: Authorization: Bearer ...", challenge)
         return caller
 
     def _host(self, headers: Headers) -> None:
@@ -102,7 +102,7 @@ class Guard:
         host = _hostname(hosts[0]) if len(hosts) == 1 else None
         if host is None or not (host == "localhost" or host in self.names or _is_address(host)):
             shown = repr(hosts[0][:80]) if hosts else "no name"
-            raise Refusal(421, "unknown_host", f"this server does not go by {shown}; start it with --host-name")
+            raise HTTPRefusal(421, "unknown_host", f"this server does not go by {shown}; start it with --host-name")
 
     def _same_site(self, scope: Scope, headers: Headers) -> None:
         """Keep out pages of other sites, which would use a browser's cookie or its access to this machine.
@@ -113,11 +113,15 @@ class Guard:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
         if origin is not None:
             if origin not in self.origins and origin.partition("://")[2].lower() != headers.get("host", "").lower():
-                raise Refusal(403, "cross_site", "other sites may not send requests; start the server with --origin")
+                raise HTTPRefusal(
+                    403, "cross_site", "other sites may not send requests; start the server with --origin"
+                )
         elif site not in ("none", "same-origin"):
             navigates = headers.get("sec-fetch-mode") == "navigate" and scope["method"] in SAFE
             if not (navigates and not scope["path"].startswith("/v1/")):
-                raise Refusal(403, "cross_site", "other sites may not send requests; start the server with --origin")
+                raise HTTPRefusal(
+                    403, "cross_site", "other sites may not send requests; start the server with --origin"
+                )
 
     def identified(self, shown: str, address: str, otherwise: Caller | None = None) -> Caller:
         """Return the caller with this token, or `otherwise` if it is unknown.
@@ -127,11 +131,11 @@ class Guard:
         """
         wait = self.guesses.wait(address)
         if wait:
-            raise Refusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
+            raise HTTPRefusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
         caller = self.tokens.caller(shown) or otherwise
         if caller is None:
             self.guesses.wrong(address)
-            raise Refusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
+            raise HTTPRefusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
         return caller
 
     def _known(self, scope: Scope, headers: Headers) -> Caller | None:
@@ -180,7 +184,7 @@ def _with_headers(send: Send, origin: str) -> Send:
     return sending
 
 
-async def refuse(refusal: Refusal, send: Send) -> None:
+async def refuse(refusal: HTTPRefusal, send: Send) -> None:
     """Send a refusal as a JSON error."""
     body = json.dumps({"error": {"type": refusal.kind, "message": refusal.message}}).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}

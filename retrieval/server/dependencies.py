@@ -12,9 +12,9 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from .. import errors
-from ..library.view import Questions
-from ..types.serialize import compact
-from .auth import Guard, Refusal
+from ..library.view import LibraryView
+from ..types.serialize import dumps
+from .auth import AuthMiddleware, HTTPRefusal
 from .service import Service
 from .tokens import Caller, Scope
 
@@ -33,14 +33,14 @@ STATUS = (  # error class -> HTTP status; the first match counts
 )
 
 
-class Json(Response):
+class JSONResponse(Response):
     """A response with values of this package as JSON."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """Return the content as one line of JSON, in UTF-8."""
-        return compact(content).encode()
+        return dumps(content).encode()
 
 
 def service_of(request: Request) -> Service:
@@ -56,7 +56,9 @@ def caller_of(request: Request) -> Caller:
     """
     caller = request.state.caller
     if caller is None:
-        raise Refusal(401, "unauthorized", "show a token: Authorization: Bearer ...", {"www-authenticate": "Bearer"})
+        raise HTTPRefusal(
+            401, "unauthorized", "show a token: Authorization: Bearer ...", {"www-authenticate": "Bearer"}
+        )
     return cast(Caller, caller)
 
 
@@ -66,38 +68,38 @@ def needs(scope: Scope) -> Callable[[Request], Service]:
     def service(request: Request) -> Service:
         caller = caller_of(request)
         if caller.scope < scope:
-            raise Refusal(403, "forbidden", f"this needs a token that may {scope.name.lower()}")
+            raise HTTPRefusal(403, "forbidden", f"this needs a token that may {scope.name.lower()}")
         return service_of(request)
 
     return service
 
 
-def asked_of(request: Request) -> Questions:
+def view_of(request: Request) -> LibraryView:
     """Return the library, limited to what the caller may see."""
     return service_of(request).asked_by(caller_of(request))
 
 
-def guard_of(request: Request) -> Guard:
+def guard_of(request: Request) -> AuthMiddleware:
     """Return the authentication middleware of this application."""
-    return cast(Guard, request.app.state.guard)
+    return cast(AuthMiddleware, request.app.state.guard)
 
 
-def whole_of(request: Request) -> Service:
+def whole_library_of(request: Request) -> Service:
     """Return the service, for callers who may see the whole library.
 
     Raises:
         HTTPRefusal: the caller's token is for one folder.
     """
     if caller_of(request).folder is not None:
-        raise Refusal(403, "forbidden", "this token is for one folder")
+        raise HTTPRefusal(403, "forbidden", "this token is for one folder")
     return service_of(request)
 
 
-Asked = Annotated[Questions, Depends(asked_of)]
+View = Annotated[LibraryView, Depends(view_of)]
 Serving = Annotated[Service, Depends(service_of)]
-Writing = Annotated[Service, Depends(needs(Scope.WRITE))]
-Ruling = Annotated[Service, Depends(needs(Scope.ADMIN))]
-Whole = Annotated[Service, Depends(whole_of)]
+WriterOnly = Annotated[Service, Depends(needs(Scope.WRITE))]
+AdminOnly = Annotated[Service, Depends(needs(Scope.ADMIN))]
+WholeLibraryOnly = Annotated[Service, Depends(whole_library_of)]
 
 Number = Annotated[int, Field(ge=1, lt=2**63)]  # of an item or a job
 
@@ -121,30 +123,30 @@ ERRORS: dict[int | str, dict[str, Any]] = {  # the error responses of every rout
 
 def error(status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> Response:
     """Return an error in the one format that all routes use."""
-    return Json({"error": {"type": kind, "message": message}}, status, headers)
+    return JSONResponse({"error": {"type": kind, "message": message}}, status, headers)
 
 
-def foreseen(_request: Request, exc: Exception) -> Response:
+def handle_package_error(_request: Request, exc: Exception) -> Response:
     """Return an error of this package as a response, with the HTTP status of its class."""
     status = next((code for kind, code in STATUS if isinstance(exc, kind)), 500)
     if isinstance(exc, errors.QueryError):
         told = {"type": "QueryError", "message": exc.reason, "place": exc.place, "query": exc.query}
-        return Json({"error": told}, status)
+        return JSONResponse({"error": told}, status)
     return error(status, type(exc).__name__, str(exc))
 
 
-def unforeseen(_request: Request, _exc: Exception) -> Response:
+def handle_fault(_request: Request, _exc: Exception) -> Response:
     """Return 500 for a bug; the log has the details, under the request's id."""
     return error(500, "fault", "the server failed; its log says more, under the x-request-id")
 
 
-def refused(_request: Request, exc: Exception) -> Response:
+def handle_refusal(_request: Request, exc: Exception) -> Response:
     """Return a refusal as a response."""
-    assert isinstance(exc, Refusal)  # it is registered for these
+    assert isinstance(exc, HTTPRefusal)  # it is registered for these
     return error(exc.status, exc.kind, exc.message, dict(exc.headers))
 
 
-def invalid(_request: Request, exc: Exception) -> Response:
+def handle_invalid(_request: Request, exc: Exception) -> Response:
     """Return 422 for a parameter of the wrong form."""
     assert isinstance(exc, RequestValidationError)  # it is registered for these
     first = exc.errors()[0]
@@ -152,7 +154,7 @@ def invalid(_request: Request, exc: Exception) -> Response:
     return error(422, "invalid", f"{place}: {first['msg']}")
 
 
-def of_http(_request: Request, exc: Exception) -> Response:
+def handle_http(_request: Request, exc: Exception) -> Response:
     """Return an error of the framework, such as an unknown route or a wrong method, as a response."""
     assert isinstance(exc, HTTPException)  # it is registered for these
     return error(exc.status_code, "http", str(exc.detail), dict(exc.headers or {}))

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from .. import geocoding
 from ..errors import PictureError, UsageError
 from ..types.records import Answer, Item, Reason
-from .dependencies import ERRORS, Asked, Json, Number, Serving, Writing
+from .dependencies import ERRORS, JSONResponse, Number, Serving, View, WriterOnly
 from .previews import Previews
 
 router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS)
@@ -38,29 +38,31 @@ def told(item: Item) -> dict[str, Any]:
 
 @router.get("/items", summary="Files, the newest first")
 def items(
-    asked: Asked,
+    asked: View,
     count: Annotated[int, Query(ge=1, le=1000)] = 200,
     after: Annotated[Number | None, Query(description="The last item of the page before")] = None,
     until: Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$", description="None later than this month")] = "",
 ) -> Response:
     """Return a page of files by the time they were taken, newest first; files without a date come last."""
     found = asked.items.newest(count, after, until)
-    return Json({"items": [told(item) for item in found], "next": found[-1].id if len(found) == count else None})
+    return JSONResponse(
+        {"items": [told(item) for item in found], "next": found[-1].id if len(found) == count else None}
+    )
 
 
 @router.get("/items/{item}", summary="What is known of a file")
-def one(asked: Asked, item: Number) -> Response:
+def one(asked: View, item: Number) -> Response:
     """Return a file's facts, place and texts, and the other files that hold the same picture."""
     found = asked.items.get(item)
-    said = asked.items.sayings(found.content)
+    said = asked.items.texts_of(found.content)
     copies = [copy.path for copy in asked.items.copies(found)]
-    return Json({**told(found), "facts": found.facts, "place": found.place, "texts": said, "copies": copies})
+    return JSONResponse({**told(found), "facts": found.facts, "place": found.place, "texts": said, "copies": copies})
 
 
 @router.get("/items/{item}/thumbnail", response_class=Response, summary="A small picture of it")
 def thumbnail(
     service: Serving,
-    asked: Asked,
+    asked: View,
     item: Number,
     size: Annotated[Literal["320", "1280", "2560"], Query(description="Pixels of the longer side, at most")] = "320",
     accept: Annotated[str, Header()] = "*/*",
@@ -78,7 +80,7 @@ def thumbnail(
 
 
 @router.get("/items/{item}/original", response_class=FileResponse, summary="The file itself")
-def original(service: Serving, asked: Asked, item: Number, download: bool = False) -> Response:
+def original(service: Serving, asked: View, item: Number, download: bool = False) -> Response:
     """Return the file; range requests are supported."""
     found = asked.items.get(item)
     if not service.originals:
@@ -98,38 +100,38 @@ def original(service: Serving, asked: Asked, item: Number, download: bool = Fals
 
 
 @router.get("/items/{item}/similar", response_model=Answer, summary="Pictures like it")
-def similar(asked: Asked, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
+def similar(asked: View, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
     """Return the k pictures most similar to it, without itself."""
-    return Json(asked.similar(asked.items.get(item).id, k))
+    return JSONResponse(asked.similar(asked.items.get(item).id, k))
 
 
-class Said(BaseModel):
+class CaptionBody(BaseModel):
     """The text of a caption."""
 
     text: str = Field(min_length=1, max_length=2000)
 
 
 @router.put("/items/{item}/caption", summary="Caption it by hand")
-def set_caption(service: Writing, asked: Asked, item: Number, said: Said) -> Response:
+def set_caption(service: WriterOnly, asked: View, item: Number, said: CaptionBody) -> Response:
     """Store a caption in place of captions by models; it is searchable at once."""
     found = asked.items.get(item)
     service.library.set_caption(found.path, said.text)
-    return Json({"item": found.id, "texts": asked.items.sayings(found.content)})
+    return JSONResponse({"item": found.id, "texts": asked.items.texts_of(found.content)})
 
 
 @router.get("/timeline", summary="How many files there are of each month")
-def timeline(asked: Asked) -> Response:
+def timeline(asked: View) -> Response:
     """Return pairs of a month ("2023-06", or "" for files without a date) and a count, newest first."""
-    return Json({"months": asked.items.months()})
+    return JSONResponse({"months": asked.items.months()})
 
 
 @router.get("/towns", summary="The world's towns, for a map without a network")
 def towns() -> Response:
     """Return the latitude and longitude (degrees), population and name of each town (GeoNames, CC BY 4.0)."""
-    return Json({"towns": geocoding.towns()}, headers={"cache-control": f"private, max-age={DAY}"})
+    return JSONResponse({"towns": geocoding.towns()}, headers={"cache-control": f"private, max-age={DAY}"})
 
 
 @router.get("/map", summary="Where files were taken")
-def points(asked: Asked) -> Response:
+def points(asked: View) -> Response:
     """Return triples of item number, latitude and longitude (degrees) of the files with coordinates."""
-    return Json({"points": asked.items.points()})
+    return JSONResponse({"points": asked.items.points()})

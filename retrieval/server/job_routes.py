@@ -11,15 +11,15 @@ from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
-from ..sources import placed
-from ..types.serialize import plain
-from .dependencies import ERRORS, Json, Number, Ruling
+from ..sources import absolute_path
+from ..types.serialize import to_jsonable
+from .dependencies import ERRORS, AdminOnly, JSONResponse, Number
 from .jobs import BEAT, Job, State
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)
 
 
-class Wanted(BaseModel):
+class JobBody(BaseModel):
     """The folder to index."""
 
     root: str = Field(max_length=200, description="One of the names that GET /v1/roots gives")
@@ -28,49 +28,49 @@ class Wanted(BaseModel):
 
 
 @router.get("/roots", summary="What may be indexed")
-def roots(service: Ruling) -> Response:
+def roots(service: AdminOnly) -> Response:
     """Return the folders that were named when the server was started."""
-    return Json({"roots": service.roots})
+    return JSONResponse({"roots": service.roots})
 
 
 @router.get("/jobs", summary="Indexing jobs, the newest first")
-def jobs(service: Ruling) -> Response:
+def jobs(service: AdminOnly) -> Response:
     """Return the latest jobs with their state and progress."""
-    return Json({"jobs": service.jobs.all()})
+    return JSONResponse({"jobs": service.jobs.all()})
 
 
 @router.post("/jobs", status_code=202, summary="Index a folder")
-def start(service: Ruling, wanted: Wanted) -> Response:
+def start(service: AdminOnly, wanted: JobBody) -> Response:
     """Start a job; only one job runs at a time."""
     folder = service.root(wanted.root, wanted.folder)
     shown = f"{wanted.root}/{wanted.folder}".rstrip("/")
-    return Json(service.jobs.start([placed(folder)], [shown], retry=wanted.retry), 202)
+    return JSONResponse(service.jobs.start([absolute_path(folder)], [shown], retry=wanted.retry), 202)
 
 
 @router.get("/jobs/{job}", summary="One job")
-def one(service: Ruling, job: Number) -> Response:
+def one(service: AdminOnly, job: Number) -> Response:
     """Return its state and progress and, once it has ended, its report and problems."""
-    return Json(service.jobs.get(job))
+    return JSONResponse(service.jobs.get(job))
 
 
-def named(service: Ruling, job: Number) -> Job:
+def named(service: AdminOnly, job: Number) -> Job:
     """Return the job of this number, so that an unknown number is an error before the stream begins."""
     return service.jobs.get(job)
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse, summary="The progress of a job, as events")
-async def events(service: Ruling, now: Annotated[Job, Depends(named)]) -> AsyncIterator[ServerSentEvent]:
+async def events(service: AdminOnly, now: Annotated[Job, Depends(named)]) -> AsyncIterator[ServerSentEvent]:
     """Send an event `job` at each change and `end` after the last one, without blocking a thread."""
-    yield ServerSentEvent(event="job", data=plain(now))
+    yield ServerSentEvent(event="job", data=to_jsonable(now))
     while now.state is State.RUNNING:
         await asyncio.sleep(BEAT)
         then, now = now, service.jobs.get(now.id)
         if now is not then:
-            yield ServerSentEvent(event="job", data=plain(now))
+            yield ServerSentEvent(event="job", data=to_jsonable(now))
     yield ServerSentEvent(event="end", data=None)
 
 
 @router.delete("/jobs/{job}", summary="Stop a job")
-def stop(service: Ruling, job: Number) -> Response:
+def stop(service: AdminOnly, job: Number) -> Response:
     """Ask the job to stop; what it has done is kept, and the next run continues from there."""
-    return Json(service.jobs.stop(job))
+    return JSONResponse(service.jobs.stop(job))

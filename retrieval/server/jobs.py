@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import NotFound, RetrievalError, UsageError
 from ..library.library import Library
-from ..types.records import Problem, Step
+from ..types.records import Problem, Progress
 from ..types.results import Report
 
 KEPT = 20  # jobs that are remembered
@@ -124,7 +124,7 @@ class Jobs:
     def _run(self, number: int, folders: Sequence[Path], retry: bool) -> None:
         started, last = time.monotonic(), 0.0
 
-        def progress(step: Step) -> None:
+        def progress(step: Progress) -> None:
             nonlocal last
             if number in self._stopping:
                 raise _Stopped
@@ -153,7 +153,7 @@ class Jobs:
             self._jobs[number] = replace(self._jobs[number], **changed)  # type: ignore[arg-type]  # fields of Job
 
 
-def _shown(step: Step, seconds: float) -> dict[str, object]:
+def _shown(step: Progress, seconds: float) -> dict[str, object]:
     rate = step.done / seconds if step.task == "pictures" and seconds else 0.0
     left = (step.total - step.done) / rate if rate and step.total is not None else None
     return {

@@ -23,7 +23,7 @@ QUIET = ("/healthz", "/readyz", "/metrics")
 
 
 @dataclass
-class Logged:
+class AccessLog:
     """Middleware that gives every answer a request id and logs a line for it."""
 
     app: ASGIApp

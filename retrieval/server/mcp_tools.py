@@ -22,9 +22,9 @@ from .. import __version__
 from ..client import LONGEST
 from ..errors import RetrievalError, UsageError
 from ..library import factory
-from ..library.view import Questions
+from ..library.view import LibraryView
 from ..types.records import Hit, Threshold
-from ..types.serialize import compact, plain
+from ..types.serialize import dumps, to_jsonable
 from ..vlm import messages
 from .service import Service
 from .tokens import CALLER, Scope
@@ -43,14 +43,14 @@ Number = Annotated[int, Field(ge=1, lt=2**63, description="An item's number")]
 
 
 @dataclass(frozen=True)
-class Agents:
+class McpTools:
     """The MCP tools of one service."""
 
     service: Service
     writes: bool = False
     originals: bool = False  # whether original files are returned
 
-    def asked(self) -> Questions:
+    def asked(self) -> LibraryView:
         """Return the library, limited to what the caller may see."""
         return self.service.asked_by(CALLER.get())
 
@@ -94,7 +94,7 @@ class Agents:
         """Everything that is known about a picture: file, date, camera, place, captions and other texts."""
         asked = self.asked()
         found = asked.items.get(item)
-        return _told(path=found.path, facts=found.facts, place=found.place, texts=asked.items.sayings(found.content))
+        return _told(path=found.path, facts=found.facts, place=found.place, texts=asked.items.texts_of(found.content))
 
     def captions(self, item: Number, k: Annotated[int, Field(ge=1, le=50)] = 5) -> str:
         """The library's texts that fit a picture best, also those of other pictures."""
@@ -123,7 +123,7 @@ class Agents:
 
     def status(self) -> str:
         """What the library holds: counts, folders, the model."""
-        return _told(**plain(self.asked().status()))
+        return _told(**to_jsonable(self.asked().status()))
 
     def picture(
         self, item: Number, original: Annotated[bool, Field(description="The file itself, where allowed")] = False
@@ -140,7 +140,7 @@ class Agents:
         self._allowed()
         found = self.asked().items.get(item)
         self.service.library.set_caption(found.path, text)
-        return _told(item=item, texts=self.asked().items.sayings(found.content))
+        return _told(item=item, texts=self.asked().items.texts_of(found.content))
 
     def save_search(self, name: Annotated[str, Field(max_length=64)], query: Query) -> str:
         """Keep a query under a name: `@name` stands for it from then on."""
@@ -185,4 +185,4 @@ def _short(hit: Hit) -> dict[str, Any]:
 
 
 def _told(**found: Any) -> str:
-    return compact(found)
+    return dumps(found)

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..runtime.timing import LISTENER
-from .admission import Limits
+from .admission import AdmissionControl
 from .service import Service
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})  # clients may send any; they count as "other"
@@ -17,10 +17,10 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 @dataclass
-class Metrics:
+class ServerMetrics:
     """The metrics of one server."""
 
-    limits: Limits | None = None
+    limits: AdmissionControl | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     def __post_init__(self) -> None:
@@ -60,11 +60,11 @@ class Metrics:
 
 
 @dataclass
-class Measured:
+class MetricsMiddleware:
     """Middleware that counts and times requests."""
 
     app: ASGIApp
-    metrics: Metrics
+    metrics: ServerMetrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Process and measure one request."""

@@ -9,20 +9,20 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from ..client import LONGEST
-from .dependencies import ERRORS, Asked, Json, Number, Writing
+from .dependencies import ERRORS, JSONResponse, Number, View, WriterOnly
 
 router = APIRouter(prefix="/v1", tags=["names"], responses=ERRORS)
 
 Name = Annotated[str, Path(max_length=64, description="Without its @")]
 
 
-class Saved(BaseModel):
+class SavedBody(BaseModel):
     """The query to save."""
 
     query: str = Field(min_length=1, max_length=LONGEST)
 
 
-class Examples(BaseModel):
+class ExamplesBody(BaseModel):
     """Item numbers of pictures that a word means (`yes`), and of pictures that it does not mean (`no`)."""
 
     yes: list[Number] = Field(default=[], max_length=1000)
@@ -30,28 +30,28 @@ class Examples(BaseModel):
 
 
 @router.get("/names", summary="Saved searches and taught words")
-def names(asked: Asked) -> Response:
+def names(asked: View) -> Response:
     """Return the query of each saved search, and the numbers of positive and negative examples of each taught word."""
-    return Json({"saved": asked.named.saved(), "taught": asked.named.taught()})
+    return JSONResponse({"saved": asked.named.saved(), "taught": asked.named.taught()})
 
 
 @router.put("/names/{name}", summary="Save a search under a name")
-def save(service: Writing, name: Name, saved: Saved) -> Response:
+def save(service: WriterOnly, name: Name, saved: SavedBody) -> Response:
     """Save a search; `@name` stands for it in any query from now on."""
     service.library.named.save(name, saved.query)
-    return Json({"name": name, "query": service.library.named.saved().get(name.removeprefix("@"))})
+    return JSONResponse({"name": name, "query": service.library.named.saved().get(name.removeprefix("@"))})
 
 
 @router.post("/names/{name}/examples", summary="Teach a word with example pictures")
-def teach(service: Writing, asked: Asked, name: Name, examples: Examples) -> Response:
+def teach(service: WriterOnly, asked: View, name: Name, examples: ExamplesBody) -> Response:
     """Add pictures that a word means and that it does not mean; return how many there are of each."""
     yes, no = ([asked.items.get(number).path for number in each] for each in (examples.yes, examples.no))
     count = service.library.named.teach(name, yes, no)
-    return Json({"name": name, "yes": count[0], "no": count[1]})
+    return JSONResponse({"name": name, "yes": count[0], "no": count[1]})
 
 
 @router.delete("/names/{name}", summary="Forget a name")
-def forget(service: Writing, name: Name) -> Response:
+def forget(service: WriterOnly, name: Name) -> Response:
     """Delete a saved search, or a taught word with its examples."""
     service.library.named.forget(name)
-    return Json({"name": name})
+    return JSONResponse({"name": name})

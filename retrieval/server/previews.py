@@ -12,9 +12,9 @@ from PIL import Image
 
 from .. import pictures
 from ..errors import PictureError
-from ..library.view import Questions
+from ..library.view import LibraryView
 from ..pictures.thumbnails import THUMBNAIL_SIDE
-from ..runtime.lru import Bounded
+from ..runtime.lru import LRUCache
 from ..types.records import Item, Reason
 
 KEPT = 128 << 20  # bytes of previews in the cache
@@ -26,7 +26,7 @@ class Previews:
     """The previews of one library's pictures."""
 
     max_megapixels: float
-    _kept: Bounded[tuple[int, int, str], bytes] = field(default_factory=lambda: Bounded(KEPT, len))
+    _kept: LRUCache[tuple[int, int, str], bytes] = field(default_factory=lambda: LRUCache(KEPT, len))
 
     @staticmethod
     def form(accept: str, size: int) -> str:
@@ -35,7 +35,7 @@ class Previews:
             return "avif"
         return "webp" if "image/webp" in accept or "*/*" in accept or "image/*" in accept else "jpeg"
 
-    def get(self, asked: Questions, item: Item, size: int, form: str) -> bytes:
+    def get(self, asked: LibraryView, item: Item, size: int, form: str) -> bytes:
         """Return an encoded preview; `size` is the longest side in pixels, `form` is webp, avif or jpeg.
 
         Raises:

@@ -28,7 +28,7 @@ HEADER_SECONDS = 10.0  # seconds that a client has to send a request's headers
 GRACE = 30  # seconds for requests in flight when the server is stopped
 
 
-class Patient(H11Protocol):
+class HeaderTimeout(H11Protocol):
     """HTTP/1.1 that closes a connection if a request's headers do not arrive within `HEADER_SECONDS`."""
 
     _limit: asyncio.TimerHandle | None = None
@@ -61,7 +61,7 @@ class Patient(H11Protocol):
 
 
 @dataclass(frozen=True)
-class Place:
+class ListenAddress:
     """Where a server listens: a TCP address and, with a library, a Unix socket."""
 
     host: str = "127.0.0.1"
@@ -123,7 +123,7 @@ class Place:
         return [unix]
 
 
-class Server(uvicorn.Server):
+class GracefulServer(uvicorn.Server):
     """A uvicorn server that calls `ending` when its shutdown begins, so that long tasks can stop."""
 
     def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
@@ -136,12 +136,12 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: ASGIApp, place: Place, sockets: list[net.socket], ending: Callable[[], None]) -> None:
+def serve(app: ASGIApp, place: ListenAddress, sockets: list[net.socket], ending: Callable[[], None]) -> None:
     """Serve until Ctrl-C or SIGTERM, then finish requests in flight; `ending` is called when the shutdown begins."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     config = uvicorn.Config(
         app,
-        http=Patient,
+        http=HeaderTimeout,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -156,7 +156,7 @@ def serve(app: ASGIApp, place: Place, sockets: list[net.socket], ending: Callabl
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, _ended)  # uvicorn sets its own handlers while it runs, and raises the signal again after
     try:
-        Server(config, ending).run(sockets=sockets)
+        GracefulServer(config, ending).run(sockets=sockets)
     finally:
         if place.socket is not None and len(sockets) > 1:
             place.socket.unlink(missing_ok=True)

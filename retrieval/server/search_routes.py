@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..client import LONGEST, MOST
 from ..errors import UsageError
-from ..library.view import Questions
+from ..library.view import LibraryView
 from ..queries.fields import FIELDS
-from ..queries.render import chips, with_pieces
-from ..types.records import Answer, Budget, ByItem, ByText, Kind, Order, Step, Threshold
-from .dependencies import ERRORS, Asked, Json, Number, Serving
+from ..queries.render import append_pieces, render_branches
+from ..types.records import Answer, Budget, ByItem, ByText, Kind, Order, Progress, Threshold
+from .dependencies import ERRORS, JSONResponse, Number, Serving, View
 from .fetch import fetched
 from .service import Service
 from .stream import streamed
@@ -33,7 +33,7 @@ Words = Annotated[str, Query(max_length=LONGEST, description="The query, as docs
 Count = Annotated[int, Query(ge=1, le=MOST, description="How many hits")]
 
 
-class Wanted(BaseModel):
+class SearchParams(BaseModel):
     """The parameters of a search; unknown parameters are refused instead of being ignored."""
 
     model_config = ConfigDict(extra="forbid")
@@ -54,7 +54,7 @@ class Wanted(BaseModel):
     @property
     def text(self) -> str:
         """The query, with the items added as tokens."""
-        return with_pieces(self.q, [ByItem(number) for number in self.item])
+        return append_pieces(self.q, [ByItem(number) for number in self.item])
 
     def budgeted(self) -> Budget | None:
         """Return the limits of the rerank; None if none is wanted."""
@@ -62,14 +62,20 @@ class Wanted(BaseModel):
 
 
 def answered(
-    service: Service, asked: Questions, wanted: Wanted, image: bytes | None, progress: Callable[[Step], None]
+    service: Service,
+    asked: LibraryView,
+    wanted: SearchParams,
+    image: bytes | None,
+    progress: Callable[[Progress], None],
 ) -> Answer:
     """Return the answer to a search; reranks run one at a time, as they share the vision-language model."""
     with service.speaks() if wanted.rerank else nullcontext():
         return _answered(asked, wanted, image, progress)
 
 
-def _answered(asked: Questions, wanted: Wanted, image: bytes | None, progress: Callable[[Step], None]) -> Answer:
+def _answered(
+    asked: LibraryView, wanted: SearchParams, image: bytes | None, progress: Callable[[Progress], None]
+) -> Answer:
     if wanted.page is not None:
         if wanted.rerank or wanted.order != "score":
             raise UsageError("pages are in the order of scores: leave out rerank and order")
@@ -90,7 +96,7 @@ def _answered(asked: Questions, wanted: Wanted, image: bytes | None, progress: C
     return replace(found, facets=asked.facets(wanted.text, image=image)) if wanted.facets else found
 
 
-def uploaded(service: Service, asked: Questions, file: UploadFile | None, url: str = "") -> bytes | None:
+def uploaded(service: Service, asked: LibraryView, file: UploadFile | None, url: str = "") -> bytes | None:
     """Return the uploaded picture, or the one at `url`, re-encoded for fast decoding; None if there is neither.
 
     Raises:
@@ -105,44 +111,44 @@ def uploaded(service: Service, asked: Questions, file: UploadFile | None, url: s
     return None if file is None else decoded(service, asked, file.file.read())
 
 
-def decoded(service: Service, asked: Questions, data: bytes) -> bytes:
+def decoded(service: Service, asked: LibraryView, data: bytes) -> bytes:
     """Return a picture, decoded in a worker process, as BMP, which is fast to decode again.
 
     Raises:
         PictureError: it cannot be decoded.
     """
     out = io.BytesIO()
-    service.picture(data, asked.parts.encoder().least).save(out, "BMP")
+    service.picture(data, asked.services.encoder().image_size).save(out, "BMP")
     return out.getvalue()
 
 
 @router.get("/search", response_model=Answer, summary="Pictures for a query, best first")
-def search(service: Serving, asked: Asked, wanted: Annotated[Wanted, Query()]) -> Response:
+def search(service: Serving, asked: View, wanted: Annotated[SearchParams, Query()]) -> Response:
     """Return the k pictures that fit a query best: words, pictures of the library, or both."""
-    return Json(answered(service, asked, wanted, None, _quiet))
+    return JSONResponse(answered(service, asked, wanted, None, _quiet))
 
 
 @router.get("/search/next", response_model=Answer, summary="The next page")
-def next_page(asked: Asked, cursor: Annotated[str, Query(max_length=200)], threshold: Threshold = "weak") -> Response:
+def next_page(asked: View, cursor: Annotated[str, Query(max_length=200)], threshold: Threshold = "weak") -> Response:
     """Return the page that a cursor points at, from the same answer as the page before."""
-    return Json(asked.next_page(cursor, threshold=threshold))
+    return JSONResponse(asked.next_page(cursor, threshold=threshold))
 
 
 @router.post("/search", response_model=Answer, summary="Pictures like an upload")
 def search_by_picture(
     service: Serving,
-    asked: Asked,
-    wanted: Annotated[Wanted, Query()],
+    asked: View,
+    wanted: Annotated[SearchParams, Query()],
     image: Annotated[UploadFile | None, File(description="A picture file")] = None,
     url: Annotated[str, Form(max_length=2000, description="Or its web address, if the server allows that")] = "",
 ) -> Response:
     """Return the k pictures most similar to an upload, combined with words if there are any."""
-    return Json(answered(service, asked, wanted, uploaded(service, asked, image, url), _quiet))
+    return JSONResponse(answered(service, asked, wanted, uploaded(service, asked, image, url), _quiet))
 
 
 @router.get("/search/stream", response_class=EventSourceResponse, summary="The first order at once, then better ones")
 def search_stream(
-    service: Serving, asked: Asked, wanted: Annotated[Wanted, Query()], request: Request
+    service: Serving, asked: View, wanted: Annotated[SearchParams, Query()], request: Request
 ) -> Iterator[ServerSentEvent]:
     """Send the events `answer` (the encoder's order), `checked` (progress), `answer` (the reranked order) and `end`.
 
@@ -151,7 +157,7 @@ def search_stream(
     first = wanted.model_copy(update={"rerank": False})
 
     def work(emit: Callable[[str, Any], None]) -> None:
-        def told(step: Step) -> None:
+        def told(step: Progress) -> None:
             emit("checked", {"done": step.done, "total": step.total})
             if step.answer is not None:
                 emit("answer", step.answer)
@@ -164,28 +170,30 @@ def search_stream(
 
 
 @router.get("/understand", summary="How a query is read")
-def understood(asked: Asked, q: Words) -> Response:
+def understood(asked: View, q: Words) -> Response:
     """Return each alternative's terms and filters in query syntax, notes on doubtful parts, and the wanted words."""
-    query = asked.understood(q)
-    return Json({"query": query.text, "alternatives": chips(query), "notes": query.notes, "words": query.words})
+    query = asked.parse(q)
+    return JSONResponse(
+        {"query": query.text, "alternatives": render_branches(query), "notes": query.notes, "words": query.words}
+    )
 
 
 @router.get("/language", summary="The tokens of the query language")
 def language() -> Response:
     """Return each token with an example and its meaning."""
     rows = [{"name": name, "example": field.example, "meaning": field.help} for name, field in FIELDS.items()]
-    return Json({"tokens": rows})
+    return JSONResponse({"tokens": rows})
 
 
 @router.get("/facets", summary="How many likely answers there are of each year, camera, place ...")
-def facets(asked: Asked, wanted: Annotated[Wanted, Query()]) -> Response:
+def facets(asked: View, wanted: Annotated[SearchParams, Query()]) -> Response:
     """Return lists of values with their counts, most frequent first; of the whole library if the query is empty."""
-    return Json(asked.facets(wanted.text))
+    return JSONResponse(asked.facets(wanted.text))
 
 
 @router.get("/why", response_model=None, summary="Why a picture is a hit")
 def why(
-    asked: Asked,
+    asked: View,
     service: Serving,
     item: Number,
     q: Words,
@@ -195,19 +203,19 @@ def why(
     """Return the share of each word and each ranking, what the filters found, and what the score means."""
     path = asked.items.get(item).path
     with service.speaks() if vlm else nullcontext():
-        return Json(asked.why(q, path, heat=heat, vlm=vlm))
+        return JSONResponse(asked.why(q, path, heat=heat, vlm=vlm))
 
 
 @router.get("/why-not", response_model=None, summary="Why a picture is not a hit, and what would make it one")
-def why_not(asked: Asked, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
+def why_not(asked: View, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
     """Return its standing, the reason, and the smallest changes of the query that bring it up."""
-    return Json(asked.why_not(q, asked.items.get(item).path, k, threshold=threshold))
+    return JSONResponse(asked.why_not(q, asked.items.get(item).path, k, threshold=threshold))
 
 
 @router.post("/captions", response_model=Answer, summary="The library's texts that fit a picture")
 def captions(
     service: Serving,
-    asked: Asked,
+    asked: View,
     k: Count = 10,
     item: Number | None = None,
     threshold: Threshold = "weak",
@@ -215,17 +223,17 @@ def captions(
 ) -> Response:
     """Return the texts that fit an upload, or a picture of the library, best first."""
     if item is not None and image is None:
-        return Json(asked.captions(asked.items.get(item).path, k, threshold=threshold))
+        return JSONResponse(asked.captions(asked.items.get(item).path, k, threshold=threshold))
     if item is None and image is not None:
-        return Json(asked.captions(decoded(service, asked, image.file.read()), k, threshold=threshold))
+        return JSONResponse(asked.captions(decoded(service, asked, image.file.read()), k, threshold=threshold))
     raise UsageError("send either an image or an item")
 
 
 @router.get("/texts", response_model=Answer, summary="The library's texts that mean something like a query")
-def texts(asked: Asked, q: Words, k: Count = 10) -> Response:
+def texts(asked: View, q: Words, k: Count = 10) -> Response:
     """Return captions, descriptions and other texts, ranked by how close their meaning is to the query."""
-    return Json(asked.query(ByText(q), k, Kind.TEXT))
+    return JSONResponse(asked.query(ByText(q), k, Kind.TEXT))
 
 
-def _quiet(_step: Step) -> None:
+def _quiet(_step: Progress) -> None:
     """Show no progress."""

@@ -15,9 +15,9 @@ from PIL.Image import Image
 
 from ..errors import RetrievalError, UsageError
 from ..library.library import Library
-from ..library.view import Questions
+from ..library.view import LibraryView
 from ..pictures.worker import Workers
-from ..runtime.timing import step
+from ..runtime.timing import span
 from ..vlm import Ability, VisionLanguageModel
 from .jobs import Jobs
 from .previews import Previews
@@ -36,17 +36,17 @@ class Service:
     originals: bool = True  # whether original files are served, besides thumbnails
     workers: Workers = field(default_factory=Workers)
     speaking: threading.Lock = field(default_factory=threading.Lock)  # held while the vision-language model answers
-    _parts: dict[Path, Questions] = field(default_factory=dict)
+    _parts: dict[Path, LibraryView] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.library)
         self.previews = Previews(self.library.settings.max_megapixels)
 
-    def asked_by(self, caller: Caller) -> Questions:
+    def asked_by(self, caller: Caller) -> LibraryView:
         """Return the library, limited to what this caller may see."""
         if caller.folder is None:
-            return Questions(self.library.parts, reads_files=caller.trusted)
+            return LibraryView(self.library.services, reads_files=caller.trusted)
         with self._lock:
             if caller.folder not in self._parts:
                 if len(self._parts) >= PARTS:
@@ -60,21 +60,21 @@ class Service:
         Raises:
             PictureError: it cannot be decoded, or takes too much time or memory.
         """
-        with step("decode"):
+        with span("decode"):
             return self.workers.decode(data, least)
 
     @contextmanager
     def speaks(self) -> Iterator[VisionLanguageModel]:
         """Give exclusive use of the vision-language model while the block runs."""
         with self.speaking:
-            model = self.library.parts.vlm()
-            with step("speak"):
+            model = self.library.services.vlm()
+            with span("speak"):
                 yield model
 
     @property
     def grounds(self) -> bool | None:
         """Whether the vision-language model can locate a phrase in a picture; None while it is not loaded."""
-        seer = self.library.parts.models.seer
+        seer = self.library.services.models.seer
         return None if seer is None else Ability.GROUND in seer.abilities
 
     def warm(self) -> None:

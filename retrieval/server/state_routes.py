@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 from .. import __version__
 from ..errors import LibraryError
 from ..library import models as list_of_models
-from ..search.near_duplicates import ALIKE, Likeness
-from ..types.serialize import plain
+from ..search.near_duplicates import ALIKE, Similarity
+from ..types.serialize import to_jsonable
 from .auth import COOKIE
-from .dependencies import ERRORS, Asked, Json, Ruling, Serving, Whole, caller_of, guard_of
+from .dependencies import ERRORS, AdminOnly, JSONResponse, Serving, View, WholeLibraryOnly, caller_of, guard_of
 from .tokens import SESSION
 
 router = APIRouter(tags=["state"], responses=ERRORS)
@@ -23,7 +23,7 @@ router = APIRouter(tags=["state"], responses=ERRORS)
 @router.get("/healthz", summary="Whether the process is alive")
 def healthz() -> Response:
     """Return the version; succeeds whenever the process can answer."""
-    return Json({"status": "ok", "version": __version__})
+    return JSONResponse({"status": "ok", "version": __version__})
 
 
 @router.get("/readyz", summary="Whether it can answer queries")
@@ -32,18 +32,18 @@ def readyz(service: Serving) -> Response:
     try:
         service.library.model  # noqa: B018  # the property reads the catalog
     except LibraryError as exc:
-        return Json({"status": "not ready", "reason": str(exc)}, 503)
-    return Json({"status": "ready"})
+        return JSONResponse({"status": "not ready", "reason": str(exc)}, 503)
+    return JSONResponse({"status": "ready"})
 
 
 @router.get("/metrics", response_class=Response, summary="Numbers for Prometheus")
-def metrics(service: Whole, request: Request) -> Response:
+def metrics(service: WholeLibraryOnly, request: Request) -> Response:
     """Return the counts and latencies of requests, the queue, the library's size and the model."""
     return Response(request.app.state.metrics.text(service), media_type="text/plain; version=0.0.4")
 
 
 @router.get("/v1/status", summary="What the library holds")
-def status(asked: Asked, service: Serving, request: Request) -> Response:
+def status(asked: View, service: Serving, request: Request) -> Response:
     """Return counts, the model, the folders, and what this caller may do."""
     caller = caller_of(request)
     may = {
@@ -55,13 +55,13 @@ def status(asked: Asked, service: Serving, request: Request) -> Response:
         "vlm": service.library.settings.vlm,
         "grounds": service.grounds,
     }
-    return Json({**plain(asked.status()), "version": __version__, "caller": may})
+    return JSONResponse({**to_jsonable(asked.status()), "version": __version__, "caller": may})
 
 
 @router.get("/v1/problems", summary="Files that could not be used")
-def problems(asked: Asked) -> Response:
+def problems(asked: View) -> Response:
     """Return each file that could not be used, with the reason."""
-    return Json({"problems": asked.problems()})
+    return JSONResponse({"problems": asked.problems()})
 
 
 @router.get("/v1/models", summary="The models of this server, as OpenAI's clients list them")
@@ -69,37 +69,37 @@ def models(service: Serving) -> Response:
     """Return the vision-language model (for chat completions) and the encoder."""
     names = dict.fromkeys((service.library.settings.vlm, service.library.model))
     rows = [{"id": name, "object": "model", "created": 0, "owned_by": "retrieval"} for name in names]
-    return Json({"object": "list", "data": rows})
+    return JSONResponse({"object": "list", "data": rows})
 
 
 @router.get("/v1/encoders", summary="Encoders that this machine has")
-def encoders(service: Ruling) -> Response:
+def encoders(service: AdminOnly) -> Response:
     """Return the encoders that `retrieval models` lists, and the one in use."""
-    return Json({"encoders": list_of_models.encoders(), "serving": service.library.model})
+    return JSONResponse({"encoders": list_of_models.encoders(), "serving": service.library.model})
 
 
 @router.get("/v1/duplicates", summary="Pictures that are the same or nearly the same")
 def duplicates(
-    service: Ruling,
-    kind: Annotated[list[Likeness], Query(description="Which kinds")] = [Likeness.COPY, Likeness.SAME],  # noqa: B006  # FastAPI copies it
+    service: AdminOnly,
+    kind: Annotated[list[Similarity], Query(description="Which kinds")] = [Similarity.COPY, Similarity.SAME],  # noqa: B006  # FastAPI copies it
     least: Annotated[float, Query(ge=0, le=1, description="The cosine for `alike`")] = ALIKE,
 ) -> Response:
     """Return groups of duplicates and the picture to keep of each, those that take most space first."""
-    return Json({"groups": service.library.duplicates().groups(kind, None, least)})
+    return JSONResponse({"groups": service.library.duplicates().groups(kind, None, least)})
 
 
-class Login(BaseModel):
+class LoginBody(BaseModel):
     """The token to log in with."""
 
     token: str = Field(max_length=200)
 
 
 @router.post("/v1/login", summary="Log a browser in")
-def login(login: Login, request: Request) -> Response:
+def login(login: LoginBody, request: Request) -> Response:
     """Set a session cookie for the holder of a token; it is valid for thirty days, or until the server stops."""
     guard = guard_of(request)
     caller = guard.identified(login.token, request.client.host if request.client else "")
-    answer = Json({"name": caller.name, "scope": caller.scope.name.lower()})
+    answer = JSONResponse({"name": caller.name, "scope": caller.scope.name.lower()})
     cookie = guard.sessions.begin(login.token)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, cookie, max_age=SESSION, httponly=True, samesite="strict", secure=secure)
@@ -110,6 +110,6 @@ def login(login: Login, request: Request) -> Response:
 def logout(request: Request) -> Response:
     """End the session and delete its cookie."""
     guard_of(request).sessions.end(request.cookies.get(COOKIE, ""))
-    answer = Json({"status": "out"})
+    answer = JSONResponse({"status": "out"})
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer

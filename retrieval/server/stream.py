@@ -12,8 +12,8 @@ from fastapi import Request
 from fastapi.sse import ServerSentEvent
 
 from ..errors import RetrievalError
-from ..types.serialize import plain
-from .dependencies import foreseen, unforeseen
+from ..types.serialize import to_jsonable
+from .dependencies import handle_fault, handle_package_error
 from .logs import log
 
 
@@ -29,19 +29,19 @@ def streamed(work: Callable[[Callable[[str, Any], None]], None], request: Reques
     def emit(name: str, value: Any) -> None:
         if gone.is_set():
             raise _Gone
-        events.put(ServerSentEvent(event=name, data=plain(value)))
+        events.put(ServerSentEvent(event=name, data=to_jsonable(value)))
 
     def run() -> None:
         try:
             work(emit)
         except RetrievalError as exc:
-            answer = foreseen(request, exc)
+            answer = handle_package_error(request, exc)
             events.put(ServerSentEvent(event="error", raw_data=bytes(answer.body).decode()))
         except _Gone:
             pass
         except Exception:
             log.exception("a stream failed")
-            told = unforeseen(request, RuntimeError())
+            told = handle_fault(request, RuntimeError())
             events.put(ServerSentEvent(event="error", raw_data=bytes(told.body).decode()))
         finally:
             events.put(None)

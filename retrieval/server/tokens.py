@@ -201,7 +201,7 @@ class Sessions:
 
 
 @dataclass
-class Guesses:
+class FailedLogins:
     """Counts wrong tokens by client address, and makes addresses with too many of them wait."""
 
     clock: Callable[[], float] = time.monotonic

@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import UsageError
 from ..library import factory
-from ..library.view import Questions
-from ..vlm import SEEN, Ability, Telling, VisionLanguageModel, messages
+from ..library.view import LibraryView
+from ..vlm import IMAGE_SIZE, Ability, Streaming, VisionLanguageModel, messages
 from ..vlm.messages import ImagePart, Message, Part, TextPart
-from .dependencies import ERRORS, Asked, Json, Number, Serving
+from .dependencies import ERRORS, JSONResponse, Number, Serving, View
 from .service import Service
 from .stream import streamed
 
@@ -32,7 +32,7 @@ Items = Annotated[list[Number], Form(description="Pictures of the library, by th
 Files = Annotated[list[UploadFile], File(description="Picture files")]
 
 
-def shown(service: Service, asked: Questions, items: list[int], images: list[UploadFile]) -> list[Part]:
+def shown(service: Service, asked: LibraryView, items: list[int], images: list[UploadFile]) -> list[Part]:
     """Return the pictures of a request, as parts of a message.
 
     Raises:
@@ -46,7 +46,7 @@ def shown(service: Service, asked: Questions, items: list[int], images: list[Upl
     settings = service.library.settings
     found = [asked.items.get(number) for number in items]
     known: list[Part] = [factory.part(item.path, settings, item.second) for item in found]
-    return known + [ImagePart(service.picture(image.file.read(), SEEN)) for image in images]
+    return known + [ImagePart(service.picture(image.file.read(), IMAGE_SIZE)) for image in images]
 
 
 def pictured(parts: list[Part]) -> Image:
@@ -61,17 +61,17 @@ def pictured(parts: list[Part]) -> Image:
 
 
 @router.post("/caption", summary="A caption that the model writes")
-def caption(service: Serving, asked: Asked, items: Items = [], images: Files = []) -> Response:  # noqa: B006  # FastAPI copies it
+def caption(service: Serving, asked: View, items: Items = [], images: Files = []) -> Response:  # noqa: B006  # FastAPI copies it
     """Return one sentence about a picture; it is not stored."""
     image = pictured(shown(service, asked, items, images))
     with service.speaks() as model:
-        return Json({"text": model.caption([image])[0], "model": model.name})
+        return JSONResponse({"text": model.caption([image])[0], "model": model.name})
 
 
 @router.post("/caption/stream", response_class=EventSourceResponse, summary="A caption, while the model writes it")
 def caption_stream(
     service: Serving,
-    asked: Asked,
+    asked: View,
     request: Request,
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
@@ -90,7 +90,7 @@ def caption_stream(
 @router.post("/ask", summary="A question on pictures")
 def ask(
     service: Serving,
-    asked: Asked,
+    asked: View,
     question: Annotated[str, Form(min_length=1, max_length=2000)],
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
@@ -98,13 +98,13 @@ def ask(
     """Return the model's answer to a question about the pictures."""
     parts = shown(service, asked, items, images)
     with service.speaks() as model:
-        return Json({"answer": messages.answer(model, parts, question), "model": model.name})
+        return JSONResponse({"answer": messages.answer(model, parts, question), "model": model.name})
 
 
 @router.post("/ask/stream", response_class=EventSourceResponse, summary="Ask a question, with the answer streamed")
 def ask_stream(
     service: Serving,
-    asked: Asked,
+    asked: View,
     request: Request,
     question: Annotated[str, Form(min_length=1, max_length=2000)],
     items: Items = [],  # noqa: B006  # FastAPI copies it
@@ -123,13 +123,13 @@ def ask_stream(
 
 def following(model: VisionLanguageModel, heard: Callable[[str], None]) -> VisionLanguageModel:
     """Return the model with `heard` called for each piece of its output, or the model itself if it cannot stream."""
-    return model.telling(heard) if isinstance(model, Telling) else model
+    return model.streaming(heard) if isinstance(model, Streaming) else model
 
 
 @router.post("/ground", summary="Where a picture shows something")
 def ground(
     service: Serving,
-    asked: Asked,
+    asked: View,
     phrase: Annotated[str, Form(min_length=1, max_length=500)],
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
@@ -137,7 +137,7 @@ def ground(
     """Return boxes as fractions of the picture's width and height, from its top left corner."""
     image = pictured(shown(service, asked, items, images))
     with service.speaks() as model:
-        return Json({"boxes": model.ground(image, phrase), "model": model.name})
+        return JSONResponse({"boxes": model.ground(image, phrase), "model": model.name})
 
 
 # --- OpenAI's protocol ------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> 
     pictures = [sum(part.image_url is not None for part in _parts(message)) for message in asked.messages]
     if sum(pictures) > MOST:
         raise UsageError(f"at most {MOST} pictures per request")
-    model = service.library.parts.vlm()
+    model = service.library.services.vlm()
     if Ability.CHAT not in model.abilities and (any(pictures[:-1]) or not pictures[-1]):
         raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")
     turns = [_turn(service, message) for message in asked.messages]
@@ -200,7 +200,7 @@ def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> 
         said = _said(model, turns, limit)
     choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop", "logprobs": None}
     usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}  # tokens are not counted
-    return Json({**about, "object": "chat.completion", "choices": [choice], "usage": usage})
+    return JSONResponse({**about, "object": "chat.completion", "choices": [choice], "usage": usage})
 
 
 def _said(model: VisionLanguageModel, turns: Sequence[Message], limit: int) -> str:
@@ -227,7 +227,7 @@ def _part(service: Service, part: ContentPart) -> Part:
     if not (head.startswith("data:image/") and head.endswith(";base64")):
         raise UsageError("pictures come as data URIs (data:image/jpeg;base64,...); addresses are not fetched here")
     try:
-        return ImagePart(service.picture(base64.b64decode(data, validate=True), SEEN))
+        return ImagePart(service.picture(base64.b64decode(data, validate=True), IMAGE_SIZE))
     except ValueError as exc:
         raise UsageError("a picture's data URI is not base64") from exc
 

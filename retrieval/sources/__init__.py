@@ -6,6 +6,6 @@ import os
 from pathlib import Path
 
 
-def placed(path: str | Path) -> Path:
+def absolute_path(path: str | Path) -> Path:
     """Return a path as the library stores it: absolute, without `..`, with symbolic links left as they are."""
     return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from ..errors import SourceError
 from ..types.records import Caption, Problem, Reason
-from . import placed, tables
+from . import absolute_path, tables
 from .folders import sidecars
 
 PICTURE_COLUMNS = ("image", "file_name", "filename", "image_path", "path", "file", "picture", "filepath")
@@ -32,7 +32,7 @@ def read_captions(table: Path, images: Path | None = None) -> Iterator[Caption |
     Raises:
         SourceError: the file cannot be read, has an unknown format, or has no caption column.
     """
-    folder = placed(images or table.parent)
+    folder = absolute_path(images or table.parent)
     if table.suffix.lower() == ".parquet":
         return _captions(enumerate(tables.rows(table, (*PICTURE_COLUMNS, *TEXT_COLUMNS)), start=1), table, folder)
     try:
@@ -65,7 +65,7 @@ def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[C
         if not useful:
             yield Problem(table, Reason.BAD_ROW, f"row {number} has no caption")
         for text in useful:
-            yield Caption(text, placed(folder / name) if isinstance(name, str) and name else None, str(table))
+            yield Caption(text, absolute_path(folder / name) if isinstance(name, str) and name else None, str(table))
 
 
 def sidecar_text(path: Path) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SourceError
-from ..types.records import RAW_SUFFIXES, VIDEO_SUFFIXES, Found, Problem, Reason
-from . import placed
+from ..types.records import RAW_SUFFIXES, VIDEO_SUFFIXES, Problem, Reason, ScannedFile
+from . import absolute_path
 
 PROCESSED = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .gif .tif .tiff .bmp .dib .avif .heic .heif .hif .jp2 .j2k .jpx .jpf "
@@ -61,7 +61,7 @@ def _matches(name: str, below: str, globs: Sequence[str]) -> bool:
     return any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(below, glob) for glob in globs)
 
 
-class Look(NamedTuple):
+class DirectoryEntry(NamedTuple):
     """A file as it is now; in strings and numbers, since most of many thousands are unchanged."""
 
     path: str
@@ -69,17 +69,17 @@ class Look(NamedTuple):
     mtime_ns: int
     sidecar_mtime_ns: int
 
-    def found(self) -> Found:
+    def found(self) -> ScannedFile:
         """Return the file in the form that is passed on for reading."""
-        return Found(Path(self.path), *self[1:])
+        return ScannedFile(Path(self.path), *self[1:])
 
 
-def scan(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Found | Problem]:
+def scan(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[ScannedFile | Problem]:
     """Yield every picture file under `roots` in the form for reading, and unreadable places as problems."""
-    return (entry.found() if isinstance(entry, Look) else entry for entry in look(roots, rules))
+    return (entry.found() if isinstance(entry, DirectoryEntry) else entry for entry in scan_entries(roots, rules))
 
 
-def look(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Look | Problem]:
+def scan_entries(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[DirectoryEntry | Problem]:
     """Yield every picture file under `roots`, each once, in a stable order; unreadable places are yielded as problems.
 
     A root may be a single file, which is taken whatever the rules say. A RAW file or the video of a live photo beside a
@@ -90,7 +90,7 @@ def look(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Look | P
     """
     seen: set[tuple[int, int]] = set()
     for root in roots:
-        root = placed(root)
+        root = absolute_path(root)
         if root.is_dir():
             yield from _walk(str(root), "", rules or Rules(), seen)
         elif root.exists():
@@ -99,7 +99,7 @@ def look(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[Look | P
             raise SourceError(f"{_show(root)} does not exist; give a folder of pictures or a picture file")
 
 
-def _walk(folder: str, above: str, rules: Rules, seen: set[tuple[int, int]]) -> Iterator[Look | Problem]:
+def _walk(folder: str, above: str, rules: Rules, seen: set[tuple[int, int]]) -> Iterator[DirectoryEntry | Problem]:
     """Yield the picture files of a folder whose path below the root is `above`."""
     try:
         status = os.stat(folder)  # noqa: PTH116  # strings, for speed; the same below
@@ -145,13 +145,13 @@ def stands_for(path: Path) -> Path | None:
     return next((each for each in same if each.suffix.lower() in PROCESSED), None)
 
 
-def _look(path: str, names: set[str] | None = None) -> Look | Problem:
+def _look(path: str, names: set[str] | None = None) -> DirectoryEntry | Problem:
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError as exc:
         reason = Reason.VANISHED if isinstance(exc, FileNotFoundError) else Reason.UNREADABLE
         return Problem(Path(path), reason, f"cannot look at the file: {exc.strerror}")
-    return Look(path, status.st_size, status.st_mtime_ns, _sidecar_time(path, names))
+    return DirectoryEntry(path, status.st_size, status.st_mtime_ns, _sidecar_time(path, names))
 
 
 def sidecars(path: Path) -> tuple[Path, ...]:

@@ -14,7 +14,7 @@ from ..types.records import Finding, Kind
 from ..vectors import VectorIndex
 from .catalog import Database
 from .catalog.salvage import salvage
-from .storage import CATALOG, FORMAT, MANIFEST, Holdings, write_manifest
+from .storage import CATALOG, FORMAT, MANIFEST, Storage, write_manifest
 
 UNIT = 1e-3  # largest difference of a stored vector's length from 1
 
@@ -36,14 +36,14 @@ def check(path: Path, engine: type[VectorIndex], *, repair: bool = False) -> lis
     findings += found
     if any(not finding.mended for finding in found):
         return findings
-    holdings = Holdings.open(path, engine, read_only=not repair)
+    storage = Storage.open(path, engine, read_only=not repair)
     try:
         if repair:
-            with holdings.writer("retrieval check --repair"):
-                return findings + _contents(holdings, repair=True)
-        return findings + _contents(holdings, repair=False)
+            with storage.write_lock("retrieval check --repair"):
+                return findings + _contents(storage, repair=True)
+        return findings + _contents(storage, repair=False)
     finally:
-        holdings.close()
+        storage.close()
 
 
 def _manifest(path: Path, repair: bool) -> list[Finding]:
@@ -82,15 +82,15 @@ def _catalog(path: Path, repair: bool) -> list[Finding]:
     return findings
 
 
-def _contents(holdings: Holdings, repair: bool) -> list[Finding]:
+def _contents(storage: Storage, repair: bool) -> list[Finding]:
     findings: list[Finding] = []
-    with holdings.reading() as catalog:
-        spaces, serving = catalog.spaces(), catalog.serving()
+    with storage.read() as catalog:
+        spaces, serving = catalog.spaces(), catalog.active_space()
     for space_id, space in spaces:
         for kind in Kind:
-            cache = holdings.cache(space_id, space, kind)
-            with holdings.writing() if repair else holdings.reading() as catalog:
-                stored = holdings.embeddings(catalog, space_id, space, kind)
+            cache = storage.cache(space_id, space, kind)
+            with storage.transaction() if repair else storage.read() as catalog:
+                stored = storage.embeddings(catalog, space_id, space, kind)
                 bad = stored.malformed(UNIT)
                 if bad:
                     findings.append(Finding(f"{len(bad)} {kind} vectors are damaged", mended=repair))
@@ -103,16 +103,16 @@ def _contents(holdings: Holdings, repair: bool) -> list[Finding]:
                     if repair:
                         cache.rebuild(stored)
     if repair:
-        holdings.save_vectors()
+        storage.save_vectors()
     if serving is not None:
-        with holdings.reading() as catalog:
+        with storage.read() as catalog:
             lacking = {kind: len(catalog.lacking(serving[0], kind)) for kind in Kind}
         findings += [
             Finding(f"{count} {kind}s are not embedded yet; run `retrieval index` on their folders")
             for kind, count in lacking.items()
             if count
         ]
-    for stray in holdings.path.rglob("*.new"):
+    for stray in storage.path.rglob("*.new"):
         findings.append(Finding(f"a file was left half written: {stray.name}", mended=repair))
         if repair:
             stray.unlink(missing_ok=True)

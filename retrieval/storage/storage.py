@@ -35,19 +35,19 @@ from ..types.records import Ids, Kind, Space, Status, Vectors
 from ..vectors import VectorIndex
 from .catalog import Catalog, Database
 from .catalog.embeddings import Embeddings
-from .catalog.full_text import Words
+from .catalog.full_text import FullText
 from .vector_cache import VectorCache
 
 T = TypeVar("T")
 
 FORMAT = 1
 MANIFEST, CATALOG, VECTORS, LOCK, HOLDER = "library.json", "catalog.sqlite", "vectors", "writer.lock", "writer.json"
-FEW = 2000  # up to this many contents that pass a filter are compared exactly, with the stored vectors
-SAMPLE = 2000  # vectors drawn to represent the whole library
-MARGIN = 32  # extra candidates, so that exact scoring can change the order
+EXACT_UP_TO = 2000  # up to this many contents that pass a filter are compared exactly, with the stored vectors
+SAMPLE_SIZE = 2000  # vectors drawn to represent the whole library
+RESCORE_MARGIN = 32  # extra candidates, so that exact scoring can change the order
 
 
-class _Moment(threading.local):
+class _Snapshot(threading.local):
     """The snapshot of a thread, set while the thread is inside one."""
 
     catalog: Catalog | None = None
@@ -55,22 +55,22 @@ class _Moment(threading.local):
 
 
 @dataclass
-class Holdings:
+class Storage:
     """An opened library. Reading takes no lock; only one process at a time can hold `write_lock()`."""
 
     path: Path
     database: Database
     engine: type[VectorIndex]
     writable: bool
-    whole: Holdings | None = None  # the full library, if this one is limited to a folder
+    whole: Storage | None = None  # the full library, if this one is limited to a folder
 
     def __post_init__(self) -> None:
-        self._moment = _Moment()
+        self._moment = _Snapshot()
         self._caches: dict[tuple[int, Kind], VectorCache] = {}
         self._samples: dict[tuple[int, Kind], tuple[int, Vectors]] = {}
 
     @classmethod
-    def open(cls, path: Path, engine: type[VectorIndex], *, read_only: bool = False) -> Holdings:
+    def open(cls, path: Path, engine: type[VectorIndex], *, read_only: bool = False) -> Storage:
         """Open the library at `path`.
 
         Raises:
@@ -101,7 +101,7 @@ class Holdings:
         return cls(path, Database.open(path / CATALOG, read_only=read_only), engine, writable)
 
     @classmethod
-    def create(cls, path: Path, engine: type[VectorIndex]) -> Holdings:
+    def create(cls, path: Path, engine: type[VectorIndex]) -> Storage:
         """Create an empty library at `path`, or open the library that is already there.
 
         Raises:
@@ -112,7 +112,7 @@ class Holdings:
             return cls.open(path, engine)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(entry.name not in {CATALOG, VECTORS, LOCK, HOLDER} for entry in path.iterdir() if _ours(entry)):
+            if any(entry.name not in {CATALOG, VECTORS, LOCK, HOLDER} for entry in path.iterdir() if _foreign(entry)):
                 raise LibraryError(f"{path} holds other files; give an empty or new folder with --index")
             (path / VECTORS).mkdir(exist_ok=True)
         except (FileExistsError, NotADirectoryError) as exc:
@@ -120,14 +120,14 @@ class Holdings:
         except PermissionError as exc:
             raise LibraryReadOnly(f"cannot write to {path}; give another place with --index") from exc
         except OSError as exc:
-            raise _full_or(exc, path) from exc
+            raise disk_error(exc, path) from exc
         database = Database.create(path / CATALOG)
         write_manifest(path)
         return cls(path, database, engine, writable=True)
 
-    def within(self, folder: Path) -> Holdings:
+    def within(self, folder: Path) -> Storage:
         """Return a read-only view of this library, limited to one folder as if it held nothing else."""
-        return Holdings(self.path, self.database.within(folder), self.engine, writable=False, whole=self)
+        return Storage(self.path, self.database.within(folder), self.engine, writable=False, whole=self)
 
     def close(self) -> None:
         """Close the catalog and drop the loaded vector indexes."""
@@ -137,7 +137,7 @@ class Holdings:
     # --- transactions and the lock -------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self) -> Iterator[Catalog]:
+    def read(self) -> Iterator[Catalog]:
         """Yield the catalog in its current state, or in the state of the enclosing `snapshot()`."""
         if self._moment.catalog is not None:
             yield self._moment.catalog
@@ -168,14 +168,14 @@ class Holdings:
         return found
 
     @contextmanager
-    def writing(self) -> Iterator[Catalog]:
+    def transaction(self) -> Iterator[Catalog]:
         """Yield the catalog in one write transaction: committed at the end, rolled back on any error."""
         with self.database.begin() as connection:
             yield Catalog(connection)
-            Words(connection).refresh()
+            FullText(connection).refresh()
 
     @contextmanager
-    def writer(self, task: str) -> Iterator[None]:
+    def write_lock(self, task: str) -> Iterator[None]:
         """Hold the write lock of the library; `task` tells other processes what is going on.
 
         Raises:
@@ -195,7 +195,7 @@ class Holdings:
                 f"{self.holder() or 'another process'} is writing to {self.path}; wait until it is done"
             ) from exc
         except OSError as exc:
-            raise _full_or(exc, self.path) from exc
+            raise disk_error(exc, self.path) from exc
         try:
             self._sign(task)
             yield
@@ -209,7 +209,7 @@ class Holdings:
         try:
             (self.path / HOLDER).write_text(json.dumps(note), encoding="utf-8")
         except OSError as exc:
-            raise _full_or(exc, self.path) from exc
+            raise disk_error(exc, self.path) from exc
 
     def holder(self) -> str:
         """Return who holds the write lock, in words; an empty string if no one does."""
@@ -225,14 +225,14 @@ class Holdings:
         """Return the stored embeddings of one space and kind, in the transaction of `catalog`."""
         return Embeddings(catalog.connection, space_id, kind, space.dimensions)
 
-    def serving(self) -> tuple[int, Space]:
+    def active_space(self) -> tuple[int, Space]:
         """Return the active space with its id.
 
         Raises:
             LibraryNotFound: nothing has been indexed yet.
         """
-        with self.reading() as catalog:
-            found = self._once("serving", catalog.serving)
+        with self.read() as catalog:
+            found = self._once("serving", catalog.active_space)
         if found is None:
             raise LibraryNotFound(f"the library at {self.path} is empty; fill it with `retrieval index FOLDER`")
         return found
@@ -245,16 +245,16 @@ class Holdings:
         Scores are computed exactly, from the stored vectors. Short rows are padded with -inf and -1. With `allowed`,
         only these contents are compared.
         """
-        space_id, space = self.serving()
-        with self.reading() as catalog:
+        space_id, space = self.active_space()
+        with self.read() as catalog:
             stored = self.embeddings(catalog, space_id, space, kind)
             if self.whole is not None and allowed is None:
                 allowed = stored.contents()
-            if allowed is not None and len(allowed) <= FEW:
+            if allowed is not None and len(allowed) <= EXACT_UP_TO:
                 ids, vectors = stored.get(allowed.tolist())
                 scores = np.stack([cosines(vectors, query) for query in queries])
                 return _best(scores, np.broadcast_to(ids, (len(queries), len(ids))), k)
-            candidates = self._candidates(kind, queries, k + MARGIN, allowed)
+            candidates = self._candidates(kind, queries, k + RESCORE_MARGIN, allowed)
             ids, vectors = stored.get(np.unique(candidates[candidates >= 0]).tolist())
         row_of = {int(number): row for row, number in enumerate(ids)}
         scores = np.full(candidates.shape, -np.inf, np.float32)
@@ -269,36 +269,36 @@ class Holdings:
         """Return the k nearest contents of each query by the vector index of the full library, `(q, k')`, k' <= k."""
         if self.whole is not None:
             return self.whole._candidates(kind, queries, k, allowed)
-        space_id, space = self.serving()
-        with self.reading() as catalog:
+        space_id, space = self.active_space()
+        with self.read() as catalog:
             stored = self.embeddings(catalog, space_id, space, kind)
             return self.cache(space_id, space, kind).search(stored, queries, k, allowed)
 
     def count(self, kind: Kind) -> int:
         """Return the number of contents of a kind that have an embedding in the active space."""
-        space_id, space = self.serving()
-        with self.reading() as catalog:
+        space_id, space = self.active_space()
+        with self.read() as catalog:
             stored = self.embeddings(catalog, space_id, space, kind)
             counted = stored.count if self.whole else lambda: len(self.cache(space_id, space, kind).index(stored))
             return self._once(f"count {kind}", counted)
 
     def sample(self, kind: Kind) -> Vectors:
         """Return up to `SAMPLE` stored vectors from all over the library, `(n, dimensions)`, in no order."""
-        space_id, space = self.serving()
-        with self.reading() as catalog:
+        space_id, space = self.active_space()
+        with self.read() as catalog:
             stored = self.embeddings(catalog, space_id, space, kind)
             newest = stored.last_change()
             known = self._samples.get((space_id, kind))
             if known is None or known[0] != newest:
                 among = stored.contents() if self.whole else None
                 cache = (self.whole or self).cache(space_id, space, kind)
-                known = self._samples[space_id, kind] = (newest, cache.sample(stored, SAMPLE, among))
+                known = self._samples[space_id, kind] = (newest, cache.sample(stored, SAMPLE_SIZE, among))
         return known[1]
 
     def vectors_of(self, kind: Kind, contents: Sequence[int]) -> tuple[Ids, Vectors]:
         """Return the ids `(n,)` and stored vectors `(n, dimensions)` of those contents that have one, in no order."""
-        space_id, space = self.serving()
-        with self.reading() as catalog:
+        space_id, space = self.active_space()
+        with self.read() as catalog:
             return self.embeddings(catalog, space_id, space, kind).get(contents)
 
     def rows_of(self, kind: Kind, contents: Sequence[int]) -> Vectors:
@@ -319,17 +319,17 @@ class Holdings:
             StorageFull: the disk is full.
             LibraryError: a file cannot be written.
         """
-        with self.reading() as catalog:
+        with self.read() as catalog:
             spaces = catalog.spaces()
         for space_id, space in spaces:
             for kind in Kind:
                 cache = self.cache(space_id, space, kind)
                 try:
-                    with self.writing() as catalog:
+                    with self.transaction() as catalog:
                         cache.save(self.embeddings(catalog, space_id, space, kind))
                 except OSError as exc:
-                    raise _full_or(exc, self.path) from exc
-                with self.reading() as catalog:
+                    raise disk_error(exc, self.path) from exc
+                with self.read() as catalog:
                     cache.tidy(self.embeddings(catalog, space_id, space, kind))
 
     def drop_space(self, space_id: int) -> int:
@@ -337,7 +337,7 @@ class Holdings:
 
         Call it while holding `write_lock()`.
         """
-        with self.writing() as catalog:
+        with self.transaction() as catalog:
             count = catalog.drop_space(space_id)
         self._caches = {key: cache for key, cache in self._caches.items() if key[0] != space_id}
         for file in (self.path / VECTORS).glob(f"{space_id}-*"):
@@ -353,8 +353,8 @@ class Holdings:
 
     def status(self) -> Status:
         """Return what the library holds: counts, spaces, roots, size in bytes and the current writer."""
-        with self.reading() as catalog:
-            counts, serving, spaces = catalog.counts(), catalog.serving(), catalog.spaces()
+        with self.read() as catalog:
+            counts, serving, spaces = catalog.counts(), catalog.active_space(), catalog.spaces()
             roots = catalog.roots()
         return Status(
             path=self.path,
@@ -384,7 +384,7 @@ def write_manifest(path: Path) -> None:
         temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path / MANIFEST)
     except OSError as exc:
-        raise _full_or(exc, path) from exc
+        raise disk_error(exc, path) from exc
 
 
 def _size(file: Path) -> int:
@@ -394,11 +394,12 @@ def _size(file: Path) -> int:
         return 0
 
 
-def _ours(entry: Path) -> bool:
+def _foreign(entry: Path) -> bool:
     return not entry.name.startswith((".", CATALOG, MANIFEST))
 
 
-def _full_or(exc: OSError, path: Path) -> LibraryError | StorageFull:
+def disk_error(exc: OSError, path: Path) -> LibraryError | StorageFull:
+    """Return the error of this package that says what went wrong while writing below `path`."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(path).free >> 10 if path.exists() else 0
         return StorageFull(f"no room on the disk that holds {path} ({free} KiB left); free some and run it again")

@@ -16,7 +16,7 @@ from ..errors import SourceError
 
 
 @dataclass(frozen=True)
-class Deed:
+class FileAction:
     """What was done to one file: copied, linked or moved; `reason` says why it was left alone."""
 
     path: Path
@@ -25,7 +25,7 @@ class Deed:
     reason: str = ""
 
 
-def copied(paths: Sequence[Path], folder: Path) -> Iterator[Deed]:
+def copied(paths: Sequence[Path], folder: Path) -> Iterator[FileAction]:
     """Copy files, with their times, into a folder; yield what was done to each.
 
     Raises:
@@ -34,7 +34,7 @@ def copied(paths: Sequence[Path], folder: Path) -> Iterator[Deed]:
     return _each(paths, folder, shutil.copy2)
 
 
-def linked(paths: Sequence[Path], folder: Path) -> Iterator[Deed]:
+def linked(paths: Sequence[Path], folder: Path) -> Iterator[FileAction]:
     """Make symbolic links to files in a folder; yield what was done to each.
 
     Raises:
@@ -43,7 +43,7 @@ def linked(paths: Sequence[Path], folder: Path) -> Iterator[Deed]:
     return _each(paths, folder, lambda path, to: to.symlink_to(path))
 
 
-def _each(paths: Sequence[Path], folder: Path, put: Callable[[Path, Path], object]) -> Iterator[Deed]:
+def _each(paths: Sequence[Path], folder: Path, put: Callable[[Path, Path], object]) -> Iterator[FileAction]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
@@ -52,17 +52,17 @@ def _each(paths: Sequence[Path], folder: Path, put: Callable[[Path, Path], objec
         to = folder / path.name
         try:
             if not path.exists():
-                yield Deed(path, to, reason="there is no such file any more")
+                yield FileAction(path, to, reason="there is no such file any more")
                 continue
             to = next(place for place in _names(to) if not taken(place) or _same(path, place))
             if taken(to):
-                yield Deed(path, to, reason="it is there already")
+                yield FileAction(path, to, reason="it is there already")
                 continue
             put(path, to)
         except OSError as exc:
-            yield Deed(path, to, reason=exc.strerror or str(exc))
+            yield FileAction(path, to, reason=exc.strerror or str(exc))
         else:
-            yield Deed(path, to, done=True)
+            yield FileAction(path, to, done=True)
 
 
 def _same(path: Path, to: Path) -> bool:

@@ -18,34 +18,34 @@ from pathlib import Path
 
 from ..errors import LibraryLocked, LibraryReadOnly, UsageError
 from ..indexing import fingerprint_backfill
-from ..search.near_duplicates import ALIKE, Likeness, stacks
+from ..search.near_duplicates import ALIKE, Similarity, group_near_duplicates
 from ..sources.folders import companions
-from ..storage.catalog.catalog import Known
+from ..storage.catalog.catalog import IndexedFile
 from ..storage.catalog.collections import Collections
-from ..storage.storage import Holdings
-from ..types.records import Item, Step, silent
-from .copy_link import Deed, free
+from ..storage.storage import Storage
+from ..types.records import Item, Progress, no_progress
+from .copy_link import FileAction, free
 
 LOG = "moved.csv"  # in the target folder: where each moved file came from
 
 
 @dataclass(frozen=True)
-class Member:
+class GroupMember:
     """A picture file of a group."""
 
     path: Path
     width: int  # pixels
     height: int
     bytes: int
-    how: Likeness | None = None  # how it resembles the kept one; None: it is the kept one
+    how: Similarity | None = None  # how it resembles the kept one; None: it is the kept one
 
 
 @dataclass(frozen=True)
-class Group:
+class DuplicateGroup:
     """The best of some near-duplicates, and the others; each of them resembles the best."""
 
-    keep: Member
-    others: tuple[Member, ...]
+    keep: GroupMember
+    others: tuple[GroupMember, ...]
 
     @property
     def spare(self) -> int:
@@ -54,15 +54,15 @@ class Group:
 
 
 @dataclass
-class Duplicates:
+class DuplicateFinder:
     """Finds groups of duplicates in one library, and links or moves them."""
 
-    holdings: Holdings
-    progress: Callable[[Step], None] = silent
+    storage: Storage
+    progress: Callable[[Progress], None] = no_progress
 
     def groups(
-        self, kinds: Iterable[Likeness], places: Sequence[Path] | None = None, least: float = ALIKE
-    ) -> list[Group]:
+        self, kinds: Iterable[Similarity], places: Sequence[Path] | None = None, least: float = ALIKE
+    ) -> list[DuplicateGroup]:
         """Return the groups among the pictures in `places` (None: all), those that take up most space first.
 
         Files that are gone, have changed since they were indexed, or are links are left out. The kept picture has the
@@ -73,47 +73,47 @@ class Duplicates:
             UsageError: the library has nothing in `places`.
         """
         wanted = frozenset(kinds)
-        if Likeness.SAME in wanted:
+        if Similarity.SAME in wanted:
             self._complete()
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             items = list(_files(catalog.items_within(places)))
             known = catalog.known(0)
         if places and not items:
             raise UsageError(f"the library has nothing at {', '.join(map(str, places))}")
-        holding: dict[int, list[Member]] = {}
+        holding: dict[int, list[GroupMember]] = {}
         for item in items:
             size = _as_known(item.path, known[str(item.path)])
             if size is not None:
-                member = Member(item.path, item.facts.width, item.facts.height, size)
+                member = GroupMember(item.path, item.facts.width, item.facts.height, size)
                 holding.setdefault(item.content, []).append(member)
         for members in holding.values():
             members.sort(key=_worth)
         order = sorted(holding, key=lambda content: _worth(holding[content][0]))
         groups = (
-            _group(holding, content, under, copies=Likeness.COPY in wanted)
-            for content, under in stacks(self.holdings, order, wanted - {Likeness.COPY}, least).items()
+            _group(holding, content, under, copies=Similarity.COPY in wanted)
+            for content, under in group_near_duplicates(self.storage, order, wanted - {Similarity.COPY}, least).items()
         )
         return sorted((group for group in groups if group.others), key=lambda group: (-group.spare, group.keep.path))
 
     def _complete(self) -> None:
         """Compute missing fingerprints, if the library can be written."""
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             lacking = Collections(catalog.connection).without_fingerprint()
         if lacking:
-            with contextlib.suppress(LibraryLocked, LibraryReadOnly), self.holdings.writer("retrieval duplicates"):
-                fingerprint_backfill.complete(self.holdings, self.progress)
+            with contextlib.suppress(LibraryLocked, LibraryReadOnly), self.storage.write_lock("retrieval duplicates"):
+                fingerprint_backfill.complete(self.storage, self.progress)
 
-    def link(self, groups: Sequence[Group], *, apply: bool) -> Iterator[Deed]:
+    def link(self, groups: Sequence[DuplicateGroup], *, apply: bool) -> Iterator[FileAction]:
         """Replace the exact copies in each group with hard links to the kept file, after comparing their bytes.
 
         Yields what was done to each file; without `apply`, what would be done.
         """
         for group in groups:
             for member in group.others:
-                if member.how is Likeness.COPY:
+                if member.how is Similarity.COPY:
                     yield _linked(member.path, group.keep.path, apply=apply)
 
-    def move(self, groups: Sequence[Group], to: Path, *, apply: bool) -> Iterator[Deed]:
+    def move(self, groups: Sequence[DuplicateGroup], to: Path, *, apply: bool) -> Iterator[FileAction]:
         """Move the other files of each group below `to`, with their sidecars, and remove them from the library.
 
         Yields what was done to each file; without `apply`, what would be done.
@@ -121,7 +121,7 @@ class Duplicates:
         Raises:
             UsageError: `to` lies in an indexed folder, so that the files would be indexed again.
         """
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             roots = catalog.roots()
         inside = next((root for root in roots if to.is_relative_to(root)), None)
         if inside is not None:
@@ -132,7 +132,7 @@ class Duplicates:
             yield from (_moved(path, keep, to, common, apply=False) for path, keep in pairs)
             return
         moved: list[Path] = []
-        with self.holdings.writer("retrieval duplicates"):
+        with self.storage.write_lock("retrieval duplicates"):
             try:
                 for path, keep in pairs:
                     deed = _moved(path, keep, to, common, apply=True)
@@ -143,10 +143,10 @@ class Duplicates:
 
     def _forget(self, paths: Sequence[Path]) -> None:
         if paths:
-            with self.holdings.writing() as catalog:
+            with self.storage.transaction() as catalog:
                 catalog.remove_items(paths)
                 catalog.drop_orphans()
-            self.holdings.save_vectors()
+            self.storage.save_vectors()
 
 
 def _files(items: Iterable[Item]) -> Iterator[Item]:
@@ -158,11 +158,11 @@ def _files(items: Iterable[Item]) -> Iterator[Item]:
             yield item
 
 
-def _worth(member: Member) -> tuple[int, int, int, Path]:
+def _worth(member: GroupMember) -> tuple[int, int, int, Path]:
     return -member.width * member.height, -member.bytes, len(member.path.parts), member.path
 
 
-def _apart(member: Member, keep: Member) -> bool:
+def _apart(member: GroupMember, keep: GroupMember) -> bool:
     """Whether two copies take up space twice: they are not links to one file."""
     try:
         return not member.path.samefile(keep.path)
@@ -171,39 +171,41 @@ def _apart(member: Member, keep: Member) -> bool:
 
 
 def _group(
-    holding: dict[int, list[Member]], content: int, under: Sequence[tuple[int, Likeness]], *, copies: bool
-) -> Group:
+    holding: dict[int, list[GroupMember]], content: int, under: Sequence[tuple[int, Similarity]], *, copies: bool
+) -> DuplicateGroup:
     keep, *same = holding[content]
-    others = [Member(m.path, m.width, m.height, m.bytes, Likeness.COPY) for m in same if copies and _apart(m, keep)]
+    others = [
+        GroupMember(m.path, m.width, m.height, m.bytes, Similarity.COPY) for m in same if copies and _apart(m, keep)
+    ]
     for other, how in under:
         first, *rest = holding[other]
-        others += [Member(m.path, m.width, m.height, m.bytes, how) for m in (first, *(rest if copies else ()))]
-    return Group(keep, tuple(others))
+        others += [GroupMember(m.path, m.width, m.height, m.bytes, how) for m in (first, *(rest if copies else ()))]
+    return DuplicateGroup(keep, tuple(others))
 
 
-def _linked(path: Path, keep: Path, *, apply: bool) -> Deed:
+def _linked(path: Path, keep: Path, *, apply: bool) -> FileAction:
     try:
         if path.samefile(keep):
-            return Deed(path, keep, reason="it is a link to it already")
+            return FileAction(path, keep, reason="it is a link to it already")
         if not filecmp.cmp(path, keep, shallow=False):
-            return Deed(path, keep, reason="its bytes have changed since; run `retrieval index`")
+            return FileAction(path, keep, reason="its bytes have changed since; run `retrieval index`")
         if not apply:
-            return Deed(path, keep)
+            return FileAction(path, keep)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.link")
         temporary.hardlink_to(keep.resolve())
         temporary.replace(path)
     except OSError as exc:
         why = "they lie on different drives" if exc.errno == errno.EXDEV else exc.strerror or str(exc)
-        return Deed(path, keep, reason=why)
-    return Deed(path, keep, done=True)
+        return FileAction(path, keep, reason=why)
+    return FileAction(path, keep, done=True)
 
 
-def _moved(path: Path, keep: Member, folder: Path, common: Path, *, apply: bool) -> Deed:
+def _moved(path: Path, keep: GroupMember, folder: Path, common: Path, *, apply: bool) -> FileAction:
     to = free(folder / path.relative_to(common))
     if not keep.path.is_file() or keep.path.stat().st_size != keep.bytes:
-        return Deed(path, to, reason=f"{keep.path}, the file to keep, has changed or is gone")
+        return FileAction(path, to, reason=f"{keep.path}, the file to keep, has changed or is gone")
     if not apply:
-        return Deed(path, to)
+        return FileAction(path, to)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         _move(path, to, folder / LOG)
@@ -212,8 +214,8 @@ def _moved(path: Path, keep: Member, folder: Path, common: Path, *, apply: bool)
             if not _shared(beside, path, own):
                 _move(beside, free(to.with_name(beside.name)), folder / LOG)
     except OSError as exc:
-        return Deed(path, to, done=not path.exists(), reason=exc.strerror or str(exc))
-    return Deed(path, to, done=True)
+        return FileAction(path, to, done=not path.exists(), reason=exc.strerror or str(exc))
+    return FileAction(path, to, done=True)
 
 
 def _move(path: Path, to: Path, log: Path) -> None:
@@ -240,7 +242,7 @@ def _shared(beside: Path, path: Path, own: Sequence[Path]) -> bool:
     return any(other not in (path, *own) for other in same)
 
 
-def _as_known(path: Path, known: Known) -> int | None:
+def _as_known(path: Path, known: IndexedFile) -> int | None:
     """Return the size in bytes of a file that is unchanged since it was indexed; None if not, or for a link."""
     try:
         status = path.lstat()

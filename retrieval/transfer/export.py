@@ -19,8 +19,8 @@ import numpy as np
 
 from ..errors import SourceError, UsageError
 from ..sources import tables
-from ..storage.storage import Holdings
-from ..types.records import Format, Item, Kind, Problem, Step, silent
+from ..storage.storage import Storage
+from ..types.records import Format, Item, Kind, Problem, Progress, no_progress
 from . import archives, columns
 
 Written: TypeAlias = tuple[list[Path], list[Problem]]
@@ -31,7 +31,7 @@ MODEL = "model.json"  # beside the embeddings: the model that made them
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportReport:
     """The result of an export: the files that were written, and the problems."""
 
     folder: Path
@@ -41,15 +41,15 @@ class Exported:
 
 
 @dataclass
-class Export:
+class Exporter:
     """Writes pictures of one library into a new folder."""
 
-    holdings: Holdings
+    storage: Storage
     folder: Path
     max_megapixels: float = 250.0
-    progress: Callable[[Step], None] = silent
+    progress: Callable[[Progress], None] = no_progress
 
-    def write(self, items: Sequence[Item], form: Format) -> Exported:
+    def write(self, items: Sequence[Item], form: Format) -> ExportReport:
         """Write these items, in this order.
 
         Raises:
@@ -71,18 +71,18 @@ class Export:
             files, problems = writers[form](items)
         except OSError as exc:
             raise SourceError(f"cannot write to {self.folder}: {exc.strerror or exc}") from exc
-        return Exported(self.folder, len(items) - len(problems), tuple(files), tuple(problems))
+        return ExportReport(self.folder, len(items) - len(problems), tuple(files), tuple(problems))
 
     def _rows(self, items: Sequence[Item]) -> Iterator[tuple[Item, dict[str, Any]]]:
         """Yield items, each with its row of the table."""
         for start in range(0, len(items), BATCH):
             some = items[start : start + BATCH]
-            with self.holdings.reading() as catalog:
+            with self.storage.read() as catalog:
                 captions = catalog.captions_of({item.content for item in some})
             for place, item in enumerate(some, start=start + 1):
                 yield item, columns.row(item, captions.get(item.content, []))
                 if place % 100 == 0 or place == len(items):
-                    self.progress(Step("export", place, len(items)))
+                    self.progress(Progress("export", place, len(items)))
 
     def _csv(self, items: Sequence[Item]) -> Written:
         path = self.folder / "captions.csv"
@@ -119,23 +119,23 @@ class Export:
     def _first_texts(self, items: Sequence[Item]) -> dict[int, int]:
         """Return the id of the first caption of each picture; nothing if one has no embedded caption."""
         contents = list(dict.fromkeys(item.content for item in items))
-        with self.holdings.reading() as catalog:
+        with self.storage.read() as catalog:
             pairs = catalog.pairs_of(contents)
             words = catalog.texts(text for _, text in pairs)
             said = catalog.captions_of(contents)
         numbers = {(picture, words[text]): text for picture, text in pairs}
         first = {picture: numbers[picture, texts[0]] for picture, texts in said.items()}
-        known = set(self.holdings.vectors_of(Kind.TEXT, list(first.values()))[0].tolist())
+        known = set(self.storage.vectors_of(Kind.TEXT, list(first.values()))[0].tolist())
         whole = all(content in first and first[content] in known for content in contents)
         return first if whole else {}
 
     def _embeddings(self, name: str, number: int, kind: Kind, contents: Sequence[int]) -> Path:
         path = self.folder / name / f"{name}_{number}.npy"
         path.parent.mkdir(exist_ok=True)
-        dimensions = self.holdings.serving()[1].dimensions
+        dimensions = self.storage.active_space()[1].dimensions
         rows = np.lib.format.open_memmap(path, "w+", np.float32, (len(contents), dimensions))
         for start in range(0, len(contents), BATCH):
-            rows[start : start + BATCH] = self.holdings.rows_of(kind, contents[start : start + BATCH])
+            rows[start : start + BATCH] = self.storage.rows_of(kind, contents[start : start + BATCH])
         rows.flush()
         return path
 
@@ -143,7 +143,7 @@ class Export:
         """Return the items that have an embedding, and a problem for each of the others."""
         known: set[int] = set()
         for start in range(0, len(items), BATCH):
-            ids, _ = self.holdings.vectors_of(Kind.PICTURE, [item.content for item in items[start : start + BATCH]])
+            ids, _ = self.storage.vectors_of(Kind.PICTURE, [item.content for item in items[start : start + BATCH]])
             known |= set(ids.tolist())
         why = "the current model has not encoded it yet; run `retrieval index`"
         lacking = [Problem(item.path, "unencoded", why) for item in items if item.content not in known]
@@ -151,7 +151,7 @@ class Export:
 
     def _model(self) -> Path:
         path = self.folder / MODEL
-        path.write_text(json.dumps(asdict(self.holdings.serving()[1]), indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(asdict(self.storage.active_space()[1]), indent=1) + "\n", encoding="utf-8")
         return path
 
     def _metadata(self, path: Path, items: Sequence[Item], *, embeddings: bool) -> None:
@@ -167,6 +167,6 @@ class Export:
                 some = items[start : start + BATCH]
                 rows = [row for _, row in self._rows(some)]
                 if embeddings:
-                    vectors = self.holdings.rows_of(Kind.PICTURE, [item.content for item in some])
+                    vectors = self.storage.rows_of(Kind.PICTURE, [item.content for item in some])
                     rows = [{**row, "embedding": vector} for row, vector in zip(rows, vectors, strict=True)]
                 writer.write_table(arrow.Table.from_pylist(rows, schema=schema))

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from .. import pictures
 from ..encoders import Encoder
 from ..errors import ModelError, PictureError, SourceError
-from ..sources import placed, tables
+from ..sources import absolute_path, tables
 from ..sources.caption_files import PICTURE_COLUMNS, first_of
 from ..storage.catalog.collections import Collections
-from ..storage.storage import Holdings
-from ..types.records import Kind, Problem, Reason, Step, silent
+from ..storage.storage import Storage
+from ..types.records import Kind, Problem, Progress, Reason, no_progress
 
 BATCH = 256
 CHECKED = 8  # pictures per file that are also encoded here
@@ -30,13 +30,13 @@ AGREES = 0.97  # least mean cosine of the two embeddings of a picture: precision
 
 
 @dataclass
-class Import:
+class EmbeddingImporter:
     """Imports one folder into one library."""
 
-    holdings: Holdings
+    storage: Storage
     encoder: Encoder
     max_megapixels: float = 250.0
-    progress: Callable[[Step], None] = silent
+    progress: Callable[[Progress], None] = no_progress
     found: list[Path] = field(default_factory=list)  # the pictures that exist
     problems: list[Problem] = field(default_factory=list)
 
@@ -51,7 +51,7 @@ class Import:
         """
         files = list(_layout(folder))
         done = 0
-        with self.holdings.writing() as catalog:
+        with self.storage.transaction() as catalog:
             space_id = catalog.add_space(self.encoder.space)
             known = catalog.embedded(space_id)
         for metadata, rows in files:
@@ -62,11 +62,11 @@ class Import:
                 checked = checked or self._compare(there[:CHECKED], metadata)
                 self._store(there, space_id, known)
                 done += len(batch)
-                self.progress(Step("import", done))
+                self.progress(Progress("import", done))
         return [metadata for metadata, _ in files]
 
     def _path(self, row: dict[str, Any], base: Path) -> Path:
-        return placed(base / str(first_of(row, PICTURE_COLUMNS) or ""))
+        return absolute_path(base / str(first_of(row, PICTURE_COLUMNS) or ""))
 
     def _usable(self, path: Path, vector: npt.NDArray[np.float32], metadata: Path) -> bool:
         wide = self.encoder.space.dimensions
@@ -92,7 +92,7 @@ class Import:
         cosines = []
         for path, vector in some:
             try:
-                image = pictures.load(path, self.encoder.least, self.max_megapixels).image
+                image = pictures.load(path, self.encoder.image_size, self.max_megapixels).image
             except PictureError:
                 continue  # reported when it is stored
             own = self.encoder.images([self.encoder.prepare(image)])[0]
@@ -117,9 +117,9 @@ class Import:
                 self.found.append(path)
             except PictureError as exc:
                 self.problems.append(Problem(path, exc.reason, str(exc)))
-        with self.holdings.writing() as catalog:
+        with self.storage.transaction() as catalog:
             numbers = [catalog.add_content(Kind.PICTURE, digest, thumbnail=small) for digest, small, _, _ in ready]
-            stored = self.holdings.embeddings(catalog, space_id, self.encoder.space, Kind.PICTURE)
+            stored = self.storage.embeddings(catalog, space_id, self.encoder.space, Kind.PICTURE)
             if numbers:
                 stored.put(numbers, np.stack([vector for *_, vector in ready]))
             bits = {number: each[2] for number, each in zip(numbers, ready, strict=True)}

@@ -43,7 +43,7 @@ class FilterCheck:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ScoreReading:
     """A picture's score, with the numbers that say what it means."""
 
     score: float | None  # None for queries with filters only
@@ -61,7 +61,7 @@ class Why:
     item: int
     rank: int
     searched: int
-    reading: Reading
+    reading: ScoreReading
     second: float | None  # position of a frame in its video, in seconds
     match: float | None  # probability that anything in the library matches the query
     understood: str  # the alternative of the query that the picture fits best, in query syntax
@@ -107,7 +107,7 @@ class WhyNot:
     said: str  # the reason in one line
     rank: int | None = None
     searched: int = 0
-    reading: Reading | None = None
+    reading: ScoreReading | None = None
     last: float | None = None  # the score of the last hit that is shown
     problem: Problem | None = None
     filters: tuple[FilterCheck, ...] = ()

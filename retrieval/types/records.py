@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 Vectors: TypeAlias = npt.NDArray[np.float32]  # (n, dimensions), unit rows
 Ids: TypeAlias = npt.NDArray[np.int64]  # (n,)
 Pixels: TypeAlias = npt.NDArray[Any]  # one picture, preprocessed for its encoder
-Look: TypeAlias = npt.NDArray[np.float16]  # (tokens, width): a vision-language model's features of one picture
+VisionFeatures: TypeAlias = npt.NDArray[
+    np.float16
+]  # (tokens, width): a vision-language model's features of one picture
 
 Mask: TypeAlias = npt.NDArray[np.float32]  # (height, width): probability, 0 to 1, that a pixel belongs to the object
 
@@ -118,7 +120,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Found:
+class ScannedFile:
     """A picture or video file found by scanning a source."""
 
     path: Path
@@ -261,7 +263,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Step:
+class Progress:
     """The progress of a long task, as passed to progress callbacks."""
 
     task: str  # scan, pictures, texts
@@ -270,7 +272,7 @@ class Step:
     answer: Answer | None = None  # of a search: the answer so far
 
 
-def silent(_step: Step) -> None:
+def no_progress(_step: Progress) -> None:
     """Do nothing; the default progress callback."""
 
 

@@ -6,24 +6,24 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .records import Found, Problem
+from .records import Problem, ScannedFile
 
 
 @dataclass(frozen=True)
 class Plan:
     """What an indexing run is going to do to the library."""
 
-    added: tuple[Found, ...] = ()
-    changed: tuple[Found, ...] = ()
-    retried: tuple[Found, ...] = ()  # failed before, changed since
-    unembedded: tuple[Found, ...] = ()  # in the library, but not embedded by the requested model
+    added: tuple[ScannedFile, ...] = ()
+    changed: tuple[ScannedFile, ...] = ()
+    retried: tuple[ScannedFile, ...] = ()  # failed before, changed since
+    unembedded: tuple[ScannedFile, ...] = ()  # in the library, but not embedded by the requested model
     unchanged: int = 0
     failed_before: int = 0  # failed before, not changed since: not tried again
     gone: tuple[Path, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property
-    def todo(self) -> tuple[Found, ...]:
+    def todo(self) -> tuple[ScannedFile, ...]:
         """All files that the run must read."""
         return self.added + self.changed + self.retried + self.unembedded
 
@@ -59,7 +59,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Classification:
     """The label that fits one picture best, and the scores of all labels."""
 
     path: Path
@@ -70,7 +70,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Described:
+class CaptionReport:
     """What a captioning run did."""
 
     captioned: int = 0
@@ -82,7 +82,7 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Transcribed:
+class OcrReport:
     """What an OCR run did."""
 
     read: int = 0
@@ -95,7 +95,7 @@ class Transcribed:
 
 
 @dataclass(frozen=True)
-class Sidecars:
+class SidecarReport:
     """What a run did to XMP sidecars."""
 
     written: int = 0
@@ -137,7 +137,7 @@ class VlmInfo:
 
 
 @dataclass(frozen=True)
-class Metrics:
+class RecallMetrics:
     """Recall@k and mean reciprocal rank of one direction, in percent."""
 
     recall: dict[int, float] = field(default_factory=dict)
@@ -148,8 +148,8 @@ class Metrics:
 class Evaluation:
     """Retrieval metrics in both directions on one set of pictures and captions."""
 
-    text_to_image: Metrics
-    image_to_text: Metrics
+    text_to_image: RecallMetrics
+    image_to_text: RecallMetrics
     images: int
     captions: int
     model: str
@@ -169,8 +169,8 @@ class Gain:
 class Reranking:
     """Text-to-image metrics of the encoder alone and with reranking by a vision-language model."""
 
-    before: Metrics
-    after: Metrics
+    before: RecallMetrics
+    after: RecallMetrics
     gains: dict[str, Gain]
     images: int
     captions: int

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..types.records import Box, Judgement, Look, Mask
+    from ..types.records import Box, Judgement, Mask, VisionFeatures
     from .messages import Message
 
 
-SEEN = 512  # pixels; a picture is reduced to no less than twice this on its shorter side
+IMAGE_SIZE = 512  # pixels; a picture is reduced to no less than twice this on its shorter side
 
 
 class Ability(StrEnum):
@@ -35,18 +35,18 @@ class Ability(StrEnum):
 
 
 @runtime_checkable
-class Onlooker(Protocol):
+class SupportsVisionCache(Protocol):
     """A model whose vision features can be cached: the expensive part of a judgement runs once per picture."""
 
-    def look(self, images: Sequence[Image]) -> list[Look]:
+    def vision_features(self, images: Sequence[Image]) -> list[VisionFeatures]:
         """Return the vision features of each picture: (tokens, width) float16."""
         ...
 
-    def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:
+    def judge_features(self, query: str, looks: Sequence[VisionFeatures]) -> list[Judgement]:
         """Judge pictures by their cached vision features; see `VisionLanguageModel.judge`."""
         ...
 
-    def verify_looks(self, question: str, looks: Sequence[Look]) -> list[Judgement]:
+    def verify_features(self, question: str, looks: Sequence[VisionFeatures]) -> list[Judgement]:
         """Verify a question on cached vision features of pictures; see `VisionLanguageModel.verify`."""
         ...
 
@@ -104,17 +104,17 @@ class VisionLanguageModel(Protocol):
 
 
 @runtime_checkable
-class Telling(Protocol):
+class Streaming(Protocol):
     """A model that can stream its answers."""
 
-    def telling(self, heard: Callable[[str], None]) -> VisionLanguageModel:
+    def streaming(self, heard: Callable[[str], None]) -> VisionLanguageModel:
         """Return the same loaded model, set to pass each piece of an answer to a callback as it is generated."""
         ...
 
 
-def judging(model: VisionLanguageModel, images: Sequence[Image]) -> Callable[[str], list[Judgement]]:
+def judge_on(model: VisionLanguageModel, images: Sequence[Image]) -> Callable[[str], list[Judgement]]:
     """Return a function that judges queries on these pictures; vision features are computed once if possible."""
-    if isinstance(model, Onlooker):
-        onlooker, looks = model, model.look(images)
-        return lambda query: onlooker.judge_looks(query, looks)
+    if isinstance(model, SupportsVisionCache):
+        onlooker, looks = model, model.vision_features(images)
+        return lambda query: onlooker.judge_features(query, looks)
     return lambda query: model.judge(query, images)

@@ -15,7 +15,7 @@ from ..types.records import Box
 
 
 @dataclass(frozen=True)
-class Reading:
+class BoxFormat:
     """One grounding answer, with what is needed to parse it."""
 
     text: str  # with its special tokens
@@ -25,17 +25,17 @@ class Reading:
     processor: Any = None
 
 
-def json_pixels(reading: Reading) -> list[Box]:
+def json_pixels(reading: BoxFormat) -> list[Box]:
     """Parse `[{"bbox_2d": [x0, y0, x1, y1], "label": ...}]` in pixels of the model's input (Qwen2-VL, Qwen2.5-VL)."""
     return _from_json(reading, *reading.seen)
 
 
-def json_thousandths(reading: Reading) -> list[Box]:
+def json_thousandths(reading: BoxFormat) -> list[Box]:
     """Parse the same JSON in thousandths of the picture's sides (Qwen3-VL)."""
     return _from_json(reading, 1000, 1000)
 
 
-def _from_json(reading: Reading, width: float, height: float) -> list[Box]:
+def _from_json(reading: BoxFormat, width: float, height: float) -> list[Box]:
     found = []
     for entry in _objects(reading.text):
         corners = entry.get("bbox_2d", entry.get("bbox"))
@@ -58,14 +58,14 @@ def _objects(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def qwen_vl(reading: Reading) -> list[Box]:
+def qwen_vl(reading: BoxFormat) -> list[Box]:
     """Parse `<ref>label</ref><box>(x0,y0),(x1,y1)</box>` in thousandths (Qwen-VL and Qwen-VL-Chat)."""
     pattern = r"(?:<ref>(.*?)</ref>)?<box>\((\d+),(\d+)\),\((\d+),(\d+)\)</box>"
     rows = re.findall(pattern, reading.text)
     return _boxes((label or reading.phrase, *(int(c) / 1000 for c in corners)) for label, *corners in rows)
 
 
-def cogvlm(reading: Reading) -> list[Box]:
+def cogvlm(reading: BoxFormat) -> list[Box]:
     """Parse `label [[x0,y0,x1,y1;x0,...]]` in thousandths (CogVLM grounding)."""
     found = []
     for label, group in re.findall(r"([^\[\]]*)\[\[([\d,;]+)\]\]", reading.text):
@@ -76,7 +76,7 @@ def cogvlm(reading: Reading) -> list[Box]:
     return _boxes(found)
 
 
-def paligemma(reading: Reading) -> list[Box]:
+def paligemma(reading: BoxFormat) -> list[Box]:
     """Parse `<loc y0><loc x0><loc y1><loc x1> label ; ...` in 1,024ths (PaliGemma)."""
     pattern = r"<loc(\d{4})><loc(\d{4})><loc(\d{4})><loc(\d{4})>\s*([^;<]*)"
     found = []
@@ -86,13 +86,13 @@ def paligemma(reading: Reading) -> list[Box]:
     return _boxes(found)
 
 
-def kosmos2(reading: Reading) -> list[Box]:
+def kosmos2(reading: BoxFormat) -> list[Box]:
     """Parse `<phrase>label</phrase><object><patch_index_0044>...</object>` on a grid of 32 by 32 (KOSMOS-2)."""
     _, entities = reading.processor.post_process_generation(reading.text)
     return _boxes((label.strip() or reading.phrase, *corners) for label, _, found in entities for corners in found)
 
 
-def florence2(reading: Reading) -> list[Box]:
+def florence2(reading: BoxFormat) -> list[Box]:
     """Parse `label<loc_x0><loc_y0><loc_x1><loc_y1>` in thousandths (Florence-2)."""
     task = "<CAPTION_TO_PHRASE_GROUNDING>"
     found = reading.processor.post_process_generation(text=reading.text, task=task, image_size=reading.size)[task]

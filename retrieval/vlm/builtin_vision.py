@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.modeling_outputs import BaseModelOutput
 
 
-class GridConfig(PreTrainedConfig):
+class BuiltinVisionConfig(PreTrainedConfig):
     """Configuration of `side` x `side` cells and their mean, with `hidden_size` channels each."""
 
     model_type = "retrieval_grid"
@@ -26,19 +26,19 @@ class GridConfig(PreTrainedConfig):
     image_size: int = 256
 
 
-class GridVision(PreTrainedModel):
+class BuiltinVision(PreTrainedModel):
     """The vision tower: (n, 3, image_size, image_size) -> (n, side * side + 1, hidden_size).
 
     Its output is standardised with the mean and spread of the training pictures.
     """
 
-    config_class = GridConfig
+    config_class = BuiltinVisionConfig
     mean: Tensor
     spread: Tensor
     main_input_name = "pixel_values"
     base_model_prefix = "vision"
 
-    def __init__(self, config: GridConfig) -> None:
+    def __init__(self, config: BuiltinVisionConfig) -> None:
         super().__init__(config)
         self.trunk = timm.create_model(config.trunk, pretrained=False, num_classes=0, global_pool="")
         self.register_buffer("mean", torch.zeros(config.hidden_size))
@@ -61,5 +61,5 @@ class GridVision(PreTrainedModel):
         return (rows - self.mean) / self.spread
 
 
-AutoConfig.register(GridConfig.model_type, GridConfig)
-AutoModel.register(GridConfig, GridVision)
+AutoConfig.register(BuiltinVisionConfig.model_type, BuiltinVisionConfig)
+AutoModel.register(BuiltinVisionConfig, BuiltinVision)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..types.records import Judgement, Look
+from ..types.records import Judgement, VisionFeatures
 from . import scoring
 from .transformers import Inputs, Transformers
 
@@ -23,23 +23,23 @@ AT_ONCE = 64  # pictures whose vision features go into one batch
 
 
 @dataclass
-class KeepsLooks(Transformers):
+class CachedLlava(Transformers):
     """A LLaVA with `SupportsVisionCache`; its family judges by likelihood, with texts without a picture as prior."""
 
     batch: int = 32
     looks_once = False  # the library stores its features, and its vision tower is fastest in large batches
 
     @torch.inference_mode()
-    def look(self, images: Sequence[Image]) -> list[Look]:
+    def vision_features(self, images: Sequence[Image]) -> list[VisionFeatures]:
         """Return the vision features of each picture: (tokens, width) float16."""
-        found: list[Look] = []
+        found: list[VisionFeatures] = []
         for start in range(0, len(images), self.batch):
             asked = [[self.family.asked(self.family.judge, [image])] for image in images[start : start + self.batch]]
             seen = self.model.get_image_features(self._inputs(asked)["pixel_values"], return_dict=True)
             found += [row.cpu().numpy().astype(np.float16) for row in seen.pooler_output]
         return found
 
-    def judge_looks(self, query: str, looks: Sequence[Look]) -> list[Judgement]:
+    def judge_features(self, query: str, looks: Sequence[VisionFeatures]) -> list[Judgement]:
         """Judge pictures by their cached vision features; see `VisionLanguageModel.judge`."""
         unseen = self._likelihood(query, [None])
         found: list[Judgement] = []
@@ -50,7 +50,7 @@ class KeepsLooks(Transformers):
         return found
 
     @torch.inference_mode()
-    def verify_looks(self, question: str, looks: Sequence[Look]) -> list[Judgement]:
+    def verify_features(self, question: str, looks: Sequence[VisionFeatures]) -> list[Judgement]:
         """Verify a question on cached vision features of pictures; see `VisionLanguageModel.verify`."""
         found: list[Judgement] = []
         for inputs, seen in self._shown(self.family.verify.replace("{question}", self._words(question)), looks):
@@ -58,7 +58,7 @@ class KeepsLooks(Transformers):
             found += scoring.by_words(logits, *self._yes_and_no)
         return found
 
-    def _shown(self, prompt: str, looks: Sequence[Look]) -> Iterator[tuple[Inputs, dict[str, Any]]]:
+    def _shown(self, prompt: str, looks: Sequence[VisionFeatures]) -> Iterator[tuple[Inputs, dict[str, Any]]]:
         """Yield batches of the prompt, with cached vision features in place of `{image}`."""
         from transformers.modeling_outputs import BaseModelOutputWithPooling
 

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from ..runtime import hub
-from .model_name import Place, VlmName
+from .model_name import VlmName, VlmSource
 
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -21,7 +21,7 @@ PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 
 def installed(name: VlmName, revision: str | None = None) -> Path | None:
     """Return the checkpoint's folder on this machine, or None; uses no network."""
-    if name.place is Place.FOLDER:
+    if name.place is VlmSource.FOLDER:
         return name.path
     return hub.snapshot(name.repository, CONFIG, WEIGHTS, revision) or hub.snapshot(
         name.repository, ADAPTER, ADAPTER_WEIGHTS, revision

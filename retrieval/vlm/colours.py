@@ -25,7 +25,7 @@ NAMES = ("black", "white", "grey", "red", "lime", "blue", "yellow", "orange", "p
 NEAR = 100.0  # distance in RGB at which two colours count as the same with probability 0.5
 
 
-class Colours:
+class ColourVlm:
     """Describes a picture by its most frequent colour."""
 
     name = identity = "colours"

@@ -21,7 +21,7 @@ import httpx
 from ..errors import ModelError, ModelRefused, ModelUnavailable, UsageError
 from ..types.records import Box, Judgement, Mask
 from . import Ability, boxes
-from .boxes import Reading
+from .boxes import BoxFormat
 from .families import ANY, Family, named
 from .messages import ImagePart, Message, TextPart
 from .model_name import VlmName
@@ -88,7 +88,7 @@ class Endpoint:
         """What models of its family can do."""
         return self.family.abilities
 
-    def telling(self, heard: Callable[[str], None]) -> Endpoint:
+    def streaming(self, heard: Callable[[str], None]) -> Endpoint:
         """Return a copy that streams its answers over the same connections; see `Streaming`."""
         found = replace(self, heard=heard)
         found.__dict__["_client"] = self._client
@@ -133,7 +133,7 @@ class Endpoint:
             raise UsageError(f"{self.name} ({self.family.name}) cannot point at things")
         sent = _shrunk(image, GRID if self.family.boxes is boxes.json_pixels else 1)
         text = self._said([self.family.asked(self.family.ground, [sent], phrase=phrase)], 512, keep=True)
-        return self.family.boxes(Reading(text, phrase, image.size, sent.size))
+        return self.family.boxes(BoxFormat(text, phrase, image.size, sent.size))
 
     def segment(self, image: Image, phrase: str) -> Mask:  # noqa: ARG002  # required by the protocol class
         """Not supported: the protocol has no masks.

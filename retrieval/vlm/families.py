@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..errors import ModelError, UsageError
 from ..types.records import Box
 from . import Ability, boxes
-from .boxes import Reading
+from .boxes import BoxFormat
 from .messages import Message, TextPart, frames_as_images, user
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Scorer(Enum):
     HEAD = "a head of the model's own"
 
 
-class Route(Enum):
+class Backend(Enum):
     """Where a family runs."""
 
     IN_PROCESS = "transformers"
@@ -44,7 +44,7 @@ class Family:
 
     name: str
     types: tuple[str, ...]  # transformers' `model_type`; the first family that lists a type is its default
-    route: Route = Route.IN_PROCESS
+    route: Backend = Backend.IN_PROCESS
     template: bool = True  # the processor has a chat template; otherwise the prompts below are the whole prompt
     sanitizes: bool = True  # the template escapes control tokens in the user's words; otherwise they are removed
     picture: str = ""  # placeholder of a picture in such a prompt, unless the processor inserts it
@@ -64,7 +64,9 @@ class Family:
     fluent: float = -inf  # minimum mean log-probability per token, without a picture, of words that it knows
     weight: float = 1.0  # of its verdicts against an encoder's scores, by `retrieval eval --rerank` on held-out pairs
     ground: str = ""
-    boxes: Callable[[Reading], list[Box]] | None = None  # parser of the grounding answer; None: the box around the mask
+    boxes: Callable[[BoxFormat], list[Box]] | None = (
+        None  # parser of the grounding answer; None: the box around the mask
+    )
     special: bool = False  # the grounding answer writes boxes as special tokens
     segment: str = ""
     heat: bool = False  # segments with a map of log-odds; otherwise with polygons written as text
@@ -176,27 +178,27 @@ FAMILIES: tuple[Family, ...] = (
     ),
     # Families without a class in transformers: used through a server that runs them (see `endpoint.py`).
     Family(
-        "moondream2", (), Route.ENDPOINT, images=1, caption="Write a short caption for this image.",
+        "moondream2", (), Backend.ENDPOINT, images=1, caption="Write a short caption for this image.",
         judge="Does this image show {query}? Answer yes or no.",
     ),
-    Family("CogVLM-chat", (), Route.ENDPOINT, images=1),
+    Family("CogVLM-chat", (), Backend.ENDPOINT, images=1),
     Family(
-        "CogVLM-base", (), Route.ENDPOINT, images=1, answer="Question: {question} Short answer:",
+        "CogVLM-base", (), Backend.ENDPOINT, images=1, answer="Question: {question} Short answer:",
         judge="Question: Does the picture show {query}? yes or no? Short answer:",
         ground="Where is {phrase}? answer in [[x0,y0,x1,y1]] format.", boxes=boxes.cogvlm,
     ),
     Family(
-        "Qwen-VL-Chat", (), Route.ENDPOINT, ground="Output the bounding box of {phrase} in the image.",
+        "Qwen-VL-Chat", (), Backend.ENDPOINT, ground="Output the bounding box of {phrase} in the image.",
         boxes=boxes.qwen_vl,
     ),
     Family(
-        "Qwen-VL", (), Route.ENDPOINT, caption="Generate the caption in English:",
+        "Qwen-VL", (), Backend.ENDPOINT, caption="Generate the caption in English:",
         answer="{question} Answer:", judge="Does the picture show {query}? yes or no? Answer:",
         ground="<ref>{phrase}</ref><box>", boxes=boxes.qwen_vl,
     ),
 )  # fmt: skip
 
-ANY = Family("any", (), Route.ENDPOINT, ground=QWEN_GROUND, boxes=boxes.json_thousandths)  # any model behind a server
+ANY = Family("any", (), Backend.ENDPOINT, ground=QWEN_GROUND, boxes=boxes.json_thousandths)  # any model behind a server
 
 
 def named(name: str) -> Family:

@@ -18,7 +18,7 @@ from ..errors import ModelError, ModelUnavailable
 from . import families, registry
 from .checkpoints import ADAPTER, CONFIG, WEIGHTS, fingerprint, installed
 from .families import Family, Scorer
-from .model_name import Place, VlmName
+from .model_name import VlmName, VlmSource
 
 BUILTIN_FAMILY = "builtin"
 REVISION = re.compile("[0-9a-f]{40}")
@@ -46,7 +46,7 @@ def load(spelling: str, family: str, remote_code: str, kind: torch.dtype | None)
         ModelUnavailable: the model is not on this machine.
     """
     name = VlmName.parse(spelling)
-    if remote_code and (name.place is not Place.HUB or not REVISION.fullmatch(remote_code)):
+    if remote_code and (name.place is not VlmSource.HUB or not REVISION.fullmatch(remote_code)):
         raise ModelError("code of a repository runs only for hf-hub:ORG/NAME with a revision of 40 hexadecimal digits")
     folder = installed(name, remote_code or None)
     if folder is None:

@@ -16,7 +16,7 @@ BUILTIN = Path(__file__).parent / "builtin"
 SPELLINGS = "builtin, colours, hf-hub:ORG/NAME, local-dir:PATH or endpoint:URL#MODEL"
 
 
-class Place(Enum):
+class VlmSource(Enum):
     """Where a model is."""
 
     HUB = "a repository of the hub"
@@ -29,7 +29,7 @@ class VlmName:
     """A parsed model name."""
 
     spelling: str
-    place: Place
+    place: VlmSource
     repository: str = ""  # of HUB
     path: Path = Path()  # of FOLDER
     url: str = ""  # of SERVER, including /v1
@@ -43,22 +43,22 @@ class VlmName:
             ModelError: the name has none of these forms, or its folder is missing or holds no checkpoint.
         """
         if spelling == "builtin":
-            return cls(spelling, Place.FOLDER, path=BUILTIN)
+            return cls(spelling, VlmSource.FOLDER, path=BUILTIN)
         kind, colon, rest = spelling.partition(":")
         if kind == "local-dir" and colon:
             path = Path(rest).expanduser().absolute()
             if not (path / "config.json").is_file() and not (path / "adapter_config.json").is_file():
                 raise ModelError(f"{spelling}: {path} has no config.json; give the folder of a transformers checkpoint")
-            return cls(f"local-dir:{path}", Place.FOLDER, path=path)
+            return cls(f"local-dir:{path}", VlmSource.FOLDER, path=path)
         if kind == "hf-hub" and colon:
             if rest.count("/") != 1 or not all(rest.split("/")):
                 raise ModelError(f"{spelling!r} is not of the form hf-hub:ORG/NAME")
-            return cls(spelling, Place.HUB, repository=rest)
+            return cls(spelling, VlmSource.HUB, repository=rest)
         if kind == "endpoint" and colon:
             url, model = urldefrag(rest)
             if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname or not model:
                 raise ModelError(
                     f"{spelling!r} is not of the form endpoint:URL#MODEL, as endpoint:http://127.0.0.1:8000/v1#llava"
                 )
-            return cls(spelling, Place.SERVER, url=url.rstrip("/"), model=model)
+            return cls(spelling, VlmSource.SERVER, url=url.rstrip("/"), model=model)
         raise ModelError(f"{spelling!r} is not a vision-language model; write {SPELLINGS} (see `retrieval vlms`)")

@@ -20,7 +20,7 @@ from ..errors import UsageError
 from ..runtime import devices
 from ..types.records import Box, Judgement, Mask
 from . import Ability, loading, masks, scoring, vision_cache
-from .boxes import Reading
+from .boxes import BoxFormat
 from .families import Family, Scorer
 from .messages import ImagePart, Message, Part, TextPart, VideoPart
 
@@ -76,7 +76,7 @@ class Transformers:
         """What models of its family can do."""
         return self.family.abilities
 
-    def telling(self, heard: Callable[[str], None]) -> Self:
+    def streaming(self, heard: Callable[[str], None]) -> Self:
         """Return a copy that streams its answers; with beam search, which cannot stream, the model itself."""
         beams = self.model.generation_config.num_beams or 1
         return self if beams > 1 else replace(self, heard=heard, batch=1)
@@ -135,7 +135,7 @@ class Transformers:
         asked = [[self.family.asked(self.family.ground, [image], phrase=self._words(phrase))]]
         inputs = self._inputs(asked)
         text = self._run(inputs, LONG, skip_special=not self.family.special, whole=self.family.special)[0]
-        return self.family.boxes(Reading(text, phrase, image.size, self._seen(inputs, image), self.processor))
+        return self.family.boxes(BoxFormat(text, phrase, image.size, self._seen(inputs, image), self.processor))
 
     def segment(self, image: Image, phrase: str) -> Mask:
         """See `VisionLanguageModel.segment`."""

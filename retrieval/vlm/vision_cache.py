@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from ..runtime.lru import Bounded
+from ..runtime.lru import LRUCache
 
 Arguments: TypeAlias = dict[str, Any]
 Features: TypeAlias = dict[str, Any]  # tensors, lists of them, or lists of such lists
@@ -32,16 +32,16 @@ def keep(model: Any) -> None:
     for name in ("get_image_features", "get_video_features"):
         look = getattr(model.base_model, name, None)
         if look is not None:
-            setattr(model.base_model, name, Sights(look))
+            setattr(model.base_model, name, VisionCache(look))
 
 
-class Sights:
+class VisionCache:
     """Wraps `get_image_features` or `get_video_features`: each picture of a batch is computed alone, and only once."""
 
     def __init__(self, look: Callable[..., Any]) -> None:
         functools.update_wrapper(self, look)  # transformers reads its signature
         self._look = look
-        self._kept: Bounded[bytes, Features] = Bounded(AT_MOST, lambda kept: _bytes(kept.values()))  # by input digest
+        self._kept: LRUCache[bytes, Features] = LRUCache(AT_MOST, lambda kept: _bytes(kept.values()))  # by input digest
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the model's own method returns; with `return_dict`, without what only training reads."""

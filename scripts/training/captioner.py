@@ -13,7 +13,7 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
 
-from retrieval.vlm.builtin_vision import GridConfig
+from retrieval.vlm.builtin_vision import BuiltinVisionConfig
 
 WIDTH, HEADS, SIDE, FEATURES = 256, 4, 4, 1280
 PICTURE = SIDE * SIDE + 1  # tokens that stand for a picture
@@ -53,7 +53,7 @@ def build(words: Any, encoder: Any, layers: int, image_size: int) -> Any:
         bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
         tie_word_embeddings=True,
     )  # fmt: skip
-    vision = GridConfig(hidden_size=FEATURES, side=SIDE, image_size=image_size)
+    vision = BuiltinVisionConfig(hidden_size=FEATURES, side=SIDE, image_size=image_size)
     config = LlavaConfig(
         vision_config=vision, text_config=text, image_token_index=words.convert_tokens_to_ids(IMAGE),
         image_seq_length=PICTURE, vision_feature_layer=-1, vision_feature_select_strategy="full",

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...queries.expression import MINUS, Alternative, Expression, Weighed, named
+from ...queries.expression import MINUS, Alternative, Expression, WeightedPiece, describe_piece
 from ...types.explanations import FilterCheck, PartShare
 from ...types.records import ByText, ByVector, Item, Kind, Space, Vectors
-from ..branches import Side
-from ..query_embedding import Understanding
+from ..branches import Branch
+from ..query_embedding import QueryEmbedder
 from ..searcher import Searcher
-from .filter_checks import check, conjuncts
+from .filter_checks import check_filter, conjuncts
 
 
 @dataclass(frozen=True)
-class Fit:
+class Attribution:
     """A picture and the alternative of a query that it fits best."""
 
     searcher: Searcher
@@ -26,54 +26,54 @@ class Fit:
     item: Item
     row: Vectors  # (dimensions,)
     asked: Alternative
-    side: Side
+    branch: Branch
     checks: tuple[FilterCheck, ...]
 
     @classmethod
-    def best(cls, searcher: Searcher, query: Expression, items: Sequence[Item]) -> Fit | None:
+    def best(cls, searcher: Searcher, query: Expression, items: Sequence[Item]) -> Attribution | None:
         """Return the best fit of these items, the files of one picture or the frames of a video.
 
         The fewest failed filters decide, then the highest z-score. None if no item has an embedding yet.
         """
-        holdings = searcher.holdings
-        _, space = holdings.serving()
-        ids, rows = holdings.vectors_of(Kind.PICTURE, list({item.content for item in items}))
+        storage = searcher.storage
+        _, space = storage.active_space()
+        ids, rows = storage.vectors_of(Kind.PICTURE, list({item.content for item in items}))
         row_of = dict(zip(ids.tolist(), rows, strict=True))
         fits = []
         for asked in query.alternatives if row_of else ():
-            side = searcher.side(asked, space, Kind.PICTURE)
-            with holdings.reading() as catalog:
+            branch = searcher.branch(asked, space, Kind.PICTURE)
+            with storage.read() as catalog:
                 for item in items:
                     if item.content in row_of:
-                        checks = tuple(check(catalog, part, item) for part in conjuncts(asked.where))
-                        fits.append(cls(searcher, space, item, row_of[item.content], asked, side, checks))
+                        checks = tuple(check_filter(catalog, part, item) for part in conjuncts(asked.where))
+                        fits.append(cls(searcher, space, item, row_of[item.content], asked, branch, checks))
         return max(fits, key=lambda fit: (-sum(not each.passes for each in fit.checks), fit.stands_out()), default=None)
 
     def score(self) -> float | None:
         """Return the cosine with the query; None for filters only."""
-        return None if self.side.vector is None else float(self.side.vector[0] @ self.row)
+        return None if self.branch.vector is None else float(self.branch.vector[0] @ self.row)
 
     def stands_out(self) -> float:
         """Return the z-score of the cosine over the library's pictures; 0 for filters only."""
         score = self.score()
-        return 0.0 if score is None else self.side.height(score)
+        return 0.0 if score is None else self.branch.z_score(score)
 
     def above_neutral(self) -> float | None:
         """Return the z-score of the wanted text's cosine against the anchor texts' cosines with the picture.
 
         None without a wanted text or without anchor texts.
         """
-        bank = self.searcher.bearings.bank()
-        if bank is None or self.side.words is None:
+        bank = self.searcher.calibration.anchors()
+        if bank is None or self.branch.words is None:
             return None
         mean, spread = bank.scale(self.row[None])
-        return float((self.row @ self.side.words[0] - mean[0]) / spread[0])
+        return float((self.row @ self.branch.words[0] - mean[0]) / spread[0])
 
     def parts(self) -> tuple[PartShare, ...]:
         """Return the contribution of each word and other part: the fall of the z-score without it (leave-one-out)."""
-        if self.side.vector is None:
+        if self.branch.vector is None:
             return ()
-        names = [named(part.piece) for part in self.asked.pieces]
+        names = [describe_piece(part.piece) for part in self.asked.pieces]
         whole = self.stands_out()
         found = [(label, whole - self._stands_out(rest)) for label, rest in _without_each(self._fixed(), names)]
         total = sum(max(drop, 0.0) for _, drop in found) or 1.0
@@ -83,19 +83,19 @@ class Fit:
         """Return the z-score for another alternative; 0 if it has no pieces."""
         if not asked.pieces:
             return 0.0
-        side = replace(self.side, vector=self._understanding().meaning(asked.pieces, Kind.PICTURE).vector)
-        return replace(self, side=side).stands_out()
+        branch = replace(self.branch, vector=self._understanding().meaning(asked.pieces, Kind.PICTURE).vector)
+        return replace(self, branch=branch).stands_out()
 
-    def _understanding(self) -> Understanding:
-        return Understanding(self.searcher.holdings, self.space, self.searcher.encoder, self.searcher.max_megapixels)
+    def _understanding(self) -> QueryEmbedder:
+        return QueryEmbedder(self.searcher.storage, self.space, self.searcher.encoder, self.searcher.max_megapixels)
 
     def _fixed(self) -> Alternative:
         """Return the alternative with all pieces but texts as vectors, so that each is encoded only once."""
         pieces = []
         for part in self.asked.pieces:
             if not isinstance(part.piece, ByText):
-                vector = self._understanding().meaning((Weighed(part.piece),), Kind.PICTURE).vector[0]
-                part = Weighed(ByVector(vector), part.weight)
+                vector = self._understanding().meaning((WeightedPiece(part.piece),), Kind.PICTURE).vector[0]
+                part = WeightedPiece(ByVector(vector), part.weight)
             pieces.append(part)
         return replace(self.asked, pieces=tuple(pieces))
 
@@ -117,7 +117,7 @@ def _without_each(asked: Alternative, names: Sequence[str]) -> Iterator[tuple[st
 
 def without_a_word(asked: Alternative) -> Iterator[tuple[str, Alternative]]:
     """Return each word or part, and the alternative without it, as long as a wanted piece is left."""
-    names = [named(part.piece) for part in asked.pieces]
+    names = [describe_piece(part.piece) for part in asked.pieces]
     return (
         (label, rest) for label, rest in _without_each(asked, names) if any(part.weight > 0 for part in rest.pieces)
     )

@@ -12,25 +12,25 @@ import numpy as np
 
 from ...geocoding import kilometres
 from ...queries.filters import (
+    And,
     Between,
     Captioned,
-    Every,
     Filter,
     Near,
     Not,
-    Number,
+    NumberField,
+    OcrContains,
     OfType,
+    Or,
     PathFits,
-    Says,
-    Shows,
-    Some,
     Taken,
-    Word,
+    TextContains,
+    TextField,
 )
-from ...queries.render import spelled
+from ...queries.render import render_filter
 from ...storage.catalog import Catalog
-from ...storage.catalog.annotations import Said
-from ...storage.catalog.filters_sql import Selection
+from ...storage.catalog.annotations import Annotations
+from ...storage.catalog.filters_sql import FilterQueries
 from ...types.explanations import FilterCheck
 from ...types.records import Item
 
@@ -39,13 +39,13 @@ DAY = timedelta(days=1)
 
 def conjuncts(where: Filter) -> tuple[Filter, ...]:
     """Return the filters that a picture must all pass."""
-    return where.parts if isinstance(where, Every) else (where,)
+    return where.parts if isinstance(where, And) else (where,)
 
 
-def check(catalog: Catalog, where: Filter, item: Item) -> FilterCheck:
+def check_filter(catalog: Catalog, where: Filter, item: Item) -> FilterCheck:
     """Return whether an item passes a filter, with the filter and the item's value in words."""
-    passes = Selection(catalog.connection).passes(where, item.id)
-    return FilterCheck(spelled(where), _value(catalog, where, item), passes)
+    passes = FilterQueries(catalog.connection).passes(where, item.id)
+    return FilterCheck(render_filter(where), _value(catalog, where, item), passes)
 
 
 def _value(catalog: Catalog, where: Filter, item: Item) -> str:
@@ -53,11 +53,16 @@ def _value(catalog: Catalog, where: Filter, item: Item) -> str:
     match where:
         case Taken():
             return f"taken {facts.taken_at:%Y-%m-%d %H:%M}" if facts.taken_at else "no date"
-        case Says(Word.KEYWORD):
+        case TextContains(TextField.KEYWORD):
             return ", ".join(facts.keywords) or "no keywords"
-        case Says(field):
-            known = {Word.CITY: city, Word.REGION: region, Word.COUNTRY: country, Word.CAMERA: facts.camera}
-            known |= {Word.LENS: facts.lens, Word.TITLE: facts.title}
+        case TextContains(field):
+            known = {
+                TextField.CITY: city,
+                TextField.REGION: region,
+                TextField.COUNTRY: country,
+                TextField.CAMERA: facts.camera,
+            }
+            known |= {TextField.LENS: facts.lens, TextField.TITLE: facts.title}
             return known[field] or f"no {field}"
         case Between(number):
             value = numbers(item)[number]
@@ -71,24 +76,28 @@ def _value(catalog: Catalog, where: Filter, item: Item) -> str:
             return facts.format.lower()
         case Captioned():
             return "; ".join(catalog.captions_of([item.content]).get(item.content, [])) or "no caption"
-        case Shows():
-            lines = Said(catalog.connection).readings([item.content]).get(item.content)
+        case OcrContains():
+            lines = Annotations(catalog.connection).ocr_lines([item.content]).get(item.content)
             return "not read yet (`retrieval ocr`)" if lines is None else "; ".join(line.label for line in lines)
         case Not(part):
             return _value(catalog, part, item)
-        case Every(parts) | Some(parts):
+        case And(parts) | Or(parts):
             return "; ".join(dict.fromkeys(filter(None, (_value(catalog, part, item) for part in parts))))
     return ""
 
 
-def numbers(item: Item) -> dict[Number, float | None]:
+def numbers(item: Item) -> dict[NumberField, float | None]:
     """Return the item's values for filters on numbers; None for an unknown rating."""
     width, height = item.facts.width, item.facts.height
-    whole = {Number.WIDTH: float(width), Number.HEIGHT: float(height), Number.MEGAPIXELS: width * height / 1e6}
-    return {**whole, Number.RATING: item.facts.rating}
+    whole = {
+        NumberField.WIDTH: float(width),
+        NumberField.HEIGHT: float(height),
+        NumberField.MEGAPIXELS: width * height / 1e6,
+    }
+    return {**whole, NumberField.RATING: item.facts.rating}
 
 
-def eased(where: Filter, item: Item) -> Filter | None:
+def widen(where: Filter, item: Item) -> Filter | None:
     """Return the filter, widened just enough to let the item pass; None if it can only be removed."""
     facts = item.facts
     match where:

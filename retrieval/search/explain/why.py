@@ -13,18 +13,18 @@ import numpy as np
 
 from ... import pictures
 from ...calibration.calibration import CANDIDATES
-from ...encoders import Grids
+from ...encoders import SupportsPatchFeatures
 from ...errors import UsageError
 from ...queries.expression import Expression
-from ...queries.render import written
-from ...storage.catalog.full_text import Words
-from ...types.explanations import Heat, Reading, SourceShare, Why
+from ...queries.render import render_expression
+from ...storage.catalog.full_text import FullText
+from ...types.explanations import Heat, ScoreReading, SourceShare, Why
 from ...types.records import Hit, Item, Kind
-from ...vlm import SEEN, Ability
+from ...vlm import IMAGE_SIZE, Ability
 from .. import hybrid
 from ..fusion import RANK, WEIGHTS, Source
 from ..searcher import DEEPEST, Searcher
-from .attribution import Fit
+from .attribution import Attribution
 
 if TYPE_CHECKING:
     from ...vlm import VisionLanguageModel
@@ -54,9 +54,9 @@ class Explainer:
         if found is None or found.item is None:
             what = f"there is no hit {hit}" if isinstance(hit, int) else f"{hit} is not among the hits"
             raise UsageError(f"{what}: there are {len(answer.hits)}; `retrieval why-not` explains the others")
-        with self.searcher.holdings.reading() as catalog:
+        with self.searcher.storage.read() as catalog:
             item = next(catalog.items([found.item]))
-        fit = Fit.best(self.searcher, query, [item])
+        fit = Attribution.best(self.searcher, query, [item])
         if fit is None:
             raise UsageError(f"{item.path} is not indexed with the present model yet; run `retrieval index`")
         told = Why(
@@ -65,10 +65,10 @@ class Explainer:
             item=item.id,
             rank=found.rank,
             searched=answer.searched,
-            reading=Reading(found.score, fit.above_neutral(), found.confidence, found.band),
+            reading=ScoreReading(found.score, fit.above_neutral(), found.confidence, found.band),
             second=item.second,
             match=answer.match,
-            understood=written(replace(query, alternatives=(fit.asked,))),
+            understood=render_expression(replace(query, alternatives=(fit.asked,))),
             parts=fit.parts(),
             sources=self._sources(fit, found, depth),
             filters=fit.checks,
@@ -78,12 +78,12 @@ class Explainer:
             told = replace(told, heat=self._heat(fit, item))
         return self._seen(told, fit, item) if self.model is not None else told
 
-    def _sources(self, fit: Fit, hit: Hit, depth: int) -> tuple[SourceShare, ...]:
+    def _sources(self, fit: Attribution, hit: Hit, depth: int) -> tuple[SourceShare, ...]:
         """Return the share of each ranking in the picture's fusion points, as in the search."""
-        side = fit.side
-        if side.words is None:
+        branch = fit.branch
+        if branch.words is None:
             return ()
-        lists, _ = hybrid.rankings(side, side.nearest(max(depth, CANDIDATES)), max(depth, hybrid.DEEP))
+        lists, _ = hybrid.rankings(branch, branch.nearest(max(depth, CANDIDATES)), max(depth, hybrid.DEEP))
         places = {source: ranked.index(hit.content) + 1 for source, ranked in lists.items() if hit.content in ranked}
         points = {source: WEIGHTS[source] / (RANK + place) for source, place in places.items()}
         matched = {Source.WORDS: self._words(fit), Source.CAPTIONS: self._caption(fit)}
@@ -92,39 +92,39 @@ class Explainer:
             for source, place in places.items()
         )
 
-    def _words(self, fit: Fit) -> tuple[str, ...]:
-        with self.searcher.holdings.reading() as catalog:
-            found = Words(catalog.connection).matched(fit.side.said, fit.item.content)
+    def _words(self, fit: Attribution) -> tuple[str, ...]:
+        with self.searcher.storage.read() as catalog:
+            found = FullText(catalog.connection).matched(fit.branch.said, fit.item.content)
         return tuple(f"{COLUMNS[column]}: {line}" for column, line in found)
 
-    def _caption(self, fit: Fit) -> tuple[str, ...]:
+    def _caption(self, fit: Attribution) -> tuple[str, ...]:
         """Return the picture's text that is nearest to the query in meaning; empty if there is none."""
-        holdings = self.searcher.holdings
-        with holdings.reading() as catalog:
+        storage = self.searcher.storage
+        with storage.read() as catalog:
             own = [text for _, text in catalog.pairs_of([fit.item.content])]
             texts = catalog.texts(own)
-        ids, rows = holdings.vectors_of(Kind.TEXT, own)
-        if fit.side.words is None or not len(ids):
+        ids, rows = storage.vectors_of(Kind.TEXT, own)
+        if fit.branch.words is None or not len(ids):
             return ()
-        return (f"caption: {texts[int(ids[int(np.argmax(rows @ fit.side.words[0]))])]}",)
+        return (f"caption: {texts[int(ids[int(np.argmax(rows @ fit.branch.words[0]))])]}",)
 
-    def _heat(self, fit: Fit, item: Item) -> Heat:
+    def _heat(self, fit: Attribution, item: Item) -> Heat:
         encoder = self.searcher.encoder(fit.space)
-        wanted = fit.side.words if fit.side.words is not None else fit.side.vector
+        wanted = fit.branch.words if fit.branch.words is not None else fit.branch.vector
         if wanted is None:
             raise UsageError("the query has filters alone: there is nothing to look for in the picture")
-        if not isinstance(encoder, Grids):
+        if not isinstance(encoder, SupportsPatchFeatures):
             raise UsageError(f"{fit.space.model} has no features for parts of a picture")
-        picture = pictures.load(item.path, encoder.least, self.searcher.max_megapixels, item.second)
-        found: Heat = (encoder.grid(picture.image) @ wanted[0]).astype(np.float32)
+        picture = pictures.load(item.path, encoder.image_size, self.searcher.max_megapixels, item.second)
+        found: Heat = (encoder.patch_features(picture.image) @ wanted[0]).astype(np.float32)
         return found
 
-    def _seen(self, told: Why, fit: Fit, item: Item) -> Why:
+    def _seen(self, told: Why, fit: Attribution, item: Item) -> Why:
         """Return the explanation with the model's verdict and boxes, as far as the model can give them."""
         model, wanted = self.model, fit.asked.words
         if model is None or not wanted:
             return told
-        image = pictures.load(item.path, SEEN, self.searcher.max_megapixels, item.second).image
+        image = pictures.load(item.path, IMAGE_SIZE, self.searcher.max_megapixels, item.second).image
         if Ability.JUDGE in model.abilities:
             told = replace(told, verdict=model.judge(wanted, [image])[0])
         if Ability.GROUND in model.abilities:

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...queries.expression import Alternative, Expression
-from ...queries.filters import every
-from ...queries.render import spelled, written
+from ...queries.filters import all_of
+from ...queries.render import render_expression, render_filter
 from ...sources.folders import EXTENSIONS, stands_for
-from ...types.explanations import Change, FilterCheck, Reading, Standing, WhyNot
+from ...types.explanations import Change, FilterCheck, ScoreReading, Standing, WhyNot
 from ...types.records import Answer, Hit, Item, Kind, Threshold
-from ..confidence import kept
+from ..confidence import apply_threshold
 from ..searcher import DEEPEST, Searcher
-from .attribution import Fit, without_a_word
-from .filter_checks import conjuncts, eased
+from .attribution import Attribution, without_a_word
+from .filter_checks import conjuncts, widen
 
 
 @dataclass(frozen=True)
-class Missed:
+class WhyNotExplainer:
     """Explains why pictures are not among the hits of a query with this `k` and `threshold`."""
 
     searcher: Searcher
@@ -29,22 +29,22 @@ class Missed:
 
     def why_not(self, place: Path) -> WhyNot:
         """Explain why the picture at an absolute path is not a hit, or say that it is one."""
-        with self.searcher.holdings.reading() as catalog:
+        with self.searcher.storage.read() as catalog:
             items = catalog.items_at(place)
         if not items:
             return self._absent(place)
-        fit = Fit.best(self.searcher, self.query, items)
+        fit = Attribution.best(self.searcher, self.query, items)
         if fit is None:
             said = "the current model has not encoded it yet; run `retrieval index` on its folder"
             return WhyNot(self.query.text, place, Standing.UNENCODED, said)
-        reading = Reading(fit.score(), fit.above_neutral())
+        reading = ScoreReading(fit.score(), fit.above_neutral())
         failed = [check for check in fit.checks if not check.passes]
         if failed:
             return self._filtered(place, fit, reading, failed)
         return self._placed(place, fit, reading)
 
     def _absent(self, place: Path) -> WhyNot:
-        with self.searcher.holdings.reading() as catalog:
+        with self.searcher.storage.read() as catalog:
             problem, _, _ = catalog.problems().get(place, (None, 0, 0))
             roots = [root for root in catalog.roots() if place.is_relative_to(root)]
         known = WhyNot(self.query.text, place, Standing.UNKNOWN, "")
@@ -65,17 +65,17 @@ class Missed:
         where = f"{roots[0]} was indexed without it" if roots else "no folder that contains it was indexed"
         return replace(known, said=f"the library does not have it: {where}; run `retrieval index {place.parent}`")
 
-    def _filtered(self, place: Path, fit: Fit, reading: Reading, failed: list[FilterCheck]) -> WhyNot:
+    def _filtered(self, place: Path, fit: Attribution, reading: ScoreReading, failed: list[FilterCheck]) -> WhyNot:
         said = "; ".join(f"{check.filter} removed it ({check.value})" for check in failed)
         found = WhyNot(self.query.text, place, Standing.FILTERED, said, reading=reading, filters=fit.checks)
-        found = replace(found, searched=fit.side.total)
+        found = replace(found, searched=fit.branch.total)
         changed = [self._change(what, asked, fit.item, DEEPEST) for what, asked in _let_through(fit)]
         return replace(found, changes=tuple(change for change in changed if change))
 
-    def _placed(self, place: Path, fit: Fit, reading: Reading) -> WhyNot:
+    def _placed(self, place: Path, fit: Attribution, reading: ScoreReading) -> WhyNot:
         """Explain a picture that passes the filters, by its rank in the search."""
         answer, _ = self.searcher.answer(self.query, self.k, Kind.PICTURE)
-        shown = kept(answer, self.threshold).hits
+        shown = apply_threshold(answer, self.threshold).hits
         found = WhyNot(
             query=self.query.text,
             path=place,
@@ -120,7 +120,7 @@ class Missed:
         change = Change("show every picture by itself: --no-fold", "", hit.rank if hit else above.rank)
         return replace(found, standing=Standing.FOLDED, said=said, rank=above.rank, changes=(change,))
 
-    def _fewer_words(self, fit: Fit) -> list[Change]:
+    def _fewer_words(self, fit: Attribution) -> list[Change]:
         """Return the words without which the picture becomes a hit, the best rank first."""
         each = [self._change(f"without {label}", asked, fit.item, self.k) for label, asked in without_a_word(fit.asked)]
         return sorted((change for change in each if change), key=lambda change: change.rank)
@@ -129,31 +129,31 @@ class Missed:
         """Return the effect of a changed query; None if the picture is still not among the first `depth` hits."""
         query = replace(self.query, alternatives=(asked,), notes=())
         answer, _ = self.searcher.answer(query, self.k, Kind.PICTURE)
-        hit = _of(kept(answer, self.threshold), item)
+        hit = _of(apply_threshold(answer, self.threshold), item)
         if hit is None and depth > self.k:
             answer, _ = self.searcher.answer(query, depth, Kind.PICTURE, fold=False)
             hit = _of(answer, item)
-        return Change(what, written(query), hit.rank) if hit else None
+        return Change(what, render_expression(query), hit.rank) if hit else None
 
 
 def _of(answer: Answer, item: Item) -> Hit | None:
     return next((hit for hit in answer.hits if hit.content == item.content), None)
 
 
-def _let_through(fit: Fit) -> Iterator[tuple[str, Alternative]]:
+def _let_through(fit: Attribution) -> Iterator[tuple[str, Alternative]]:
     """Yield the query with its failed filters widened just enough to let the picture pass, then with them removed."""
     parts = conjuncts(fit.asked.where)
     stay = [part for part, check in zip(parts, fit.checks, strict=True) if check.passes]
     bad = [part for part, check in zip(parts, fit.checks, strict=True) if not check.passes]
-    wider = [eased(part, fit.item) for part in bad]
+    wider = [widen(part, fit.item) for part in bad]
     if any(wider):
         steps = [
-            f"{spelled(part)} -> {spelled(wide)}" if wide else f"without {spelled(part)}"
+            f"{render_filter(part)} -> {render_filter(wide)}" if wide else f"without {render_filter(part)}"
             for part, wide in zip(bad, wider, strict=True)
         ]
-        yield ", ".join(steps), replace(fit.asked, where=every(*stay, *(wide for wide in wider if wide)))
+        yield ", ".join(steps), replace(fit.asked, where=all_of(*stay, *(wide for wide in wider if wide)))
     if stay or fit.asked.pieces:
-        yield ", ".join(f"without {spelled(part)}" for part in bad), replace(fit.asked, where=every(*stay))
+        yield ", ".join(f"without {render_filter(part)}" for part in bad), replace(fit.asked, where=all_of(*stay))
 
 
 def _all_the_same(hit: Hit, k: int) -> Change:

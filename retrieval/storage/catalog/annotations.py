@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy import Connection, and_, delete, exists, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from ...types.records import Box, Judgement, Kind, Look
+from ...types.records import Box, Judgement, Kind, VisionFeatures
 from ...types.results import Gain
 from .catalog import EDITED, GENERATED, chunks
 from .schema import captions, contents, items, judgements, looks, readings, sidecars, trials
@@ -25,7 +25,7 @@ STORED = np.dtype("<f2")
 
 
 @dataclass(frozen=True)
-class Words:
+class WrittenCaption:
     """A text written here for a picture: by a model, or by hand (no model)."""
 
     text: str
@@ -33,14 +33,14 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Sidecar:
+class WrittenSidecar:
     """A sidecar that was written: its earlier contents (None: no file) and the digest of the new ones."""
 
     before: bytes | None
     after: str
 
 
-class Said:
+class Annotations:
     """Reads and writes of annotations, inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -62,16 +62,16 @@ class Said:
         row = {"picture_id": picture, "text_id": text, "source": source, "origin": NOWHERE}
         self.connection.execute(insert(captions).values(**row, model=model, prompt=prompt, made_at=_now()))
 
-    def own_words(self, pictures: Iterable[int]) -> dict[int, Words]:
+    def written_captions(self, pictures: Iterable[int]) -> dict[int, WrittenCaption]:
         """Return the text made here for each picture: the latest by hand if there is one, else the latest generated."""
-        found: dict[int, Words] = {}
+        found: dict[int, WrittenCaption] = {}
         chosen = select(captions.c.picture_id, captions.c.model, contents.c.text)
         chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
         chosen = chosen.where(captions.c.source.in_([GENERATED, EDITED]))
         for some in chunks(pictures):
             rows = chosen.where(captions.c.picture_id.in_(some)).order_by(captions.c.source == EDITED, captions.c.id)
             for row in self.connection.execute(rows):
-                found[row.picture_id] = Words(row.text, row.model)
+                found[row.picture_id] = WrittenCaption(row.text, row.model)
         return found
 
     def without_caption(self, model: str, *, of_any_source: bool) -> list[int]:
@@ -106,7 +106,7 @@ class Said:
                 found[row.content_id] = Judgement(row.yes, row.mass)
         return found
 
-    def put_looks(self, model: str, found: Mapping[int, Look]) -> None:
+    def put_vision_features(self, model: str, found: Mapping[int, VisionFeatures]) -> None:
         """Store a model's vision features of pictures, by content id; existing ones stay."""
         rows = [
             {"content_id": content, "model": model, "tokens": len(look), "look": np.asarray(look, STORED).tobytes()}
@@ -115,9 +115,9 @@ class Said:
         if rows:
             self.connection.execute(upsert(looks).on_conflict_do_nothing(), rows)
 
-    def looks(self, model: str, pictures: Sequence[int]) -> dict[int, Look]:
+    def looks(self, model: str, pictures: Sequence[int]) -> dict[int, VisionFeatures]:
         """Return a model's stored vision features of pictures, `(tokens, width)` each, by content id."""
-        found: dict[int, Look] = {}
+        found: dict[int, VisionFeatures] = {}
         for some in chunks(pictures):
             same = and_(looks.c.model == model, looks.c.content_id.in_(some))
             for row in self.connection.execute(select(looks).where(same)):
@@ -126,14 +126,14 @@ class Said:
 
     # --- text in pictures -----------------------------------------------------------------------------------
 
-    def put_reading(self, picture: int, engine: str, lines: Sequence[Box]) -> None:
+    def put_ocr_lines(self, picture: int, engine: str, lines: Sequence[Box]) -> None:
         """Store the lines that an OCR engine read in a picture, replacing earlier ones."""
         row = {"content_id": picture, "engine": engine, "lines": json.dumps([astuple(line) for line in lines])}
         statement = upsert(readings).values(**row, made_at=_now())
         new = {**row, "made_at": _now()}
         self.connection.execute(statement.on_conflict_do_update(index_elements=["content_id"], set_=new))
 
-    def readings(self, pictures: Iterable[int]) -> dict[int, list[Box]]:
+    def ocr_lines(self, pictures: Iterable[int]) -> dict[int, list[Box]]:
         """Return the OCR lines of those pictures that were read, by content id."""
         found: dict[int, list[Box]] = {}
         for some in chunks(pictures):
@@ -141,20 +141,20 @@ class Said:
             found |= {row.content_id: [Box(*line) for line in json.loads(row.lines)] for row in rows}
         return found
 
-    def read_by(self, engine: str) -> set[int]:
+    def with_ocr_by(self, engine: str) -> set[int]:
         """Return the ids of the pictures that an OCR engine has read."""
         query = select(readings.c.content_id).where(readings.c.engine == engine)
         return set(self.connection.execute(query).scalars())
 
     # --- trials ----------------------------------------------------------------------------------------
 
-    def put_trial(self, space: int, model: str, gain: Gain, number: int) -> None:
+    def put_rerank_trial(self, space: int, model: str, gain: Gain, number: int) -> None:
         """Store what a model was found to add to mean reciprocal rank, on `number` captions."""
         row = {"space_id": space, "model": model, "captions": number, "made_at": _now(), **asdict(gain)}
         same = ["space_id", "model"]
         self.connection.execute(upsert(trials).values(row).on_conflict_do_update(index_elements=same, set_=row))
 
-    def trial(self, space: int, model: str) -> tuple[Gain, int] | None:
+    def rerank_trial(self, space: int, model: str) -> tuple[Gain, int] | None:
         """Return what a model was found to add, and on how many captions; None if it was not tried."""
         same = and_(trials.c.space_id == space, trials.c.model == model)
         row = self.connection.execute(select(trials).where(same)).first()
@@ -162,10 +162,10 @@ class Said:
 
     # --- sidecars ------------------------------------------------------------------------------------------
 
-    def sidecar(self, path: Path) -> Sidecar | None:
+    def sidecar(self, path: Path) -> WrittenSidecar | None:
         """Return the record of a sidecar that was written here, or None."""
         row = self.connection.execute(select(sidecars).where(sidecars.c.path == path)).first()
-        return Sidecar(row.before, row.after) if row else None
+        return WrittenSidecar(row.before, row.after) if row else None
 
     def put_sidecar(self, path: Path, before: bytes | None, after: str) -> None:
         """Record the contents of a sidecar before it is written."""

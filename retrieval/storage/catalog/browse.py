@@ -15,7 +15,7 @@ from .schema import CLOCK, captions, contents, items
 
 
 @dataclass(frozen=True)
-class Saying:
+class AttributedText:
     """A text of a picture, with its source."""
 
     text: str
@@ -23,7 +23,7 @@ class Saying:
     model: str = ""  # that generated the text
 
 
-class Browse:
+class BrowseQueries:
     """Reads for browsing, inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -56,7 +56,7 @@ class Browse:
         here = items.c.latitude.is_not(None) & items.c.longitude.is_not(None)
         return [(row[0], row[1], row[2]) for row in self.connection.execute(query.where(here))]
 
-    def sayings(self, picture: int) -> list[Saying]:
+    def texts_of(self, picture: int) -> list[AttributedText]:
         """Return each distinct text of a picture: edited by hand first, then from files, then generated."""
         rank = func.instr("edited file    sidecar metadata", captions.c.source)  # 0: generated
         chosen = select(contents.c.text, captions.c.source, captions.c.model)
@@ -64,4 +64,4 @@ class Browse:
         rows = self.connection.execute(
             chosen.where(captions.c.picture_id == picture).order_by(rank == 0, rank, captions.c.id)
         )
-        return list({row[0]: Saying(*row) for row in reversed(rows.fetchall())}.values())[::-1]
+        return list({row[0]: AttributedText(*row) for row in reversed(rows.fetchall())}.values())[::-1]

@@ -32,8 +32,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from ...types.records import Facts, Found, Item, Kind, Problem, Space
-from .mapping import PICTURE, inside, item_row, to_item
+from ...types.records import Facts, Item, Kind, Problem, ScannedFile, Space
+from .mapping import NO_SECOND, inside, item_row, to_item
 from .schema import captions, changes, contents, embeddings, items, problems, roots, spaces
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ PLACES = 50  # up to this many folders and files, the SQL query is limited to th
 MANY = 5000  # most values in one IN list
 
 
-class Known(NamedTuple):
+class IndexedFile(NamedTuple):
     """A file as it was when it was indexed."""
 
     content: int
@@ -71,7 +71,7 @@ class Catalog:
         known = self.space_id(space)
         if known is not None:
             return known
-        first = self.serving() is None
+        first = self.active_space() is None
         row = {
             "model": space.model,
             "dimensions": space.dimensions,
@@ -85,7 +85,7 @@ class Catalog:
         rows = self.connection.execute(select(spaces).order_by(spaces.c.id))
         return [(row.id, Space(row.model, row.dimensions, row.fingerprint)) for row in rows]
 
-    def serving(self) -> tuple[int, Space] | None:
+    def active_space(self) -> tuple[int, Space] | None:
         """Return the active space with its id; None if there is none."""
         row = self.connection.execute(select(spaces).where(spaces.c.serving == 1)).first()
         return (row.id, Space(row.model, row.dimensions, row.fingerprint)) if row else None
@@ -165,7 +165,7 @@ class Catalog:
 
     # --- items ---------------------------------------------------------------------------------------------
 
-    def known(self, space_id: int, within: Sequence[Path] | None = None) -> dict[str, Known]:
+    def known(self, space_id: int, within: Sequence[Path] | None = None) -> dict[str, IndexedFile]:
         """Return the indexed files, or those at or below `within`, by path, as they were when they were indexed.
 
         A video counts as embedded when all its frames are. More than `PLACES` places are not used to narrow the result.
@@ -177,19 +177,21 @@ class Catalog:
         if within is not None and len(within) <= PLACES:
             chosen = chosen.where(or_(false(), *map(inside, within)))
         rows = self.connection.execute(chosen)
-        found: dict[str, Known] = {}
+        found: dict[str, IndexedFile] = {}
         for row in rows:
             name = os.fsdecode(row[0])
             before = found.get(name)
-            found[name] = Known(row[1], row[2], row[3], row[4], bool(row[5]) and (before is None or before.embedded))
+            found[name] = IndexedFile(
+                row[1], row[2], row[3], row[4], bool(row[5]) and (before is None or before.embedded)
+            )
         return found
 
-    def put_item(self, found: Found, held: Sequence[tuple[int, float | None]], facts: Facts) -> None:
+    def put_item(self, found: ScannedFile, held: Sequence[tuple[int, float | None]], facts: Facts) -> None:
         """Add or replace a file.
 
         `held` lists its contents, each with its second: None for a picture, else the time of a video frame.
         """
-        rows = [item_row(found, content, facts, PICTURE if second is None else second) for content, second in held]
+        rows = [item_row(found, content, facts, NO_SECOND if second is None else second) for content, second in held]
         others = and_(items.c.path == found.path, items.c.second.not_in([row["second"] for row in rows]))
         self.connection.execute(delete(items).where(others))
         for row in rows:
@@ -343,7 +345,7 @@ class Catalog:
 
     # --- problems and roots --------------------------------------------------------------------------------
 
-    def put_problem(self, problem: Problem, found: Found | None = None) -> None:
+    def put_problem(self, problem: Problem, found: ScannedFile | None = None) -> None:
         """Record why a file could not be used, and its size and modification time at that attempt."""
         row = {
             "path": problem.path,

@@ -16,14 +16,14 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from ...types.records import Kind
 from .catalog import chunks
-from .mapping import PICTURE
+from .mapping import NO_SECOND
 from .schema import contents, examples, fingerprints, items, saved
 
 Bits = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
-class Moment:
+class ShotTime:
     """When and with which camera a picture was taken."""
 
     content: int
@@ -49,7 +49,7 @@ class Collections:
         """Return the known fingerprints of photos, by content id; video frames are left out."""
         found: dict[int, int] = {}
         for some in chunks(pictures):
-            photo = exists().where(items.c.content_id == fingerprints.c.content_id, items.c.second == PICTURE)
+            photo = exists().where(items.c.content_id == fingerprints.c.content_id, items.c.second == NO_SECOND)
             chosen = select(fingerprints).where(fingerprints.c.content_id.in_(some), photo)
             rows = self.connection.execute(chosen)
             found |= {row.content_id: row.bits & 0xFFFFFFFFFFFFFFFF for row in rows}
@@ -65,15 +65,15 @@ class Collections:
             found += sorted(self.connection.execute(shown).scalars())
         return found
 
-    def moments(self, pictures: Iterable[int]) -> dict[int, Moment]:
+    def shot_times(self, pictures: Iterable[int]) -> dict[int, ShotTime]:
         """Return when and with which camera each photo was taken; video frames are left out."""
-        found: dict[int, Moment] = {}
+        found: dict[int, ShotTime] = {}
         clock = func.substr(items.c.taken_at, 1, 19)
         for some in chunks(pictures):
             chosen = select(items.c.content_id, clock, items.c.camera)
-            chosen = chosen.where(items.c.content_id.in_(some), items.c.second == PICTURE)
+            chosen = chosen.where(items.c.content_id.in_(some), items.c.second == NO_SECOND)
             for content, at, camera in self.connection.execute(chosen):
-                found[content] = Moment(content, datetime.fromisoformat(at) if at else None, camera)
+                found[content] = ShotTime(content, datetime.fromisoformat(at) if at else None, camera)
         return found
 
     # --- saved searches ------------------------------------------------------------------------------------

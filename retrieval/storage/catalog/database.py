@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from ...errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, LibraryVersionError, StorageFull
 from .functions import register
 from .migrations import VERSION, migrate, version_of
-from .row_security import limit
+from .row_security import restrict
 
 BUSY_SECONDS = 10
 
@@ -110,7 +110,7 @@ def _engine(path: Path, *, writable: bool, folder: Path | None = None) -> Engine
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
         if folder is not None:
-            limit(connection, folder)
+            restrict(connection, folder)
         connection.isolation_level = None  # transactions are begun explicitly, below
         return connection
 

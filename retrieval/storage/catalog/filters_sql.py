@@ -14,42 +14,42 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_
 from sqlalchemy import cast as as_type
 from sqlalchemy.types import Boolean, Text
 
-from ...geocoding import Place
+from ...geocoding import NearestTown
 from ...queries.filters import (
+    And,
     Between,
     Captioned,
-    Every,
     Filter,
     Has,
-    Mark,
     Near,
     Not,
-    Number,
+    NumberField,
+    OcrContains,
     OfType,
+    Or,
     PathFits,
-    Says,
-    Shows,
-    Some,
+    Presence,
     Taken,
-    Word,
+    TextContains,
+    TextField,
 )
 from .catalog import chunks
-from .mapping import PICTURE
+from .mapping import NO_SECOND
 from .schema import UNPLACED, captions, contents, items, readings
 
 Clause = ColumnElement[bool]
 
 FORMATS = {"jpeg": ("JPEG", "MPO"), "jpeg2000": ("JPEG2000",), "heif": ("HEIF", "HEIC"), "raw": ("RAW",)}
-NUMBERS: Mapping[Number, ColumnElement[Any]] = {
-    Number.RATING: items.c.rating,
-    Number.WIDTH: items.c.width,
-    Number.HEIGHT: items.c.height,
-    Number.MEGAPIXELS: items.c.width * items.c.height / 1e6,
+NUMBERS: Mapping[NumberField, ColumnElement[Any]] = {
+    NumberField.RATING: items.c.rating,
+    NumberField.WIDTH: items.c.width,
+    NumberField.HEIGHT: items.c.height,
+    NumberField.MEGAPIXELS: items.c.width * items.c.height / 1e6,
 }
 FACETS = ("year", "camera", "country", "city", "type", "folder")
 
 
-class Selection:
+class FilterQueries:
     """Filtered reads of items, inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -68,7 +68,7 @@ class Selection:
 
     def unknown(self, where: Filter) -> list[str]:
         """Return the names of the fields that the filter needs and no item of the library has."""
-        return [name for name, known in _needs(where).items() if not self._any(known)]
+        return [name for name, known in _required_fields(where).items() if not self._any(known)]
 
     def _any(self, known: Clause) -> bool:
         return bool(self.connection.execute(select(select(items.c.id).where(known).exists())).scalar())
@@ -100,7 +100,7 @@ class Selection:
         query = select(items.c.id, items.c.latitude, items.c.longitude).where(*UNPLACED)
         return [(row[0], row[1], row[2]) for row in self.connection.execute(query)]
 
-    def put_places(self, ids: Sequence[int], places: Sequence[Place]) -> None:
+    def put_places(self, ids: Sequence[int], places: Sequence[NearestTown]) -> None:
         """Store the places of items."""
         for number, place in zip(ids, places, strict=True):
             row = {"city": place.city, "region": place.region, "country": place.country}
@@ -110,28 +110,28 @@ class Selection:
 def clause(where: Filter) -> Clause:
     """Return a filter as a condition on `items`; it is true or false, never NULL."""
     match where:
-        case Every(parts):
+        case And(parts):
             return and_(true(), *map(clause, parts))
-        case Some(parts):
+        case Or(parts):
             return or_(false(), *map(clause, parts))
         case Not(part):
             return ~clause(part)
         case Has(mark):
             return _has(mark)
-    found = _plain(where)
+    found = _item_clause(where)
     return func.coalesce(found, false())
 
 
-def _plain(where: Filter) -> Clause:
+def _item_clause(where: Filter) -> Clause:
     match where:
         case Taken(since, until):
             at = func.substr(items.c.taken_at, 1, 19)  # the camera's clock, without its time zone
             bounds = [at >= since.isoformat()] if since else []
             return and_(items.c.taken_at.is_not(None), *bounds, *([at < until.isoformat()] if until else []))
-        case Says(Word.KEYWORD, text):
+        case TextContains(TextField.KEYWORD, text):
             each = func.json_each(items.c.keywords).table_valued("value")
             return exists(select(each.c.value).where(_says(each.c.value, text)))
-        case Says(field, text):
+        case TextContains(field, text):
             return _says(items.c[str(field)], text)
         case Between(field, low, high):
             number = NUMBERS[field]
@@ -149,7 +149,7 @@ def _plain(where: Filter) -> Clause:
             joined = captions.join(contents, contents.c.id == captions.c.text_id)
             mine = captions.c.picture_id == items.c.content_id
             return exists(select(captions.c.id).select_from(joined).where(mine, _says(contents.c.text, text)))
-        case Shows(text):
+        case OcrContains(text):
             line = func.json_each(readings.c.lines).table_valued("value")
             label = func.json_extract(line.c.value, "$[0]")
             mine = readings.c.content_id == items.c.content_id
@@ -165,48 +165,48 @@ def _says(column: ColumnElement[Any], text: str) -> Clause:
 
 def _of_type(name: str) -> Clause:
     if name in ("photo", "video"):
-        return (items.c.second == PICTURE) if name == "photo" else (items.c.second != PICTURE)
+        return (items.c.second == NO_SECOND) if name == "photo" else (items.c.second != NO_SECOND)
     return func.upper(items.c.format).in_(FORMATS.get(name, (name.upper(),)))
 
 
-def _has(mark: Mark) -> Clause:
+def _has(mark: Presence) -> Clause:
     match mark:
-        case Mark.GPS:
+        case Presence.GPS:
             return items.c.latitude.is_not(None)
-        case Mark.DATE:
+        case Presence.DATE:
             return items.c.taken_at.is_not(None)
-        case Mark.CAMERA:
+        case Presence.CAMERA:
             return items.c.camera != ""
-        case Mark.RATING:
+        case Presence.RATING:
             return items.c.rating.is_not(None)
-        case Mark.KEYWORDS:
+        case Presence.KEYWORDS:
             return items.c.keywords != json.dumps(())
-        case Mark.CAPTION:
+        case Presence.CAPTION:
             return exists(select(captions.c.id).where(captions.c.picture_id == items.c.content_id))
-        case Mark.TEXT:
+        case Presence.TEXT:
             shown = readings.c.content_id == items.c.content_id
             return exists(select(readings.c.content_id).where(shown, readings.c.lines != "[]"))
 
 
-def _needs(where: Filter) -> dict[str, Clause]:
+def _required_fields(where: Filter) -> dict[str, Clause]:
     """Return the names of the fields that a filter reads, each with the condition that an item has it."""
     match where:
-        case Every(parts) | Some(parts):
-            return {name: known for part in parts for name, known in _needs(part).items()}
+        case And(parts) | Or(parts):
+            return {name: known for part in parts for name, known in _required_fields(part).items()}
         case Not(part):
-            return _needs(part)
+            return _required_fields(part)
         case Taken():
-            return {"date": _has(Mark.DATE)}
-        case Near() | Says(Word.CITY | Word.REGION | Word.COUNTRY):
-            return {"place": _has(Mark.GPS)}
-        case Says(Word.KEYWORD):
-            return {"keyword": _has(Mark.KEYWORDS)}
-        case Says(field):
+            return {"date": _has(Presence.DATE)}
+        case Near() | TextContains(TextField.CITY | TextField.REGION | TextField.COUNTRY):
+            return {"place": _has(Presence.GPS)}
+        case TextContains(TextField.KEYWORD):
+            return {"keyword": _has(Presence.KEYWORDS)}
+        case TextContains(field):
             return {str(field): items.c[str(field)] != ""}
-        case Between(Number.RATING):
-            return {"rating": _has(Mark.RATING)}
+        case Between(NumberField.RATING):
+            return {"rating": _has(Presence.RATING)}
         case Captioned():
-            return {"caption": _has(Mark.CAPTION)}
-        case Shows():
-            return {"text that was read (`retrieval ocr`)": _has(Mark.TEXT)}
+            return {"caption": _has(Presence.CAPTION)}
+        case OcrContains():
+            return {"text that was read (`retrieval ocr`)": _has(Presence.TEXT)}
     return {}

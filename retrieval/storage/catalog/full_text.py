@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from .annotations import Said
+from .annotations import Annotations
 from .catalog import GENERATED, Catalog, chunks
 
 # A row has the id of its picture. The Porter stemmer finds "dogs" by "dog"; accents are ignored.
@@ -30,19 +30,23 @@ TABLES = (
         for event, row in (("insert", "new"), ("update", "old"), ("update", "new"), ("delete", "old"))
     ),
 )
-SEEN = "CREATE VIEW seen AS SELECT id FROM contents"  # a connection limited to a folder has its own
-MAY = "EXISTS (SELECT 1 FROM seen WHERE seen.id = words.rowid)"
+VISIBLE_VIEW = "CREATE VIEW seen AS SELECT id FROM contents"  # a connection limited to a folder has its own
+VISIBLE = "EXISTS (SELECT 1 FROM seen WHERE seen.id = words.rowid)"
 COLUMNS = ("captions", "told", "about", "names", "written")
 WEIGHTS = (1.0, 0.5, 1.0, 0.5, 1.0)  # BM25 weights of the columns
-SURE = "{captions about names written}"  # all columns but that of generated captions
+HUMAN_COLUMNS = "{captions about names written}"  # all columns but that of generated captions
 TERM = re.compile(r"\d+(?:[.,:/-]\d+)+|\w+")  # a number with its separators is one term
 FOLDERS = 3  # folders above a file whose names are indexed
-STOPS = frozenset("a an and are at be by for from has in is it its of on or that the their this to was with".split())
-APART = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")  # boundaries of letters and digits: RM15.40, 50mm, U13
+STOP_WORDS = frozenset(
+    "a an and are at be by for from has in is it its of on or that the their this to was with".split()
+)
+LETTER_DIGIT_BOUNDARY = re.compile(
+    r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])"
+)  # boundaries of letters and digits: RM15.40, 50mm, U13
 IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")  # no spaces between
 
 
-class Words:
+class FullText:
     """The full text of one library, inside one transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -71,7 +75,7 @@ class Words:
     def _said(self, contents: Sequence[int]) -> dict[int, dict[str, str]]:
         """Return the texts of each of these pictures that a file still holds, by column."""
         catalog = Catalog(self.connection)
-        lines = Said(self.connection).readings(contents)
+        lines = Annotations(self.connection).ocr_lines(contents)
         captions, told = catalog.captions_of(contents), catalog.captions_of(contents, (GENERATED,))
         found: dict[int, dict[str, str]] = {}
         for content, items in catalog.items_holding(contents).items():
@@ -103,10 +107,10 @@ class Words:
             ranked.sort(key=lambda content: (-said[content], content))
         return [content for content in ranked if 2 * said[content] >= len(found)]
 
-    def saying(self, query: str, k: int, allowed: Sequence[int] | None = None) -> list[int]:
+    def containing_all(self, query: str, k: int, allowed: Sequence[int] | None = None) -> list[int]:
         """Return the ids of up to k pictures with every term of a query in texts that no model generated."""
         found = phrases(query)
-        return self._matching(f"{SURE} : ({' AND '.join(found)})" if found else "", k, allowed)
+        return self._matching(f"{HUMAN_COLUMNS} : ({' AND '.join(found)})" if found else "", k, allowed)
 
     def matched(self, query: str, content: int) -> list[tuple[str, str]]:
         """Return the lines of text of a picture that contain a term of a query, each with its column."""
@@ -114,7 +118,7 @@ class Words:
         if not found:
             return []
         marked = ", ".join(f"highlight(words, {place}, char(2), '')" for place in range(len(COLUMNS)))
-        chosen = f"SELECT {marked} FROM words WHERE words MATCH :match AND rowid = :content AND {MAY}"
+        chosen = f"SELECT {marked} FROM words WHERE words MATCH :match AND rowid = :content AND {VISIBLE}"
         row = self.connection.execute(text(chosen), {"match": found, "content": content}).first()
         return [
             (column, " ".join(line.replace("\2", "").split()))
@@ -129,7 +133,7 @@ class Words:
         within = "" if allowed is None else " AND rowid IN (SELECT value FROM json_each(:allowed))"
         weights = ", ".join(map(str, WEIGHTS))
         query = (
-            f"SELECT rowid FROM words WHERE words MATCH :match AND {MAY}{within} "
+            f"SELECT rowid FROM words WHERE words MATCH :match AND {VISIBLE}{within} "
             f"ORDER BY {'' if self.limited else f'bm25(words, {weights}), '}rowid LIMIT :k"
         )
         values = {"match": match, "k": k, **({} if allowed is None else {"allowed": json.dumps(list(allowed))})}
@@ -138,8 +142,8 @@ class Words:
 
 def terms(query: str) -> list[str]:
     """Return the distinct search terms of a query, without stop words; adjacent ideographs form one phrase."""
-    found = (" ".join(spaced([word]).split()) for word in TERM.findall(APART.sub(" ", query)))
-    return list(dict.fromkeys(word for word in found if word and word.lower() not in STOPS))
+    found = (" ".join(spaced([word]).split()) for word in TERM.findall(LETTER_DIGIT_BOUNDARY.sub(" ", query)))
+    return list(dict.fromkeys(word for word in found if word and word.lower() not in STOP_WORDS))
 
 
 def phrases(query: str) -> list[str]:
@@ -149,7 +153,7 @@ def phrases(query: str) -> list[str]:
 
 def shares_term(line: str, query: str) -> bool:
     """Whether a line contains a term of a query as a whole word."""
-    low = APART.sub(" ", line).casefold()
+    low = LETTER_DIGIT_BOUNDARY.sub(" ", line).casefold()
     return any(re.search(rf"(?<!\w){re.escape(term.casefold())}(?!\w)", low) for term in terms(query))
 
 
@@ -158,7 +162,9 @@ def spaced(texts: Iterable[str]) -> str:
 
     Letters and digits are separated, because people and OCR engines join them inconsistently.
     """
-    return "\n".join(IDEOGRAPHS.sub(lambda sign: f" {sign[0]} ", APART.sub(" ", each)) for each in texts if each)
+    return "\n".join(
+        IDEOGRAPHS.sub(lambda sign: f" {sign[0]} ", LETTER_DIGIT_BOUNDARY.sub(" ", each)) for each in texts if each
+    )
 
 
 def _names(path: Path) -> list[str]:

@@ -11,11 +11,11 @@ from ...geocoding import kilometres
 
 def register(connection: sqlite3.Connection) -> None:
     """Add the SQL functions `says(text, pattern)` and `kilometres(lat, lon, lat, lon)` to a connection."""
-    connection.create_function("says", 2, says, deterministic=True)
+    connection.create_function("says", 2, contains, deterministic=True)
     connection.create_function("kilometres", 4, kilometres, deterministic=True)
 
 
-def says(text: str | None, pattern: str) -> bool:
+def contains(text: str | None, pattern: str) -> bool:
     """Whether a text contains a pattern, ignoring case; `*` matches anything."""
     return text is not None and _compiled(pattern).search(text.casefold()) is not None
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, Row, and_, or_, type_coerce
 
-from ...types.records import Facts, Found, Item
+from ...types.records import Facts, Item, ScannedFile
 from .schema import items
 
-PICTURE = -1.0  # the second of an item that is not a video frame
+NO_SECOND = -1.0  # the second of an item that is not a video frame
 
 
-def item_row(found: Found, content: int, facts: Facts, second: float) -> dict[str, Any]:
+def item_row(found: ScannedFile, content: int, facts: Facts, second: float) -> dict[str, Any]:
     """Return the row of a file that holds a content, or of a video frame at `second`."""
     return {
         "path": found.path,
@@ -61,7 +61,7 @@ def to_item(row: Row[Any]) -> Item:
         keywords=tuple(json.loads(row.keywords)),
         rating=row.rating,
     )
-    second = None if row.second == PICTURE else row.second
+    second = None if row.second == NO_SECOND else row.second
     return Item(row.id, row.path, row.content_id, facts, second, (row.city, row.region, row.country))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
-from .full_text import SEEN, TABLES
+from .full_text import TABLES, VISIBLE_VIEW
 from .schema import LOOSE, metadata
 
 
@@ -117,7 +117,7 @@ def m009_collections(connection: Connection) -> None:
 
 def m010_seen(connection: Connection) -> None:
     """Add the view of what full text may return: everything, unless a connection is limited to a folder."""
-    connection.execute(text(SEEN))
+    connection.execute(text(VISIBLE_VIEW))
 
 
 def m011_clock(connection: Connection) -> None:
@@ -180,7 +180,7 @@ def migrate(connection: Connection) -> None:
     found = version_of(connection)
     if not found:
         metadata.create_all(connection)
-        for statement in (*TABLES, SEEN, *LOOSE):
+        for statement in (*TABLES, VISIBLE_VIEW, *LOOSE):
             connection.execute(text(statement))
     else:
         for number in range(found, VERSION):

@@ -33,10 +33,10 @@ VIEWS = {
     "roots": "SELECT {folder} AS path",
     **{table: f"SELECT * FROM main.{table} WHERE 0" for table in ("saved", "trials", "sidecars")},
 }
-OPEN = {"spaces", "changes", "vector_files"}  # tables about models and files, not about pictures
+UNRESTRICTED = {"spaces", "changes", "vector_files"}  # tables about models and files, not about pictures
 
 
-def limit(connection: sqlite3.Connection, folder: Path) -> None:
+def restrict(connection: sqlite3.Connection, folder: Path) -> None:
     """Limit a new connection to reading the rows of one folder."""
     name = os.fsencode(folder).rstrip(b"/")
     whole, first, last = (f"X'{each.hex()}'" for each in (name, name + b"/", name + b"0"))  # "0" comes next after "/"
