@@ -25,7 +25,8 @@ import numpy.typing as npt
 from retrieval import Library, Settings
 from retrieval.calibration.calibration import anchor_texts as neutral
 from retrieval.sources.caption_files import read_captions
-from retrieval.types.records import Answer, Band, ByText, ByVector, Caption, Kind
+from retrieval.types.records import Answer, Band, ByText, Caption, Kind
+from retrieval.types.request import SearchRequest
 
 QUERIES = Path(__file__).parent / "queries"
 BINS = 15
@@ -103,14 +104,16 @@ def single(library: Library, pairs: Sequence[tuple[Path, str]]) -> tuple[list[bo
     nouns = [noun for noun in neutral()[0] if noun.isalpha()]
     there = [noun for noun in nouns if len(named.get(noun, ())) >= SEVERAL]
     absent = [noun for noun in nouns if not {noun, noun + "s", noun + "es"} & named.keys()]
-    some, none = ([library.query(ByText(f"a {noun}")).nothing for noun in each] for each in (there, absent))
+    some, none = (
+        [library.search(ByText(f"a {noun}"), threshold="none").nothing for noun in each] for each in (there, absent)
+    )
     return some, none
 
 
 def words(library: Library, pairs: Sequence[tuple[Path, str]]) -> Measured:
     with library.storage.read() as catalog:
         number = catalog.contents_at({path for path, _ in pairs})
-    return measured((library.query(ByText(text)), {number[path]}) for path, text in pairs)
+    return measured((library.search(ByText(text), threshold="none"), {number[path]}) for path, text in pairs)
 
 
 def drawn(path: Path, parts: dict[str, Measured], present: Floats, others: dict[str, Floats]) -> None:
@@ -157,7 +160,7 @@ def main() -> None:
         for file in sorted(QUERIES.glob("*.txt")):
             lines = file.read_text(encoding="utf-8").splitlines()
             others[file.stem] = odds(library, lines)
-            refused = [library.query(ByText(line)).nothing for line in lines]
+            refused = [library.search(ByText(line), threshold="none").nothing for line in lines]
             print(f"  {file.stem}: {100 * np.mean(refused):.1f}% of {len(lines)} refused")
         for name, refused in zip(("named by captions", "named by none"), single(library, pairs), strict=True):
             print(f"  things by one word, {name}: {100 * np.mean(refused):.1f}% of {len(refused)} refused")
@@ -170,7 +173,7 @@ def main() -> None:
         texts.report("pictures -> words")
         for other in given.pictures:
             files = sorted(path for path in other.iterdir() if path.suffix.lower() in SUFFIXES)
-            refused = [library.captions(path, threshold="none").nothing for path in files]
+            refused = [library.captions.find(path, threshold="none").nothing for path in files]
             print(f"  {other.name}: {100 * np.mean(refused):.1f}% of {len(files)} pictures refused")
     if given.draw:
         drawn(given.draw, {"words to pictures": found, "pictures to words": texts}, present, others)
@@ -183,7 +186,7 @@ def described(library: Library) -> Measured:
             own.setdefault(picture, set()).add(text)
     numbers, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own))
     return measured(
-        (library.query(ByVector(vector), kind=Kind.TEXT), own[int(number)])
+        (library.search(SearchRequest.by_vector(vector, kind=Kind.TEXT)), own[int(number)])
         for number, vector in zip(numbers, vectors, strict=True)
     )
 

@@ -42,8 +42,7 @@ def costs(known: Path, scratch: Path) -> dict[str, float]:
         found[task].append(report.seconds(work))
 
     for photo in photos:
-        library = Library.open(known, settings)
-        library.services.models.encoders["colours"] = encoder
+        library = Library.open(known, settings, encoder=encoder)
         clock("opening", library.services.calibration().anchors)
         clock("status", library.status)
         clock("searching", lambda: library.search("a dog on the beach"))  # noqa: B023  # called at once

@@ -30,7 +30,8 @@ from retrieval.search import hybrid
 from retrieval.search.fusion import WEIGHTS, Source, reciprocal_rank_fusion
 from retrieval.search.rerank import weighted_log_odds
 from retrieval.sources.caption_files import read_captions
-from retrieval.types.records import Budget, ByVector, Caption, Hit, Kind
+from retrieval.types.records import Budget, Caption, Hit, Kind
+from retrieval.types.request import SearchRequest
 from retrieval.vlm import IMAGE_SIZE, SupportsVisionCache
 
 DEPTH = 50  # hits that are looked at
@@ -125,13 +126,13 @@ def main() -> None:
             return [[number == right for number in search(text)] for text, right in queries]
 
         def plain(text: str) -> list[int]:
-            return [hit.content for hit in library.query(interpret(f'"{text}"'), DEPTH).hits]
+            return [hit.content for hit in library.search(f'"{text}"', k=DEPTH, threshold="none").hits]
 
         def reranked(text: str) -> list[int]:
             return [
                 hit.content
                 for hit in library.search(
-                    f'"{text}"', DEPTH, rerank=Budget(depth=20, anyway=True), threshold="none"
+                    f'"{text}"', k=DEPTH, rerank=Budget(depth=20, anyway=True), threshold="none"
                 ).hits
             ]
 
@@ -203,7 +204,7 @@ def texts_for_pictures(library: Library, *, rerank: bool) -> None:
     _, nearest = library.storage.nearest(Kind.TEXT, vectors, DEPTH)
     table, counts = Table("pictures to words"), [len(each) for each in right]
     table.row("cosine", [[int(n) in mine for n in row] for row, mine in zip(nearest, right, strict=True)], counts)
-    answers = [library.query(ByVector(vector), DEPTH, Kind.TEXT).hits for vector in vectors]
+    answers = [library.search(SearchRequest.by_vector(vector, k=DEPTH, kind=Kind.TEXT)).hits for vector in vectors]
     held = [[hit.content in mine for hit in hits] for hits, mine in zip(answers, right, strict=True)]
     table.row("+ hubs held down", held, counts)
     if rerank:

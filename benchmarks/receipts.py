@@ -32,7 +32,7 @@ def main() -> None:
         for name in ("company", "total"):
             first = shown = 0
             for file, known in fields.items():
-                hits = library.search(known[name], 3).hits
+                hits = library.search(known[name], k=3).hits
                 found = fields.get(hits[0].path.name, {}) if hits and hits[0].path else {}
                 right = found.get(name) == known[name]  # three receipts are of one merchant
                 first += right

@@ -29,15 +29,15 @@ def main() -> None:
         settings = Settings(vlm=given.vlm, model="builtin")
         with Library.create(Path(place) / "library", settings) as library:
             library.index(sorted(given.folder.iterdir())[: given.count])
-            library.search("warm", 1, rerank=Budget(depth=1))
+            library.search("warm", k=1, rerank=Budget(depth=1))
 
             def timed(query: str) -> tuple[float, float]:
-                alone = library.search(query, given.depth).seconds
+                alone = library.search(query, k=given.depth).seconds
                 # As many are asked for as are checked: it may not stop before all of them are.
-                return alone, library.search(query, given.depth, rerank=Budget(depth=given.depth)).seconds - alone
+                return alone, library.search(query, k=given.depth, rerank=Budget(depth=given.depth)).seconds - alone
 
             cold = [timed(f"a {thing} in the sun") for thing in THINGS]
-            library.search("anything", given.count, rerank=Budget(depth=given.count))  # it looks at every picture
+            library.search("anything", k=given.count, rerank=Budget(depth=given.count))  # it looks at every picture
             warm = [timed(f"a photo of a {thing}") for thing in THINGS]
             known = [timed(f"a photo of a {thing}") for thing in THINGS]
     print(f"{given.vlm}: {given.depth} of {given.count} pictures, medians of {len(THINGS)} queries, seconds")

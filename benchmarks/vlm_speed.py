@@ -70,10 +70,10 @@ def rerank(settings: Settings, files: list[Path], depth: int) -> tuple[float, fl
     """Seconds to check the best hits of a query: pictures never looked at, and the same for another query."""
     with tempfile.TemporaryDirectory() as fresh, Library.create(Path(fresh) / "library", settings) as library:
         library.index(files)
-        library.search("warm", 1, rerank=Budget(depth=1, anyway=True))
+        library.search("warm", k=1, rerank=Budget(depth=1, anyway=True))
         asked = ("a dog in the sun", "people in a street")
         budget = Budget(seconds=600, depth=depth, anyway=True)
-        cold, warm = (report.seconds(lambda: library.search(q, depth, rerank=budget)) for q in asked)  # noqa: B023
+        cold, warm = (report.seconds(lambda: library.search(q, k=depth, rerank=budget)) for q in asked)  # noqa: B023
         return cold, warm
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .library.factory import check
     from .library.library import Library
     from .types.records import Answer, Budget, Hit, Item, Problem, Status
+    from .types.request import SearchRequest
     from .types.results import Report
 
 __version__ = "0.1.0"
@@ -61,6 +62,7 @@ _HOMES = {
     ".library.library": ("Library",),
     ".library.evaluation": ("evaluate_library", "evaluate_library_rerank", "evaluate_model", "evaluate_rerank"),
     ".types.records": ("Answer", "Budget", "Hit", "Item", "Problem", "Status"),
+    ".types.request": ("SearchRequest",),
     ".types.results": ("Report",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -84,6 +86,7 @@ __all__ = [
     "Problem",
     "Report",
     "RetrievalError",
+    "SearchRequest",
     "Settings",
     "SourceError",
     "Status",

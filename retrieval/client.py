@@ -17,14 +17,14 @@ from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import httpx
 
 from . import errors
-from .types.records import Answer, Band, Box, Hit, Judgement, Kind, Order, Threshold
+from .types.records import Answer, Band, Box, Budget, Hit, Judgement, Kind, Threshold
+from .types.request import SearchOptions, SearchRequest
 
-LONGEST, MOST = 4000, 1000  # the most characters of a query, and the most hits (or pages), of one request
 KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
 Values = dict[str, Any]
 
@@ -60,43 +60,35 @@ class Client:
 
     # --- searching -----------------------------------------------------------------------------------------
 
-    def search(
-        self,
-        text: str = "",
-        k: int = 10,
-        *,
-        image: str | Path | bytes | None = None,
-        threshold: Threshold = "weak",
-        order: Order = "score",
-        fold: bool = True,
-        **options: Any,
-    ) -> Answer:
-        """Return the k pictures that fit a query best; with `image`, they are similar to that picture, too.
-
-        `options` are the other parameters of the API: facets, page, rerank, budget, depth, anyway, item.
+    def search(self, request: str | SearchRequest = "", **options: Unpack[SearchOptions]) -> Answer:
+        """Return the hits for a query, best first; the options are the fields of `SearchRequest`, but for `within`.
 
         Raises:
             RetrievalError: whatever `Library.search` raises.
             ModelUnavailable: no server answers.
         """
-        query = {"q": text, "k": k, "threshold": threshold, "order": order, "fold": fold, **options}
-        if image is None:
+        request = SearchRequest.of(request, **options)
+        query = request.to_params()
+        if request.image is None:
             return _answer(self._asked("GET", "/v1/search", params=query))
-        return _answer(self._asked("POST", "/v1/search", params=query, files={"image": _file(image)}))
+        return _answer(self._asked("POST", "/v1/search", params=query, files={"image": _file(request.image)}))
 
-    def pages(self, text: str, size: int = 50, *, threshold: Threshold = "weak") -> Iterator[Answer]:
-        """Yield the whole answer page by page; it does not change when files are indexed meanwhile."""
-        found = self.search(text, size, threshold=threshold, page=1)
+    def pages(self, request: str | SearchRequest, **options: Unpack[SearchOptions]) -> Iterator[Answer]:
+        """Yield the whole answer, `k` hits a page, as it was when the first page was asked for."""
+        given: SearchOptions = {"k": 50, "page": 1, **options}
+        request = SearchRequest.of(request, **given)
+        found = self.search(request)
         yield found
         while found.cursor:
-            query = {"cursor": found.cursor, "threshold": threshold}
+            query = {"cursor": found.cursor, "threshold": request.threshold}
             found = _answer(self._asked("GET", "/v1/search/next", params=query))
             yield found
 
-    def stream(self, text: str, k: int = 10, **options: Any) -> Iterator[Answer]:
-        """Yield the encoder's answer at once, then better ones as a vision-language model checks the hits."""
-        query = {"q": text, "k": k, "rerank": True, **options}
-        for event, value in self._events("/v1/search/stream", params=_plain(query)):
+    def stream(self, request: str | SearchRequest, **options: Unpack[SearchOptions]) -> Iterator[Answer]:
+        """Yield the first answer at once, then better ones while a vision-language model checks the hits."""
+        given: SearchOptions = {"rerank": Budget(), **options}
+        request = SearchRequest.of(request, **given)
+        for event, value in self._events("/v1/search/stream", params=_plain(request.to_params())):
             if event == "answer":
                 yield _answer(value)
 

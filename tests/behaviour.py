@@ -263,7 +263,8 @@ class Caller:
             texts = out.getvalue().decode(), errors.getvalue().decode()  # now: the wrappers close what they wrap
             sys.argv, sys.stdout, sys.stderr = before
         found = {"code": code, "out": _told(texts[0])}
-        return {**found, "error": texts[1]} if code > 1 else found
+        told = "".join(line for line in texts[1].splitlines(keepends=True) if not line.startswith("library: "))
+        return {**found, "error": told} if code > 1 else found
 
 
 def _told(text: str) -> Any:

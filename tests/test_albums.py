@@ -17,6 +17,7 @@ from PIL import Image
 from retrieval import Library
 from retrieval.errors import ModelError, SourceError, UsageError
 from retrieval.transfer.copy_link import copied, linked
+from retrieval.types.request import SearchRequest
 
 from .conftest import COLOURS, Paint, Run
 
@@ -101,7 +102,7 @@ def test_npy_is_laid_out_as_clip_retrieval_has_it(filled: Library, tmp_path: Pat
     encoder = filled.services.encoder()
     assert texts == pytest.approx(encoder.texts(table["caption"]), abs=1e-6)
     assert images.shape == (4, 3)
-    assert filled.search_vector(images[2], k=1).hits[0].path == Path(table["image_path"][2])
+    assert filled.search(SearchRequest.by_vector(images[2], k=1)).hits[0].path == Path(table["image_path"][2])
 
 
 def test_texts_are_left_out_where_a_picture_has_none(filled: Library, paint: Paint, tmp_path: Path) -> None:

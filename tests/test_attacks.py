@@ -41,7 +41,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         Image.new("RGB", (60, 40), path.stem if path.stem.isalpha() else "lime").save(path)
     with Library.create(folder / "library", COLOURS) as library:
         library.index([folder / "photos"])
-        library.named.save("secret", "path:other/**")
+        library.saved.save("secret", "path:other/**")
         yield library
 
 

@@ -13,7 +13,7 @@ import openai
 import pytest
 from PIL import Image
 
-from retrieval import Library, UsageError
+from retrieval import Budget, Library, UsageError
 from retrieval.client import Client
 from retrieval.errors import LibraryError, ModelUnavailable, NotFound, PictureError
 
@@ -48,7 +48,7 @@ def client(server: Server) -> Iterator[Client]:
 
 @pytest.mark.parametrize("query", ["red", "type:png", "red -blue", "barn"])
 def test_its_answers_are_the_librarys(client: Client, library: Library, query: str) -> None:
-    found, expected = client.search(query, 3), library.search(query, 3)
+    found, expected = client.search(query, k=3), library.search(query, k=3)
     rounded = [replace(hit, score=hit.score and round(hit.score, 6)) for hit in expected.hits]
     assert [replace(hit, score=hit.score and round(hit.score, 6)) for hit in found.hits] == rounded
     assert (found.searched, found.notes, found.model) == (expected.searched, expected.notes, expected.model)
@@ -56,11 +56,11 @@ def test_its_answers_are_the_librarys(client: Client, library: Library, query: s
 
 def test_pictures_pages_and_streams(client: Client, library: Library) -> None:
     red = library.path.parent / "photos" / "red.png"
-    item = client.search("red", 1).hits[0].item or 0
+    item = client.search("red", k=1).hits[0].item or 0
     for answer in (client.search(image=red, k=1), client.search(image=red.read_bytes(), k=1), client.similar(item, 1)):
         assert len(answer.hits) == 1
-    assert sum(len(page.hits) for page in client.pages("type:png", 3)) == 4
-    first, *others = client.stream("red", 2, anyway=True)
+    assert sum(len(page.hits) for page in client.pages("type:png", k=3)) == 4
+    first, *others = client.stream("red", k=2, rerank=Budget(anyway=True))
     assert first.hits[0].verdict is None
     assert others[-1].hits[0].verdict is not None
     assert client.captions(red, threshold="none").hits[0].text == "the barn door"
@@ -79,12 +79,12 @@ def test_items_and_what_is_said_of_them(client: Client, library: Library) -> Non
     client.set_caption(item, "seen by a client")
     assert client.item(item)["texts"][0]["text"] == "seen by a client"
     client.save("mine", "red")
-    assert client.search("@mine", 1).hits[0].text == "the barn door"
+    assert client.search("@mine", k=1).hits[0].text == "the barn door"
     assert client.teach("warm", yes=[item]) == (1, 0)
 
 
 def test_the_model_and_the_server(client: Client) -> None:
-    item = client.search("red", 1).hits[0].item or 0
+    item = client.search("red", k=1).hits[0].item or 0
     assert client.ask([item], "what colour is it?") == "red"
     assert "red" in client.caption(item)
     assert client.ground(item, "red")[0].label == "red"

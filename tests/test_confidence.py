@@ -22,7 +22,6 @@ from retrieval.types.records import (
     Answer,
     Band,
     ByText,
-    ByVector,
     Caption,
     Hit,
     Kind,
@@ -31,6 +30,7 @@ from retrieval.types.records import (
     Threshold,
     Vectors,
 )
+from retrieval.types.request import SearchRequest
 
 from .conftest import DATA, ROOT, Paint, needs_data
 
@@ -106,7 +106,7 @@ def test_a_single_word_can_still_be_refused(dev: Library, said: str) -> None:
 def test_probabilities_are_calibrated(dev: Library, captions: list[tuple[Path, str]]) -> None:
     sure, right = [], []
     for path, text in captions[::10]:
-        hits = dev.query(ByText(text)).hits
+        hits = dev.search(ByText(text), threshold="none").hits
         sure += [hit.confidence or 0.0 for hit in hits]
         right += [hit.path == path for hit in hits]
     assert calibration_error(sure, right) <= 0.05
@@ -142,14 +142,14 @@ def test_texts_that_fit_everything_step_back_and_are_calibrated(
             for picture, text in catalog.pairs():
                 own.setdefault(picture, set()).add(text)
         numbers, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own)[::4])
-        answers = [library.query(ByVector(vector), kind=Kind.TEXT) for vector in vectors]
+        answers = [library.search(SearchRequest.by_vector(vector, kind=Kind.TEXT)) for vector in vectors]
         right = [[hit.content in own[int(n)] for hit in a.hits] for n, a in zip(numbers, answers, strict=True)]
         sure = [hit.confidence or 0.0 for answer in answers for hit in answer.hits]
         assert np.mean([row[0] for row in right]) >= 0.32  # 0.30 by the cosine alone
         assert calibration_error(sure, np.ravel(right).tolist()) <= 0.05
         assert np.mean([answer.nothing for answer in answers]) <= 0.08
         photos = sorted((Path(skimage.__file__).parent / "data").glob("*.png"))
-        assert np.mean([library.captions(path).nothing for path in photos]) >= 0.8
+        assert np.mean([library.captions.find(path).nothing for path in photos]) >= 0.8
 
 
 # --- any space, any library -------------------------------------------------------------------------------------------
@@ -187,9 +187,7 @@ def test_a_change_of_space_changes_neither_bands_nor_what_is_refused(tmp_path: P
     photos = Path(skimage.__file__).parent / "data"
     found = []
     for name in ("builtin", "shifted"):
-        with Library.create(tmp_path / name, BUILTIN) as library:
-            library.services.models.encoders["shifted"] = Shifted()
-            library.services.models.settings = Settings(model=name)
+        with Library.create(tmp_path / name, BUILTIN, encoder=Shifted() if name == "shifted" else None) as library:
             library.index([photos])
             asked = (
                 "a cat",
@@ -199,7 +197,7 @@ def test_a_change_of_space_changes_neither_bands_nor_what_is_refused(tmp_path: P
                 "a man with a camera",
                 "a page of text",
             )
-            answers = [library.search(query, 3, threshold="none") for query in asked]
+            answers = [library.search(query, k=3, threshold="none") for query in asked]
             found.append([(answer.nothing, [hit.band for hit in answer.hits[:1]]) for answer in answers])
     assert found[0] == found[1]
     assert [nothing for nothing, _ in found[0]] == [False, False, True, True, False, False]

@@ -69,7 +69,7 @@ def test_every_shortcut_together_finds_what_the_plain_way_finds(queries: dict[Pa
     with Library.open(tmp_path / "library", settings) as library:
         found = 0
         for path, text in queries.items():
-            answer = library.search(text, K, threshold="none", fold=False)
+            answer = library.search(text, k=K, threshold="none", fold=False)
             found += path in {hit.path for hit in answer.hits}
         with library.storage.read() as catalog:
             contents = catalog.contents_at(set(paths))

@@ -162,7 +162,7 @@ def test_captions_are_linked_embedded_and_found(library: Library, photos: Path, 
     report = library.index([photos], [(table, photos)])
     assert (report.captions, report.texts) == (3, 3)
     assert [problem.reason for problem in report.problems] == ["missing-picture"]
-    assert [hit.text for hit in library.captions(photos / "blue.webp", k=1).hits] == ["blue sky"]
+    assert [hit.text for hit in library.captions.find(photos / "blue.webp", k=1).hits] == ["blue sky"]
     again = library.index([photos], [(table, photos)])
     assert (again.captions, again.texts, library.status().captions) == (3, 0, 3)
 
@@ -174,10 +174,10 @@ def test_words_beside_and_inside_a_picture_become_texts(library: Library, paint:
     path = paint("red.jpg", exif=exif)
     path.with_suffix(".txt").write_text("a red note")
     library.index([path.parent])
-    assert {hit.text for hit in library.captions(path).hits} == {"a red description", "a red note"}
+    assert {hit.text for hit in library.captions.find(path).hits} == {"a red description", "a red note"}
     path.with_suffix(".txt").write_text("a blue note, longer")
     assert library.index([path.parent]).encoded == 0
-    assert {hit.text for hit in library.captions(path).hits} == {"a red description", "a blue note, longer"}
+    assert {hit.text for hit in library.captions.find(path).hits} == {"a red description", "a blue note, longer"}
 
 
 def test_the_words_of_a_moved_file_move_with_it(library: Library, paint: Paint) -> None:

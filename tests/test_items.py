@@ -58,7 +58,7 @@ def test_files_with_coordinates_are_on_the_map(dated: Library) -> None:
 
 def test_what_is_said_of_a_picture_comes_with_its_source_and_by_hand_first(dated: Library) -> None:
     navy = dated.items.newest(1, until="2022-01")[0]
-    dated.set_caption(navy.path, "a night by the sea")
+    dated.captions.set(navy.path, "a night by the sea")
     found = dated.items.texts_of(navy.content)
     assert [(each.text, each.source) for each in found] == [
         ("a night by the sea", "edited"),

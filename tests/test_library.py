@@ -25,6 +25,7 @@ from retrieval.errors import (
     StorageFull,
 )
 from retrieval.types.records import Kind
+from retrieval.types.request import SearchRequest
 
 from .conftest import COLOURS, Paint
 
@@ -264,7 +265,7 @@ def test_scores_are_those_of_the_stored_vectors(library: Library, photos: Path) 
     item = next(iter(library))
     ids, vectors = library.storage.vectors_of(Kind.PICTURE, [item.content])
     assert len(ids) == 1
-    assert library.search_vector(vectors[0], k=1).hits[0].score == pytest.approx(1.0, abs=1e-6)
+    assert library.search(SearchRequest.by_vector(vectors[0], k=1)).hits[0].score == pytest.approx(1.0, abs=1e-6)
 
 
 def test_the_manifest_names_the_parts(place: Path) -> None:

@@ -38,8 +38,8 @@ def mine(paint: Paint) -> Path:
 def part(library: Library, mine: Path) -> LibraryView:
     """One folder of a library of three."""
     library.index([mine.parent])
-    library.named.save("secrets", "navy")
-    library.named.teach("warm", yes=[mine.parent / "mine2" / "crimson.png"], no=[mine / "blue.png"])
+    library.saved.save("secrets", "navy")
+    library.saved.teach("warm", yes=[mine.parent / "mine2" / "crimson.png"], no=[mine / "blue.png"])
     return library.within(mine)
 
 
@@ -66,9 +66,11 @@ def test_every_table_is_limited_or_known_to_be_of_no_picture() -> None:
 )
 def test_answers_are_those_of_a_library_with_nothing_else(part: LibraryView, alone: Library, query: str) -> None:
     for threshold in ("none", "weak"):
-        assert told(part.search(query, 20, threshold=threshold)) == told(alone.search(query, 20, threshold=threshold))
+        assert told(part.search(query, k=20, threshold=threshold)) == told(
+            alone.search(query, k=20, threshold=threshold)
+        )
     assert part.facets(query) == alone.facets(query)
-    assert told(part.page(query, 1)) == told(alone.page(query, 1))
+    assert told(part.search(query, page=1)) == told(alone.search(query, page=1))
 
 
 @pytest.mark.parametrize("query", ["secret", "wedding", "hidden", "text:secret", "caption:wedding", "path:*secret*"])
@@ -83,17 +85,17 @@ def test_the_rest_is_that_of_a_library_with_nothing_else(part: LibraryView, alon
     assert [getattr(ours, name) for name in counts] == [getattr(theirs, name) for name in counts]
     assert part.problems() == []
     assert ours.bytes == 0
-    assert told(part.captions(mine / "lime.png")) == told(alone.captions(mine / "lime.png"))
-    assert told(part.search_image(mine / "red.png")) == told(alone.search_image(mine / "red.png"))
+    assert told(part.captions.find(mine / "lime.png")) == told(alone.captions.find(mine / "lime.png"))
+    assert told(part.search(image=mine / "red.png")) == told(alone.search(image=mine / "red.png"))
     why, same = part.why("red", 1), alone.why("red", 1)
     assert (why.parts, why.sources, why.reading, why.searched) == (same.parts, same.sources, same.reading, 5)
 
 
 def test_a_picture_elsewhere_is_as_unknown_as_one_that_does_not_exist(part: LibraryView, mine: Path) -> None:
-    assert not part.has(mine.parent / "mine2" / "navy.png")
+    assert not part.items.has(mine.parent / "mine2" / "navy.png")
     assert part.why_not("navy", mine.parent / "mine2" / "navy.png").standing == "unknown"
-    assert part.named.saved() == {}
-    assert part.named.taught() == {"warm": (0, 1)}
+    assert part.saved.saved() == {}
+    assert part.saved.taught() == {"warm": (0, 1)}
 
 
 def test_captions_of_a_copy_elsewhere_are_not_read(library: Library, mine: Path) -> None:
@@ -103,7 +105,7 @@ def test_captions_of_a_copy_elsewhere_are_not_read(library: Library, mine: Path)
     part = library.within(mine)
     lime = next(item for item in part if item.path.stem == "lime")
     assert part.items.texts_of(lime.content) == []
-    assert part.captions(mine / "lime.png", threshold="none").hits[0].text != "the secret garden"
+    assert part.captions.find(mine / "lime.png", threshold="none").hits[0].text != "the secret garden"
 
 
 def test_how_often_words_occur_elsewhere_changes_no_order(library: Library, paint: Paint) -> None:

@@ -90,11 +90,11 @@ def test_feedback_is_weighed_as_in_rocchios_formula() -> None:
 
 
 def test_a_saved_search_is_used_listed_and_forgotten(filled: Library) -> None:
-    filled.named.save("@small", "type:png")
-    assert filled.named.saved() == {"small": "type:png"}
+    filled.saved.save("@small", "type:png")
+    assert filled.saved.saved() == {"small": "type:png"}
     assert first(filled, "@small red") == "lime.png"
     assert filled.search("@small").hits[0].path
-    filled.named.forget("small")
+    filled.saved.forget("small")
     with pytest.raises(QueryError):
         filled.search("@small red")
 
@@ -105,21 +105,21 @@ def test_a_saved_search_is_used_listed_and_forgotten(filled: Library) -> None:
 )
 def test_what_could_not_be_used_is_not_saved(filled: Library, name: str, query: str, error: str) -> None:
     with pytest.raises(UsageError, match=error):
-        filled.named.save(name, query)
-    assert filled.named.saved() == {}
+        filled.saved.save(name, query)
+    assert filled.saved.saved() == {}
 
 
 def test_a_search_and_a_word_do_not_share_a_name(filled: Library, photos: Path) -> None:
-    filled.named.teach("sea", [photos / "blue.webp"])
+    filled.saved.teach("sea", [photos / "blue.webp"])
     with pytest.raises(UsageError, match="taught word"):
-        filled.named.save("sea", "blue")
-    filled.named.save("sky", "blue")
+        filled.saved.save("sea", "blue")
+    filled.saved.save("sky", "blue")
     with pytest.raises(UsageError, match="saved search"):
-        filled.named.teach("sky", [photos / "blue.webp"])
+        filled.saved.teach("sky", [photos / "blue.webp"])
 
 
 def test_a_taught_word_finds_what_it_was_taught_with_weights_and_filters(filled: Library, photos: Path) -> None:
-    assert filled.named.teach("@warm", [photos / "red.jpg", photos / "yellow.bmp"], [photos / "blue.webp"]) == (2, 1)
+    assert filled.saved.teach("@warm", [photos / "red.jpg", photos / "yellow.bmp"], [photos / "blue.webp"]) == (2, 1)
     hits = filled.search("@warm", k=4, threshold="none").hits
     assert [hit.path.name for hit in hits if hit.path][-1] == "blue.webp"
     assert first(filled, "@warm type:png") == "lime.png"
@@ -128,46 +128,45 @@ def test_a_taught_word_finds_what_it_was_taught_with_weights_and_filters(filled:
 
 
 def test_examples_change_their_side_when_they_are_given_again(filled: Library, photos: Path) -> None:
-    filled.named.teach("x", [photos / "red.jpg", photos / "blue.webp"])
-    assert filled.named.teach("x", no=[photos / "red.jpg"]) == (1, 1)
-    assert filled.named.taught() == {"x": (1, 1)}
+    filled.saved.teach("x", [photos / "red.jpg", photos / "blue.webp"])
+    assert filled.saved.teach("x", no=[photos / "red.jpg"]) == (1, 1)
+    assert filled.saved.taught() == {"x": (1, 1)}
 
 
 def test_what_cannot_be_taught_says_why(filled: Library, photos: Path, paint: Paint) -> None:
     with pytest.raises(UsageError, match="index it first"):
-        filled.named.teach("x", [paint("../elsewhere/red.png")])
+        filled.saved.teach("x", [paint("../elsewhere/red.png")])
     with pytest.raises(UsageError, match="--yes"):
-        filled.named.teach("x", no=[photos / "red.jpg"])
-    assert filled.named.taught() == {}
+        filled.saved.teach("x", no=[photos / "red.jpg"])
+    assert filled.saved.taught() == {}
 
 
 def test_files_in_a_saved_search_are_found_from_anywhere(
     filled: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(photos)
-    filled.named.save("reddish", "similar:red.jpg")
+    filled.saved.save("reddish", "similar:red.jpg")
     monkeypatch.chdir("/")
     assert first(filled, "@reddish") == "red.jpg"
     with pytest.raises(UsageError, match="empty"):
-        filled.named.save("x", "  ")
+        filled.saved.save("x", "  ")
     with pytest.raises(UsageError, match="and as a counterexample"):
-        filled.named.teach("x", [photos / "red.jpg"], [photos / "red.jpg"])
+        filled.saved.teach("x", [photos / "red.jpg"], [photos / "red.jpg"])
 
 
 def test_a_word_whose_pictures_are_gone_says_so(filled: Library, photos: Path) -> None:
-    filled.named.teach("x", [photos / "red.jpg"])
+    filled.saved.teach("x", [photos / "red.jpg"])
     filled.remove([photos / "red.jpg"])
     with pytest.raises(QueryError, match="nothing is saved or taught"):
         filled.search("@x")
 
 
 def test_a_word_is_trained_anew_for_another_model(filled: Library, photos: Path) -> None:
-    filled.named.teach("sea", [photos / "blue.webp"])
-    filled.services.models.encoders["builtin"] = Shifted()
-    filled.services.models.settings = Settings(model="builtin")
-    filled.index([photos])
-    assert filled.model == "shifted"
-    assert first(filled, "@sea") == "blue.webp"
+    filled.saved.teach("sea", [photos / "blue.webp"])
+    with Library.open(filled.path, Settings(), encoder=Shifted()) as library:
+        library.index([photos])
+        assert library.model == "shifted"
+        assert first(library, "@sea") == "blue.webp"
 
 
 def test_examples_part_two_kinds_that_their_mean_does_not() -> None:

@@ -45,7 +45,7 @@ def pages(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rea
 
 
 def names(library: Library, query: str) -> list[str]:
-    return [hit.path.name for hit in library.search(query, 3).hits if hit.path]
+    return [hit.path.name for hit in library.search(query, k=3).hits if hit.path]
 
 
 def test_lines_are_read_with_their_places(reader: TextReader, tmp_path: Path) -> None:
@@ -59,10 +59,10 @@ def test_lines_are_read_with_their_places(reader: TextReader, tmp_path: Path) ->
 def test_what_a_picture_shows_in_words_is_found(pages: Library) -> None:
     assert pages.read_texts().with_text == 2
     for query, name in (("plumber", "a.png"), ("baker smith", "b.png"), ("12.90", "a.png"), ("RM 12.90", "a.png")):
-        hit = pages.search(query, 1).hits[0]
+        hit = pages.search(query, k=1).hits[0]
         assert (hit.path.name if hit.path else "", hit.band) == (name, Band.STRONG)
         assert "words" in hit.sources
-    assert [box.label for box in pages.search("plumber", 1).hits[0].boxes] == ["Plumber Jones"]
+    assert [box.label for box in pages.search("plumber", k=1).hits[0].boxes] == ["Plumber Jones"]
 
 
 def test_text_is_a_filter_of_its_own(pages: Library) -> None:

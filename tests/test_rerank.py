@@ -17,7 +17,7 @@ from retrieval.types.records import Answer, Budget, Judgement, VisionFeatures
 from retrieval.vlm import Ability
 from retrieval.vlm.colours import ColourVlm
 
-from .conftest import DATA, Paint, needs_data
+from .conftest import COLOURS, DATA, Paint, needs_data
 
 SHADES = 20
 
@@ -53,8 +53,8 @@ def shades(library: Library, paint: Paint) -> Library:
 
 
 def search(library: Library, judge: Judge, k: int = 3, text: str = "red", **budget: object) -> Answer:
-    library.services.models.seer = judge
-    return library.search(text, k, rerank=Budget(**budget))  # type: ignore[arg-type]  # its two fields
+    with Library.open(library.path, COLOURS, vlm=judge) as opened:
+        return opened.search(text, k=k, rerank=Budget(**budget))  # type: ignore[arg-type]  # its two fields
 
 
 def names(answer: Answer) -> list[str]:
@@ -62,7 +62,7 @@ def names(answer: Answer) -> list[str]:
 
 
 def test_the_encoder_alone_finds_the_reddest_first(shades: Library) -> None:
-    assert names(shades.search("red", 3)) == ["0", "1", "2"]
+    assert names(shades.search("red", k=3)) == ["0", "1", "2"]
 
 
 def test_a_sure_verdict_brings_a_picture_up_and_is_shown(shades: Library) -> None:
@@ -132,12 +132,12 @@ class Reader(Judge):
 def test_a_model_that_was_measured_not_to_help_is_left_off_aloud(shades: Library, tmp_path: Path) -> None:
     library = captioned(shades, tmp_path)
     judge = Reader(wrong=True)
-    library.services.models.seer = judge
-    assert evaluate_library_rerank(library).gains["MRR"].high < 0
+    with Library.open(library.path, COLOURS, vlm=judge) as opened:
+        assert evaluate_library_rerank(opened).gains["MRR"].high < 0
     judge.asked = 0
     found = search(library, judge, text="red 7")
     assert judge.asked == 0
-    assert names(found) == names(library.search("red 7", 3))
+    assert names(found) == names(library.search("red 7", k=3))
     assert found.notes[-1].startswith("judge is left off: on 20 captions of this library it changed")
     search(library, judge, text="red 7", anyway=True)
     assert judge.asked > 0
@@ -146,8 +146,8 @@ def test_a_model_that_was_measured_not_to_help_is_left_off_aloud(shades: Library
 def test_a_model_that_was_measured_to_help_stays_on(shades: Library, tmp_path: Path) -> None:
     library = captioned(shades, tmp_path)
     judge = Reader(wrong=False)
-    library.services.models.seer = judge
-    assert evaluate_library_rerank(library).gains["MRR"].low > 0
+    with Library.open(library.path, COLOURS, vlm=judge) as opened:
+        assert evaluate_library_rerank(opened).gains["MRR"].low > 0
     assert names(search(library, judge, text="red 7"))[0] == "7"
 
 
@@ -180,7 +180,7 @@ def test_a_look_is_kept_so_that_another_query_needs_no_picture(shades: Library, 
     assert looked == keeper.asked
     for path in (tmp_path / "photos").iterdir():
         path.unlink()
-    found = shades.search("a red one", 3, rerank=Budget(depth=20))
+    found = search(shades, keeper, text="a red one", depth=20)
     assert names(found)[0] == "10"
     assert keeper.asked == 2 * looked
     assert keeper.looked == looked

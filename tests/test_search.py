@@ -10,9 +10,9 @@ from PIL import Image
 
 from retrieval import Answer, Library
 from retrieval.errors import PictureError, UsageError
-from retrieval.queries import interpret
 from retrieval.search.diversify import maximal_marginal_relevance
 from retrieval.types.records import Kind
+from retrieval.types.request import SearchRequest
 
 from .conftest import Paint
 
@@ -41,29 +41,29 @@ def test_hits_are_ranked_from_one_with_scores_going_down(filled: Library) -> Non
 
 
 def test_a_picture_of_the_library_finds_itself_with_score_one(filled: Library, photos: Path) -> None:
-    hit = filled.search_image(photos / "lime.png", k=1).hits[0]
+    hit = filled.search(image=photos / "lime.png", k=1).hits[0]
     assert hit.path == photos / "lime.png"
     assert hit.score == pytest.approx(1, abs=1e-5)
 
 
 def test_bytes_are_a_query_as_a_file_is(filled: Library, paint: Paint) -> None:
     outside = paint("../outside.png", "rgb(200,10,10)")
-    assert found(filled.search_image(outside)) == found(filled.search_image(outside.read_bytes()))
+    assert found(filled.search(image=outside)) == found(filled.search(image=outside.read_bytes()))
 
 
 def test_an_item_is_not_among_its_own_answers(filled: Library) -> None:
     item = next(each for each in filled if each.path.name == "red.jpg")
-    assert sorted(found(filled.similar(item.id))) == ["blue.webp", "lime.png", "yellow.bmp"]
+    assert sorted(found(filled.search(SearchRequest.similar(item.id)))) == ["blue.webp", "lime.png", "yellow.bmp"]
 
 
 def test_a_vector_of_any_length_is_a_query(filled: Library) -> None:
-    assert found(filled.search_vector(np.array([5, -5, -5], np.float32), k=1)) == ["red.jpg"]
+    assert found(filled.search(SearchRequest.by_vector(np.array([5, -5, -5], np.float32), k=1))) == ["red.jpg"]
 
 
 @pytest.mark.parametrize("vector", [[1, 2], [0, 0, 0], [np.nan, 1, 1]])
 def test_a_vector_that_cannot_be_compared_is_refused(filled: Library, vector: list[float]) -> None:
     with pytest.raises(UsageError, match="3 finite numbers"):
-        filled.search_vector(np.array(vector, np.float32))
+        filled.search(SearchRequest.by_vector(np.array(vector, np.float32)))
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t"])
@@ -104,20 +104,20 @@ def test_a_filter_of_many_is_searched_in_the_index(filled: Library, monkeypatch:
 
 def test_an_item_that_is_not_there_is_refused(filled: Library) -> None:
     with pytest.raises(UsageError, match="no item 999"):
-        filled.similar(999)
+        filled.search(SearchRequest.similar(999))
 
 
 def test_a_picture_that_cannot_be_used_says_why(filled: Library, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_text("no picture")
     with pytest.raises(PictureError) as caught:
-        filled.search_image(tmp_path / "bad.jpg")
+        filled.search(image=tmp_path / "bad.jpg")
     assert caught.value.reason == "not-a-picture"
     with pytest.raises(PictureError, match="no longer there"):
-        filled.search_image(tmp_path / "nowhere.jpg")
+        filled.search(image=tmp_path / "nowhere.jpg")
 
 
 def test_a_library_without_texts_says_how_to_add_some(filled: Library, photos: Path) -> None:
-    answer = filled.captions(photos / "red.jpg")
+    answer = filled.captions.find(photos / "red.jpg")
     assert answer.hits == ()
     assert "--captions" in answer.notes[0]
 
@@ -126,9 +126,9 @@ def test_texts_come_with_the_pictures_they_belong_to(filled: Library, photos: Pa
     table = tmp_path / "c.csv"
     table.write_text("image,caption\nred.jpg,all red\n,blue alone\n")
     filled.index([], [(table, photos)])
-    hit = filled.captions(photos / "red.jpg", k=1).hits[0]
+    hit = filled.captions.find(photos / "red.jpg", k=1).hits[0]
     assert (hit.kind, hit.text, hit.path) == (Kind.TEXT, "all red", photos / "red.jpg")
-    alone = filled.captions(photos / "blue.webp", k=1).hits[0]
+    alone = filled.captions.find(photos / "blue.webp", k=1).hits[0]
     assert (alone.text, alone.path) == ("blue alone", None)
     assert filled.search("red", k=1).hits[0].text == "all red"
 
@@ -142,7 +142,7 @@ def test_many_neighbours_agree_with_plain_comparison(library: Library, paint: Pa
     centred = colours - 127.25
     scores = (centred / np.linalg.norm(centred, axis=1, keepdims=True)) @ (query / np.linalg.norm(query))
     right = [f"{n:02}.png" for n in np.argsort(-scores)[:10]]
-    answer = library.search_vector(query, k=10)
+    answer = library.search(SearchRequest.by_vector(query, k=10))
     assert found(answer) == right
     assert [hit.score for hit in answer.hits] == pytest.approx(np.sort(scores)[::-1][:10].tolist(), abs=1e-5)
 
@@ -158,8 +158,8 @@ def test_what_is_not_wanted_goes_down(filled: Library) -> None:
 
 
 def test_weights_say_what_counts_more(filled: Library) -> None:
-    assert found(filled.search("3:red blue", 1)) == ["red.jpg"]
-    assert found(filled.search("red 3:blue", 1)) == ["blue.webp"]
+    assert found(filled.search("3:red blue", k=1)) == ["red.jpg"]
+    assert found(filled.search("red 3:blue", k=1)) == ["blue.webp"]
 
 
 def test_a_picture_is_as_good_as_the_side_of_or_that_it_fits_best(filled: Library) -> None:
@@ -179,7 +179,7 @@ def test_a_picture_and_words_are_looked_for_together(filled: Library, photos: Pa
         {"red.jpg": 3**-0.5, "lime.png": 3**-0.5, "yellow.bmp": 3**-0.5, "blue.webp": -(3**-0.5)}, abs=0.01
     )
     assert found(filled.search(f"similar:{photos / 'red.jpg'} lime"))[-1] == "blue.webp"
-    assert filled.search("lime", 1, image=photos / "red.jpg").query == f"lime {photos / 'red.jpg'}"
+    assert filled.search("lime", k=1, image=photos / "red.jpg").query == f"lime {photos / 'red.jpg'}"
 
 
 def test_filters_alone_list_the_newest_without_a_score(filled: Library) -> None:
@@ -198,8 +198,8 @@ def test_a_hit_is_the_file_that_passes_the_filter(filled: Library, paint: Paint,
     copy = paint("more/zinnober.jpg", "red")
     copy.write_bytes((photos / "red.jpg").read_bytes())
     filled.index([photos])
-    assert found(filled.search("red path:more/*", 1)) == ["zinnober.jpg"]
-    hit = filled.search("red", 1).hits[0]
+    assert found(filled.search("red path:more/*", k=1)) == ["zinnober.jpg"]
+    hit = filled.search("red", k=1).hits[0]
     assert (hit.path, hit.copies) == (copy, (photos / "red.jpg",))
 
 
@@ -212,7 +212,7 @@ def test_texts_are_filtered_by_their_pictures(filled: Library, photos: Path, tmp
     table = tmp_path / "c.csv"
     table.write_text("image,caption\nred.jpg,all red\nblue.webp,blue sea\n")
     filled.index([], [(table, photos)])
-    answer = filled.query(interpret(f"similar:{photos / 'red.jpg'} type:webp"), kind=Kind.TEXT)
+    answer = filled.search(f"similar:{photos / 'red.jpg'} type:webp", kind=Kind.TEXT)
     assert [hit.text for hit in answer.hits] == ["blue sea"]
 
 
@@ -227,26 +227,26 @@ def many(library: Library, paint: Paint) -> Library:
 
 
 def test_page_one_and_page_two_are_the_first_twenty(many: Library) -> None:
-    first = many.page("red", 1)
+    first = many.search("red", page=1)
     second = many.next_page(first.cursor)
-    assert found(first) + found(second) == found(many.search("red", 20))
+    assert found(first) + found(second) == found(many.search("red", k=20))
     assert [hit.rank for hit in second.hits] == list(range(11, 21))
     last = many.next_page(second.cursor)
     assert (len(last.hits), last.cursor) == (10, "")
-    assert found(many.page("red", 2)) == found(second)
+    assert found(many.search("red", page=2)) == found(second)
 
 
 def test_pages_stay_as_they_were_while_the_library_changes(many: Library, paint: Paint) -> None:
-    before = found(many.search("red", 20))
-    first = many.page("red", 1)
+    before = found(many.search("red", k=20))
+    first = many.search("red", page=1)
     new = [paint(f"new{n}.png", f"rgb(255,{n},0)") for n in range(5)]
     (new[0].parent / before[12]).unlink()
     many.index([new[0].parent])
     second = many.next_page(first.cursor)
     assert found(second) == [name for place, name in enumerate(before) if place >= 10 and place != 12]
     assert second.notes[-1] == "1 of this page have left the library since"
-    assert found(many.page("red", 2)) == found(second)
-    assert found(many.page("red", 1))[0].startswith("new")
+    assert found(many.search("red", page=2)) == found(second)
+    assert found(many.search("red", page=1))[0].startswith("new")
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "../../x.0.10", "a.b.c", "a.0.0"])
@@ -259,7 +259,7 @@ def test_an_answer_that_is_not_kept_any_more_says_so(many: Library) -> None:
     with pytest.raises(UsageError, match="begin again with the first page"):
         many.next_page("0123456789abcdef-01234567.10.10")
     with pytest.raises(UsageError, match="counted from 1"):
-        many.page("red", 0)
+        many.search("red", page=0)
 
 
 # --- facets -----------------------------------------------------------------------------------------------------------
@@ -283,8 +283,8 @@ def test_diverse_hits_differ_from_each_other(library: Library, paint: Paint) -> 
         paint(f"red{n:02}.png", f"rgb(255,{n},0)")
     paint("blue.png")
     library.index([paint("orange.png", "rgb(255,150,0)").parent])
-    assert "orange.png" not in found(library.search('"red"', 3))
-    answer = library.search('"red"', 3, order="diverse")
+    assert "orange.png" not in found(library.search('"red"', k=3))
+    answer = library.search('"red"', k=3, order="diverse")
     assert "orange.png" in found(answer)
     assert [hit.rank for hit in answer.hits] == [1, 2, 3]
 
@@ -308,7 +308,7 @@ def test_hits_by_date_are_the_same_hits(library: Library, paint: Paint) -> None:
             exif.get_ifd(0x8769)[0x9003] = f"{day} 10:00:00"
             Image.open(path).save(path, exif=exif)
     library.index([path.parent])
-    answer = library.search("red", 3, order="date")
+    answer = library.search("red", k=3, order="date")
     assert found(answer) == ["new.jpg", "old.jpg", "none.png"]
     assert [hit.rank for hit in answer.hits] == [1, 2, 3]
     assert answer.hits[0].taken_at is not None

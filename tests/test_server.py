@@ -97,7 +97,7 @@ def test_an_answer_is_that_of_the_library(http: httpx.Client, library: Library, 
         assert answer.status_code == 400
         assert answer.json()["error"]["type"] == "QueryError"
         return
-    expected = to_jsonable(library.search(query, 3))
+    expected = to_jsonable(library.search(query, k=3))
     assert {**answer.json(), "seconds": 0} == {**expected, "seconds": 0}
 
 

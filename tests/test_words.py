@@ -45,9 +45,9 @@ def words(library: Library, query: str) -> list[str]:
 
 def test_what_is_said_of_a_picture_brings_it_up(say: Say) -> None:
     library = say("one", "two", three="the invoice of the plumber")
-    hit = library.search("plumber invoice", 1).hits[0]
+    hit = library.search("plumber invoice", k=1).hits[0]
     assert (hit.path.stem if hit.path else "", hit.sources, hit.band) == ("three", ("pixels", "words"), Band.STRONG)
-    assert library.search("something else", 1).hits[0].sources == ("pixels",)
+    assert library.search("something else", k=1).hits[0].sources == ("pixels",)
 
 
 def test_names_of_files_and_folders_keywords_and_places_are_words(say: Say, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_tokenizer_was_chosen_over_trigrams_that_miss_short_words_and_stems(
 
 def test_what_is_said_is_read_again_when_it_changes(say: Say, tmp_path: Path) -> None:
     library = say("one", two="a red barn", three="a tower")
-    library.set_caption(tmp_path / "photos" / "two.png", "a boat")
+    library.captions.set(tmp_path / "photos" / "two.png", "a boat")
     assert words(library, "barn") == ["two"]  # the caption file still says so
     assert words(library, "boat") == ["two"]
     (tmp_path / "captions.csv").write_text("image,caption\ntwo.png,a lake\n")
@@ -109,9 +109,9 @@ def test_half_of_the_words_must_be_said(say: Say) -> None:
 
 
 def test_a_models_words_count_and_are_not_taken_for_certain(library: Library, photos: Path) -> None:
-    library.services.models.settings = Settings(model="colours", vlm="colours")
     library.index([photos])
-    library.caption()
+    with Library.open(library.path, Settings(model="colours", vlm="colours")) as opened:
+        opened.captions.generate()
     with library.storage.read() as catalog:
         full = FullText(catalog.connection)
         assert full.search("picture", 9) != []

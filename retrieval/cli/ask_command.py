@@ -48,7 +48,7 @@ def command(
     if search is not None:
         with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
-            asked += [(hit.path, hit.second) for hit in library.search(search, k).hits if hit.path is not None]
+            asked += [(hit.path, hit.second) for hit in library.search(search, k=k).hits if hit.path is not None]
     model = factory.vlm(settings)
     pictures = []
     for path, second in asked:

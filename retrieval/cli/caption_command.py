@@ -72,15 +72,16 @@ def command(
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         if text is not None:
-            library.set_caption(named[0], text)
+            library.captions.set(named[0], text)
             note(f"{show_path(named[0])}: {text}")
         chosen = None if everything else named
         found, sidecars = CaptionReport(), None
         with progress(quiet=quiet or as_json) as show:
             if text is None and not xmp.undo:
-                found = library.caption(chosen, missing=missing, progress=show)
+                found = library.captions.generate(chosen, missing=missing, progress=show)
             if (xmp.write or xmp.undo) and not found.interrupted:
-                sidecars = library.write_sidecars(chosen, undo=xmp.undo, progress=show)
+                write = library.captions.undo_xmp if xmp.undo else library.captions.write_xmp
+                sidecars = write(chosen, progress=show)
     if as_json:
         print_json(to_jsonable(found) | ({"sidecars": to_jsonable(sidecars)} if sidecars else {}))
     if found.model and not as_json:

@@ -12,8 +12,20 @@ from ..errors import LibraryNotFound
 from ..library import factory
 from ..library.library import Library
 from ..types.records import Answer
+from ..types.request import SearchOptions
 from ..types.serialize import show_path
-from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, ViewOptions, settings_options, view_options
+from .options import (
+    DEVICE,
+    HITS,
+    INDEX,
+    PATH,
+    PRECISION,
+    VLM_OPTIONS,
+    ViewOptions,
+    option_group,
+    settings_options,
+    view_options,
+)
 from .output import note, print_json
 from .show import show
 
@@ -21,9 +33,10 @@ from .show import show
 @click.command(name="captions")
 @click.argument("image", type=PATH)
 @click.option("--generate", is_flag=True, help="A caption by a vision-language model, too (--vlm).")
+@option_group("hits", dict, *HITS)
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
-def command(image: Path, generate: bool, settings: Settings, view: ViewOptions) -> None:
+def command(image: Path, generate: bool, hits: SearchOptions, settings: Settings, view: ViewOptions) -> None:
     """Find the library's texts that fit the picture IMAGE best.
 
     Texts come from caption files (`retrieval index --captions`), `.txt` files beside pictures, the titles and
@@ -42,7 +55,7 @@ def command(image: Path, generate: bool, settings: Settings, view: ViewOptions) 
     try:
         with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
-            show(library, replace(library.captions(path, view.k, threshold=view.threshold), generated=said), view)
+            show(library, replace(library.captions.find(path, **hits), generated=said), view)
     except LibraryNotFound:
         if not generate:
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -110,7 +110,7 @@ def command(
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         with progress(quiet=as_json) as show:
-            finder = library.duplicates(show)
+            finder = replace(library.duplicates, progress=show)
             groups = finder.groups(wanted, [absolute_path(place.expanduser()) for place in places] or None, least)
         deeds = list(act.done(finder, groups))
     if as_json:

@@ -77,13 +77,11 @@ VLM_OPTIONS = (VLM, VLM_FAMILY, VLM_CODE)
 class ViewOptions:
     """How to show an answer."""
 
-    k: int
     as_json: bool
     paths: bool
     null: bool
     sheet: Path | None
     preview: bool
-    threshold: Threshold
 
     @property
     def drawn(self) -> bool:
@@ -91,7 +89,7 @@ class ViewOptions:
         return self.preview or self.sheet is not None
 
 
-VIEW = (
+HITS = (  # of every answer that is a list of hits
     click.option("-k", "k", type=int, default=10, show_default=True, help="How many hits."),
     click.option(
         "--threshold",
@@ -100,6 +98,8 @@ VIEW = (
         show_default=True,
         help="The weakest match to show; weak: nothing if nothing looks like the query; none: always all hits.",
     ),
+)
+VIEW = (
     click.option("--json", "as_json", is_flag=True, help="Print JSON (documented in docs/json.md)."),
     click.option("-p", "--paths", is_flag=True, help="Print paths only, one a line."),
     click.option("-0", "--null", is_flag=True, help="Print paths only, each ended by NUL, for `xargs -0`."),
@@ -114,7 +114,7 @@ def settings_options(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 def view_options(command: F) -> F:
-    """Add `-k`, `--json`, `--paths` ... to a command, as its one argument `view: View`."""
+    """Add `--json`, `--paths` ... to a command, as its one argument `view: ViewOptions`."""
     return option_group("view", ViewOptions, *VIEW)(command)
 
 
@@ -124,20 +124,26 @@ def json_option(command: F) -> F:
 
 
 def option_group(name: str, make: Callable[..., Any], *options: Callable[[F], F]) -> Callable[[F], F]:
-    """Return a decorator that adds options, whose values reach the command as one argument made by `make`."""
+    """Return a decorator that adds options, whose values reach the command as one argument made by `make`.
+
+    One of the options may be a group itself: its argument is then one of the values.
+    """
 
     def decorate(command: F) -> F:
-        names: list[str] = []
+        values: set[str] = set()
 
         @functools.wraps(command)
         def run(**given: Any) -> Any:
-            parts = {option: given.pop(option) for option in names}
+            parts = {key: given.pop(key) for key in list(given) if key in values}
             return command(**given, **{name: make(**parts)})
 
-        before = len(getattr(run, "__click_params__", []))
+        decorated: Any = run
         for option in reversed(options):
-            run = option(run)
-        names += [parameter.name for parameter in run.__click_params__[before:]]  # type: ignore[attr-defined]  # click's
-        return run  # type: ignore[return-value]  # a function like `command`
+            before = len(getattr(decorated, "__click_params__", []))
+            decorated = option(decorated)
+            group = getattr(option, "argument", "")
+            values.update([group] if group else [each.name for each in decorated.__click_params__[before:]])
+        return decorated  # type: ignore[no-any-return]  # a function like `command`
 
+    decorate.argument = name  # type: ignore[attr-defined]  # read above
     return decorate

@@ -5,12 +5,13 @@ It is asked only when its answer would be the same as one made in this process.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..config import SOCKET, Settings
 from ..errors import ModelUnavailable
 from ..library import factory
 from ..types.records import Answer
+from ..types.request import LONGEST, MOST, SearchRequest
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -18,25 +19,27 @@ if TYPE_CHECKING:
 OTHERS = ("device", "precision")  # settings in which a server may differ
 
 
-def ask_server(settings: Settings, text: str, k: int, **options: Any) -> Answer | None:
-    """Return the server's answer; None where no server has this library open, or its answer would differ."""
+def ask_server(settings: Settings, request: SearchRequest) -> Answer | None:
+    """Return the running server's answer; None if no server has this library, or its answer would differ."""
     socket = factory.library_path(None, settings) / SOCKET
     usual = Settings()
     if not socket.is_socket() or any(getattr(settings, name) != getattr(usual, name) for name in OTHERS):
         return None
-    from ..client import LONGEST, MOST, Client
+    if request.within or not isinstance(request.query, str) or not names_no_file(request.query):
+        return None
+    from ..client import Client
 
-    if k > MOST or len(text) > LONGEST or (options.get("page") or 1) > MOST:
+    if request.k > MOST or len(request.query) > LONGEST or (request.page or 1) > MOST:
         return None
     with Client("http://localhost", socket=socket) as client:
         try:
-            if options.get("rerank") and not _same_model(client, settings):
+            if request.rerank and not _same_model(client, settings):
                 return None
-            found = client.search(text, k, **options)
+            found = client.search(request)
         except ModelUnavailable:
-            return None  # it has just stopped, or cannot load its model: answer in this process
+            return None  # it has just stopped, or cannot load its model: the search runs here
     exact = all("\\x" not in str(path) for hit in found.hits for path in (hit.path, *hit.copies, *hit.beneath))
-    return found if exact else None  # JSON cannot carry paths that are not UTF-8
+    return found if exact else None  # names that are not UTF-8 come whole only without a server
 
 
 def _same_model(client: Client, settings: Settings) -> bool:

@@ -35,7 +35,7 @@ def command(paths: tuple[Path, ...], model: str | None, settings: Settings, as_j
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         removed = library.remove([path.expanduser() for path in paths]) if paths else 0
-        embeddings = library.forget_model(model) if model else 0
+        embeddings = library.remove_model(model) if model else 0
     if as_json:
         print_json({"removed": removed, "embeddings": embeddings})
         return

@@ -34,16 +34,16 @@ def command(name: str | None, query: str | None, forget: bool, settings: Setting
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         if name is not None and forget:
-            library.named.forget(name)
+            library.saved.forget(name)
             note(f"@{name.removeprefix('@')} is forgotten")
         elif name is not None and query is not None:
-            library.named.save(name, query)
+            library.saved.save(name, query)
             plain = name.removeprefix("@")
             note(f"saved as @{plain}")
             if as_json:
-                print_json({plain: library.named.saved()[plain]})
+                print_json({plain: library.saved.saved()[plain]})
         else:
-            found = library.named.saved()
+            found = library.saved.saved()
             if name is not None:
                 found = {each: text for each, text in found.items() if each == name.removeprefix("@")}
             if as_json:

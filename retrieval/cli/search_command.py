@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,13 @@ from ..queries.render import append_pieces
 from ..sources import absolute_path
 from ..transfer import copy_link
 from ..types.records import Answer, Budget, ByFile, ByItem, Format, Order
+from ..types.request import SearchRequest
 from ..types.serialize import show_path
 from . import remote
 from .export_command import FORMATS, show_exported
 from .options import (
     DEVICE,
+    HITS,
     INDEX,
     PATH,
     PRECISION,
@@ -37,60 +38,32 @@ from .progress import progress
 from .show import show
 
 
-@dataclass(frozen=True)
-class QueryOptions:
-    """What to search for, and where."""
+def search_request(
+    text: str | None,
+    images: tuple[Path, ...],
+    items: tuple[int, ...],
+    sort: Order,
+    diverse: bool,
+    rerank: Budget | None,
+    **options: Any,
+) -> SearchRequest:
+    """Return the request that the options make; --image and --item are tokens of its query, files by absolute path.
 
-    text: str | None
-    images: tuple[Path, ...]
-    items: tuple[int, ...]
-    within: tuple[str, ...]
-    facets: bool
-    server: bool
+    Every other option has the name of its field.
 
-    def query(self) -> str:
-        """Return the query with --image and --item as tokens, files by their absolute paths.
-
-        Raises:
-            UsageError: nothing was asked for.
-        """
-        pieces = [ByItem(item) for item in self.items] + [
-            ByFile(absolute_path(image.expanduser())) for image in self.images
-        ]
-        if self.text is None and not pieces:
-            raise UsageError('say what to look for: words ("a dog on the beach"), --image FILE or --item NUMBER')
-        return append_pieces(self.text or "", pieces)
+    Raises:
+        UsageError: nothing was asked for, or two options exclude each other.
+    """
+    pieces = [ByItem(item) for item in items] + [ByFile(absolute_path(image.expanduser())) for image in images]
+    if text is None and not pieces:
+        raise UsageError('say what to look for: words ("a dog on the beach"), --image FILE or --item NUMBER')
+    order: Order = "diverse" if diverse else sort
+    return SearchRequest(append_pieces(text or "", pieces), order=order, rerank=rerank, **options)
 
 
-@dataclass(frozen=True)
-class RerankOptions:
-    """Whether a vision-language model reranks the hits, and within which limits."""
-
-    wanted: bool
-    budget: float | None
-    depth: int
-    anyway: bool
-
-    def options(self) -> dict[str, Any]:
-        """Return the parameters of a rerank for a server; empty if none is wanted."""
-        if not self.wanted:
-            return {}
-        return {"rerank": True, "budget": self.budget, "depth": self.depth, "anyway": self.anyway}
-
-
-@dataclass(frozen=True)
-class ResultOptions:
-    """Which hits to show, and in which order."""
-
-    sort: str
-    diverse: bool
-    fold: bool
-    page: int | None
-
-    @property
-    def order(self) -> Order:
-        """The order, as the library names it."""
-        return "diverse" if self.diverse else "date" if self.sort == "date" else "score"
+def rerank_budget(wanted: bool, budget: float | None, depth: int, anyway: bool) -> Budget | None:
+    """Return how much a vision-language model may check; None without --rerank."""
+    return Budget(budget, depth, anyway) if wanted else None
 
 
 @dataclass(frozen=True)
@@ -129,8 +102,8 @@ class OutputOptions:
 
 @click.command(name="search")
 @option_group(
-    "asked",
-    QueryOptions,
+    "request",
+    search_request,
     click.argument("text", required=False),
     click.option(
         "--image", "images", multiple=True, type=PATH, help="Search by this picture, in the library or not; repeatable."
@@ -142,11 +115,6 @@ class OutputOptions:
     click.option(
         "--within", multiple=True, metavar="GLOB", help="Only pictures whose path matches, such as 'holidays/*'."
     ),
-    click.option("--server/--no-server", default=True, help="Ask the server that has the library open, if one runs."),
-)
-@option_group(
-    "order",
-    ResultOptions,
     click.option(
         "--sort", type=click.Choice(["score", "date"]), default="score", show_default=True, help="How hits are ordered."
     ),
@@ -155,9 +123,21 @@ class OutputOptions:
         "--fold/--no-fold", default=True, help="Group pictures that are nearly the same under one hit.  [default: fold]"
     ),
     click.option("--page", type=int, help="Show this page of -k hits; indexing in the meantime does not shift pages."),
+    *HITS,
+    option_group(
+        "rerank",
+        rerank_budget,
+        click.option(
+            "--rerank", "wanted", is_flag=True, help="Let a vision-language model check the best hits (--vlm)."
+        ),
+        click.option("--budget", type=Duration(), help="Stop checking after this time, such as 3s."),
+        click.option("--depth", type=int, default=50, show_default=True, help="How many hits may be checked."),
+        click.option("--anyway", is_flag=True, help="Rerank even where `retrieval eval --rerank` found no gain."),
+    ),
 )
+@click.option("--server/--no-server", default=True, help="Ask the server that has the library open, if one runs.")
 @option_group(
-    "album",
+    "output",
     OutputOptions,
     click.option("--copy-to", type=PATH, metavar="FOLDER", help="Copy the hits into a folder."),
     click.option("--link-to", type=PATH, metavar="FOLDER", help="Make symbolic links to the hits in a folder."),
@@ -168,24 +148,9 @@ class OutputOptions:
         help="Write the hits into a new folder, as npy, parquet, csv or webdataset (see `retrieval export`).",
     ),
 )
-@option_group(
-    "rerank",
-    RerankOptions,
-    click.option("--rerank", "wanted", is_flag=True, help="Let a vision-language model check the best hits (--vlm)."),
-    click.option("--budget", type=Duration(), help="Stop checking after this time, such as 3s."),
-    click.option("--depth", type=int, default=50, show_default=True, help="How many hits may be checked."),
-    click.option("--anyway", is_flag=True, help="Rerank even where `retrieval eval --rerank` found no gain."),
-)
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @view_options
-def command(
-    asked: QueryOptions,
-    rerank: RerankOptions,
-    order: ResultOptions,
-    album: OutputOptions,
-    settings: Settings,
-    view: ViewOptions,
-) -> None:
+def command(request: SearchRequest, server: bool, output: OutputOptions, settings: Settings, view: ViewOptions) -> None:
     """Find the pictures that fit TEXT, or that are most like a picture, or both.
 
     TEXT may contain filters and operators: -word subtracts a meaning, 2:word gives it weight, and tokens such as
@@ -202,38 +167,14 @@ def command(
       retrieval search "two dogs on a sofa" --rerank --budget 5s
       retrieval search "receipts" -k 50 --copy-to receipts/
     """
-    text = asked.query()
-    if order.page is not None and rerank.wanted:
-        raise UsageError("--page cannot be combined with --rerank")
-    if order.order != "score" and (order.page is not None or rerank.wanted):
-        raise UsageError("--sort date and --diverse cannot be combined with --page or --rerank")
-    if asked.server and not (asked.within or album.wanted or view.drawn) and remote.names_no_file(asked.text):
-        options = {"threshold": view.threshold, "fold": order.fold, "order": order.order, "facets": asked.facets}
-        found = remote.ask_server(settings, text, view.k, page=order.page, **options, **rerank.options())
-        if found is not None:
-            note(f"library: {show_path(factory.library_path(None, settings))}, asked through its server")
-            show(None, found, view)
-            return
+    answer = None if output.wanted or view.drawn or not server else remote.ask_server(settings, request)
+    if answer is not None:
+        note(f"library: {show_path(factory.library_path(None, settings))}, asked through its server")
+        show(None, answer, view)
+        return
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
-        answer = _answer(library, asked, rerank, order, view)
-        album.put(library, answer)
+        with progress(quiet=view.as_json or request.rerank is None) as told:
+            answer = library.search(request, progress=told)
+        output.put(library, answer)
         show(library, answer, view)
-
-
-def _answer(
-    library: Library, asked: QueryOptions, rerank: RerankOptions, order: ResultOptions, view: ViewOptions
-) -> Answer:
-    """Return the library's answer, found in this process."""
-    text = asked.query()
-    look = partial(library.search, text, view.k, within=asked.within, threshold=view.threshold)
-    if order.page is not None:
-        turn = partial(library.page, text, order.page, view.k, within=asked.within)
-        answer = turn(threshold=view.threshold, fold=order.fold)
-    elif rerank.wanted:
-        budget = Budget(rerank.budget, rerank.depth, rerank.anyway)
-        with progress(quiet=view.as_json) as step:
-            answer = look(rerank=budget, fold=order.fold, progress=step)
-    else:
-        answer = look(order=order.order, fold=order.fold)
-    return replace(answer, facets=library.facets(text, within=asked.within)) if asked.facets else answer

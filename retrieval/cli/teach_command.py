@@ -53,8 +53,8 @@ def command(name: str | None, yes: tuple[Path, ...], no: tuple[Path, ...], setti
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         if name is not None and (yes or no):
-            library.named.teach(name, [path.expanduser() for path in yes], [path.expanduser() for path in no])
-        found = {each: counts for each, counts in library.named.taught().items() if name in (None, each, f"@{each}")}
+            library.saved.teach(name, [path.expanduser() for path in yes], [path.expanduser() for path in no])
+        found = {each: counts for each, counts in library.saved.taught().items() if name in (None, each, f"@{each}")}
     if as_json:
         print_json({each: {"yes": counts[0], "no": counts[1]} for each, counts in found.items()})
     else:

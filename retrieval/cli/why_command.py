@@ -43,7 +43,7 @@ def command(query: str, hit: str, image: Path | None, heat: Path | None, setting
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         picture = image.expanduser() if image else None
-        if heat is not None and library.has(heat.expanduser()):
+        if heat is not None and library.items.has(heat.expanduser()):
             raise UsageError(f"{show_path(heat)} is a picture of the library; give another file with --heat")
         found = library.why(query, place, image=picture, heat=heat is not None, vlm=asked)
     if heat is not None and found.heat is not None:

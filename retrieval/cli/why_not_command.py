@@ -46,7 +46,7 @@ def command(
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         picture = image.expanduser() if image else None
-        found = library.why_not(query, photo.expanduser(), k, image=picture, threshold=threshold)
+        found = library.why_not(query, photo.expanduser(), k=k, image=picture, threshold=threshold)
     print_json(found) if as_json else _show(found)
 
 

@@ -41,6 +41,19 @@ def encoder(settings: Settings, model: str) -> Encoder:
     return lazy.encoder(model, settings.device, settings.precision, config.cache_folder())
 
 
+def require_encoder(model: str) -> None:
+    """Check that an encoder is known and on this machine, without loading it; an empty name is the built-in model's.
+
+    Raises:
+        ModelError: the model is unknown.
+        ModelUnavailable: the model is not on this machine.
+    """
+    if model not in ("", "colours", "builtin"):
+        from ..encoders import checkpoints, model_name
+
+        checkpoints.required(model_name.ModelName.parse(model))
+
+
 def vlm(settings: Settings) -> VisionLanguageModel:
     """Return the vision-language model of the settings.
 

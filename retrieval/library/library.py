@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Self
 
 from .. import config
 from ..config import Settings
-from ..errors import LibraryNotFound, SourceError, UsageError
-from ..sources import absolute_path
+from ..errors import LibraryNotFound, SourceError
+from ..sources import absolute_path, absolute_paths
 from ..types.records import Problem, Progress, no_progress
 from . import factory
 from .services import ModelCache, Services
-from .view import LibraryView, absolute_paths
+from .view import LibraryView
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from ..encoders import Encoder
     from ..sources.folders import Rules
     from ..transfer.duplicates import DuplicateFinder
     from ..types.records import Progress
-    from ..types.results import CaptionReport, OcrReport, Plan, Report, SidecarReport
+    from ..types.results import OcrReport, Plan, Report
+    from ..vlm import VisionLanguageModel
+    from .captions import CaptionEditor
 
 
 class Library(LibraryView):
@@ -37,8 +40,18 @@ class Library(LibraryView):
     """
 
     @classmethod
-    def open(cls, path: str | Path | None = None, settings: Settings | None = None, *, read_only: bool = False) -> Self:
+    def open(
+        cls,
+        path: str | Path | None = None,
+        settings: Settings | None = None,
+        *,
+        read_only: bool = False,
+        encoder: Encoder | None = None,
+        vlm: VisionLanguageModel | None = None,
+    ) -> Self:
         """Open a library; without `path`, the default one (see `config.default_index`).
+
+        A given `encoder` or vision-language model `vlm` is used in place of the one that the settings name.
 
         Raises:
             LibraryNotFound: there is no library.
@@ -49,11 +62,18 @@ class Library(LibraryView):
 
         settings = settings or config.load()
         storage = Storage.open(factory.library_path(path, settings), factory.vector_engine(), read_only=read_only)
-        return cls(Services(storage, ModelCache(settings)))
+        return cls(Services(storage, ModelCache.of(settings, encoder, vlm)))
 
     @classmethod
-    def create(cls, path: str | Path | None = None, settings: Settings | None = None) -> Self:
-        """Open a library, creating an empty one if there is none.
+    def create(
+        cls,
+        path: str | Path | None = None,
+        settings: Settings | None = None,
+        *,
+        encoder: Encoder | None = None,
+        vlm: VisionLanguageModel | None = None,
+    ) -> Self:
+        """Open a library, creating an empty one if there is none; `encoder` and `vlm` as for `open`.
 
         Raises:
             LibraryError: the folder holds something else or cannot be written to.
@@ -62,15 +82,10 @@ class Library(LibraryView):
         from ..storage.storage import Storage
 
         settings = settings or config.load()
-        if settings.model not in ("", "colours", "builtin"):
-            from ..encoders import checkpoints, model_name
-
-            checkpoints.required(model_name.ModelName.parse(settings.model))
-        return cls(
-            Services(
-                Storage.create(factory.library_path(path, settings), factory.vector_engine()), ModelCache(settings)
-            )
-        )
+        if encoder is None:
+            factory.require_encoder(settings.model)
+        storage = Storage.create(factory.library_path(path, settings), factory.vector_engine())
+        return cls(Services(storage, ModelCache.of(settings, encoder, vlm)))
 
     def __enter__(self) -> Self:
         return self
@@ -117,23 +132,6 @@ class Library(LibraryView):
         """
         return self.services.indexer(rules, retry, no_progress).plan([Path(folder) for folder in folders])
 
-    def caption(
-        self,
-        places: Sequence[str | Path] | None = None,
-        *,
-        missing: bool = False,
-        progress: Callable[[Progress], None] = no_progress,
-    ) -> CaptionReport:
-        """Caption pictures with the vision-language model of the settings; the captions are searchable from then on.
-
-        `places` are folders or files of the library (None: all of it); `missing`: only pictures without any text.
-
-        Raises:
-            ModelError: the model is unknown or cannot be loaded.
-            LibraryLocked: another process is writing.
-        """
-        return self.services.captioner(progress).run(absolute_paths(places), missing=missing)
-
     def read_texts(
         self, places: Sequence[str | Path] | None = None, *, progress: Callable[[Progress], None] = no_progress
     ) -> OcrReport:
@@ -144,25 +142,6 @@ class Library(LibraryView):
             ModelUnavailable: the packages for OCR are not installed.
         """
         return self.services.ocr_runner(progress).run(absolute_paths(places))
-
-    def write_sidecars(
-        self,
-        places: Sequence[str | Path] | None = None,
-        *,
-        undo: bool = False,
-        progress: Callable[[Progress], None] = no_progress,
-    ) -> SidecarReport:
-        """Write captions made here into XMP files beside the pictures; with `undo`, restore those files.
-
-        A picture with a description of its own keeps it. `places` as for `caption`.
-
-        Raises:
-            LibraryLocked: another process is writing.
-        """
-        from ..indexing.sidecar_writer import SidecarWriter
-
-        writer = SidecarWriter(self.storage, progress)
-        return (writer.undo if undo else writer.write)(absolute_paths(places))
 
     def import_embeddings(
         self,
@@ -213,26 +192,19 @@ class Library(LibraryView):
         report = self.index([place], captions, progress=progress)
         return replace(report, problems=(*problems, *report.problems))
 
-    def set_caption(self, path: str | Path, text: str) -> None:
-        """Store a caption written by hand, replacing earlier edits and generated captions of the picture.
+    @property
+    def captions(self) -> CaptionEditor:
+        """The captions of the pictures: find them for a picture, generate them, write them by hand or to XMP files."""
+        from .captions import CaptionEditor
 
-        Raises:
-            UsageError: the library has no such picture, or the text is empty.
-        """
-        from ..indexing.captioner import write_caption
+        return CaptionEditor(self.services, self.search)
 
-        place = absolute_path(path)
-        with self.storage.read() as catalog:
-            content = catalog.contents_at([place]).get(place)
-        if content is None or not text.strip():
-            raise UsageError(f"the library has no picture {path}" if content is None else "the caption is empty")
-        write_caption(self.storage, self.services.encoder(), content, " ".join(text.split()))
-
-    def duplicates(self, progress: Callable[[Progress], None] = no_progress) -> DuplicateFinder:
-        """Return the tool that finds (nearly) identical pictures, and links or moves them; it never deletes."""
+    @property
+    def duplicates(self) -> DuplicateFinder:
+        """The tool that finds (nearly) identical pictures, and links or moves them; it never deletes."""
         from ..transfer.duplicates import DuplicateFinder
 
-        return DuplicateFinder(self.storage, progress)
+        return DuplicateFinder(self.storage)
 
     def remove(self, paths: Sequence[str | Path]) -> int:
         """Remove pictures, folders and caption files from the library, not from disk; return how many pictures.
@@ -244,7 +216,7 @@ class Library(LibraryView):
 
         return remove.remove_paths(self.storage, map(absolute_path, paths))
 
-    def forget_model(self, model: str) -> int:
+    def remove_model(self, model: str) -> int:
         """Delete the embeddings of a model that is not active; return how many there were.
 
         Raises:

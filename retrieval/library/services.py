@@ -9,9 +9,9 @@ import os
 import threading
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from .. import config
 from ..config import Settings
@@ -39,26 +39,41 @@ class ModelCache:
     """The models of the settings, each loaded once, when it is first needed; safe for several threads."""
 
     settings: Settings
-    encoders: dict[str, Encoder] = field(default_factory=dict)
-    seer: VisionLanguageModel | None = None  # the vision-language model
+    _encoders: dict[str, Encoder] = field(default_factory=dict)
+    _vlm: VisionLanguageModel | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _vlm_lock: threading.Lock = field(default_factory=threading.Lock)  # separate: searches do not wait for it
+
+    @classmethod
+    def of(cls, settings: Settings, encoder: Encoder | None = None, vlm: VisionLanguageModel | None = None) -> Self:
+        """Return the models of the settings, with a given encoder or vision-language model in place of theirs."""
+        from ..encoders.batching import batched
+
+        if encoder is None:
+            return cls(settings, _vlm=vlm)
+        name = encoder.space.model
+        return cls(replace(settings, model=name), {name: batched(encoder)}, vlm)
+
+    @property
+    def loaded_vlm(self) -> VisionLanguageModel | None:
+        """The vision-language model, if it is loaded."""
+        return self._vlm
 
     def encoder(self, model: str) -> Encoder:
         """Return the encoder with this model name; calls of several threads are batched."""
         from ..encoders.batching import batched
 
         with self._lock:
-            if model not in self.encoders:
-                self.encoders[model] = batched(factory.encoder(self.settings, model))
-            return self.encoders[model]
+            if model not in self._encoders:
+                self._encoders[model] = batched(factory.encoder(self.settings, model))
+            return self._encoders[model]
 
     def vlm(self) -> VisionLanguageModel:
         """Return the vision-language model of the settings."""
         with self._vlm_lock:
-            if self.seer is None:
-                self.seer = factory.vlm(self.settings)
-            return self.seer
+            if self._vlm is None:
+                self._vlm = factory.vlm(self.settings)
+            return self._vlm
 
 
 @dataclass

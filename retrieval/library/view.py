@@ -6,9 +6,9 @@ It delegates all work.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from ..config import Settings
 from ..errors import UsageError
@@ -16,8 +16,9 @@ from ..queries import interpret
 from ..queries.expression import Expression, WeightedPiece
 from ..queries.filters import Or, PathFits
 from ..queries.saved_names import KnownNames
-from ..sources import absolute_path
-from ..types.records import Answer, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, no_progress
+from ..sources import absolute_path, absolute_paths
+from ..types.records import Answer, ByBytes, ByFile, Progress, Query, Threshold, no_progress
+from ..types.request import SearchOptions, SearchRequest
 from .services import Services
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from ..storage.storage import Storage
     from ..transfer.export import ExportReport
     from ..types.explanations import Why, WhyNot
-    from ..types.records import Budget, Format, Item, Problem, Progress, Status, Vectors
+    from ..types.records import Format, Item, Problem, Status
     from ..types.results import Classification
+    from .captions import CaptionFinder
 
 
 @dataclass
@@ -63,46 +65,58 @@ class LibraryView:
 
     def search(
         self,
-        text: str,
-        k: int = 10,
+        request: str | Query | SearchRequest = "",
         *,
-        image: str | Path | bytes | None = None,
-        within: Sequence[str] = (),
-        rerank: Budget | None = None,
-        threshold: Threshold = "weak",
-        order: Order = "score",
-        fold: bool = True,
         progress: Callable[[Progress], None] = no_progress,
+        **options: Unpack[SearchOptions],
     ) -> Answer:
-        """Return the k pictures that match a query best; docs/queries.md describes its language.
+        """Return the hits for a query, best first: `search("a dog", k=5)`, or for a whole `SearchRequest`.
 
-        Hits less certain than `threshold` are left out: with "weak" only if nothing looks like the query at all, with
-        "none" never. With `image`, hits also resemble that picture. `within` keeps those whose path matches one of
-        these globs. With `rerank`, the vision-language model of the settings checks the best hits and influences their
-        order, unless `evaluate_library_rerank` found that it does not help here; `order` applies only without `rerank`.
-        With `fold`, near-duplicates of a better hit are grouped under it (`Hit.beneath`).
+        The options are the fields of `SearchRequest`; docs/queries.md describes the query language. Hits that are less
+        sure than `threshold` are left out; with "weak" only if nothing looks like the query, with "none" never. With
+        `rerank`, the vision-language model of the settings checks the best hits and reorders them, unless
+        `evaluate_library_rerank` found that this does not help here. With `page`, `Answer.cursor` leads to the next
+        page: later pages come from the same stored answer for a day, whatever is indexed in the meantime.
 
         Raises:
-            QueryError: the query cannot be interpreted; the message points at the place.
-            UsageError: the query is empty or has no words to rerank by, or `k` is below one.
-            ModelError: the reranking model cannot be loaded. If it fails later, the encoder's order comes with a note.
+            QueryError: the query cannot be understood; the message points at the place.
+            UsageError: the request is empty or contradicts itself, or there is no model to rerank with.
+            PictureError: the picture to search by cannot be used.
+            ModelError: the model to rerank with cannot be loaded; if it fails later, the answer has a note.
         """
-        query = self._asked(text, image, within)
-        if rerank is None:
-            return _kept(self.services.searcher().search(query, k, order=order, fold=fold), threshold)
-        found = self.services.reranker(progress).search(self.services.searcher(), query, k, rerank, fold=fold)
-        return _kept(found, threshold)
+        from ..search.confidence import apply_threshold
+
+        request = SearchRequest.of(request, **options)
+        query, searcher = self._expression(request), self.services.searcher()
+        if request.page is not None:
+            found = self.services.pager().page(query, request)
+        elif request.rerank is not None:
+            found = self.services.reranker(progress).search(searcher, query, request, request.rerank)
+        else:
+            found = searcher.search(query, request)
+        found = apply_threshold(found, request.threshold)
+        return replace(found, facets=searcher.facets(query)) if request.facets else found
+
+    def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
+        """Return the page that a cursor points at.
+
+        Raises:
+            UsageError: the text is not a cursor, or its answer has expired.
+        """
+        from ..search.confidence import apply_threshold
+
+        return apply_threshold(self.services.pager().next(cursor), threshold)
 
     def why(
         self,
-        text: str,
+        request: str | SearchRequest,
         hit: str | Path | int,
         *,
-        image: str | Path | bytes | None = None,
         heat: bool = False,
         vlm: bool = False,
+        **options: Unpack[SearchOptions],
     ) -> Why:
-        """Explain why a picture, given by its path or its rank, is a hit.
+        """Explain why a picture, given by its path or its rank, is a hit of a request.
 
         With `heat`, also where in the picture; with `vlm`, also by the vision-language model of the settings.
 
@@ -111,84 +125,27 @@ class LibraryView:
         """
         from ..search.explain.why import Explainer
 
+        request = SearchRequest.of(request, **options)
         explainer = Explainer(self.services.searcher(), self.services.vlm() if vlm else None)
-        return explainer.why(
-            self._asked(text, image, ()), hit if isinstance(hit, int) else absolute_path(hit), heat=heat
-        )
+        place = hit if isinstance(hit, int) else absolute_path(hit)
+        return explainer.why(self._expression(request), place, request.k, heat=heat)
 
-    def why_not(
-        self,
-        text: str,
-        picture: str | Path,
-        k: int = 10,
-        *,
-        image: str | Path | bytes | None = None,
-        threshold: Threshold = "weak",
-    ) -> WhyNot:
-        """Explain why a picture is not among the k hits of a query, and what would bring it up."""
+    def why_not(self, request: str | SearchRequest, picture: str | Path, **options: Unpack[SearchOptions]) -> WhyNot:
+        """Explain why a picture is not among the hits of a request, and what would bring it up."""
         from ..search.explain.why_not import WhyNotExplainer
 
-        return WhyNotExplainer(self.services.searcher(), self._asked(text, image, ()), k, threshold).why_not(
-            absolute_path(picture)
-        )
+        request = SearchRequest.of(request, **options)
+        explainer = WhyNotExplainer(self.services.searcher(), self._expression(request), request.k, request.threshold)
+        return explainer.why_not(absolute_path(picture))
 
     def facets(
-        self, text: str, *, image: str | Path | bytes | None = None, within: Sequence[str] = ()
+        self, request: str | SearchRequest, **options: Unpack[SearchOptions]
     ) -> dict[str, list[tuple[str, int]]]:
         """Return how many results there are of each year, camera, country, city, type and folder, most frequent first.
 
         Counted are pictures that pass the filters and, if the query searches for anything, are at least likely.
         """
-        return self.services.searcher().facets(self._asked(text, image, within))
-
-    def page(
-        self,
-        text: str,
-        number: int,
-        size: int = 10,
-        *,
-        image: str | Path | bytes | None = None,
-        within: Sequence[str] = (),
-        threshold: Threshold = "weak",
-        fold: bool = True,
-    ) -> Answer:
-        """Return a page of the results of a query, counted from 1; `Answer.cursor` leads to the next one.
-
-        The first page runs the query; the others reuse its results for a day, whatever is indexed meanwhile.
-
-        Raises:
-            UsageError: what `search` raises, or a page below one.
-        """
-        return _kept(self.services.pager().page(self._asked(text, image, within), number, size, fold=fold), threshold)
-
-    def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
-        """Return the page that a cursor points at.
-
-        Raises:
-            UsageError: it is not a cursor, or its results have expired.
-        """
-        return _kept(self.services.pager().next(cursor), threshold)
-
-    def search_image(self, image: str | Path | bytes, k: int = 10, *, within: Sequence[str] = ()) -> Answer:
-        """Return the k pictures most similar to a picture file (in the library or not) or to the bytes of one.
-
-        Raises:
-            PictureError: the picture cannot be used.
-        """
-        return self.search("", k, image=image, within=within)
-
-    def similar(self, item: int, k: int = 10) -> Answer:
-        """Return the k pictures most similar to an item of the library, without itself."""
-        return self.query(ByItem(item), k)
-
-    def search_vector(self, vector: Vectors, k: int = 10) -> Answer:
-        """Return the k pictures nearest to an embedding of the library's model, `(dimensions,)`."""
-        return self.query(ByVector(vector), k)
-
-    def captions(self, image: str | Path | bytes, k: int = 10, *, threshold: Threshold = "weak") -> Answer:
-        """Return the k texts of the library that match a picture best; `threshold` as for `search`."""
-        query = ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))
-        return self.query(query, k, Kind.TEXT, threshold=threshold)
+        return self.services.searcher().facets(self._expression(SearchRequest.of(request, **options)))
 
     def classify(
         self,
@@ -214,35 +171,41 @@ class LibraryView:
             return classifier.by_model(self.services.vlm(), labels, inside)
         return classifier.by_encoder(self.services.encoder(), labels, inside), []
 
-    def query(
-        self, query: Query | Expression, k: int = 10, kind: Kind = Kind.PICTURE, *, threshold: Threshold = "none"
-    ) -> Answer:
-        """Any query for pictures or texts: one piece (`records.Query`) or many (`queries.interpret`)."""
-        return _kept(self.services.searcher().search(query, k, kind), threshold)
-
     def parse(self, text: str) -> Expression:
-        """Return how a query is interpreted.
+        """Return a query as this library understands it.
 
         Raises:
-            QueryError: it cannot be interpreted.
+            QueryError: it cannot be understood.
         """
-        return self._asked(text, None, ())
+        return self._expression(SearchRequest(text))
 
-    def _asked(self, text: str, image: str | Path | bytes | None, within: Sequence[str]) -> Expression:
-        names = self.named.names() if "@" in text else KnownNames()
-        query = interpret(text, names=names)
-        if not self.reads_files and any(isinstance(each, ByFile) for each in query.pieces):
-            raise UsageError("files are not named by their path here: upload the picture, or name an item (item:12)")
-        if image is not None:
-            query = query.with_piece(WeightedPiece(ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))))
-        return query.within(Or(tuple(map(PathFits, within)))) if within else query
+    def _expression(self, request: SearchRequest) -> Expression:
+        """Return what a request looks for and filters by."""
+        if isinstance(request.query, str):
+            query = interpret(request.query, names=self.saved.names() if "@" in request.query else KnownNames())
+            if not self.reads_files and any(isinstance(each, ByFile) for each in query.pieces):
+                raise UsageError("name no files here: upload the picture, or name an item of the library (item:12)")
+        else:
+            query = Expression.of(request.query)
+        if request.image is not None:
+            image = request.image
+            piece = ByBytes(image) if isinstance(image, bytes) else ByFile(Path(image))
+            query = query.with_piece(WeightedPiece(piece))
+        return query.within(Or(tuple(map(PathFits, request.within)))) if request.within else query
 
     @property
-    def named(self) -> SavedNames:
+    def saved(self) -> SavedNames:
         """The saved searches and the concepts (taught words)."""
         from ..search.saved import SavedNames
 
         return SavedNames(self.storage)
+
+    @property
+    def captions(self) -> CaptionFinder:
+        """The captions and other texts of the pictures."""
+        from .captions import CaptionFinder
+
+        return CaptionFinder(self.services, self.search)
 
     @property
     def items(self) -> ItemBrowser:
@@ -279,11 +242,6 @@ class LibraryView:
         with self.storage.read() as catalog:
             yield from catalog.items()
 
-    def has(self, path: str | Path) -> bool:
-        """Whether a picture file is in the library."""
-        with self.storage.read() as catalog:
-            return bool(catalog.contents_at([absolute_path(path)]))
-
     def __len__(self) -> int:
         return self.status().items
 
@@ -300,14 +258,3 @@ class LibraryView:
         """Return the WebP thumbnails of these contents (`Hit.content`), by content id."""
         with self.storage.read() as catalog:
             return catalog.thumbnails(contents)
-
-
-def _kept(answer: Answer, threshold: Threshold) -> Answer:
-    from ..search.confidence import apply_threshold
-
-    return apply_threshold(answer, threshold)
-
-
-def absolute_paths(places: Sequence[str | Path] | None) -> list[Path] | None:
-    """Return places as the library stores them (absolute paths); None stands for the whole library."""
-    return None if places is None else [absolute_path(place) for place in places]

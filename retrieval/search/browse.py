@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import NotFound
+from ..sources import absolute_path
 from ..storage.catalog.browse import AttributedText, BrowseQueries
 from ..storage.storage import Storage
 from ..types.records import Item
@@ -28,6 +30,11 @@ class ItemBrowser:
         if found is None:
             raise NotFound(f"the library has no item {item}; `retrieval search --json` shows the numbers of items")
         return found
+
+    def has(self, path: Path) -> bool:
+        """Whether a picture file is in the library."""
+        with self.storage.read() as catalog:
+            return bool(catalog.contents_at([absolute_path(path)]))
 
     def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:
         """Return up to `count` items, newest first: those after item `after`, none later than `until` ("2023-06")."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..errors import LibraryError, UsageError
 from ..queries.expression import Expression
 from ..types.records import Answer, Band, Kind
+from ..types.request import SearchRequest
 from .branches import Candidate
 from .searcher import DEEPEST, Searcher
 
@@ -116,32 +117,35 @@ class Pager:
     searcher: Searcher
     pages: AnswerStore
 
-    def page(self, query: Expression, number: int, size: int, *, fold: bool = True) -> Answer:
-        """Return page `number`, from 1, of a query's answer; later pages use the latest stored answer, if any.
+    def page(self, query: Expression, request: SearchRequest) -> Answer:
+        """Return page `request.page`, from 1, of a query's answer; later pages use the latest stored answer, if any.
 
         Raises:
-            UsageError: the page or the size is below one; also whatever `Searcher.search` raises.
+            UsageError: whatever `Searcher.search` raises.
         """
-        if number < 1 or size < 1:
-            raise UsageError(f"pages and hits are counted from 1, got page {number} of {size} hits")
         started = time.perf_counter()
-        question = f"{self.searcher.storage.path.absolute()}\n{fold}\n{query}"
-        token = self.pages.newest(question) if number > 1 else None
+        number = request.page or 1
+        token = self.pages.newest(self._key(query, request)) if number > 1 else None
         if token is None:
-            answer, found = self.searcher.answer(query, DEEPEST, Kind.PICTURE, fold=fold)
+            answer, found = self.searcher.answer(query, replace(request, k=DEEPEST, page=None))
             kept = KeptAnswer(
-                query.text,
-                Kind.PICTURE,
-                answer.searched,
-                answer.model,
-                answer.notes,
-                answer.match,
-                answer.nothing,
-                found,
+                query=query.text,
+                kind=request.kind,
+                searched=answer.searched,
+                model=answer.model,
+                notes=answer.notes,
+                match=answer.match,
+                nothing=answer.nothing,
+                found=found,
             )
-            token = self.pages.keep(question, kept)
-        shown = self._show(Cursor(token, (number - 1) * size, size), self.pages.get(token))
+            token = self.pages.keep(self._key(query, request), kept)
+        shown = self._show(Cursor(token, (number - 1) * request.k, request.k), self.pages.get(token))
         return replace(shown, seconds=time.perf_counter() - started)
+
+    def _key(self, query: Expression, request: SearchRequest) -> str:
+        """Return what a stored answer is found by: the library, the query, and the options that change all pages."""
+        changing = replace(request, query="", image=None, k=DEEPEST, page=None, facets=False, threshold="none")
+        return f"{self.searcher.storage.path.absolute()}\n{changing}\n{query}"
 
     def next(self, cursor: str) -> Answer:
         """Return the page that a cursor points at.

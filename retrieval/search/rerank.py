@@ -24,6 +24,7 @@ from ..runtime.timing import span
 from ..storage.catalog.annotations import Annotations
 from ..storage.storage import Storage
 from ..types.records import Answer, Budget, Hit, Judgement, Progress, VisionFeatures, no_progress
+from ..types.request import SearchRequest
 from ..vlm import IMAGE_SIZE, Ability, SupportsVisionCache, VisionLanguageModel
 from .fusion import Source
 from .searcher import Searcher
@@ -68,7 +69,7 @@ class Reranker:
     max_megapixels: float = 250.0
     progress: Callable[[Progress], None] = no_progress
 
-    def search(self, searcher: Searcher, query: Expression, k: int, budget: Budget, *, fold: bool = True) -> Answer:
+    def search(self, searcher: Searcher, query: Expression, request: SearchRequest, budget: Budget) -> Answer:
         """Return the encoder's hits, reordered by the model's verdicts on the whole query, with counts and negations.
 
         Raises:
@@ -76,16 +77,17 @@ class Reranker:
         """
         useless = None if budget.anyway else self._useless()
         if useless:
-            found = searcher.search(query, k, fold=fold)
+            found = searcher.search(query, request)
             return replace(found, notes=(*found.notes, useless))
         if not query.words:
             raise UsageError("--rerank checks pictures against words; the query has none")
         asked = split_query(query.words)
         asked = replace(asked, facts=asked.facts + tuple(unwanted(phrase) for phrase in query.unwanted))
-        found = searcher.search(query.reworded(asked.text), max(k, budget.depth), fold=fold)
+        deeper = replace(request, k=max(request.k, budget.depth))
+        found = searcher.search(query.reworded(asked.text), deeper)
         if not (budget.anyway or asked.facts) and any(Source.CAPTIONS in hit.sources for hit in found.hits):
-            return replace(found, query=query.text, hits=found.hits[:k], notes=(*found.notes, CAPTIONED))
-        ordered = self.rerank(asked, found, k, budget)
+            return replace(found, query=query.text, hits=found.hits[: request.k], notes=(*found.notes, CAPTIONED))
+        ordered = self.rerank(asked, found, request.k, budget)
         seen = any(hit.verdict and weighted_log_odds(hit.verdict) > OVERRULES_NOTHING for hit in ordered.hits)
         return replace(ordered, query=query.text, nothing=ordered.nothing and not seen)
 

@@ -20,7 +20,8 @@ from ..storage.catalog.annotations import Annotations
 from ..storage.catalog.filters_sql import FilterQueries
 from ..storage.catalog.full_text import shares_term
 from ..storage.storage import Storage
-from ..types.records import Answer, Band, Hit, Item, Kind, Order, Query, Space
+from ..types.records import Answer, Band, Hit, Item, Kind, Space
+from ..types.request import SearchRequest
 from . import hybrid, text_hits
 from .branches import Branch, BranchResult, Candidate, merge
 from .diversify import POOL, by_date, maximal_marginal_relevance
@@ -39,29 +40,21 @@ class Searcher:
     encoder: Callable[[Space], Encoder]  # returns the model of a space, loaded when first needed
     max_megapixels: float = 250.0
 
-    def search(
-        self,
-        query: Query | Expression,
-        k: int = 10,
-        kind: Kind = Kind.PICTURE,
-        order: Order = "score",
-        *,
-        fold: bool = True,
-    ) -> Answer:
-        """Return the best `k` pictures (or texts) for a query: by score, by date, or diversified.
+    def search(self, query: Expression, request: SearchRequest) -> Answer:
+        """Return the best `request.k` pictures (or texts) for a query: by score, by date, or diversified.
 
-        With `fold`, near-duplicates of a better picture are folded under it.
+        With `request.fold`, near-duplicates of a better picture are folded under it.
 
         Raises:
-            UsageError: the query is empty, `k` is below one, or an item does not exist.
+            UsageError: the query is empty, or an item does not exist.
             PictureError: the query's picture cannot be used.
             LibraryNotFound: nothing has been indexed yet.
         """
-        if order != "diverse":
-            answer, _ = self.answer(query, k, kind, fold=fold)
-            return answer if order == "score" else replace(answer, hits=by_date(answer.hits))
-        answer, pool = self.answer(query, POOL * k, kind, fold=fold)
-        return replace(answer, hits=self._diverse(answer.hits, pool, k, kind))
+        if request.order == "diverse":
+            answer, pool = self.answer(query, replace(request, k=POOL * request.k))
+            return replace(answer, hits=self._diverse(answer.hits, pool, request.k, request.kind))
+        answer, _ = self.answer(query, request)
+        return answer if request.order == "score" else replace(answer, hits=by_date(answer.hits))
 
     def _diverse(self, hits: Sequence[Hit], pool: Sequence[Candidate], k: int, kind: Kind) -> tuple[Hit, ...]:
         """Return `k` hits of a pool, diversified by MMR; hits without scores count by their rank."""
@@ -71,18 +64,13 @@ class Searcher:
         )
         return tuple(replace(hits[place], rank=rank) for rank, place in enumerate(chosen, start=1))
 
-    def answer(
-        self, query: Query | Expression, k: int, kind: Kind, *, fold: bool = True
-    ) -> tuple[Answer, list[Candidate]]:
-        """Like `search`, and return the candidates of the hits, too; all is read in one snapshot of the library."""
+    def answer(self, asked: Expression, request: SearchRequest) -> tuple[Answer, list[Candidate]]:
+        """Like `search` by score, and return the candidates of the hits, too; all is read in one snapshot."""
         with self.storage.snapshot():
-            return self._answer(query, k, kind, fold=fold)
+            return self._answer(asked, request.k, request.kind, fold=request.fold)
 
-    def _answer(self, query: Query | Expression, k: int, kind: Kind, *, fold: bool) -> tuple[Answer, list[Candidate]]:
+    def _answer(self, asked: Expression, k: int, kind: Kind, *, fold: bool) -> tuple[Answer, list[Candidate]]:
         started = time.perf_counter()
-        if k < 1:
-            raise UsageError(f"k must be at least 1, got {k}")
-        asked = query if isinstance(query, Expression) else Expression.of(query)
         _, space = self.storage.active_space()
         with span("encode"):  # and filter, for each alternative
             branches = self.branches(asked, space, kind)
@@ -128,7 +116,7 @@ class Searcher:
 
         Weak hits are not counted; if nothing looks like the query, none are.
         """
-        answer, _ = self.answer(query, DEEPEST, Kind.PICTURE, fold=False)
+        answer, _ = self.answer(query, SearchRequest(k=DEEPEST, fold=False))
         sure = () if answer.nothing else answer.hits
         items = [hit.item for hit in sure if hit.item is not None and hit.band is not Band.WEAK]
         with self.storage.read() as catalog:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from .. import geocoding
 from ..errors import PictureError, UsageError
 from ..types.records import Answer, Item, Reason
+from ..types.request import SearchRequest
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View, WriterOnly
 from .previews import Previews
 
@@ -102,7 +103,7 @@ def original(service: Serving, asked: View, item: Number, download: bool = False
 @router.get("/items/{item}/similar", response_model=Answer, summary="Pictures like it")
 def similar(asked: View, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
     """Return the k pictures most similar to it, without itself."""
-    return JSONResponse(asked.similar(asked.items.get(item).id, k))
+    return JSONResponse(asked.search(SearchRequest.similar(asked.items.get(item).id, k=k)))
 
 
 class CaptionBody(BaseModel):
@@ -115,7 +116,7 @@ class CaptionBody(BaseModel):
 def set_caption(service: WriterOnly, asked: View, item: Number, said: CaptionBody) -> Response:
     """Store a caption in place of captions by models; it is searchable at once."""
     found = asked.items.get(item)
-    service.library.set_caption(found.path, said.text)
+    service.library.captions.set(found.path, said.text)
     return JSONResponse({"item": found.id, "texts": asked.items.texts_of(found.content)})
 
 

@@ -19,11 +19,11 @@ from pydantic import Field
 from starlette.routing import BaseRoute, Route
 
 from .. import __version__
-from ..client import LONGEST
 from ..errors import RetrievalError, UsageError
 from ..library import factory
 from ..library.view import LibraryView
 from ..types.records import Hit, Threshold
+from ..types.request import LONGEST
 from ..types.serialize import dumps, to_jsonable
 from ..vlm import messages
 from .service import Service
@@ -77,7 +77,7 @@ class McpTools:
         threshold: Annotated[Threshold, Field(description="The weakest match; none: always the nearest")] = "weak",
     ) -> str:
         """Find pictures that fit a query, best first, each with its confidence."""
-        answer = self.asked().search(query, k, threshold=threshold)
+        answer = self.asked().search(query, k=k, threshold=threshold)
         return _told(
             hits=[_short(hit) for hit in answer.hits],
             searched=answer.searched,
@@ -99,7 +99,7 @@ class McpTools:
     def captions(self, item: Number, k: Annotated[int, Field(ge=1, le=50)] = 5) -> str:
         """The library's texts that fit a picture best, also those of other pictures."""
         asked = self.asked()
-        found = asked.captions(asked.items.get(item).path, k, threshold="none")
+        found = asked.captions.find(asked.items.get(item).path, k=k, threshold="none")
         return _told(texts=[{"text": hit.text, "score": hit.score, "band": hit.band} for hit in found.hits])
 
     def ask(
@@ -139,14 +139,14 @@ class McpTools:
         """Save a caption for a picture; it is searchable at once."""
         self._allowed()
         found = self.asked().items.get(item)
-        self.service.library.set_caption(found.path, text)
+        self.service.library.captions.set(found.path, text)
         return _told(item=item, texts=self.asked().items.texts_of(found.content))
 
     def save_search(self, name: Annotated[str, Field(max_length=64)], query: Query) -> str:
         """Keep a query under a name: `@name` stands for it from then on."""
         self._allowed()
-        self.service.library.named.save(name, query)
-        return _told(saved=self.service.library.named.saved())
+        self.service.library.saved.save(name, query)
+        return _told(saved=self.service.library.saved.saved())
 
     def _allowed(self) -> None:
         caller = CALLER.get()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from ..client import LONGEST
+from ..types.request import LONGEST
 from .dependencies import ERRORS, JSONResponse, Number, View, WriterOnly
 
 router = APIRouter(prefix="/v1", tags=["names"], responses=ERRORS)
@@ -32,26 +32,26 @@ class ExamplesBody(BaseModel):
 @router.get("/names", summary="Saved searches and taught words")
 def names(asked: View) -> Response:
     """Return the query of each saved search, and the numbers of positive and negative examples of each taught word."""
-    return JSONResponse({"saved": asked.named.saved(), "taught": asked.named.taught()})
+    return JSONResponse({"saved": asked.saved.saved(), "taught": asked.saved.taught()})
 
 
 @router.put("/names/{name}", summary="Save a search under a name")
 def save(service: WriterOnly, name: Name, saved: SavedBody) -> Response:
     """Save a search; `@name` stands for it in any query from now on."""
-    service.library.named.save(name, saved.query)
-    return JSONResponse({"name": name, "query": service.library.named.saved().get(name.removeprefix("@"))})
+    service.library.saved.save(name, saved.query)
+    return JSONResponse({"name": name, "query": service.library.saved.saved().get(name.removeprefix("@"))})
 
 
 @router.post("/names/{name}/examples", summary="Teach a word with example pictures")
 def teach(service: WriterOnly, asked: View, name: Name, examples: ExamplesBody) -> Response:
     """Add pictures that a word means and that it does not mean; return how many there are of each."""
     yes, no = ([asked.items.get(number).path for number in each] for each in (examples.yes, examples.no))
-    count = service.library.named.teach(name, yes, no)
+    count = service.library.saved.teach(name, yes, no)
     return JSONResponse({"name": name, "yes": count[0], "no": count[1]})
 
 
 @router.delete("/names/{name}", summary="Forget a name")
 def forget(service: WriterOnly, name: Name) -> Response:
     """Delete a saved search, or a taught word with its examples."""
-    service.library.named.forget(name)
+    service.library.saved.forget(name)
     return JSONResponse({"name": name})

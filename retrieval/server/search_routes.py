@@ -9,19 +9,19 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_type_hints
 
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from ..client import LONGEST, MOST
 from ..errors import UsageError
 from ..library.view import LibraryView
 from ..queries.fields import FIELDS
 from ..queries.render import append_pieces, render_branches
-from ..types.records import Answer, Budget, ByItem, ByText, Kind, Order, Progress, Threshold
+from ..types.records import Answer, Budget, ByItem, ByText, Kind, Progress, Threshold, no_progress
+from ..types.request import LONGEST, MOST, PARAMS, SearchRequest
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
 from .fetch import fetched
 from .service import Service
@@ -33,67 +33,51 @@ Words = Annotated[str, Query(max_length=LONGEST, description="The query, as docs
 Count = Annotated[int, Query(ge=1, le=MOST, description="How many hits")]
 
 
-class SearchParams(BaseModel):
-    """The parameters of a search; unknown parameters are refused instead of being ignored."""
+class _Params(BaseModel):
+    """The parameters of a search that are not fields of `SearchRequest`; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
     q: str = Field("", max_length=LONGEST, description="The query, as docs/queries.md describes its language")
-    k: int = Field(20, ge=1, le=MOST, description="How many hits")
     item: list[Number] = Field([], max_length=100, description="Pictures of the library that hits shall be like")
-    threshold: Threshold = Field("weak", description="The weakest match to show")
-    order: Order = Field("score", description="How hits are ordered")
-    fold: bool = Field(True, description="Group near-duplicates under one hit")
-    facets: bool = Field(False, description="Count the likely answers by year, camera, place, type, folder")
-    page: int | None = Field(None, ge=1, le=MOST, description="This page of k hits; `cursor` leads on")
     rerank: bool = Field(False, description="Let a vision-language model check the best hits")
     budget: float | None = Field(None, gt=0, le=600, description="Seconds that the check may take")
     depth: int = Field(50, ge=1, le=500, description="How many hits may be checked")
     anyway: bool = Field(False, description="Rerank even where it was found not to help")
 
-    @property
-    def text(self) -> str:
-        """The query, with the items added as tokens."""
-        return append_pieces(self.q, [ByItem(number) for number in self.item])
 
-    def budgeted(self) -> Budget | None:
-        """Return the limits of the rerank; None if none is wanted."""
-        return Budget(self.budget, self.depth, self.anyway) if self.rerank else None
+FIELDS_OF_REQUEST: dict[str, Any] = {  # every field that is a parameter, with its help and bounds
+    each.name: (get_type_hints(SearchRequest)[each.name], Field(
+        20 if each.name == "k" else each.default, description=each.metadata["help"], **each.metadata["bounds"]
+    ))
+    for each in PARAMS
+}  # fmt: skip
+SearchParams = create_model("SearchParams", __base__=_Params, **FIELDS_OF_REQUEST)
+
+
+def asked_for(params: Annotated[SearchParams, Query()]) -> SearchRequest:  # type: ignore[valid-type]  # made above
+    """Return the request that the parameters make; pictures of the library are tokens of its query.
+
+    Raises:
+        UsageError: two options exclude each other.
+    """
+    given = cast(_Params, params)
+    return SearchRequest(
+        query=append_pieces(given.q, [ByItem(number) for number in given.item]),
+        rerank=Budget(given.budget, given.depth, given.anyway) if given.rerank else None,
+        **{each.name: getattr(given, each.name) for each in PARAMS},
+    )
+
+
+Wanted = Annotated[SearchRequest, Depends(asked_for)]
 
 
 def answered(
-    service: Service,
-    asked: LibraryView,
-    wanted: SearchParams,
-    image: bytes | None,
-    progress: Callable[[Progress], None],
+    service: Service, view: LibraryView, request: SearchRequest, progress: Callable[[Progress], None] = no_progress
 ) -> Answer:
     """Return the answer to a search; reranks run one at a time, as they share the vision-language model."""
-    with service.speaks() if wanted.rerank else nullcontext():
-        return _answered(asked, wanted, image, progress)
-
-
-def _answered(
-    asked: LibraryView, wanted: SearchParams, image: bytes | None, progress: Callable[[Progress], None]
-) -> Answer:
-    if wanted.page is not None:
-        if wanted.rerank or wanted.order != "score":
-            raise UsageError("pages are in the order of scores: leave out rerank and order")
-        found = asked.page(
-            wanted.text, wanted.page, wanted.k, image=image, threshold=wanted.threshold, fold=wanted.fold
-        )
-    else:
-        found = asked.search(
-            wanted.text,
-            wanted.k,
-            image=image,
-            rerank=wanted.budgeted(),
-            threshold=wanted.threshold,
-            order=wanted.order,
-            fold=wanted.fold,
-            progress=progress,
-        )
-    return replace(found, facets=asked.facets(wanted.text, image=image)) if wanted.facets else found
+    with service.speaks() if request.rerank else nullcontext():
+        return view.search(request, progress=progress)
 
 
 def uploaded(service: Service, asked: LibraryView, file: UploadFile | None, url: str = "") -> bytes | None:
@@ -123,9 +107,9 @@ def decoded(service: Service, asked: LibraryView, data: bytes) -> bytes:
 
 
 @router.get("/search", response_model=Answer, summary="Pictures for a query, best first")
-def search(service: Serving, asked: View, wanted: Annotated[SearchParams, Query()]) -> Response:
+def search(service: Serving, asked: View, request: Wanted) -> Response:
     """Return the k pictures that fit a query best: words, pictures of the library, or both."""
-    return JSONResponse(answered(service, asked, wanted, None, _quiet))
+    return JSONResponse(answered(service, asked, request))
 
 
 @router.get("/search/next", response_model=Answer, summary="The next page")
@@ -138,23 +122,21 @@ def next_page(asked: View, cursor: Annotated[str, Query(max_length=200)], thresh
 def search_by_picture(
     service: Serving,
     asked: View,
-    wanted: Annotated[SearchParams, Query()],
+    request: Wanted,
     image: Annotated[UploadFile | None, File(description="A picture file")] = None,
     url: Annotated[str, Form(max_length=2000, description="Or its web address, if the server allows that")] = "",
 ) -> Response:
     """Return the k pictures most similar to an upload, combined with words if there are any."""
-    return JSONResponse(answered(service, asked, wanted, uploaded(service, asked, image, url), _quiet))
+    picture = uploaded(service, asked, image, url)
+    return JSONResponse(answered(service, asked, replace(request, image=picture)))
 
 
 @router.get("/search/stream", response_class=EventSourceResponse, summary="The first order at once, then better ones")
-def search_stream(
-    service: Serving, asked: View, wanted: Annotated[SearchParams, Query()], request: Request
-) -> Iterator[ServerSentEvent]:
+def search_stream(service: Serving, asked: View, wanted: Wanted, request: Request) -> Iterator[ServerSentEvent]:
     """Send the events `answer` (the encoder's order), `checked` (progress), `answer` (the reranked order) and `end`.
 
     Errors are sent as an event `error`, in the same form as elsewhere.
     """
-    first = wanted.model_copy(update={"rerank": False})
 
     def work(emit: Callable[[str, Any], None]) -> None:
         def told(step: Progress) -> None:
@@ -162,9 +144,9 @@ def search_stream(
             if step.answer is not None:
                 emit("answer", step.answer)
 
-        emit("answer", answered(service, asked, first, None, _quiet))
+        emit("answer", answered(service, asked, replace(wanted, rerank=None)))
         if wanted.rerank:
-            emit("answer", answered(service, asked, wanted, None, told))
+            emit("answer", answered(service, asked, wanted, told))
 
     yield from streamed(work, request)
 
@@ -186,9 +168,9 @@ def language() -> Response:
 
 
 @router.get("/facets", summary="How many likely answers there are of each year, camera, place ...")
-def facets(asked: View, wanted: Annotated[SearchParams, Query()]) -> Response:
+def facets(asked: View, request: Wanted) -> Response:
     """Return lists of values with their counts, most frequent first; of the whole library if the query is empty."""
-    return JSONResponse(asked.facets(wanted.text))
+    return JSONResponse(asked.facets(request))
 
 
 @router.get("/why", response_model=None, summary="Why a picture is a hit")
@@ -209,7 +191,7 @@ def why(
 @router.get("/why-not", response_model=None, summary="Why a picture is not a hit, and what would make it one")
 def why_not(asked: View, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
     """Return its standing, the reason, and the smallest changes of the query that bring it up."""
-    return JSONResponse(asked.why_not(q, asked.items.get(item).path, k, threshold=threshold))
+    return JSONResponse(asked.why_not(q, asked.items.get(item).path, k=k, threshold=threshold))
 
 
 @router.post("/captions", response_model=Answer, summary="The library's texts that fit a picture")
@@ -223,17 +205,13 @@ def captions(
 ) -> Response:
     """Return the texts that fit an upload, or a picture of the library, best first."""
     if item is not None and image is None:
-        return JSONResponse(asked.captions(asked.items.get(item).path, k, threshold=threshold))
+        return JSONResponse(asked.captions.find(asked.items.get(item).path, k=k, threshold=threshold))
     if item is None and image is not None:
-        return JSONResponse(asked.captions(decoded(service, asked, image.file.read()), k, threshold=threshold))
+        return JSONResponse(asked.captions.find(decoded(service, asked, image.file.read()), k=k, threshold=threshold))
     raise UsageError("send either an image or an item")
 
 
 @router.get("/texts", response_model=Answer, summary="The library's texts that mean something like a query")
 def texts(asked: View, q: Words, k: Count = 10) -> Response:
     """Return captions, descriptions and other texts, ranked by how close their meaning is to the query."""
-    return JSONResponse(asked.query(ByText(q), k, Kind.TEXT))
-
-
-def _quiet(_step: Progress) -> None:
-    """Show no progress."""
+    return JSONResponse(asked.search(ByText(q), k=k, kind=Kind.TEXT, threshold="none"))

@@ -74,8 +74,8 @@ class Service:
     @property
     def grounds(self) -> bool | None:
         """Whether the vision-language model can locate a phrase in a picture; None while it is not loaded."""
-        seer = self.library.services.models.seer
-        return None if seer is None else Ability.GROUND in seer.abilities
+        model = self.library.services.models.loaded_vlm
+        return None if model is None else Ability.GROUND in model.abilities
 
     def warm(self) -> None:
         """Run a search to load the models that the first query needs; errors are left for that query to report."""

@@ -85,7 +85,7 @@ def duplicates(
     least: Annotated[float, Query(ge=0, le=1, description="The cosine for `alike`")] = ALIKE,
 ) -> Response:
     """Return groups of duplicates and the picture to keep of each, those that take most space first."""
-    return JSONResponse({"groups": service.library.duplicates().groups(kind, None, least)})
+    return JSONResponse({"groups": service.library.duplicates.groups(kind, None, least)})
 
 
 class LoginBody(BaseModel):

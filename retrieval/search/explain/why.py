@@ -20,6 +20,7 @@ from ...queries.render import render_expression
 from ...storage.catalog.full_text import FullText
 from ...types.explanations import Heat, ScoreReading, SourceShare, Why
 from ...types.records import Hit, Item, Kind
+from ...types.request import SearchRequest
 from ...vlm import IMAGE_SIZE, Ability
 from .. import hybrid
 from ..fusion import RANK, WEIGHTS, Source
@@ -47,7 +48,7 @@ class Explainer:
             UsageError: it is not a hit or has no embedding yet, or `heat` is requested and not available.
         """
         for depth in (max(k, hit) if isinstance(hit, int) else k, DEEPEST):
-            answer, _ = self.searcher.answer(query, depth, Kind.PICTURE)
+            answer, _ = self.searcher.answer(query, SearchRequest(k=depth))
             found = next((each for each in answer.hits if hit in (each.rank, each.path, *each.copies)), None)
             if found is not None:
                 break

@@ -11,11 +11,14 @@ from ...queries.filters import all_of
 from ...queries.render import render_expression, render_filter
 from ...sources.folders import EXTENSIONS, stands_for
 from ...types.explanations import Change, FilterCheck, ScoreReading, Standing, WhyNot
-from ...types.records import Answer, Hit, Item, Kind, Threshold
+from ...types.records import Answer, Hit, Item, Threshold
+from ...types.request import SearchRequest
 from ..confidence import apply_threshold
 from ..searcher import DEEPEST, Searcher
 from .attribution import Attribution, without_a_word
 from .filter_checks import conjuncts, widen
+
+APART = SearchRequest(k=DEEPEST, fold=False)  # every picture by itself, as deep as answers go
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class WhyNotExplainer:
 
     def _placed(self, place: Path, fit: Attribution, reading: ScoreReading) -> WhyNot:
         """Explain a picture that passes the filters, by its rank in the search."""
-        answer, _ = self.searcher.answer(self.query, self.k, Kind.PICTURE)
+        answer, _ = self.searcher.answer(self.query, SearchRequest(k=self.k))
         shown = apply_threshold(answer, self.threshold).hits
         found = WhyNot(
             query=self.query.text,
@@ -96,7 +99,7 @@ class WhyNotExplainer:
             return self._folded(found, above, fit.item)
         hit = _of(answer, fit.item)
         if hit is None:
-            answer, _ = self.searcher.answer(self.query, DEEPEST, Kind.PICTURE, fold=False)
+            answer, _ = self.searcher.answer(self.query, APART)
             hit = _of(answer, fit.item)
         if hit is None:
             said = f"{DEEPEST} pictures or more are better"
@@ -115,7 +118,7 @@ class WhyNotExplainer:
 
     def _folded(self, found: WhyNot, above: Hit, item: Item) -> WhyNot:
         said = f"it is nearly the same as hit {above.rank}, {above.path}, and grouped under it"
-        apart, _ = self.searcher.answer(self.query, DEEPEST, Kind.PICTURE, fold=False)
+        apart, _ = self.searcher.answer(self.query, APART)
         hit = _of(apart, item)
         change = Change("show every picture by itself: --no-fold", "", hit.rank if hit else above.rank)
         return replace(found, standing=Standing.FOLDED, said=said, rank=above.rank, changes=(change,))
@@ -128,10 +131,10 @@ class WhyNotExplainer:
     def _change(self, what: str, asked: Alternative, item: Item, depth: int) -> Change | None:
         """Return the effect of a changed query; None if the picture is still not among the first `depth` hits."""
         query = replace(self.query, alternatives=(asked,), notes=())
-        answer, _ = self.searcher.answer(query, self.k, Kind.PICTURE)
+        answer, _ = self.searcher.answer(query, SearchRequest(k=self.k))
         hit = _of(apply_threshold(answer, self.threshold), item)
         if hit is None and depth > self.k:
-            answer, _ = self.searcher.answer(query, depth, Kind.PICTURE, fold=False)
+            answer, _ = self.searcher.answer(query, replace(APART, k=depth))
             hit = _of(answer, item)
         return Change(what, render_expression(query), hit.rank) if hit else None
 

@@ -60,8 +60,8 @@ export class Column {
   }
 
   async reranked({ signal }) {
-    const { threshold, fold, order } = this.settings;
-    const query = { q: this.asked.q, k: FIRST, threshold, fold, order, rerank: true, depth: 50 };
+    const { threshold, fold } = this.settings;
+    const query = { q: this.asked.q, k: FIRST, threshold, fold, rerank: true, depth: 50 };  // its order is its own
     for await (const { event, data } of stream("/v1/search/stream", { query, signal })) {
       if (event === "answer") this.show(data, null);
       if (event === "checked") this.told(`the model checked ${data.done} of ${data.total}`);
