@@ -125,7 +125,7 @@ def feedback(bench: Bench) -> None:
 
 def _item(bench: Bench, place: int) -> int:
     with bench.library.storage.read() as catalog:
-        return catalog.items_holding([bench.contents[place]])[bench.contents[place]][0].id
+        return catalog.items.holding([bench.contents[place]])[bench.contents[place]][0].id
 
 
 def taught(bench: Bench) -> None:

@@ -112,7 +112,7 @@ def single(library: Library, pairs: Sequence[tuple[Path, str]]) -> tuple[list[bo
 
 def words(library: Library, pairs: Sequence[tuple[Path, str]]) -> Measured:
     with library.storage.read() as catalog:
-        number = catalog.contents_at({path for path, _ in pairs})
+        number = catalog.items.contents_at({path for path, _ in pairs})
     return measured((library.search(ByText(text), threshold="none"), {number[path]}) for path, text in pairs)
 
 
@@ -182,7 +182,7 @@ def main() -> None:
 def described(library: Library) -> Measured:
     with library.storage.read() as catalog:
         own: dict[int, set[int]] = {}
-        for picture, text in catalog.pairs():
+        for picture, text in catalog.captions.pairs():
             own.setdefault(picture, set()).add(text)
     numbers, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own))
     return measured(

@@ -119,7 +119,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Library.create(Path(folder) / "library", Settings()) as library:
         library.index([given.images])
         with library.storage.read() as catalog:
-            content = catalog.contents_at(captions)
+            content = catalog.items.contents_at(captions)
         queries = [(each[-1], content[path]) for path, each in captions.items()]
 
         def ask(search: Callable[[str], Sequence[int]]) -> list[list[bool]]:
@@ -197,7 +197,7 @@ CORRECTIONS: dict[str, Correction] = {  # (pictures, queries) cosines and (pictu
 def texts_for_pictures(library: Library, *, rerank: bool) -> None:
     with library.storage.read() as catalog:
         own: dict[int, set[int]] = {}
-        for picture, text in catalog.pairs():
+        for picture, text in catalog.captions.pairs():
             own.setdefault(picture, set()).add(text)
     ids, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own))
     right = [own[int(number)] for number in ids]
@@ -220,7 +220,7 @@ def reread(library: Library, picture: int, hits: Sequence[Hit], weight: float) -
     assert isinstance(model, SupportsVisionCache)  # the built-in one is
     if picture not in LOOKS:
         with library.storage.read() as catalog:
-            item = catalog.items_holding([picture])[picture][0]
+            item = catalog.items.holding([picture])[picture][0]
         look = model.vision_features([load(item.path, IMAGE_SIZE).image])
         LOOKS[picture] = [weighted_log_odds(model.judge_features(hit.text, look)[0]) for hit in hits[:READ]]
     said = np.array(LOOKS[picture])

@@ -18,7 +18,6 @@ import numpy.typing as npt
 from PIL.Image import Image
 
 from retrieval.library import factory
-from retrieval.storage.catalog.collections import Collections
 from retrieval.storage.catalog.mapping import NO_SECOND, item_row
 from retrieval.storage.catalog.schema import contents, items
 from retrieval.storage.storage import Storage
@@ -103,8 +102,8 @@ def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -
     storage = Storage.create(unfinished, factory.vector_engine())
     rows = pictures(count, space.dimensions)
     with storage.transaction() as catalog:
-        number = catalog.add_space(space)
-        catalog.add_roots({file.parent for file in files})
+        number = catalog.spaces.add(space)
+        catalog.roots.add({file.parent for file in files})
     for start in range(0, count, BATCH):
         add(storage, number, space, start, rows[start : start + BATCH], files[start : start + BATCH])
     with storage.write_lock("benchmark"):
@@ -122,11 +121,12 @@ def add(storage: Storage, number: int, space: Space, start: int, rows: Rows, fil
     ]
     with storage.transaction() as catalog:
         new = [{"id": i, "kind": Kind.PICTURE, "hash": f"{i:032x}", "thumbnail": THUMBNAIL} for i in ids]
-        catalog.connection.execute(contents.insert(), new)
+        connection = catalog._connection  # straight into the tables: one statement for all rows
+        connection.execute(contents.insert(), new)
         held = [item_row(each, i, facts, NO_SECOND) for each, i in zip(found, ids, strict=True)]
-        catalog.connection.execute(items.insert(), held)
-        Collections(catalog.connection).put_fingerprints({i: i * 0x9E3779B97F4A7C15 % 2**64 for i in ids})
-        storage.embeddings(catalog, number, space, Kind.PICTURE).put(list(ids), rows)
+        connection.execute(items.insert(), held)
+        catalog.fingerprints.put({i: i * 0x9E3779B97F4A7C15 % 2**64 for i in ids})
+        catalog.embeddings(number, space, Kind.PICTURE).put(list(ids), rows)
 
 
 def _looked_at(file: Path) -> ScannedFile:

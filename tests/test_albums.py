@@ -40,7 +40,7 @@ def other(tmp_path: Path) -> Library:
 
 def said(library: Library) -> dict[str, list[str]]:
     with library.storage.read() as catalog:
-        return {item.path.name: sorted(catalog.captions_of([item.content]).get(item.content, [])) for item in library}
+        return {item.path.name: sorted(catalog.captions.of([item.content]).get(item.content, [])) for item in library}
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

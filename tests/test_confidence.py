@@ -139,7 +139,7 @@ def test_texts_that_fit_everything_step_back_and_are_calibrated(
         library.index([], [(DEV.with_suffix(".csv"), DEV)])
         with library.storage.read() as catalog:
             own: dict[int, set[int]] = {}
-            for picture, text in catalog.pairs():
+            for picture, text in catalog.captions.pairs():
                 own.setdefault(picture, set()).add(text)
         numbers, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own)[::4])
         answers = [library.search(SearchRequest.by_vector(vector, kind=Kind.TEXT)) for vector in vectors]

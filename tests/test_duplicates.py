@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 from retrieval import Library
 from retrieval.errors import LibraryLocked, UsageError
 from retrieval.pictures.thumbnails import fingerprint
-from retrieval.search.near_duplicates import Fingerprints, Similarity, group_near_duplicates
+from retrieval.search.near_duplicates import FingerprintIndex, Similarity, group_near_duplicates
 from retrieval.transfer.duplicates import DuplicateFinder
 from retrieval.types.explanations import Standing
 
@@ -55,7 +56,7 @@ def test_a_fingerprint_stays_when_a_picture_is_changed_a_little(change: Callable
 @settings(deadline=None)
 def test_no_near_fingerprint_is_missed(numbers: list[int]) -> None:
     bits = [*numbers, *(number ^ 0x8001_0010_0100_0081 for number in numbers), *(number ^ 0xFF for number in numbers)]
-    prints = Fingerprints.of(np.array(bits, np.uint64))
+    prints = FingerprintIndex.of(np.array(bits, np.uint64))
     for place, mine in enumerate(bits):
         apart = {other: (mine ^ each).bit_count() for other, each in enumerate(bits) if other != place}
         assert prints.near(place) == {other: count for other, count in apart.items() if count <= 8}
@@ -228,10 +229,8 @@ def test_what_makes_no_sense_is_refused(run: Run, library: Library, copies: Path
 
 
 def test_an_older_library_gets_its_fingerprints(library: Library, copies: Path) -> None:
-    from sqlalchemy import text
-
-    with library.storage.transaction() as catalog:
-        catalog.connection.execute(text("DELETE FROM fingerprints"))
+    with sqlite3.connect(library.path / "catalog.sqlite") as connection:
+        connection.execute("DELETE FROM fingerprints")
     assert names(DuplicateFinder(library.storage), Similarity.SAME) == [[("a.png", ""), ("small.jpg", "same")]]
 
 

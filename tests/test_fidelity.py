@@ -72,7 +72,7 @@ def test_every_shortcut_together_finds_what_the_plain_way_finds(queries: dict[Pa
             answer = library.search(text, k=K, threshold="none", fold=False)
             found += path in {hit.path for hit in answer.hits}
         with library.storage.read() as catalog:
-            contents = catalog.contents_at(set(paths))
+            contents = catalog.items.contents_at(set(paths))
         stored = library.storage.rows_of(Kind.PICTURE, [contents[path] for path in paths])
     cosines = (stored * pictures).sum(axis=1)
     assert cosines.min() >= 0.999

@@ -31,9 +31,7 @@ from retrieval.queries.filters import (
     TextContains,
     TextField,
 )
-from retrieval.storage.catalog import Catalog, Database
-from retrieval.storage.catalog.annotations import Annotations
-from retrieval.storage.catalog.filters_sql import FilterQueries
+from retrieval.storage.catalog import Database
 from retrieval.types.records import Box, Facts, Kind, ScannedFile
 
 PATHS = ("/p/holidays/2023/a.jpg", "/p/holidays/b [1].jpg", "/p/work/c.nef", "/p/work/Été.JPG", "/p/film.mp4")
@@ -56,26 +54,25 @@ PLACES = {
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     database = Database.create(tmp_path_factory.mktemp("filters") / "catalog.sqlite")
-    with database.begin() as connection:
-        catalog = Catalog(connection)
+    with database.transaction() as catalog:
         for number, (path, facts) in enumerate(FILES.items(), start=1):
-            content = catalog.add_content(Kind.PICTURE, path)
+            content = catalog.contents.add(Kind.PICTURE, path)
             second = 3.5 if path.endswith(".mp4") else None
-            catalog.put_item(ScannedFile(Path(path), 1, 1), [(content, second)], facts)
+            catalog.items.put(ScannedFile(Path(path), 1, 1), [(content, second)], facts)
             if path in READ:
-                Annotations(connection).put_ocr_lines(content, "engine", [Box(line, 0, 0, 1, 1) for line in READ[path]])
+                catalog.annotations.put_ocr_lines(content, "engine", [Box(line, 0, 0, 1, 1) for line in READ[path]])
             for text in CAPTIONS.get(path, []):
-                catalog.put_captions(content, [catalog.add_content(Kind.TEXT, text, text)], "file", Path("/c.csv"))
+                catalog.captions.link(content, [catalog.contents.add(Kind.TEXT, text, text)], "file", Path("/c.csv"))
             if path in PLACES:
-                FilterQueries(connection).put_places([number], [PLACES[path]])
+                catalog.items.put_places([number], [PLACES[path]])
     yield database
     database.close()
 
 
 def passing(database: Database, where: Filter) -> set[str]:
-    with database.connect() as connection:
-        chosen = [item for item, _ in FilterQueries(connection).passing(where)]
-        return {str(item.path) for item in Catalog(connection).items(chosen)}
+    with database.read() as catalog:
+        chosen = [item for item, _ in catalog.filters.passing(where)]
+        return {str(item.path) for item in catalog.items.get(chosen)}
 
 
 # --- the same, row by row -----------------------------------------------------------------------------------------
@@ -206,24 +203,24 @@ def test_filters_by_hand(database: Database, where: Filter, names: list[str]) ->
 
 
 def test_the_newest_come_first_and_those_without_a_date_last(database: Database) -> None:
-    with database.connect() as connection:
-        order = [item for item, _ in FilterQueries(connection).passing(And())]
+    with database.read() as catalog:
+        order = [item for item, _ in catalog.filters.passing(And())]
         assert [Path(PATHS[item - 1]).name for item in order] == ["b [1].jpg", "a.jpg", "c.nef", "film.mp4", "Été.JPG"]
 
 
 def test_facets_count_what_there_is(database: Database) -> None:
-    with database.connect() as connection:
-        found = FilterQueries(connection).facets([1, 2, 3, 4])
+    with database.read() as catalog:
+        found = catalog.filters.facets([1, 2, 3, 4])
     assert found["year"] == [("2023", 2), ("2024", 1)]
     assert found["country"] == [("France", 1), ("Portugal", 1)]
     assert found["folder"] == [("work", 2), ("2023", 1), ("holidays", 1)]
 
 
 def test_a_filter_on_what_nobody_has_is_known(database: Database) -> None:
-    with database.connect() as connection:
-        selection = FilterQueries(connection)
+    with database.read() as catalog:
+        selection = catalog.filters
         assert selection.unknown(And((Taken(), Not(TextContains(TextField.LENS, "x"))))) == []
-        connection.exec_driver_sql("UPDATE items SET lens = '', keywords = '[]'")
+        catalog._connection.exec_driver_sql("UPDATE items SET lens = '', keywords = '[]'")
         assert selection.unknown(Or((TextContains(TextField.LENS, "x"), TextContains(TextField.KEYWORD, "y")))) == [
             "lens",
             "keyword",

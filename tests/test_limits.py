@@ -9,7 +9,7 @@ import pytest
 
 from retrieval import Library, LibraryError, LibraryReadOnly
 from retrieval.library.view import LibraryView
-from retrieval.storage.catalog.row_security import UNRESTRICTED, VIEWS
+from retrieval.storage.catalog.dialects.sqlite_row_security import UNRESTRICTED, VIEWS
 from retrieval.storage.catalog.schema import metadata
 from retrieval.types.records import Answer
 
@@ -58,7 +58,7 @@ def told(answer: Answer) -> object:
 
 
 def test_every_table_is_limited_or_known_to_be_of_no_picture() -> None:
-    assert set(metadata.tables) == (set(VIEWS) - {"seen"}) | UNRESTRICTED
+    assert set(metadata.tables) == (set(VIEWS) - {"visible"}) | UNRESTRICTED
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_a_part_cannot_be_written(part: LibraryView, mine: Path) -> None:
     with pytest.raises(LibraryReadOnly), part.storage.write_lock("test"):
         pass
     with pytest.raises(LibraryError), part.storage.transaction() as catalog:
-        catalog.remove_items([mine / "red.png"])
+        catalog.items.remove([mine / "red.png"])

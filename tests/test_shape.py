@@ -108,6 +108,20 @@ def test_each_heavy_package_is_known_in_one_room(path: Path) -> None:
             assert here.startswith(ONLY_IN[foreign]), f"{here} imports {foreign}"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_catalog_knows_tables_and_connections(path: Path) -> None:
+    if path.is_relative_to(PACKAGE / "storage" / "catalog"):
+        return
+    inside = {".".join(parts) for parts, _ in imports(path)}
+    known = {"storage.catalog.schema", "storage.catalog.mapping", "storage.catalog.repository"}
+    assert not inside & known, "a table is named outside of the catalog"
+    assert not {
+        each
+        for each in ast.walk(ast.parse(path.read_text()))
+        if isinstance(each, ast.Attribute) and each.attr == "_connection"
+    }, "a connection is used outside of the catalog"
+
+
 def test_every_room_has_a_level() -> None:
     rooms = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in FILES}
     assert rooms == set(LEVELS)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import create_engine
 
 from retrieval.errors import LibraryDamaged, LibraryVersionError
-from retrieval.storage.catalog import Catalog, Database
-from retrieval.storage.catalog.annotations import Annotations
-from retrieval.storage.catalog.embeddings import Embeddings, VectorFile
-from retrieval.storage.catalog.migrations import VERSION
+from retrieval.storage.catalog import Database
+from retrieval.storage.catalog.embeddings import VectorFile
+from retrieval.storage.catalog.migrations import MIGRATIONS, VERSION
 from retrieval.types.records import Facts, Judgement, Kind, Problem, Reason, ScannedFile, Space
 
 SPACE = Space("colours", 3, "1")
@@ -28,24 +28,24 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_rolls_back_unless_the_block_ends_well(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.begin() as connection:
-        Catalog(connection).add_content(Kind.TEXT, "h", "words")
+    with pytest.raises(ZeroDivisionError), database.transaction() as catalog:
+        catalog.contents.add(Kind.TEXT, "h", "words")
         raise ZeroDivisionError
-    with database.connect() as connection:
-        assert Catalog(connection).content(Kind.TEXT, "h") is None
+    with database.read() as catalog:
+        assert catalog.contents.find(Kind.TEXT, "h") is None
 
 
 def test_a_committed_block_is_there_for_other_connections(database: Database) -> None:
-    with database.begin() as connection:
-        Catalog(connection).add_content(Kind.TEXT, "h", "words")
+    with database.transaction() as catalog:
+        catalog.contents.add(Kind.TEXT, "h", "words")
     with sqlite3.connect(database.path) as other:
         assert other.execute("SELECT text FROM contents").fetchall() == [("words",)]
 
 
 def test_it_is_durable_and_checks_foreign_keys(database: Database) -> None:
-    with database.connect() as connection:
+    with database.read() as catalog:
         values = [
-            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            catalog._connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert values == ["wal", 2, 1]
@@ -53,46 +53,42 @@ def test_it_is_durable_and_checks_foreign_keys(database: Database) -> None:
 
 def test_a_name_that_is_not_utf8_comes_back_unchanged(database: Database) -> None:
     path = Path(os.fsdecode(b"/photos/caf\xe9\xff.jpg"))
-    with database.begin() as connection:
-        catalog = Catalog(connection)
-        content = catalog.add_content(Kind.PICTURE, "h")
-        catalog.put_item(ScannedFile(path, 1, 2), [(content, None)], Facts(keywords=("a", "ü")))
-    with database.connect() as connection:
-        item = next(Catalog(connection).items())
+    with database.transaction() as catalog:
+        content = catalog.contents.add(Kind.PICTURE, "h")
+        catalog.items.put(ScannedFile(path, 1, 2), [(content, None)], Facts(keywords=("a", "ü")))
+    with database.read() as catalog:
+        item = next(catalog.items.all())
     assert (item.path, item.facts.keywords) == (path, ("a", "ü"))
 
 
 def test_the_first_space_serves_and_another_is_served_when_told(database: Database) -> None:
     other = Space("builtin", 256, "x")
-    with database.begin() as connection:
-        catalog = Catalog(connection)
-        first, second = catalog.add_space(SPACE), catalog.add_space(other)
-        assert catalog.active_space() == (first, SPACE)
-        catalog.serve(second)
-        assert catalog.active_space() == (second, other)
-        assert catalog.add_space(SPACE) == first
+    with database.transaction() as catalog:
+        first, second = catalog.spaces.add(SPACE), catalog.spaces.add(other)
+        assert catalog.spaces.active() == (first, SPACE)
+        catalog.spaces.activate(second)
+        assert catalog.spaces.active() == (second, other)
+        assert catalog.spaces.add(SPACE) == first
 
 
 def test_contents_no_file_holds_are_dropped_and_the_vector_files_are_told(database: Database) -> None:
-    with database.begin() as connection:
-        catalog = Catalog(connection)
-        space = catalog.add_space(SPACE)
-        content = catalog.add_content(Kind.PICTURE, "h")
-        catalog.put_item(ScannedFile(Path("/a.jpg"), 1, 1), [(content, None)], Facts())
-        stored = Embeddings(connection, space, Kind.PICTURE, 3)
+    with database.transaction() as catalog:
+        space = catalog.spaces.add(SPACE)
+        content = catalog.contents.add(Kind.PICTURE, "h")
+        catalog.items.put(ScannedFile(Path("/a.jpg"), 1, 1), [(content, None)], Facts())
+        stored = catalog.embeddings(space, SPACE, Kind.PICTURE)
         stored.put([content], np.array([[1, 0, 0]], np.float32))
         before = stored.last_change()
-        catalog.remove_items([Path("/a.jpg")])
-        catalog.drop_orphans()
+        catalog.items.remove([Path("/a.jpg")])
+        catalog.contents.drop_orphans()
         assert stored.count() == 0
         assert [part.tolist() for part in stored.changes_after(before)] == [[], [content]]
 
 
 def test_a_file_that_knows_the_changes_lets_them_be_forgotten(database: Database) -> None:
-    with database.begin() as connection:
-        catalog = Catalog(connection)
-        space, content = catalog.add_space(SPACE), catalog.add_content(Kind.PICTURE, "h")
-        stored = Embeddings(connection, space, Kind.PICTURE, 3)
+    with database.transaction() as catalog:
+        space, content = catalog.spaces.add(SPACE), catalog.contents.add(Kind.PICTURE, "h")
+        stored = catalog.embeddings(space, SPACE, Kind.PICTURE)
         stored.put([content], np.array([[0, 1, 0]], np.float32))
         upto = stored.last_change()
         stored.put_file(VectorFile("faiss", "f", upto, "sum"))
@@ -101,12 +97,11 @@ def test_a_file_that_knows_the_changes_lets_them_be_forgotten(database: Database
 
 def test_a_problem_is_kept_with_the_state_of_its_file(database: Database) -> None:
     problem = Problem(Path("/x.jpg"), Reason.TRUNCATED, "broken")
-    with database.begin() as connection:
-        catalog = Catalog(connection)
-        catalog.put_problem(problem, ScannedFile(Path("/x.jpg"), 7, 8))
-        assert catalog.problems() == {Path("/x.jpg"): (problem, 7, 8)}
-        catalog.clear_problems([Path("/x.jpg")])
-        assert catalog.problems() == {}
+    with database.transaction() as catalog:
+        catalog.problems.put(problem, ScannedFile(Path("/x.jpg"), 7, 8))
+        assert catalog.problems.all() == {Path("/x.jpg"): (problem, 7, 8)}
+        catalog.problems.clear([Path("/x.jpg")])
+        assert catalog.problems.all() == {}
 
 
 def test_a_newer_catalog_is_refused_with_its_version(tmp_path: Path) -> None:
@@ -116,6 +111,13 @@ def test_a_newer_catalog_is_refused_with_its_version(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(LibraryVersionError, match=f"version {VERSION + 1}"):
         Database.open(path)
+
+
+def triggers_and_views(path: Path) -> dict[str, str]:
+    """The text of every trigger and view, by its name, without SQLite's own quotes."""
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'view')")
+        return {name: sql.replace('"', "") for name, sql in rows}
 
 
 def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -139,33 +141,59 @@ def test_an_older_catalog_is_migrated_to_what_a_new_one_has(tmp_path: Path) -> N
     Database.open(old).close()
     Database.create(new).close()
     assert tables(old) == tables(new)
+    assert triggers_and_views(old) == triggers_and_views(new)
     with sqlite3.connect(old) as connection:
         assert connection.execute("SELECT source, model FROM captions").fetchall() == [("file", "")]
         assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
 
+def test_rows_keep_their_place_when_tables_get_other_names(tmp_path: Path) -> None:
+    """From version 14 on, tables are called what they hold; full text, verdicts and the rest are still there."""
+    path = tmp_path / "catalog.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.executescript((Path(__file__).parent / "catalog_v1.sql").read_text(encoding="utf-8"))
+        connection.execute("INSERT INTO contents (kind, hash) VALUES ('picture', 'p')")
+        connection.execute("INSERT INTO items (path, content_id, size, mtime_ns) VALUES (x'2f612e6a7067', 1, 1, 1)")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as old:
+        for migration in MIGRATIONS[: 14 - 1]:
+            migration(old)
+        old.exec_driver_sql("INSERT INTO looks VALUES (1, 'm', 1, x'003c')")
+        old.exec_driver_sql("INSERT INTO readings VALUES (1, 'engine', '[[\"TOTAL 12\", 0, 0, 1, 1]]', 'now')")
+        old.exec_driver_sql("INSERT INTO words (rowid, written) VALUES (1, 'before')")
+        old.exec_driver_sql("PRAGMA user_version = 14")
+    engine.dispose()
+    database = Database.open(path)
+    with database.transaction() as catalog:
+        assert catalog.annotations.vision_features("m", [1])[1].tolist() == [[1.0]]
+        assert catalog.annotations.ocr_lines([1])[1][0].label == "TOTAL 12"
+    with database.read() as catalog:
+        assert catalog.full_text.search("total", 5) == [1], "what was queued by the old triggers is read"
+    database.close()
+
+
 def test_what_a_model_said_is_kept_and_a_humans_words_stay(database: Database) -> None:
-    with database.begin() as connection:
-        catalog, said = Catalog(connection), Annotations(connection)
-        picture = catalog.add_content(Kind.PICTURE, "p")
-        catalog.put_item(ScannedFile(Path("/a.jpg"), 1, 1), [(picture, None)], Facts())
-        words = {text: catalog.add_content(Kind.TEXT, text, text) for text in ("by hand", "one", "two", "edited")}
-        assert said.without_caption("m", of_any_source=True) == [picture]
-        said.put_caption(picture, words["one"], "m", "say")
-        catalog.put_captions(picture, [words["by hand"]], "file", Path("/t.csv"))
-        said.put_caption(picture, words["two"], "m", "say")
-        assert catalog.captions_of([picture]) == {picture: ["by hand", "two"]}
-        assert said.without_caption("m", of_any_source=False) == []
-        assert said.without_caption("n", of_any_source=False) == [picture]
+    with database.transaction() as catalog:
+        said = catalog.captions
+        picture = catalog.contents.add(Kind.PICTURE, "p")
+        catalog.items.put(ScannedFile(Path("/a.jpg"), 1, 1), [(picture, None)], Facts())
+        words = {text: catalog.contents.add(Kind.TEXT, text, text) for text in ("by hand", "one", "two", "edited")}
+        assert said.lacking("m", of_any_source=True) == [picture]
+        said.put_generated(picture, words["one"], "m", "say")
+        catalog.captions.link(picture, [words["by hand"]], "file", Path("/t.csv"))
+        said.put_generated(picture, words["two"], "m", "say")
+        assert catalog.captions.of([picture]) == {picture: ["by hand", "two"]}
+        assert said.lacking("m", of_any_source=False) == []
+        assert said.lacking("n", of_any_source=False) == [picture]
         said.put_edited(picture, words["edited"])
-        assert catalog.captions_of([picture]) == {picture: ["edited", "by hand"]}
-        assert said.without_caption("n", of_any_source=False) == []
+        assert catalog.captions.of([picture]) == {picture: ["edited", "by hand"]}
+        assert said.lacking("n", of_any_source=False) == []
 
 
 def test_a_judgement_is_kept_by_content_question_and_model(database: Database) -> None:
-    with database.begin() as connection:
-        said = Annotations(connection)
-        pictures = [Catalog(connection).add_content(Kind.PICTURE, each) for each in "ab"]
+    with database.transaction() as catalog:
+        said = catalog.annotations
+        pictures = [catalog.contents.add(Kind.PICTURE, each) for each in "ab"]
         said.put_judgements("a dog", "m", {pictures[0]: Judgement(0.25, 0.5)})
         said.put_judgements("a dog", "m", {pictures[0]: Judgement(0.75, 1.0)})
         assert said.judgements("a dog", "m", pictures) == {pictures[0]: Judgement(0.75, 1.0)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -267,10 +268,8 @@ def test_a_filter_is_widened_just_so_far(library: Library, tmp_path: Path) -> No
 
 
 def test_a_picture_that_the_new_model_has_not_seen_says_so(filled: Library, photos: Path) -> None:
-    from sqlalchemy import text
-
-    with filled.storage.transaction() as catalog:
-        catalog.connection.execute(text("DELETE FROM embeddings"))
+    with sqlite3.connect(filled.path / "catalog.sqlite") as connection:
+        connection.execute("DELETE FROM embeddings")
     assert filled.why_not("red", photos / "red.jpg").standing is Standing.UNENCODED
 
 

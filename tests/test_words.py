@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrieval import Library, Settings
+from retrieval.geocoding import NearestTown
 from retrieval.search.fusion import Source, reciprocal_rank_fusion
-from retrieval.storage.catalog.full_text import FullText, terms
-from retrieval.types.records import Band
+from retrieval.storage.catalog.full_text import terms
+from retrieval.types.records import Band, ScannedFile
 
 from .conftest import Paint
 
@@ -38,8 +40,8 @@ def say(library: Library, paint: Paint, tmp_path: Path) -> Say:
 def words(library: Library, query: str) -> list[str]:
     """The pictures whose words fit, by name."""
     with library.storage.read() as catalog:
-        found = FullText(catalog.connection).search(query, 10)
-        files = catalog.items_holding(found)
+        found = catalog.full_text.search(query, 10)
+        files = catalog.items.holding(found)
     return [files[content][0].path.stem for content in found]
 
 
@@ -55,9 +57,10 @@ def test_names_of_files_and_folders_keywords_and_places_are_words(say: Say, tmp_
     assert words(library, "party") == ["2023_birthday-party"]
     assert sorted(words(library, "photos")) == ["2023_birthday-party", "IMG_1", "b"]
     with library.storage.transaction() as catalog:
-        catalog.connection.exec_driver_sql(
-            "UPDATE items SET city = 'Lisbon', country = 'Portugal', keywords = '[\"caf\\u00e9\"]' WHERE id = 2"
-        )
+        item = next(catalog.items.get([2]))
+        found = ScannedFile(item.path, 1, 1)
+        catalog.items.put(found, [(item.content, None)], replace(item.facts, keywords=("caf\u00e9",)))
+        catalog.items.put_places([item.id], [NearestTown("Lisbon", "", "Portugal")])
     assert words(library, "portugal cafe") == words(library, "CAFÉ") == ["IMG_1"]
 
 
@@ -113,7 +116,7 @@ def test_a_models_words_count_and_are_not_taken_for_certain(library: Library, ph
     with Library.open(library.path, Settings(model="colours", vlm="colours")) as opened:
         opened.captions.generate()
     with library.storage.read() as catalog:
-        full = FullText(catalog.connection)
+        full = catalog.full_text
         assert full.search("picture", 9) != []
         assert full.containing_all("picture", 9) == []
 

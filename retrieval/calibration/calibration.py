@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..encoders import Encoder
-from ..storage.catalog.embeddings import evenly
+from ..runtime.sampling import evenly
 from ..storage.storage import VECTORS, Storage
 from ..types.records import Ids, Kind, Space, Vectors
 
@@ -148,11 +148,11 @@ class Calibration:
         """Return the scale of the library's texts; None without anchor texts or with too few captioned pictures."""
         number, _ = self.storage.active_space()
         with self.storage.read() as catalog:
-            stamp = catalog.pairs_stamp()
+            stamp = catalog.captions.pairs_stamp()
             known = self._texts.get(number)
             if known is not None and known[0] == stamp:
                 return known[1]
-            pairs = catalog.pairs()
+            pairs = catalog.captions.pairs()
         captioned = sorted({picture for picture, _ in pairs})
         if self.anchors() is None or len(captioned) < CAPTIONED_PICTURES[0]:
             known = (stamp, None)
@@ -210,7 +210,7 @@ class Calibration:
     def _own_captions(self) -> Vectors | None:
         """Return embeddings of captions by people, which the library's pictures must match; None if too few."""
         with self.storage.read() as catalog:
-            texts = sorted({text for _, text in catalog.pairs()})
+            texts = sorted({text for _, text in catalog.captions.pairs()})
         if len(texts) < OWN_CAPTIONS[0]:
             return None
         vectors = self.storage.vectors_of(Kind.TEXT, [texts[place] for place in evenly(len(texts), OWN_CAPTIONS[1])])[1]

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
-from ..storage.catalog.annotations import Annotations
 from ..storage.storage import Storage
 from ..types.records import Kind
 from ..types.results import Reranking
@@ -24,9 +23,9 @@ def pairs_of(storage: Storage, most: int = MOST) -> Pairs:
         UsageError: fewer than `LEAST` such captions have embeddings.
     """
     with storage.read() as catalog:
-        pairs = catalog.pairs()
-        files = catalog.items_holding({picture for picture, _ in pairs})
-        words = catalog.texts({text for _, text in pairs})
+        pairs = catalog.captions.pairs()
+        files = catalog.items.holding({picture for picture, _ in pairs})
+        words = catalog.contents.texts({text for _, text in pairs})
     paths: dict[int, Path] = {c: items[0].path for c, items in files.items() if items[0].second is None}
     shown, seen = storage.vectors_of(Kind.PICTURE, sorted(paths))
     if len(shown) > most:
@@ -60,4 +59,4 @@ def keep(storage: Storage, model: str, gained: Reranking) -> None:
     """
     number, _ = storage.active_space()
     with storage.write_lock("retrieval eval --rerank"), storage.transaction() as catalog:
-        Annotations(catalog.connection).put_rerank_trial(number, model, gained.gains["MRR"], gained.captions)
+        catalog.annotations.put_rerank_trial(number, model, gained.gains["MRR"], gained.captions)

@@ -13,7 +13,6 @@ from pathlib import Path
 from .. import pictures
 from ..encoders import Encoder
 from ..errors import PictureError
-from ..storage.catalog.annotations import Annotations
 from ..storage.storage import Storage
 from ..types.records import Item, Picture, Problem, Progress, no_progress
 from ..types.results import CaptionReport
@@ -61,8 +60,8 @@ class Captioner:
     def _todo(self, places: Sequence[Path] | None, missing: bool) -> tuple[list[tuple[int, Item]], int]:
         """Return the contents to caption, each with an item that holds it, and how many need no caption."""
         with self.storage.read() as catalog:
-            open_ones = Annotations(catalog.connection).without_caption(self.model.name, of_any_source=missing)
-            first = catalog.one_of_each(places)
+            open_ones = catalog.captions.lacking(self.model.name, of_any_source=missing)
+            first = catalog.items.one_of_each(places)
         todo = [(content, first[content]) for content in open_ones if content in first]
         return todo, len(first) - len(todo)
 
@@ -76,9 +75,9 @@ class Captioner:
                 problems.append(Problem(item.path, exc.reason, str(exc)))
         captions = self.model.caption([picture.image for _, picture in opened]) if opened else []
         with self.storage.transaction() as catalog:
-            said = Annotations(catalog.connection)
             for (content, _), caption in zip(opened, captions, strict=True):
-                said.put_caption(content, text_contents.add(catalog, [caption])[0], self.model.name, PROMPT)
+                text = text_contents.add(catalog, [caption])[0]
+                catalog.captions.put_generated(content, text, self.model.name, PROMPT)
         text_contents.embed(self.storage, self.encoder, no_progress)
         return replace(found, captioned=found.captioned + len(captions), problems=tuple(problems))
 
@@ -91,7 +90,7 @@ def write_caption(storage: Storage, encoder: Encoder, picture: int, text: str) -
     """
     with storage.write_lock("retrieval caption"):
         with storage.transaction() as catalog:
-            Annotations(catalog.connection).put_edited(picture, text_contents.add(catalog, [text])[0])
-            catalog.drop_orphans()
+            catalog.captions.put_edited(picture, text_contents.add(catalog, [text])[0])
+            catalog.contents.drop_orphans()
         text_contents.embed(storage, encoder, no_progress)
         storage.save_vectors()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import pictures
-from ..storage.catalog.collections import Collections
 from ..storage.storage import Storage
 from ..types.records import Progress, no_progress
 
@@ -15,10 +14,10 @@ AT_ONCE = 500
 def complete(storage: Storage, progress: Callable[[Progress], None] = no_progress) -> None:
     """Compute the missing fingerprints; call it while holding `write_lock()`."""
     with storage.read() as catalog:
-        lacking = Collections(catalog.connection).without_fingerprint()
+        lacking = catalog.fingerprints.lacking()
     for start in range(0, len(lacking), AT_ONCE):
         with storage.transaction() as catalog:
-            thumbnails = catalog.thumbnails(lacking[start : start + AT_ONCE])
+            thumbnails = catalog.contents.thumbnails(lacking[start : start + AT_ONCE])
             found = {content: pictures.fingerprint_of(data) for content, data in thumbnails.items()}
-            Collections(catalog.connection).put_fingerprints(found)
+            catalog.fingerprints.put(found)
         progress(Progress("fingerprints", start + len(thumbnails), len(lacking)))

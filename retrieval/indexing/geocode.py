@@ -6,7 +6,6 @@ Does not know the gazetteer.
 from __future__ import annotations
 
 from .. import geocoding
-from ..storage.catalog.filters_sql import FilterQueries
 from ..storage.storage import Storage
 
 BATCH = 10_000  # items looked up at a time
@@ -15,9 +14,9 @@ BATCH = 10_000  # items looked up at a time
 def look_up_places(storage: Storage) -> None:
     """Look up the place of every item that has coordinates and no place yet, also in older libraries."""
     with storage.read() as catalog:
-        todo = FilterQueries(catalog.connection).unplaced()
+        todo = catalog.items.unplaced()
     for start in range(0, len(todo), BATCH):
         some = todo[start : start + BATCH]
         found = geocoding.describe([(latitude, longitude) for _, latitude, longitude in some])
         with storage.transaction() as catalog:
-            FilterQueries(catalog.connection).put_places([number for number, _, _ in some], found)
+            catalog.items.put_places([number for number, _, _ in some], found)

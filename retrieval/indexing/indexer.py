@@ -19,7 +19,6 @@ from ..pictures.video import is_video
 from ..runtime.timing import span
 from ..sources import absolute_path
 from ..sources.folders import Rules
-from ..storage.catalog.collections import Collections
 from ..storage.storage import Storage
 from ..types.records import Kind, Problem, Progress, ScannedFile, Vectors, no_progress
 from ..types.results import Plan, Report
@@ -59,10 +58,10 @@ class Indexer:
             SourceError: a folder does not exist.
         """
         with self.storage.read() as catalog:
-            known = catalog.known(
-                catalog.space_id(self.encoder.space) or 0, [absolute_path(folder) for folder in folders]
+            known = catalog.items.indexed(
+                catalog.spaces.id_of(self.encoder.space) or 0, [absolute_path(folder) for folder in folders]
             )
-            failed = catalog.problems()
+            failed = catalog.problems.all()
         return plans.make_plan(
             folders,
             self.options.rules,
@@ -103,8 +102,8 @@ class Indexer:
 
     def _start(self, folders: Sequence[Path]) -> int:
         with self.storage.transaction() as catalog:
-            catalog.add_roots(folder for folder in folders if folder.is_dir())
-            return catalog.add_space(self.encoder.space)
+            catalog.roots.add(folder for folder in folders if folder.is_dir())
+            return catalog.spaces.add(self.encoder.space)
 
     def _all_roots(self, folders: Sequence[Path]) -> list[Path]:
         """Return the folders asked for.
@@ -112,9 +111,9 @@ class Indexer:
         If the model changes, also every known folder and file that exists, so that the new space becomes complete.
         """
         with self.storage.read() as catalog:
-            serving, roots = catalog.active_space(), catalog.roots()
+            serving, roots = catalog.spaces.active(), catalog.roots.all()
             changing = serving is not None and serving[1] != self.encoder.space
-            files = [item.path for item in catalog.items()] if changing else []
+            files = [item.path for item in catalog.items.all()] if changing else []
         if not changing:
             return list(folders)
         return list(
@@ -124,16 +123,16 @@ class Indexer:
     def _switch(self) -> None:
         """Make the new model's space the active one once it is complete."""
         with self.storage.transaction() as catalog:
-            space_id, serving = catalog.add_space(self.encoder.space), catalog.active_space()
+            space_id, serving = catalog.spaces.add(self.encoder.space), catalog.spaces.active()
             if serving is None or serving[0] == space_id:
                 return
-            if not any(catalog.lacking(space_id, kind) for kind in Kind):
-                catalog.serve(space_id)
+            if not any(catalog.contents.lacking(space_id, kind) for kind in Kind):
+                catalog.spaces.activate(space_id)
 
     def _calibrate(self) -> None:
         """Compute the calibration now, so that the first search need not."""
         with self.storage.read() as catalog:
-            serving = catalog.active_space()
+            serving = catalog.spaces.active()
         if serving is not None and serving[1] == self.encoder.space:
             Calibration(self.storage, lambda _: self.encoder).image_scale()
 
@@ -151,10 +150,10 @@ class _Run:
         storage, encoder, options = self.indexer.storage, self.indexer.encoder, self.indexer.options
         seen = KnownContents.by(storage, self.space_id, len(plan.todo))
         with storage.read() as catalog:
-            leaving = list(catalog.contents_at(plan.gone).values())
+            leaving = list(catalog.items.contents_at(plan.gone).values())
         self.report = replace(self.report, unchanged=plan.unchanged, failed_before=plan.failed_before)
         with storage.transaction() as catalog:  # problems with folders are recorded anew, where they persist
-            catalog.clear_problems([path for path in catalog.problems() if path.is_dir()])
+            catalog.problems.clear([path for path in catalog.problems.all() if path.is_dir()])
         self._note(plan.problems)
         reader = Decoder(encoder.prepare, encoder.image_size, options.max_megapixels, seen)
         window = 2 * options.batch_size + options.threads
@@ -169,10 +168,10 @@ class _Run:
                     self._store(batch, fresh, vectors, seen, added, leaving)
                 self.indexer.progress(Progress("pictures", done, len(todo)))
         with storage.transaction() as catalog:
-            removed = catalog.remove_items(plan.gone)
-            catalog.clear_problems(plan.gone)
-            catalog.clear_problems(path for path in catalog.problems() if not path.exists())
-            catalog.drop_orphans()
+            removed = catalog.items.remove(plan.gone)
+            catalog.problems.clear(plan.gone)
+            catalog.problems.clear(path for path in catalog.problems.all() if not path.exists())
+            catalog.contents.drop_orphans()
         look_up_places(storage)
         fingerprint_backfill.complete(storage, self.indexer.progress)
         self.report = replace(self.report, removed=removed - self.report.moved)
@@ -180,7 +179,7 @@ class _Run:
     def _note(self, problems: Sequence[Problem]) -> None:
         with self.indexer.storage.transaction() as catalog:
             for problem in problems:
-                catalog.put_problem(problem)
+                catalog.problems.put(problem)
         self.report = replace(self.report, problems=self.report.problems + tuple(problems))
 
     def _encode(self, batch: Batch) -> tuple[dict[str, DecodedFrame], Vectors]:
@@ -208,23 +207,21 @@ class _Run:
         fresh, vectors = {digest: fresh[digest] for digest in left}, vectors[list(left.values())]
         with self.indexer.storage.transaction() as catalog:
             numbers = {
-                digest: catalog.add_content(Kind.PICTURE, digest, thumbnail=shot.thumbnail)
+                digest: catalog.contents.add(Kind.PICTURE, digest, thumbnail=shot.thumbnail)
                 for digest, shot in fresh.items()
             }
             space = self.indexer.encoder.space
-            stored = self.indexer.storage.embeddings(catalog, self.space_id, space, Kind.PICTURE)
+            stored = catalog.embeddings(self.space_id, space, Kind.PICTURE)
             stored.put(list(numbers.values()), vectors)
-            Collections(catalog.connection).put_fingerprints(
-                {numbers[digest]: shot.fingerprint for digest, shot in fresh.items()}
-            )
+            catalog.fingerprints.put({numbers[digest]: shot.fingerprint for digest, shot in fresh.items()})
             first = set(numbers)
             for found, ready in batch:
                 if isinstance(ready, Problem):
-                    catalog.put_problem(ready, found)
+                    catalog.problems.put(ready, found)
                     problems.append(ready)
                     continue
                 held = [(s.content or numbers.get(s.digest) or seen.known[s.digest], s.second) for s in ready.shots]
-                catalog.put_item(found, held, ready.facts)
+                catalog.items.put(found, held, ready.facts)
                 content, digest = held[0][0], ready.shots[0].digest
                 text_contents.link(catalog, content, ready.facts, ready.sidecar, found.path)
                 new = found.path in added
@@ -240,7 +237,7 @@ class _Run:
                     moved=report.moved + moved,
                     duplicates=report.duplicates + (new and known and not moved),
                 )
-            catalog.clear_problems(found.path for found, ready in batch if isinstance(ready, DecodedFile))
+            catalog.problems.clear(found.path for found, ready in batch if isinstance(ready, DecodedFile))
         seen.add(numbers)
         self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))
 

@@ -27,7 +27,7 @@ class KnownContents:
         if files <= FEW:
             return cls(storage, space_id, whole=False)
         with storage.read() as catalog:
-            return cls(storage, space_id, whole=True, known=catalog.embedded(space_id))
+            return cls(storage, space_id, whole=True, known=catalog.contents.embedded(space_id))
 
     def get(self, digest: str) -> int | None:
         """Return the content id of a picture; None if it must be encoded."""
@@ -35,12 +35,12 @@ class KnownContents:
         if found is not None or self.whole:
             return found
         with self.storage.read() as catalog:
-            return catalog.embedded(self.space_id, [digest]).get(digest)
+            return catalog.contents.embedded(self.space_id, [digest]).get(digest)
 
     def frames(self, video: str) -> dict[str, int]:
         """Return hash and content id of the encoded frames of a video."""
         with self.storage.read() as catalog:
-            return catalog.frames(self.space_id, video)
+            return catalog.contents.frames(self.space_id, video)
 
     def add(self, numbers: dict[str, int]) -> None:
         """Add stored pictures, so that a copy later in the run is not decoded again."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from .. import pictures
 from ..errors import PictureError
 from ..ocr import IMAGE_SIZE, TextReader
-from ..storage.catalog.annotations import Annotations
 from ..storage.storage import Storage
 from ..types.records import Item, Problem, Progress, no_progress
 from ..types.results import OcrReport
@@ -52,8 +51,8 @@ class OcrRunner:
     def _todo(self, places: Sequence[Path] | None) -> tuple[list[Item], int]:
         """Return one item of each content to read, and how many contents were read before."""
         with self.storage.read() as catalog:
-            first = catalog.one_of_each(places)
-            known = Annotations(catalog.connection).with_ocr_by(self.reader.name)
+            first = catalog.items.one_of_each(places)
+            known = catalog.annotations.with_ocr_by(self.reader.name)
         todo = [item for content, item in first.items() if content not in known]
         return todo, len(first) - len(todo)
 
@@ -65,5 +64,5 @@ class OcrRunner:
             return replace(found, problems=(*found.problems, problem))
         lines = self.reader.read(picture.image)
         with self.storage.transaction() as catalog:
-            Annotations(catalog.connection).put_ocr_lines(item.content, self.reader.name, lines)
+            catalog.annotations.put_ocr_lines(item.content, self.reader.name, lines)
         return replace(found, read=found.read + 1, with_text=found.with_text + bool(lines))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..sources import absolute_path, folders
-from ..storage.catalog.catalog import IndexedFile
+from ..storage.catalog.items import IndexedFile
 from ..types.records import Problem, Reason, ScannedFile
 from ..types.results import Plan
 

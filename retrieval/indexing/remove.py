@@ -22,15 +22,15 @@ def remove_paths(storage: Storage, paths: Iterable[Path]) -> int:
         with storage.transaction() as catalog:
             removed = 0
             for path in paths:
-                below, troubled = catalog.below(path), catalog.problems_below(path)
-                roots = [root for root in catalog.roots() if root.is_relative_to(path)]
-                words = catalog.drop_captions(("file",), path)
+                below, troubled = catalog.items.below(path), catalog.problems.below(path)
+                roots = [root for root in catalog.roots.all() if root.is_relative_to(path)]
+                words = catalog.captions.unlink(("file",), path)
                 if not (below or troubled or roots or words):
                     raise UsageError(f"the library has nothing at {path}; nothing was removed")
-                removed += catalog.remove_items(below)
-                catalog.clear_problems(troubled)
-                catalog.drop_roots(roots)
-            catalog.drop_orphans()
+                removed += catalog.items.remove(below)
+                catalog.problems.clear(troubled)
+                catalog.roots.drop(roots)
+            catalog.contents.drop_orphans()
         storage.save_vectors()
     return removed
 
@@ -43,7 +43,7 @@ def remove_model(storage: Storage, name: str) -> int:
     """
     with storage.write_lock("retrieval remove"):
         with storage.read() as catalog:
-            serving, spaces = catalog.active_space(), catalog.spaces()
+            serving, spaces = catalog.spaces.active(), catalog.spaces.all()
         old = [number for number, space in spaces if space.model == name and (number, space) != serving]
         if not old:
             known = ", ".join(space.model for number, space in spaces if (number, space) != serving) or "none"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import SourceError
 from ..pictures import sidecars
-from ..storage.catalog.annotations import Annotations, WrittenCaption
+from ..storage.catalog.captions import WrittenCaption
 from ..storage.storage import Storage
 from ..types.records import Item, Problem, Progress, Reason, no_progress
 from ..types.results import SidecarReport
@@ -49,8 +49,8 @@ class SidecarWriter:
         found = SidecarReport()
         with self.storage.write_lock(task):
             with self.storage.read() as catalog:
-                items = [item for item in catalog.items_within(places) if item.second is None]
-                words = Annotations(catalog.connection).written_captions(item.content for item in items)
+                items = [item for item in catalog.items.within(places) if item.second is None]
+                words = catalog.captions.written(item.content for item in items)
             for number, item in enumerate(items, start=1):
                 found = self._tried(item, words.get(item.content), found, step)
                 self.progress(Progress("sidecars", number, len(items)))
@@ -79,7 +79,7 @@ class SidecarWriter:
         if not item.path.is_file():
             raise SourceError("the picture is no longer there")
         with self.storage.read() as catalog:
-            known = Annotations(catalog.connection).sidecar(place)
+            known = catalog.annotations.sidecar(place)
         before = known.before if known and now is not None and _digest(now) == known.after else now
         if item.facts.description:
             return "kept"
@@ -89,14 +89,14 @@ class SidecarWriter:
         if after == now:
             return "unchanged"
         with self.storage.transaction() as catalog:  # before the file changes, so that it can be undone
-            Annotations(catalog.connection).put_sidecar(place, before, _digest(after))
+            catalog.annotations.put_sidecar(place, before, _digest(after))
         self._put(item, place, after)
         return "written"
 
     def _undo(self, item: Item) -> str:
         place = sidecars.place_of(item.path)
         with self.storage.read() as catalog:
-            known = Annotations(catalog.connection).sidecar(place)
+            known = catalog.annotations.sidecar(place)
         if known is None:
             return ""
         now = place.read_bytes() if place.is_file() else None
@@ -105,7 +105,7 @@ class SidecarWriter:
                 raise SourceError("it was changed since; it stays as it is")
             self._put(item, place, known.before)
         with self.storage.transaction() as catalog:
-            Annotations(catalog.connection).drop_sidecar(place)
+            catalog.annotations.drop_sidecar(place)
         return "undone"
 
     def _put(self, item: Item, place: Path, data: bytes | None) -> None:
@@ -120,7 +120,7 @@ class SidecarWriter:
             part.write_bytes(data)
             part.replace(place)
         with self.storage.transaction() as catalog:
-            catalog.saw_sidecar(item.id, place.stat().st_mtime_ns if data is not None else 0)
+            catalog.items.saw_sidecar(item.id, place.stat().st_mtime_ns if data is not None else 0)
 
 
 def _digest(data: bytes) -> str:

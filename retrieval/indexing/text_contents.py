@@ -12,48 +12,48 @@ from pathlib import Path
 
 from ..encoders import Encoder
 from ..sources.caption_files import read_captions
-from ..storage.catalog import Catalog
-from ..storage.catalog.catalog import OWN_WORDS
+from ..storage.catalog import CatalogSession
+from ..storage.catalog.items import OWN_WORDS
 from ..storage.storage import Storage
 from ..types.records import Caption, Facts, Kind, Problem, Progress, Reason
 
 BATCH = 256  # texts per call of the model
 
 
-def add(catalog: Catalog, words: Sequence[str]) -> list[int]:
+def add(catalog: CatalogSession, words: Sequence[str]) -> list[int]:
     """Return the content ids of texts, adding new ones."""
     return [
-        catalog.add_content(Kind.TEXT, hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
+        catalog.contents.add(Kind.TEXT, hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
         for text in words
     ]
 
 
-def link(catalog: Catalog, content: int, facts: Facts, sidecar: str, path: Path) -> None:
+def link(catalog: CatalogSession, content: int, facts: Facts, sidecar: str, path: Path) -> None:
     """Link the texts of a picture file and its `.txt` to the picture, replacing earlier ones."""
-    catalog.drop_captions(OWN_WORDS, path)
-    catalog.put_captions(content, add(catalog, facts.texts), "metadata", path)
+    catalog.captions.unlink(OWN_WORDS, path)
+    catalog.captions.link(content, add(catalog, facts.texts), "metadata", path)
     if sidecar:
-        catalog.put_captions(content, add(catalog, [sidecar]), "sidecar", path)
+        catalog.captions.link(content, add(catalog, [sidecar]), "sidecar", path)
 
 
 def embed(storage: Storage, encoder: Encoder, progress: Callable[[Progress], None]) -> int:
     """Embed every text that has no embedding in the encoder's space yet; return how many there were."""
     encoded = 0
     with storage.transaction() as catalog:
-        space_id = catalog.add_space(encoder.space)
-        todo = catalog.lacking(space_id, Kind.TEXT)
+        space_id = catalog.spaces.add(encoder.space)
+        todo = catalog.contents.lacking(space_id, Kind.TEXT)
     for start in range(0, len(todo), BATCH):
         some = todo[start : start + BATCH]
         with storage.transaction() as catalog:
-            words = catalog.texts(some)
-            stored = storage.embeddings(catalog, space_id, encoder.space, Kind.TEXT)
+            words = catalog.contents.texts(some)
+            stored = catalog.embeddings(space_id, encoder.space, Kind.TEXT)
             stored.put(list(words), encoder.texts(list(words.values())))
         encoded += len(words)
         progress(Progress("texts", encoded, len(todo)))
     return encoded
 
 
-def read_file(catalog: Catalog, table: Path, images: Path | None) -> tuple[int, list[Problem]]:
+def read_file(catalog: CatalogSession, table: Path, images: Path | None) -> tuple[int, list[Problem]]:
     """Link the captions of a caption file, replacing its earlier ones; return their number and the problems.
 
     Raises:
@@ -62,8 +62,8 @@ def read_file(catalog: Catalog, table: Path, images: Path | None) -> tuple[int, 
     rows = list(read_captions(table, images))
     problems = [row for row in rows if isinstance(row, Problem)]
     captions = [row for row in rows if isinstance(row, Caption)]
-    pictures = catalog.contents_at({row.picture for row in captions if row.picture is not None})
-    catalog.drop_captions(("file",), table)
+    pictures = catalog.items.contents_at({row.picture for row in captions if row.picture is not None})
+    catalog.captions.unlink(("file",), table)
     linked = 0
     for picture, group in groupby(captions, key=lambda row: row.picture):
         words = [row.text for row in group]
@@ -73,7 +73,7 @@ def read_file(catalog: Catalog, table: Path, images: Path | None) -> tuple[int, 
             )
             continue
         content = None if picture is None else pictures[picture]
-        catalog.put_captions(content, add(catalog, words), "file", table)
+        catalog.captions.link(content, add(catalog, words), "file", table)
         linked += len(words)
-    catalog.drop_orphans()
+    catalog.contents.drop_orphans()
     return linked, problems

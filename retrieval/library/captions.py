@@ -65,7 +65,7 @@ class CaptionEditor(CaptionFinder):
 
         place, storage = absolute_path(path), self.services.storage
         with storage.read() as catalog:
-            content = catalog.contents_at([place]).get(place)
+            content = catalog.items.contents_at([place]).get(place)
         if content is None or not text.strip():
             raise UsageError(f"the library has no picture {path}" if content is None else "the caption is empty")
         write_caption(storage, self.services.encoder(), content, " ".join(text.split()))

@@ -234,13 +234,15 @@ class LibraryView:
             items = list(self)
         else:
             with self.storage.read() as catalog:
-                of = {item.id: item for item in catalog.items(hit.item for hit in answer.hits if hit.item is not None)}
+                of = {
+                    item.id: item for item in catalog.items.get(hit.item for hit in answer.hits if hit.item is not None)
+                }
             items = [of[hit.item] for hit in answer.hits if hit.item in of]
         return Exporter(self.storage, absolute_path(folder), self.settings.max_megapixels, progress).write(items, form)
 
     def __iter__(self) -> Iterator[Item]:
         with self.storage.read() as catalog:
-            yield from catalog.items()
+            yield from catalog.items.all()
 
     def __len__(self) -> int:
         return self.status().items
@@ -252,9 +254,9 @@ class LibraryView:
     def problems(self) -> list[Problem]:
         """Return the files that could not be used, with the reasons."""
         with self.storage.read() as catalog:
-            return [problem for problem, _, _ in catalog.problems().values()]
+            return [problem for problem, _, _ in catalog.problems.all().values()]
 
     def thumbnails(self, contents: Sequence[int]) -> dict[int, bytes]:
         """Return the WebP thumbnails of these contents (`Hit.content`), by content id."""
         with self.storage.read() as catalog:
-            return catalog.thumbnails(contents)
+            return catalog.contents.thumbnails(contents)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import NotFound
 from ..sources import absolute_path
-from ..storage.catalog.browse import AttributedText, BrowseQueries
+from ..storage.catalog.captions import AttributedText
 from ..storage.storage import Storage
 from ..types.records import Item
 
@@ -26,7 +26,7 @@ class ItemBrowser:
             NotFound: the library has no such item.
         """
         with self.storage.read() as catalog:
-            found = next(catalog.items([item]), None)
+            found = next(catalog.items.get([item]), None)
         if found is None:
             raise NotFound(f"the library has no item {item}; `retrieval search --json` shows the numbers of items")
         return found
@@ -34,30 +34,30 @@ class ItemBrowser:
     def has(self, path: Path) -> bool:
         """Whether a picture file is in the library."""
         with self.storage.read() as catalog:
-            return bool(catalog.contents_at([absolute_path(path)]))
+            return bool(catalog.items.contents_at([absolute_path(path)]))
 
     def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:
         """Return up to `count` items, newest first: those after item `after`, none later than `until` ("2023-06")."""
         with self.storage.read() as catalog:
-            return BrowseQueries(catalog.connection).newest(count, after, until)
+            return catalog.timeline.newest(count, after, until)
 
     def months(self) -> list[tuple[str, int]]:
         """Return the number of items per month ("2023-06"), newest first; undated ones count under ""."""
         with self.storage.read() as catalog:
-            return BrowseQueries(catalog.connection).months()
+            return catalog.timeline.months()
 
     def points(self) -> list[tuple[int, float, float]]:
         """Return the items with coordinates, as (item, latitude, longitude) in degrees."""
         with self.storage.read() as catalog:
-            return BrowseQueries(catalog.connection).points()
+            return catalog.timeline.points()
 
     def texts_of(self, content: int) -> list[AttributedText]:
         """Return the texts of a picture, each once: edited by hand first, then from files, then generated."""
         with self.storage.read() as catalog:
-            return BrowseQueries(catalog.connection).texts_of(content)
+            return catalog.captions.texts_of(content)
 
     def copies(self, item: Item) -> list[Item]:
         """Return the other items with the same content."""
         with self.storage.read() as catalog:
-            found: Sequence[Item] = catalog.items_holding([item.content]).get(item.content, [])
+            found: Sequence[Item] = catalog.items.holding([item.content]).get(item.content, [])
         return [each for each in found if each.id != item.id]

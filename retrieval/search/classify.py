@@ -75,7 +75,7 @@ class Classifier:
         if len(set(labels)) < 2 or not all(label.strip() for label in labels):
             raise UsageError("give at least two different labels: --labels dog,cat,bird")
         with self.storage.read() as catalog:
-            items = catalog.items_within(places)
+            items = catalog.items.within(places)
         if not items:
             raise UsageError("the library has no picture there; index it first with `retrieval index`")
         return items

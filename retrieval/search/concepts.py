@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..storage.catalog.collections import Collections
 from ..storage.storage import Storage
 from ..types.records import Kind, Vectors
 
@@ -27,7 +26,7 @@ def direction(storage: Storage, name: str) -> Vectors:
         UsageError: none of the pictures that it was taught from is left.
     """
     with storage.read() as catalog:
-        examples = Collections(catalog.connection).examples(name)
+        examples = catalog.names.examples(name)
     wanted, unwanted = ([content for content, yes in examples.items() if yes is kind] for kind in (True, False))
     yes, no = (storage.vectors_of(Kind.PICTURE, some)[1] for some in (wanted, unwanted))
     if not len(yes):

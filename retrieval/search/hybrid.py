@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..calibration.calibration import CANDIDATES
-from ..storage.catalog.full_text import FullText
 from ..types.records import Band, Kind
 from . import confidence
 from .branches import Branch, BranchResult, Candidate
@@ -53,10 +52,10 @@ def rankings(branch: Branch, seen: Sequence[Candidate], count: int) -> tuple[dic
     """Return the rankings by pixels and by texts, and the pictures whose texts have every word of the query."""
     found: dict[Source, Sequence[int]] = {Source.PIXELS: [each.content for each in seen]}
     with branch.storage.read() as catalog:
-        near = _near_texts(branch, count) if catalog.captioned() >= COVERED else []
-        owners = catalog.pictures_of(near)
+        near = _near_texts(branch, count) if catalog.captions.coverage() >= COVERED else []
+        owners = catalog.captions.pictures_of(near)
         captioned = dict.fromkeys(picture for text in near for picture in owners.get(text, []))
-        full = FullText(catalog.connection)
+        full = catalog.full_text
         allowed = None if branch.passing is None else list(branch.passing)
         spelled, saying = (
             full.search(branch.said, count, allowed),

@@ -20,7 +20,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..storage.catalog.collections import Bits, Collections, ShotTime
+from ..storage.catalog.fingerprints import Bits, ShotTime
 from ..storage.storage import Storage
 from ..types.records import Kind
 
@@ -76,24 +76,23 @@ def _finders(
     storage: Storage, order: Sequence[int], kinds: frozenset[Similarity], least: float
 ) -> Iterable[tuple[Similarity, Near]]:
     with storage.read() as catalog:
-        known = Collections(catalog.connection)
         if Similarity.SAME in kinds:
-            yield Similarity.SAME, _same(known.fingerprints(order))
+            yield Similarity.SAME, _same(catalog.fingerprints.of(order))
         if Similarity.BURST in kinds:
-            yield Similarity.BURST, _burst(known.shot_times(order))
+            yield Similarity.BURST, _burst(catalog.fingerprints.shot_times(order))
     if Similarity.ALIKE in kinds:
         yield Similarity.ALIKE, _alike(storage, order, least)
 
 
 @dataclass(frozen=True)
-class Fingerprints:
+class FingerprintIndex:
     """An index of 64-bit fingerprints that finds those near one of them without comparing all."""
 
     bits: Bits  # (n,)
     bands: tuple[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]], ...]
 
     @classmethod
-    def of(cls, bits: Bits) -> Fingerprints:
+    def of(cls, bits: Bits) -> FingerprintIndex:
         """Index fingerprints by nine bands: two that differ in at most 8 bits agree in one (pigeonhole principle)."""
         bands = []
         for shift, mask in BANDS:
@@ -115,7 +114,7 @@ class Fingerprints:
 def _same(bits: Mapping[int, int]) -> Near:
     ids = [content for content, each in bits.items() if each.bit_count() in TELLING]
     places = {content: place for place, content in enumerate(ids)}
-    prints = Fingerprints.of(np.array([bits[content] for content in ids], np.uint64))
+    prints = FingerprintIndex.of(np.array([bits[content] for content in ids], np.uint64))
 
     def near(content: int) -> Iterable[tuple[int, float]]:
         found = prints.near(places[content]) if content in places else {}

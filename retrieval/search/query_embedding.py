@@ -112,7 +112,7 @@ class QueryEmbedder:
 
     def _item(self, number: int) -> QueryEmbedding:
         with self.storage.read() as catalog:
-            item = next(catalog.items([number]), None)
+            item = next(catalog.items.get([number]), None)
         if item is None:
             raise UsageError(f"the library has no item {number}; `retrieval search --json` shows the numbers of items")
         ids, vectors = self.storage.vectors_of(Kind.PICTURE, [item.content])

@@ -21,7 +21,6 @@ from ..errors import LibraryLocked, LibraryReadOnly, PictureError, RetrievalErro
 from ..queries.counts_and_negations import CountedQuery, Fact, split_query, unwanted
 from ..queries.expression import Expression
 from ..runtime.timing import span
-from ..storage.catalog.annotations import Annotations
 from ..storage.storage import Storage
 from ..types.records import Answer, Budget, Hit, Judgement, Progress, VisionFeatures, no_progress
 from ..types.request import SearchRequest
@@ -95,7 +94,7 @@ class Reranker:
         """Return a note if this model was measured not to help in this library, else None."""
         number, _ = self.storage.active_space()
         with self.storage.read() as catalog:
-            trial = Annotations(catalog.connection).rerank_trial(number, self.model.identity)
+            trial = catalog.annotations.rerank_trial(number, self.model.identity)
         if trial is None or trial[0].points > 0:
             return None
         gain, captions = trial
@@ -160,7 +159,7 @@ class _Task:
         storage, model = self.reranker.storage, self.reranker.model
         contents = [hit.content for hit in self.hits]
         with storage.read() as catalog:
-            said = Annotations(catalog.connection)
+            said = catalog.annotations
             self.parts = {part: said.judgements(part, model.identity, contents) for part in self.questions}
         self._join(contents)
         try:
@@ -238,7 +237,7 @@ class _Task:
         """Return the vision features of each picture, by content: from the catalog if stored there, else computed."""
         name = self.reranker.model.identity
         with self.reranker.storage.read() as catalog:
-            known = Annotations(catalog.connection).looks(name, [hit.content for hit in batch])
+            known = catalog.annotations.vision_features(name, [hit.content for hit in batch])
         shown = self._open([hit for hit in batch if hit.content not in known])
         new = zip(shown, model.vision_features([image for _, image in shown]), strict=True)
         self.looks |= (fresh := {content: look for (content, _), look in new})
@@ -263,7 +262,7 @@ class _Task:
         storage = self.reranker.storage
         try:
             with storage.write_lock("retrieval search --rerank"), storage.transaction() as catalog:
-                said, name = Annotations(catalog.connection), self.reranker.model.identity
+                said, name = catalog.annotations, self.reranker.model.identity
                 for part, found in self.new.items():
                     said.put_judgements(part, name, found)
                 said.put_vision_features(name, self.looks)

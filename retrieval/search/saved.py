@@ -14,7 +14,6 @@ from ..queries import interpret
 from ..queries.saved_names import FILES, NAME, KnownNames
 from ..queries.syntax import AllOf, AnyOf, FieldToken, Minus, Node, Weighted, parse, unparse
 from ..sources import absolute_path
-from ..storage.catalog.collections import Collections
 from ..storage.storage import Storage
 
 
@@ -27,7 +26,7 @@ class SavedNames:
     def names(self) -> KnownNames:
         """Return all saved searches and taught words."""
         with self.storage.read() as catalog:
-            found = Collections(catalog.connection)
+            found = catalog.names
             return KnownNames(found.saved(), frozenset(found.taught()))
 
     def saved(self) -> dict[str, str]:
@@ -37,7 +36,7 @@ class SavedNames:
     def taught(self) -> dict[str, tuple[int, int]]:
         """Return the numbers of examples and counter-examples of each taught word, by name."""
         with self.storage.read() as catalog:
-            return Collections(catalog.connection).taught()
+            return catalog.names.taught()
 
     def save(self, name: str, query: str) -> None:
         """Save a query under a name, replacing an earlier one.
@@ -55,7 +54,7 @@ class SavedNames:
         query = unparse(_absolute(parse(query)))
         interpret(query, names=replace(names, saved={**names.saved, name: query}))
         with self.storage.write_lock("retrieval save"), self.storage.transaction() as catalog:
-            Collections(catalog.connection).save(name, query)
+            catalog.names.save(name, query)
 
     def teach(self, name: str, yes: Sequence[str | Path] = (), no: Sequence[str | Path] = ()) -> tuple[int, int]:
         """Add examples (`yes`) and counter-examples (`no`) to a taught word; return how many of both it has now.
@@ -72,7 +71,7 @@ class SavedNames:
             raise UsageError(f"{twice.pop()} is given both as an example of @{name} and as a counterexample")
         both = {absolute_path(path): wanted for wanted, paths in ((True, yes), (False, no)) for path in paths}
         with self.storage.write_lock("retrieval teach"), self.storage.transaction() as catalog:
-            known, found = catalog.contents_at(both), Collections(catalog.connection)
+            known, found = catalog.items.contents_at(both), catalog.names
             missing = [path for path in both if path not in known]
             if missing:
                 folder = "it is a folder; name its pictures" if missing[0].is_dir() else "index it first"
@@ -91,7 +90,7 @@ class SavedNames:
         """
         name = _plain(name)
         with self.storage.write_lock("retrieval save"), self.storage.transaction() as catalog:
-            if not Collections(catalog.connection).drop(name):
+            if not catalog.names.drop(name):
                 near = self.names().near(name)
                 raise UsageError(f"nothing is saved or taught as @{name}{f', perhaps @{near}' if near else ''}")
 

@@ -16,8 +16,6 @@ from ..errors import UsageError
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import EVERYTHING
 from ..runtime.timing import span
-from ..storage.catalog.annotations import Annotations
-from ..storage.catalog.filters_sql import FilterQueries
 from ..storage.catalog.full_text import shares_term
 from ..storage.storage import Storage
 from ..types.records import Answer, Band, Hit, Item, Kind, Space
@@ -120,7 +118,7 @@ class Searcher:
         sure = () if answer.nothing else answer.hits
         items = [hit.item for hit in sure if hit.item is not None and hit.band is not Band.WEAK]
         with self.storage.read() as catalog:
-            return FilterQueries(catalog.connection).facets(items)
+            return catalog.filters.facets(items)
 
     def hits(self, found: Sequence[Candidate], kind: Kind, said: str = "") -> tuple[Hit, ...]:
         """Return the candidates as hits, ranked from 1; contents that were just removed are left out.
@@ -160,22 +158,22 @@ class Searcher:
         if asked.where == EVERYTHING:
             return None, ()
         with self.storage.read() as catalog:
-            selection = FilterQueries(catalog.connection)
+            selection = catalog.filters
             rows, unknown = selection.passing(asked.where), selection.unknown(asked.where)
             found: dict[int, list[int]] = {}
             for item, content in rows:
                 found.setdefault(content, []).append(item)
             if kind is Kind.TEXT:
-                found = {text: found[picture] for picture, text in catalog.pairs_of(found)}
+                found = {text: found[picture] for picture, text in catalog.captions.pairs_of(found)}
         notes = tuple(f"no picture of the library has a {name}: the filter on it finds nothing" for name in unknown)
         return found, notes
 
     def _pictures(self, found: Sequence[Candidate], said: str) -> tuple[Hit, ...]:
         numbers = [each.content for each in found]
         with self.storage.read() as catalog:
-            files = catalog.items_holding([*numbers, *(under for each in found for under, _ in each.beneath)])
-            captions = catalog.captions_of(numbers)
-            lines = Annotations(catalog.connection).ocr_lines(numbers)
+            files = catalog.items.holding([*numbers, *(under for each in found for under, _ in each.beneath)])
+            captions = catalog.captions.of(numbers)
+            lines = catalog.annotations.ocr_lines(numbers)
         hits: list[Hit] = []
         videos: set[Path] = set()  # already shown: each is one hit, its best frame
         for each in found:
@@ -206,8 +204,8 @@ class Searcher:
     def _texts(self, found: Sequence[Candidate]) -> tuple[Hit, ...]:
         numbers = [each.content for each in found]
         with self.storage.read() as catalog:
-            words, owners = catalog.texts(numbers), catalog.pictures_of(numbers)
-            files = catalog.items_holding({picture for each in owners.values() for picture in each})
+            words, owners = catalog.contents.texts(numbers), catalog.captions.pictures_of(numbers)
+            files = catalog.items.holding({picture for each in owners.values() for picture in each})
         hits: list[Hit] = []
         for each in found:
             if each.content in words:

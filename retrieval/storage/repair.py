@@ -13,7 +13,7 @@ from ..errors import LibraryDamaged, LibraryNotFound
 from ..types.records import Finding, Kind
 from ..vectors import VectorIndex
 from .catalog import Database
-from .catalog.salvage import salvage
+from .catalog.dialects.sqlite_salvage import salvage
 from .storage import CATALOG, FORMAT, MANIFEST, Storage, write_manifest
 
 UNIT = 1e-3  # largest difference of a stored vector's length from 1
@@ -85,12 +85,12 @@ def _catalog(path: Path, repair: bool) -> list[Finding]:
 def _contents(storage: Storage, repair: bool) -> list[Finding]:
     findings: list[Finding] = []
     with storage.read() as catalog:
-        spaces, serving = catalog.spaces(), catalog.active_space()
+        spaces, serving = catalog.spaces.all(), catalog.spaces.active()
     for space_id, space in spaces:
         for kind in Kind:
             cache = storage.cache(space_id, space, kind)
             with storage.transaction() if repair else storage.read() as catalog:
-                stored = storage.embeddings(catalog, space_id, space, kind)
+                stored = catalog.embeddings(space_id, space, kind)
                 bad = stored.malformed(UNIT)
                 if bad:
                     findings.append(Finding(f"{len(bad)} {kind} vectors are damaged", mended=repair))
@@ -106,7 +106,7 @@ def _contents(storage: Storage, repair: bool) -> list[Finding]:
         storage.save_vectors()
     if serving is not None:
         with storage.read() as catalog:
-            lacking = {kind: len(catalog.lacking(serving[0], kind)) for kind in Kind}
+            lacking = {kind: len(catalog.contents.lacking(serving[0], kind)) for kind in Kind}
         findings += [
             Finding(f"{count} {kind}s are not embedded yet; run `retrieval index` on their folders")
             for kind, count in lacking.items()

@@ -33,9 +33,7 @@ from ..errors import (
 )
 from ..types.records import Ids, Kind, Space, Status, Vectors
 from ..vectors import VectorIndex
-from .catalog import Catalog, Database
-from .catalog.embeddings import Embeddings
-from .catalog.full_text import FullText
+from .catalog import CatalogSession, Database
 from .vector_cache import VectorCache
 
 T = TypeVar("T")
@@ -50,7 +48,7 @@ RESCORE_MARGIN = 32  # extra candidates, so that exact scoring can change the or
 class _Snapshot(threading.local):
     """The snapshot of a thread, set while the thread is inside one."""
 
-    catalog: Catalog | None = None
+    catalog: CatalogSession | None = None
     known: dict[str, Any]
 
 
@@ -137,13 +135,13 @@ class Storage:
     # --- transactions and the lock -------------------------------------------------------------------------
 
     @contextmanager
-    def read(self) -> Iterator[Catalog]:
+    def read(self) -> Iterator[CatalogSession]:
         """Yield the catalog in its current state, or in the state of the enclosing `snapshot()`."""
         if self._moment.catalog is not None:
             yield self._moment.catalog
             return
-        with self.database.connect() as connection:
-            yield Catalog(connection)
+        with self.database.read() as catalog:
+            yield catalog
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -151,8 +149,8 @@ class Storage:
         if self._moment.catalog is not None:
             yield
             return
-        with self.database.connect() as connection:
-            self._moment.catalog, self._moment.known = Catalog(connection), {}
+        with self.database.read() as catalog:
+            self._moment.catalog, self._moment.known = catalog, {}
             try:
                 yield
             finally:
@@ -168,11 +166,10 @@ class Storage:
         return found
 
     @contextmanager
-    def transaction(self) -> Iterator[Catalog]:
+    def transaction(self) -> Iterator[CatalogSession]:
         """Yield the catalog in one write transaction: committed at the end, rolled back on any error."""
-        with self.database.begin() as connection:
-            yield Catalog(connection)
-            FullText(connection).refresh()
+        with self.database.transaction() as catalog:
+            yield catalog
 
     @contextmanager
     def write_lock(self, task: str) -> Iterator[None]:
@@ -221,10 +218,6 @@ class Storage:
 
     # --- vectors -------------------------------------------------------------------------------------------
 
-    def embeddings(self, catalog: Catalog, space_id: int, space: Space, kind: Kind) -> Embeddings:
-        """Return the stored embeddings of one space and kind, in the transaction of `catalog`."""
-        return Embeddings(catalog.connection, space_id, kind, space.dimensions)
-
     def active_space(self) -> tuple[int, Space]:
         """Return the active space with its id.
 
@@ -232,7 +225,7 @@ class Storage:
             LibraryNotFound: nothing has been indexed yet.
         """
         with self.read() as catalog:
-            found = self._once("serving", catalog.active_space)
+            found = self._once("serving", catalog.spaces.active)
         if found is None:
             raise LibraryNotFound(f"the library at {self.path} is empty; fill it with `retrieval index FOLDER`")
         return found
@@ -247,7 +240,7 @@ class Storage:
         """
         space_id, space = self.active_space()
         with self.read() as catalog:
-            stored = self.embeddings(catalog, space_id, space, kind)
+            stored = catalog.embeddings(space_id, space, kind)
             if self.whole is not None and allowed is None:
                 allowed = stored.contents()
             if allowed is not None and len(allowed) <= EXACT_UP_TO:
@@ -271,14 +264,14 @@ class Storage:
             return self.whole._candidates(kind, queries, k, allowed)
         space_id, space = self.active_space()
         with self.read() as catalog:
-            stored = self.embeddings(catalog, space_id, space, kind)
+            stored = catalog.embeddings(space_id, space, kind)
             return self.cache(space_id, space, kind).search(stored, queries, k, allowed)
 
     def count(self, kind: Kind) -> int:
         """Return the number of contents of a kind that have an embedding in the active space."""
         space_id, space = self.active_space()
         with self.read() as catalog:
-            stored = self.embeddings(catalog, space_id, space, kind)
+            stored = catalog.embeddings(space_id, space, kind)
             counted = stored.count if self.whole else lambda: len(self.cache(space_id, space, kind).index(stored))
             return self._once(f"count {kind}", counted)
 
@@ -286,7 +279,7 @@ class Storage:
         """Return up to `SAMPLE` stored vectors from all over the library, `(n, dimensions)`, in no order."""
         space_id, space = self.active_space()
         with self.read() as catalog:
-            stored = self.embeddings(catalog, space_id, space, kind)
+            stored = catalog.embeddings(space_id, space, kind)
             newest = stored.last_change()
             known = self._samples.get((space_id, kind))
             if known is None or known[0] != newest:
@@ -299,7 +292,7 @@ class Storage:
         """Return the ids `(n,)` and stored vectors `(n, dimensions)` of those contents that have one, in no order."""
         space_id, space = self.active_space()
         with self.read() as catalog:
-            return self.embeddings(catalog, space_id, space, kind).get(contents)
+            return catalog.embeddings(space_id, space, kind).get(contents)
 
     def rows_of(self, kind: Kind, contents: Sequence[int]) -> Vectors:
         """Return the stored vectors of contents in their order, `(n, dimensions)`; zeros for a content without one."""
@@ -320,17 +313,17 @@ class Storage:
             LibraryError: a file cannot be written.
         """
         with self.read() as catalog:
-            spaces = catalog.spaces()
+            spaces = catalog.spaces.all()
         for space_id, space in spaces:
             for kind in Kind:
                 cache = self.cache(space_id, space, kind)
                 try:
                     with self.transaction() as catalog:
-                        cache.save(self.embeddings(catalog, space_id, space, kind))
+                        cache.save(catalog.embeddings(space_id, space, kind))
                 except OSError as exc:
                     raise disk_error(exc, self.path) from exc
                 with self.read() as catalog:
-                    cache.tidy(self.embeddings(catalog, space_id, space, kind))
+                    cache.tidy(catalog.embeddings(space_id, space, kind))
 
     def drop_space(self, space_id: int) -> int:
         """Delete a space with its embeddings and vector files; return how many embeddings it had.
@@ -338,7 +331,7 @@ class Storage:
         Call it while holding `write_lock()`.
         """
         with self.transaction() as catalog:
-            count = catalog.drop_space(space_id)
+            count = catalog.spaces.drop(space_id)
         self._caches = {key: cache for key, cache in self._caches.items() if key[0] != space_id}
         for file in (self.path / VECTORS).glob(f"{space_id}-*"):
             file.unlink(missing_ok=True)
@@ -354,8 +347,8 @@ class Storage:
     def status(self) -> Status:
         """Return what the library holds: counts, spaces, roots, size in bytes and the current writer."""
         with self.read() as catalog:
-            counts, serving, spaces = catalog.counts(), catalog.active_space(), catalog.spaces()
-            roots = catalog.roots()
+            counts, serving, spaces = catalog.counts(), catalog.spaces.active(), catalog.spaces.all()
+            roots = catalog.roots.all()
         return Status(
             path=self.path,
             items=counts["items"],

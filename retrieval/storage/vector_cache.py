@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import LibraryDamaged
+from ..runtime.sampling import evenly
 from ..types.records import Ids, Vectors
 from ..vectors import VectorIndex
-from .catalog.embeddings import Embeddings, VectorFile, evenly
+from .catalog.embeddings import Embeddings, VectorFile
 
 UNSAVED = 0.01  # up to this share of the index, changes are read from the catalog instead of saved
 

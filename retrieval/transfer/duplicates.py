@@ -20,8 +20,7 @@ from ..errors import LibraryLocked, LibraryReadOnly, UsageError
 from ..indexing import fingerprint_backfill
 from ..search.near_duplicates import ALIKE, Similarity, group_near_duplicates
 from ..sources.folders import companions
-from ..storage.catalog.catalog import IndexedFile
-from ..storage.catalog.collections import Collections
+from ..storage.catalog.items import IndexedFile
 from ..storage.storage import Storage
 from ..types.records import Item, Progress, no_progress
 from .copy_link import FileAction, free
@@ -76,8 +75,8 @@ class DuplicateFinder:
         if Similarity.SAME in wanted:
             self._complete()
         with self.storage.read() as catalog:
-            items = list(_files(catalog.items_within(places)))
-            known = catalog.known(0)
+            items = list(_files(catalog.items.within(places)))
+            known = catalog.items.indexed(0)
         if places and not items:
             raise UsageError(f"the library has nothing at {', '.join(map(str, places))}")
         holding: dict[int, list[GroupMember]] = {}
@@ -98,7 +97,7 @@ class DuplicateFinder:
     def _complete(self) -> None:
         """Compute missing fingerprints, if the library can be written."""
         with self.storage.read() as catalog:
-            lacking = Collections(catalog.connection).without_fingerprint()
+            lacking = catalog.fingerprints.lacking()
         if lacking:
             with contextlib.suppress(LibraryLocked, LibraryReadOnly), self.storage.write_lock("retrieval duplicates"):
                 fingerprint_backfill.complete(self.storage, self.progress)
@@ -122,7 +121,7 @@ class DuplicateFinder:
             UsageError: `to` lies in an indexed folder, so that the files would be indexed again.
         """
         with self.storage.read() as catalog:
-            roots = catalog.roots()
+            roots = catalog.roots.all()
         inside = next((root for root in roots if to.is_relative_to(root)), None)
         if inside is not None:
             raise UsageError(f"{to} lies in {inside}, which is indexed; give a folder outside of it")
@@ -144,8 +143,8 @@ class DuplicateFinder:
     def _forget(self, paths: Sequence[Path]) -> None:
         if paths:
             with self.storage.transaction() as catalog:
-                catalog.remove_items(paths)
-                catalog.drop_orphans()
+                catalog.items.remove(paths)
+                catalog.contents.drop_orphans()
             self.storage.save_vectors()
 
 

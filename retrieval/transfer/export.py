@@ -78,7 +78,7 @@ class Exporter:
         for start in range(0, len(items), BATCH):
             some = items[start : start + BATCH]
             with self.storage.read() as catalog:
-                captions = catalog.captions_of({item.content for item in some})
+                captions = catalog.captions.of({item.content for item in some})
             for place, item in enumerate(some, start=start + 1):
                 yield item, columns.row(item, captions.get(item.content, []))
                 if place % 100 == 0 or place == len(items):
@@ -120,9 +120,9 @@ class Exporter:
         """Return the id of the first caption of each picture; nothing if one has no embedded caption."""
         contents = list(dict.fromkeys(item.content for item in items))
         with self.storage.read() as catalog:
-            pairs = catalog.pairs_of(contents)
-            words = catalog.texts(text for _, text in pairs)
-            said = catalog.captions_of(contents)
+            pairs = catalog.captions.pairs_of(contents)
+            words = catalog.contents.texts(text for _, text in pairs)
+            said = catalog.captions.of(contents)
         numbers = {(picture, words[text]): text for picture, text in pairs}
         first = {picture: numbers[picture, texts[0]] for picture, texts in said.items()}
         known = set(self.storage.vectors_of(Kind.TEXT, list(first.values()))[0].tolist())

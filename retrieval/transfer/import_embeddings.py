@@ -20,7 +20,6 @@ from ..encoders import Encoder
 from ..errors import ModelError, PictureError, SourceError
 from ..sources import absolute_path, tables
 from ..sources.caption_files import PICTURE_COLUMNS, first_of
-from ..storage.catalog.collections import Collections
 from ..storage.storage import Storage
 from ..types.records import Kind, Problem, Progress, Reason, no_progress
 
@@ -52,8 +51,8 @@ class EmbeddingImporter:
         files = list(_layout(folder))
         done = 0
         with self.storage.transaction() as catalog:
-            space_id = catalog.add_space(self.encoder.space)
-            known = catalog.embedded(space_id)
+            space_id = catalog.spaces.add(self.encoder.space)
+            known = catalog.contents.embedded(space_id)
         for metadata, rows in files:
             checked = False
             pairs = ((self._path(row, images or folder), vector) for row, vector in rows)
@@ -118,12 +117,12 @@ class EmbeddingImporter:
             except PictureError as exc:
                 self.problems.append(Problem(path, exc.reason, str(exc)))
         with self.storage.transaction() as catalog:
-            numbers = [catalog.add_content(Kind.PICTURE, digest, thumbnail=small) for digest, small, _, _ in ready]
-            stored = self.storage.embeddings(catalog, space_id, self.encoder.space, Kind.PICTURE)
+            numbers = [catalog.contents.add(Kind.PICTURE, digest, thumbnail=small) for digest, small, _, _ in ready]
+            stored = catalog.embeddings(space_id, self.encoder.space, Kind.PICTURE)
             if numbers:
                 stored.put(numbers, np.stack([vector for *_, vector in ready]))
             bits = {number: each[2] for number, each in zip(numbers, ready, strict=True)}
-            Collections(catalog.connection).put_fingerprints(bits)
+            catalog.fingerprints.put(bits)
 
 
 Rows = Iterator[tuple[dict[str, Any], npt.NDArray[np.float32]]]

@@ -28,9 +28,7 @@ from ...queries.filters import (
     TextField,
 )
 from ...queries.render import render_filter
-from ...storage.catalog import Catalog
-from ...storage.catalog.annotations import Annotations
-from ...storage.catalog.filters_sql import FilterQueries
+from ...storage.catalog import CatalogSession
 from ...types.explanations import FilterCheck
 from ...types.records import Item
 
@@ -42,13 +40,13 @@ def conjuncts(where: Filter) -> tuple[Filter, ...]:
     return where.parts if isinstance(where, And) else (where,)
 
 
-def check_filter(catalog: Catalog, where: Filter, item: Item) -> FilterCheck:
+def check_filter(catalog: CatalogSession, where: Filter, item: Item) -> FilterCheck:
     """Return whether an item passes a filter, with the filter and the item's value in words."""
-    passes = FilterQueries(catalog.connection).passes(where, item.id)
+    passes = catalog.filters.passes(where, item.id)
     return FilterCheck(render_filter(where), _value(catalog, where, item), passes)
 
 
-def _value(catalog: Catalog, where: Filter, item: Item) -> str:
+def _value(catalog: CatalogSession, where: Filter, item: Item) -> str:
     facts, (city, region, country) = item.facts, item.place
     match where:
         case Taken():
@@ -75,9 +73,9 @@ def _value(catalog: Catalog, where: Filter, item: Item) -> str:
         case OfType():
             return facts.format.lower()
         case Captioned():
-            return "; ".join(catalog.captions_of([item.content]).get(item.content, [])) or "no caption"
+            return "; ".join(catalog.captions.of([item.content]).get(item.content, [])) or "no caption"
         case OcrContains():
-            lines = Annotations(catalog.connection).ocr_lines([item.content]).get(item.content)
+            lines = catalog.annotations.ocr_lines([item.content]).get(item.content)
             return "not read yet (`retrieval ocr`)" if lines is None else "; ".join(line.label for line in lines)
         case Not(part):
             return _value(catalog, part, item)

@@ -17,7 +17,6 @@ from ...encoders import SupportsPatchFeatures
 from ...errors import UsageError
 from ...queries.expression import Expression
 from ...queries.render import render_expression
-from ...storage.catalog.full_text import FullText
 from ...types.explanations import Heat, ScoreReading, SourceShare, Why
 from ...types.records import Hit, Item, Kind
 from ...types.request import SearchRequest
@@ -56,7 +55,7 @@ class Explainer:
             what = f"there is no hit {hit}" if isinstance(hit, int) else f"{hit} is not among the hits"
             raise UsageError(f"{what}: there are {len(answer.hits)}; `retrieval why-not` explains the others")
         with self.searcher.storage.read() as catalog:
-            item = next(catalog.items([found.item]))
+            item = next(catalog.items.get([found.item]))
         fit = Attribution.best(self.searcher, query, [item])
         if fit is None:
             raise UsageError(f"{item.path} is not indexed with the present model yet; run `retrieval index`")
@@ -95,15 +94,15 @@ class Explainer:
 
     def _words(self, fit: Attribution) -> tuple[str, ...]:
         with self.searcher.storage.read() as catalog:
-            found = FullText(catalog.connection).matched(fit.branch.said, fit.item.content)
+            found = catalog.full_text.matched(fit.branch.said, fit.item.content)
         return tuple(f"{COLUMNS[column]}: {line}" for column, line in found)
 
     def _caption(self, fit: Attribution) -> tuple[str, ...]:
         """Return the picture's text that is nearest to the query in meaning; empty if there is none."""
         storage = self.searcher.storage
         with storage.read() as catalog:
-            own = [text for _, text in catalog.pairs_of([fit.item.content])]
-            texts = catalog.texts(own)
+            own = [text for _, text in catalog.captions.pairs_of([fit.item.content])]
+            texts = catalog.contents.texts(own)
         ids, rows = storage.vectors_of(Kind.TEXT, own)
         if fit.branch.words is None or not len(ids):
             return ()

@@ -33,7 +33,7 @@ class WhyNotExplainer:
     def why_not(self, place: Path) -> WhyNot:
         """Explain why the picture at an absolute path is not a hit, or say that it is one."""
         with self.searcher.storage.read() as catalog:
-            items = catalog.items_at(place)
+            items = catalog.items.at(place)
         if not items:
             return self._absent(place)
         fit = Attribution.best(self.searcher, self.query, items)
@@ -48,8 +48,8 @@ class WhyNotExplainer:
 
     def _absent(self, place: Path) -> WhyNot:
         with self.searcher.storage.read() as catalog:
-            problem, _, _ = catalog.problems().get(place, (None, 0, 0))
-            roots = [root for root in catalog.roots() if place.is_relative_to(root)]
+            problem, _, _ = catalog.problems.all().get(place, (None, 0, 0))
+            roots = [root for root in catalog.roots.all() if place.is_relative_to(root)]
         known = WhyNot(self.query.text, place, Standing.UNKNOWN, "")
         if problem is not None:
             said = f"it could not be used: {problem.reason}: {problem.message}"

@@ -1,6 +1,9 @@
-"""The catalog, a library's source of truth: SQLAlchemy tables and numbered migrations. Does not know vector engines."""
+"""The catalog: all that a library knows but its vectors' order, in one database, by table.
 
-from .catalog import Catalog
+`Database` opens it, `CatalogSession` is one transaction with a repository for each kind of thing.
+"""
+
 from .database import Database
+from .session import CatalogSession
 
-__all__ = ["Catalog", "Database"]
+__all__ = ["CatalogSession", "Database"]

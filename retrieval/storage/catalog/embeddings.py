@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import Connection, Result, delete, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Result, delete, func, insert, select
 
 from ...types.records import Ids, Kind, Vectors
+from .repository import Repository
 from .schema import changes, contents, embeddings, vector_files
+
+if TYPE_CHECKING:
+    from .session import CatalogSession
 
 STORED = np.dtype("<f4")
 CHUNK = 4096  # rows read at a time
@@ -32,11 +35,11 @@ class VectorFile:
     mtime_ns: int = -1
 
 
-class Embeddings:
+class Embeddings(Repository):
     """The embeddings of one space and kind, inside one transaction."""
 
-    def __init__(self, connection: Connection, space_id: int, kind: Kind, dimensions: int) -> None:
-        self.connection = connection
+    def __init__(self, session: CatalogSession, space_id: int, kind: Kind, dimensions: int) -> None:
+        super().__init__(session)
         self.space_id, self.kind, self.dimensions = space_id, kind, dimensions
 
     def put(self, ids: Sequence[int], vectors: Vectors) -> None:
@@ -46,13 +49,9 @@ class Embeddings:
         rows = [{**same, "content_id": int(i), "vector": row.tobytes()} for i, row in zip(ids, stored, strict=True)]
         if not rows:
             return
-        statement = upsert(embeddings)
-        replace = {"vector": statement.excluded.vector}
-        self.connection.execute(
-            statement.on_conflict_do_update(index_elements=["space_id", "content_id"], set_=replace), rows
-        )
+        self._upsert(embeddings, rows, ["space_id", "content_id"])
         noted = [{**same, "kind": self.kind, "content_id": int(i)} for i in ids]
-        self.connection.execute(insert(changes), noted)
+        self._connection.execute(insert(changes), noted)
 
     def get(self, ids: Sequence[int]) -> tuple[Ids, Vectors]:
         """Return the ids `(n,)` and vectors `(n, dimensions)` of those contents that have one, in no order."""
@@ -62,7 +61,7 @@ class Embeddings:
             query = select(embeddings.c.content_id, embeddings.c.vector).where(
                 embeddings.c.space_id == self.space_id, embeddings.c.content_id.in_(some)
             )
-            found += [(row[0], row[1]) for row in self.connection.execute(query)]
+            found += [(row[0], row[1]) for row in self._connection.execute(query)]
         return self._arrays(found)
 
     def all(self) -> Iterator[tuple[Ids, Vectors]]:
@@ -74,14 +73,14 @@ class Embeddings:
         """Return the ids of the contents that have an embedding, `(n,)`, in order."""
         query = select(embeddings.c.content_id).join(contents, contents.c.id == embeddings.c.content_id)
         same = (embeddings.c.space_id == self.space_id, contents.c.kind == self.kind)
-        found = self.connection.execute(query.where(*same).order_by(embeddings.c.content_id)).scalars()
+        found = self._connection.execute(query.where(*same).order_by(embeddings.c.content_id)).scalars()
         return np.array(list(found), np.int64)
 
     def count(self) -> int:
         """Return the number of embeddings."""
         joined = embeddings.join(contents, contents.c.id == embeddings.c.content_id)
         same = (embeddings.c.space_id == self.space_id, contents.c.kind == self.kind)
-        return int(self.connection.execute(select(func.count()).select_from(joined).where(*same)).scalar_one())
+        return int(self._connection.execute(select(func.count()).select_from(joined).where(*same)).scalar_one())
 
     def malformed(self, tolerance: float) -> list[int]:
         """Return the ids of contents whose stored vector has the wrong size, is not finite or is not of unit length.
@@ -102,9 +101,9 @@ class Embeddings:
         for start in range(0, len(ids), CHUNK):
             some = [int(i) for i in ids[start : start + CHUNK]]
             same = (embeddings.c.space_id == self.space_id, embeddings.c.content_id.in_(some))
-            self.connection.execute(delete(embeddings).where(*same))
+            self._connection.execute(delete(embeddings).where(*same))
             noted = [{"space_id": self.space_id, "kind": self.kind, "content_id": i, "removed": 1} for i in some]
-            self.connection.execute(insert(changes), noted)
+            self._connection.execute(insert(changes), noted)
 
     def _rows(self) -> Result[Any]:
         joined = embeddings.join(contents, contents.c.id == embeddings.c.content_id)
@@ -113,7 +112,7 @@ class Embeddings:
             .select_from(joined)
             .where(embeddings.c.space_id == self.space_id, contents.c.kind == self.kind)
         )
-        return self.connection.execute(query.order_by(embeddings.c.content_id))
+        return self._connection.execute(query.order_by(embeddings.c.content_id))
 
     def _arrays(self, rows: list[tuple[int, bytes]]) -> tuple[Ids, Vectors]:
         ids = np.array([row[0] for row in rows], np.int64)
@@ -125,7 +124,7 @@ class Embeddings:
     def last_change(self) -> int:
         """Return the newest change, in the log or in the vector file; 0 if there is none."""
         same = (changes.c.space_id == self.space_id, changes.c.kind == self.kind)
-        newest = self.connection.execute(select(func.max(changes.c.seq)).where(*same)).scalar()
+        newest = self._connection.execute(select(func.max(changes.c.seq)).where(*same)).scalar()
         file = self.file()
         return max(int(newest or 0), file.upto if file else 0)
 
@@ -133,7 +132,7 @@ class Embeddings:
         """Return the content ids to add and to remove since a change, by the last change of each content."""
         same = (changes.c.space_id == self.space_id, changes.c.kind == self.kind, changes.c.seq > seq)
         query = select(changes.c.content_id, changes.c.removed).where(*same).order_by(changes.c.seq)
-        last = {row.content_id: row.removed for row in self.connection.execute(query)}
+        last = {row.content_id: row.removed for row in self._connection.execute(query)}
         added = [content for content, removed in last.items() if not removed]
         gone = [content for content, removed in last.items() if removed]
         return np.array(added, np.int64), np.array(gone, np.int64)
@@ -142,19 +141,12 @@ class Embeddings:
         """Return the current complete vector file, or None."""
         same = (vector_files.c.space_id == self.space_id, vector_files.c.kind == self.kind)
         known = [vector_files.c[each.name] for each in fields(VectorFile)]
-        row = self.connection.execute(select(*known).where(*same)).first()
+        row = self._connection.execute(select(*known).where(*same)).first()
         return VectorFile(*row) if row else None
 
     def put_file(self, file: VectorFile) -> None:
         """Register a new complete vector file, and delete the logged changes that it includes."""
         row = {"space_id": self.space_id, "kind": self.kind, **asdict(file)}
-        statement = upsert(vector_files).values(row)
-        self.connection.execute(statement.on_conflict_do_update(index_elements=["space_id", "kind"], set_=row))
+        self._upsert(vector_files, [row], ["space_id", "kind"])
         old = (changes.c.space_id == self.space_id, changes.c.kind == self.kind, changes.c.seq <= file.upto)
-        self.connection.execute(delete(changes).where(*old))
-
-
-def evenly(count: int, most: int) -> list[int]:
-    """Return up to `most` of `count` indices at even distances, always the same; all of them if they are few."""
-    found: list[int] = np.linspace(0, count - 1, min(most, count)).astype(int).tolist()
-    return found
+        self._connection.execute(delete(changes).where(*old))

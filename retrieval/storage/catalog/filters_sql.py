@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true, update
-from sqlalchemy import cast as as_type
-from sqlalchemy.types import Boolean, Text
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
 
-from ...geocoding import NearestTown
 from ...queries.filters import (
     And,
     Between,
@@ -33,9 +30,10 @@ from ...queries.filters import (
     TextContains,
     TextField,
 )
-from .catalog import chunks
+from .dialects import Dialect
 from .mapping import NO_SECOND
-from .schema import UNPLACED, captions, contents, items, readings
+from .repository import Repository, chunks
+from .schema import captions, contents, items, ocr_lines
 
 Clause = ColumnElement[bool]
 
@@ -49,29 +47,30 @@ NUMBERS: Mapping[NumberField, ColumnElement[Any]] = {
 FACETS = ("year", "camera", "country", "city", "type", "folder")
 
 
-class FilterQueries:
-    """Filtered reads of items, inside one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+class Filters(Repository):
+    """Which items pass a filter, and what they have in common."""
 
     def passing(self, where: Filter) -> list[tuple[int, int]]:
         """Return the items that pass, as (item id, content id), newest first; undated ones come last."""
         dated = func.coalesce(func.substr(items.c.taken_at, 1, 19), "")
-        query = select(items.c.id, items.c.content_id).where(clause(where)).order_by(dated.desc(), items.c.path)
-        return [(row[0], row[1]) for row in self.connection.execute(query)]
+        query = (
+            select(items.c.id, items.c.content_id)
+            .where(clause(where, self._dialect))
+            .order_by(dated.desc(), items.c.path)
+        )
+        return [(row[0], row[1]) for row in self._connection.execute(query)]
 
     def passes(self, where: Filter, item: int) -> bool:
         """Whether an item passes the filter."""
-        query = select(select(items.c.id).where(items.c.id == item, clause(where)).exists())
-        return bool(self.connection.execute(query).scalar())
+        query = select(select(items.c.id).where(items.c.id == item, clause(where, self._dialect)).exists())
+        return bool(self._connection.execute(query).scalar())
 
     def unknown(self, where: Filter) -> list[str]:
         """Return the names of the fields that the filter needs and no item of the library has."""
         return [name for name, known in _required_fields(where).items() if not self._any(known)]
 
     def _any(self, known: Clause) -> bool:
-        return bool(self.connection.execute(select(select(items.c.id).where(known).exists())).scalar())
+        return bool(self._connection.execute(select(select(items.c.id).where(known).exists())).scalar())
 
     def facets(self, ids: Iterable[int]) -> dict[str, list[tuple[str, int]]]:
         """Return how many of these items there are of each year, camera, country, city, type and folder.
@@ -81,7 +80,7 @@ class FilterQueries:
         counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
         columns = (items.c.path, items.c.taken_at, items.c.camera, items.c.country, items.c.city, items.c.format)
         for some in chunks(ids):
-            for row in self.connection.execute(select(*columns).where(items.c.id.in_(some))):
+            for row in self._connection.execute(select(*columns).where(items.c.id.in_(some))):
                 found = (
                     row.taken_at and row.taken_at[:4],
                     row.camera,
@@ -95,72 +94,60 @@ class FilterQueries:
                         counts[name][value] += 1
         return {name: sorted(each.items(), key=lambda pair: (-pair[1], pair[0])) for name, each in counts.items()}
 
-    def unplaced(self) -> list[tuple[int, float, float]]:
-        """Return the id, latitude and longitude (degrees) of items whose place was not looked up yet."""
-        query = select(items.c.id, items.c.latitude, items.c.longitude).where(*UNPLACED)
-        return [(row[0], row[1], row[2]) for row in self.connection.execute(query)]
 
-    def put_places(self, ids: Sequence[int], places: Sequence[NearestTown]) -> None:
-        """Store the places of items."""
-        for number, place in zip(ids, places, strict=True):
-            row = {"city": place.city, "region": place.region, "country": place.country}
-            self.connection.execute(update(items).where(items.c.id == number).values(row))
-
-
-def clause(where: Filter) -> Clause:
+def clause(where: Filter, dialect: Dialect) -> Clause:
     """Return a filter as a condition on `items`; it is true or false, never NULL."""
     match where:
         case And(parts):
-            return and_(true(), *map(clause, parts))
+            return and_(true(), *(clause(part, dialect) for part in parts))
         case Or(parts):
-            return or_(false(), *map(clause, parts))
+            return or_(false(), *(clause(part, dialect) for part in parts))
         case Not(part):
-            return ~clause(part)
+            return ~clause(part, dialect)
         case Has(mark):
             return _has(mark)
-    found = _item_clause(where)
+    found = _item_clause(where, dialect)
     return func.coalesce(found, false())
 
 
-def _item_clause(where: Filter) -> Clause:
+def _item_clause(where: Filter, dialect: Dialect) -> Clause:
     match where:
         case Taken(since, until):
             at = func.substr(items.c.taken_at, 1, 19)  # the camera's clock, without its time zone
             bounds = [at >= since.isoformat()] if since else []
             return and_(items.c.taken_at.is_not(None), *bounds, *([at < until.isoformat()] if until else []))
         case TextContains(TextField.KEYWORD, text):
-            each = func.json_each(items.c.keywords).table_valued("value")
-            return exists(select(each.c.value).where(_says(each.c.value, text)))
+            each = dialect.elements(items.c.keywords)
+            return exists(select(each.c.value).where(dialect.contains(each.c.value, text)))
         case TextContains(field, text):
-            return _says(items.c[str(field)], text)
+            return dialect.contains(items.c[str(field)], text)
         case Between(field, low, high):
             number = NUMBERS[field]
             bounds = [number >= low] if low is not None else []
             return and_(number.is_not(None), *bounds, *([number <= high] if high is not None else []))
         case Near(latitude, longitude, kilometres):
-            away = func.kilometres(items.c.latitude, items.c.longitude, latitude, longitude)
+            away = dialect.kilometres(items.c.latitude, items.c.longitude, latitude, longitude)
             return and_(items.c.latitude.is_not(None), away <= kilometres)
         case PathFits(glob):
-            path, pattern = as_type(items.c.path, Text), glob.replace("[!", "[^")
-            return or_(path.op("GLOB")(pattern), path.op("GLOB")(f"*/{pattern}"))
+            return dialect.glob(items.c.path, glob)
         case OfType(name):
             return _of_type(name)
         case Captioned(text):
             joined = captions.join(contents, contents.c.id == captions.c.text_id)
             mine = captions.c.picture_id == items.c.content_id
-            return exists(select(captions.c.id).select_from(joined).where(mine, _says(contents.c.text, text)))
-        case OcrContains(text):
-            line = func.json_each(readings.c.lines).table_valued("value")
-            label = func.json_extract(line.c.value, "$[0]")
-            mine = readings.c.content_id == items.c.content_id
             return exists(
-                select(readings.c.content_id).where(mine, exists(select(line.c.value).where(_says(label, text))))
+                select(captions.c.id).select_from(joined).where(mine, dialect.contains(contents.c.text, text))
+            )
+        case OcrContains(text):
+            line = dialect.elements(ocr_lines.c.lines)
+            label = dialect.first_of(line.c.value)
+            mine = ocr_lines.c.content_id == items.c.content_id
+            return exists(
+                select(ocr_lines.c.content_id).where(
+                    mine, exists(select(line.c.value).where(dialect.contains(label, text)))
+                )
             )
     raise TypeError(where)
-
-
-def _says(column: ColumnElement[Any], text: str) -> Clause:
-    return as_type(func.says(column, text), Boolean)
 
 
 def _of_type(name: str) -> Clause:
@@ -184,8 +171,8 @@ def _has(mark: Presence) -> Clause:
         case Presence.CAPTION:
             return exists(select(captions.c.id).where(captions.c.picture_id == items.c.content_id))
         case Presence.TEXT:
-            shown = readings.c.content_id == items.c.content_id
-            return exists(select(readings.c.content_id).where(shown, readings.c.lines != "[]"))
+            shown = ocr_lines.c.content_id == items.c.content_id
+            return exists(select(ocr_lines.c.content_id).where(shown, ocr_lines.c.lines != "[]"))
 
 
 def _required_fields(where: Filter) -> dict[str, Clause]:

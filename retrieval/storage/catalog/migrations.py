@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
-from .full_text import TABLES, VISIBLE_VIEW
-from .schema import LOOSE, metadata
+from .dialects.sqlite import ORPHANS
+from .dialects.sqlite_full_text import INDEX, QUEUE, VISIBLE_VIEW
+from .schema import metadata
 
 
 def m002_what_models_say(connection: Connection) -> None:
@@ -98,9 +99,25 @@ def m007_readings(connection: Connection) -> None:
 
 def m008_words(connection: Connection) -> None:
     """Add full text, and queue all pictures for it."""
-    for statement in TABLES:
+    for statement in _m008_statements():
         connection.execute(text(statement))
     connection.execute(text("INSERT INTO unread SELECT content_id FROM items"))
+
+
+def _m008_statements() -> list[str]:
+    """Return the full-text table, its queue and its triggers, as version 8 had them."""
+    triggers = [
+        f"CREATE TRIGGER {table}_{event}_{row} AFTER {event.upper()} ON {table} WHEN {row}.{column} IS NOT NULL BEGIN "
+        f"INSERT INTO unread VALUES ({row}.{column}); END"
+        for table, column in (("items", "content_id"), ("captions", "picture_id"), ("readings", "content_id"))
+        for event, row in (("insert", "new"), ("update", "old"), ("update", "new"), ("delete", "old"))
+    ]
+    return [
+        "CREATE VIRTUAL TABLE words USING fts5(captions, told, about, names, written, "
+        "tokenize = 'porter unicode61 remove_diacritics 2')",
+        "CREATE TABLE unread (content_id INTEGER NOT NULL)",
+        *triggers,
+    ]
 
 
 def m009_collections(connection: Connection) -> None:
@@ -117,7 +134,7 @@ def m009_collections(connection: Connection) -> None:
 
 def m010_seen(connection: Connection) -> None:
     """Add the view of what full text may return: everything, unless a connection is limited to a folder."""
-    connection.execute(text(VISIBLE_VIEW))
+    connection.execute(text("CREATE VIEW seen AS SELECT id FROM contents"))
 
 
 def m011_clock(connection: Connection) -> None:
@@ -142,14 +159,43 @@ def m013_loose(connection: Connection) -> None:
             "WHERE latitude IS NOT NULL AND longitude IS NOT NULL AND country = ''"
         )
     )
-    for statement in LOOSE:
+    for statement in _m013_statements():
         connection.execute(text(statement))
     connection.execute(text("INSERT INTO loose SELECT id FROM contents"))
+
+
+def _m013_statements() -> list[str]:
+    """Return the list of orphan candidates and its triggers, as version 13 had them."""
+    return ["CREATE TABLE loose (content_id INTEGER NOT NULL)"] + [
+        f"CREATE TRIGGER {table}_{event}_loose AFTER {event.upper()} ON {table} BEGIN "
+        f"INSERT INTO loose VALUES (old.{column}); END"
+        for table, column in (("items", "content_id"), ("captions", "text_id"))
+        for event in ("update", "delete")
+    ]
 
 
 def m014_forgetting(connection: Connection) -> None:
     """Add the index of embeddings by content, so that deleting contents does not scan all embeddings."""
     connection.execute(text("CREATE INDEX embeddings_by_content ON embeddings (content_id)"))
+
+
+def m015_names(connection: Connection) -> None:
+    """Give tables the names of what they hold; the rows stay as they are."""
+    triggers = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+    for statement in (
+        *(f"DROP TRIGGER {name}" for name in triggers),
+        "DROP VIEW seen",
+        "ALTER TABLE looks RENAME TO vision_features",
+        "ALTER TABLE vision_features RENAME COLUMN look TO features",
+        "ALTER TABLE readings RENAME TO ocr_lines",
+        "ALTER TABLE trials RENAME TO rerank_trials",
+        "ALTER TABLE words RENAME TO full_text",
+        "ALTER TABLE loose RENAME TO orphan_candidates",
+        "ALTER TABLE unread RENAME TO fts_queue",
+        *(statement for statement in (*ORPHANS, *QUEUE) if statement.startswith("CREATE TRIGGER")),
+        VISIBLE_VIEW,
+    ):
+        connection.execute(text(statement))
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # the first one starts from version 1
@@ -166,6 +212,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # the first one starts
     m012_stamps,
     m013_loose,
     m014_forgetting,
+    m015_names,
 )
 VERSION = 1 + len(MIGRATIONS)
 
@@ -180,7 +227,7 @@ def migrate(connection: Connection) -> None:
     found = version_of(connection)
     if not found:
         metadata.create_all(connection)
-        for statement in (*TABLES, VISIBLE_VIEW, *LOOSE):
+        for statement in (INDEX, *QUEUE, VISIBLE_VIEW, *ORPHANS):
             connection.execute(text(statement))
     else:
         for number in range(found, VERSION):

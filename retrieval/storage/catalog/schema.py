@@ -165,17 +165,17 @@ judgements = Table(  # verdicts of vision-language models, stored so that none i
     Column("made_at", Text, nullable=False),
 )
 
-looks = Table(  # vision features of a vision-language model, where they are small enough to store
-    "looks",
+vision_features = Table(  # vision features of a vision-language model, where they are small enough to store
+    "vision_features",
     metadata,
     Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
     Column("model", Text, primary_key=True),
     Column("tokens", Integer, nullable=False),
-    Column("look", LargeBinary, nullable=False),  # float16, little-endian, (tokens, width)
+    Column("features", LargeBinary, nullable=False),  # float16, little-endian, (tokens, width)
 )
 
-readings = Table(  # text in pictures, as an OCR engine read it
-    "readings",
+ocr_lines = Table(  # text in pictures, as an OCR engine read it
+    "ocr_lines",
     metadata,
     Column("content_id", ForeignKey("contents.id", ondelete="CASCADE"), primary_key=True),
     Column("engine", Text, nullable=False),
@@ -183,8 +183,8 @@ readings = Table(  # text in pictures, as an OCR engine read it
     Column("made_at", Text, nullable=False),
 )
 
-trials = Table(  # whether reranking with a model helps, measured on the library's own captions
-    "trials",
+rerank_trials = Table(  # whether reranking with a model helps, measured on the library's own captions
+    "rerank_trials",
     metadata,
     Column("space_id", ForeignKey("spaces.id", ondelete="CASCADE"), primary_key=True),
     Column("model", Text, primary_key=True),
@@ -238,14 +238,3 @@ problems = Table(
 )
 
 roots = Table("roots", metadata, Column("path", PathBytes, primary_key=True))
-
-# Orphan candidates: contents that have lost a reference. `Catalog.drop_orphans` checks only these.
-LOOSE = (
-    "CREATE TABLE loose (content_id INTEGER NOT NULL)",
-    *(
-        f"CREATE TRIGGER {table}_{event}_loose AFTER {event.upper()} ON {table} BEGIN "
-        f"INSERT INTO loose VALUES (old.{column}); END"
-        for table, column in (("items", "content_id"), ("captions", "text_id"))
-        for event in ("update", "delete")
-    ),
-)

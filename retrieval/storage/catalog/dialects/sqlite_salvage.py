@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from ...errors import LibraryDamaged
-from .migrations import VERSION, migrate
-from .schema import metadata
+from ....errors import LibraryDamaged
+from ..migrations import VERSION, migrate
+from ..schema import metadata
 
 
 def salvage(damaged: Path, fresh: Path) -> dict[str, int]:

@@ -25,13 +25,13 @@ VIEWS = {
     ),
     **{
         table: f"SELECT * FROM main.{table} WHERE content_id IN (SELECT id FROM temp.contents)"
-        for table in ("embeddings", "judgements", "looks", "readings", "fingerprints", "examples")
+        for table in ("embeddings", "judgements", "vision_features", "ocr_lines", "fingerprints", "examples")
     },
     # Full text is indexed over all files of a picture, so it leaves out pictures that also lie elsewhere.
-    "seen": "SELECT id FROM temp.contents WHERE id NOT IN (SELECT content_id FROM main.items WHERE NOT {inside})",
+    "visible": "SELECT id FROM temp.contents WHERE id NOT IN (SELECT content_id FROM main.items WHERE NOT {inside})",
     "problems": "SELECT * FROM main.problems WHERE {inside}",
     "roots": "SELECT {folder} AS path",
-    **{table: f"SELECT * FROM main.{table} WHERE 0" for table in ("saved", "trials", "sidecars")},
+    **{table: f"SELECT * FROM main.{table} WHERE 0" for table in ("saved", "rerank_trials", "sidecars")},
 }
 UNRESTRICTED = {"spaces", "changes", "vector_files"}  # tables about models and files, not about pictures
 

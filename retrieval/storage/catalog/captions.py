@@ -1,0 +1,153 @@
+"""Captions: which texts belong to which pictures, where they come from, and who wrote them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import and_, delete, exists, func, insert, select
+
+from ...types.records import Kind
+from .repository import Repository, chunks, now
+from .schema import captions, contents, items
+
+GENERATED, EDITED = "generated", "edited"  # sources of captions: by a model, and by hand
+NOWHERE = Path()
+
+
+@dataclass(frozen=True)
+class WrittenCaption:
+    """A text written here for a picture: by a model, or by hand (no model)."""
+
+    text: str
+    model: str
+
+
+@dataclass(frozen=True)
+class AttributedText:
+    """A text of a picture, and where it comes from."""
+
+    text: str
+    source: str  # file, sidecar, metadata, edited (by hand), generated (by a model)
+    model: str = ""  # of a generated text
+
+
+class Captions(Repository):
+    """The links between texts and pictures."""
+
+    def link(self, picture: int | None, texts: Sequence[int], source: str, origin: Path) -> None:
+        """Link texts to a picture (None: to no picture)."""
+        rows = [{"picture_id": picture, "text_id": text, "source": source, "origin": origin} for text in texts]
+        if rows:
+            self._connection.execute(insert(captions), rows)
+
+    def unlink(self, source: Sequence[str], origin: Path) -> int:
+        """Delete the captions from these sources and one origin; return how many there were."""
+        same = and_(captions.c.source.in_(source), captions.c.origin == origin)
+        return self._connection.execute(delete(captions).where(same)).rowcount
+
+    def put_generated(self, picture: int, text: int, model: str, prompt: str) -> None:
+        """Link a generated text to a picture, replacing an earlier one by the same model."""
+        same = and_(captions.c.picture_id == picture, captions.c.source == GENERATED, captions.c.model == model)
+        self._connection.execute(delete(captions).where(same))
+        self._link(picture, text, GENERATED, model, prompt)
+
+    def put_edited(self, picture: int, text: int) -> None:
+        """Link a text written by hand to a picture, replacing earlier edits and all generated texts."""
+        gone = captions.c.source.in_([GENERATED, EDITED])
+        self._connection.execute(delete(captions).where(captions.c.picture_id == picture, gone))
+        self._link(picture, text, EDITED, "", "")
+
+    def _link(self, picture: int, text: int, source: str, model: str, prompt: str) -> None:
+        row = {"picture_id": picture, "text_id": text, "source": source, "origin": NOWHERE}
+        self._connection.execute(insert(captions).values(**row, model=model, prompt=prompt, made_at=now()))
+
+    def of(self, pictures: Iterable[int], sources: Sequence[str] = ()) -> dict[int, list[str]]:
+        """Return the texts of each picture: edited by hand first, then from files as they were added, then generated.
+
+        With `sources`, only texts from these.
+        """
+        found: dict[int, list[str]] = defaultdict(list)
+        joined = captions.join(contents, contents.c.id == captions.c.text_id)
+        chosen = select(captions.c.picture_id, contents.c.text).select_from(joined)
+        chosen = chosen.order_by(captions.c.source == GENERATED, captions.c.source != EDITED, captions.c.id)
+        if sources:
+            chosen = chosen.where(captions.c.source.in_(sources))
+        for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
+            found[row.picture_id].append(row.text)
+        return found
+
+    def count(self) -> int:
+        """Return the number of captions."""
+        return self._count(select(func.count()).select_from(captions))
+
+    def coverage(self) -> float:
+        """Return the share of pictures that have a text, by people or models."""
+        has = func.count(captions.c.picture_id.distinct())
+        pictures = self._count(select(func.count()).where(contents.c.kind == Kind.PICTURE))
+        return self._count(select(has)) / max(pictures, 1)
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Return each distinct (picture id, text id) pair of captions that no model generated."""
+        chosen = select(captions.c.picture_id, captions.c.text_id).distinct()
+        chosen = chosen.where(captions.c.picture_id.is_not(None), captions.c.source != GENERATED)
+        return [(row[0], row[1]) for row in self._connection.execute(chosen.order_by(*chosen.selected_columns))]
+
+    def pairs_stamp(self) -> tuple[int, int]:
+        """Return a value that changes whenever `pairs` does."""
+        row = self._connection.execute(select(func.count(), func.coalesce(func.max(captions.c.id), 0))).one()
+        return int(row[0]), int(row[1])
+
+    def pairs_of(self, pictures: Iterable[int]) -> list[tuple[int, int]]:
+        """Return the (picture id, text id) pairs of these pictures, in the order of the pictures."""
+        chosen = select(captions.c.picture_id, captions.c.text_id).order_by(captions.c.id)
+        found: dict[int, list[int]] = defaultdict(list)
+        wanted = list(pictures)
+        for row in self._each(wanted, lambda some: chosen.where(captions.c.picture_id.in_(some))):
+            found[row.picture_id].append(row.text_id)
+        return [(picture, text) for picture in wanted for text in found[picture]]
+
+    def pictures_of(self, texts: Iterable[int]) -> dict[int, list[int]]:
+        """Return the ids of the pictures that each of these texts belongs to."""
+        found: dict[int, list[int]] = defaultdict(list)
+        chosen = select(captions.c.text_id, captions.c.picture_id).order_by(captions.c.id)
+        for row in self._each(texts, lambda some: chosen.where(captions.c.text_id.in_(some))):
+            if row.picture_id is not None and row.picture_id not in found[row.text_id]:
+                found[row.text_id].append(row.picture_id)
+        return found
+
+    def written(self, pictures: Iterable[int]) -> dict[int, WrittenCaption]:
+        """Return the text made here for each picture: the latest by hand if there is one, else the latest generated."""
+        found: dict[int, WrittenCaption] = {}
+        chosen = select(captions.c.picture_id, captions.c.model, contents.c.text)
+        chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
+        chosen = chosen.where(captions.c.source.in_([GENERATED, EDITED]))
+        for some in chunks(pictures):
+            rows = chosen.where(captions.c.picture_id.in_(some)).order_by(captions.c.source == EDITED, captions.c.id)
+            for row in self._connection.execute(rows):
+                found[row.picture_id] = WrittenCaption(row.text, row.model)
+        return found
+
+    def lacking(self, model: str, *, of_any_source: bool) -> list[int]:
+        """Return the ids of pictures that this model has not captioned and no person has edited.
+
+        With `of_any_source`, the ids of pictures without any text.
+        """
+        has = exists().where(captions.c.picture_id == contents.c.id)
+        by_model = and_(captions.c.source == GENERATED, captions.c.model == model)
+        settled = has if of_any_source else has.where(by_model | (captions.c.source == EDITED))
+        held = exists().where(items.c.content_id == contents.c.id)
+        query = select(contents.c.id).where(contents.c.kind == Kind.PICTURE, held, ~settled).order_by(contents.c.id)
+        return list(self._connection.execute(query).scalars())
+
+    def texts_of(self, picture: int) -> list[AttributedText]:
+        """Return each distinct text of a picture: edited by hand first, then from files, then generated."""
+        rank = func.instr("edited file    sidecar metadata", captions.c.source)  # 0: generated
+        chosen = select(contents.c.text, captions.c.source, captions.c.model)
+        chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
+        rows = self._connection.execute(
+            chosen.where(captions.c.picture_id == picture).order_by(rank == 0, rank, captions.c.id)
+        )
+        return list({row[0]: AttributedText(*row) for row in reversed(rows.fetchall())}.values())[::-1]

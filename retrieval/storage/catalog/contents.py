@@ -1,0 +1,97 @@
+"""Contents: pictures and texts by their hash, each stored once however many files or captions have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import and_, delete, exists, func, insert, literal_column, select, text
+
+from ...types.records import Kind
+from .repository import Repository, chunks
+from .schema import captions, changes, contents, embeddings, items, problems, spaces
+
+
+class Contents(Repository):
+    """Pictures and texts, and what is computed from them."""
+
+    def find(self, kind: Kind, digest: str) -> int | None:
+        """Return the id of the content with this hash, or None."""
+        same = and_(contents.c.kind == kind, contents.c.hash == digest)
+        return self._connection.execute(select(contents.c.id).where(same)).scalar()
+
+    def add(self, kind: Kind, digest: str, text: str = "", thumbnail: bytes | None = None) -> int:
+        """Return the id of a content, adding it if it is new."""
+        known = self.find(kind, digest)
+        if known is not None:
+            return known
+        return self._insert(contents, {"kind": kind, "hash": digest, "text": text, "thumbnail": thumbnail})
+
+    def texts(self, ids: Iterable[int]) -> dict[int, str]:
+        """Return the text of each text content, by id."""
+        rows = self._each(ids, lambda some: select(contents.c.id, contents.c.text).where(contents.c.id.in_(some)))
+        return {row.id: row.text for row in rows}
+
+    def thumbnails(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """Return the thumbnail of each picture content that has one, by id."""
+        chosen = select(contents.c.id, contents.c.thumbnail)
+        rows = self._each(ids, lambda some: chosen.where(contents.c.id.in_(some)))
+        return {row.id: row.thumbnail for row in rows if row.thumbnail}
+
+    def count(self, kind: Kind) -> int:
+        """Return the number of contents of a kind."""
+        return self._count(select(func.count()).where(contents.c.kind == kind))
+
+    def lacking(self, space_id: int, kind: Kind) -> list[int]:
+        """Return the ids of the contents that still need an embedding in a space.
+
+        Pictures whose files all have problems are left out: they cannot get one.
+        """
+        has = exists().where(embeddings.c.content_id == contents.c.id, embeddings.c.space_id == space_id)
+        query = select(contents.c.id).where(contents.c.kind == kind, ~has).order_by(contents.c.id)
+        if kind is Kind.PICTURE:
+            whole = ~exists().where(problems.c.path == items.c.path)
+            query = query.where(exists().where(items.c.content_id == contents.c.id, whole))
+        return list(self._connection.execute(query).scalars())
+
+    def embedded(self, space_id: int, among: Iterable[str] | None = None) -> dict[str, int]:
+        """Return hash and id of the pictures embedded in a space, or of those with the hashes `among`."""
+        if among is None:
+            return self._embedded(space_id)
+        found: dict[str, int] = {}
+        for some in chunks(among):
+            found |= self._embedded(space_id, contents.c.hash.in_(some))
+        return found
+
+    def frames(self, space_id: int, video: str) -> dict[str, int]:
+        """Return hash and id of the frames of a video (given by its hash) that are embedded in a space."""
+        after = "A"  # the character after "@"
+        return self._embedded(space_id, contents.c.hash >= f"{video}@", contents.c.hash < f"{video}{after}")
+
+    def _embedded(self, space_id: int, *which: Any) -> dict[str, int]:
+        joined = contents.join(embeddings, embeddings.c.content_id == contents.c.id)
+        same = (contents.c.kind == Kind.PICTURE, embeddings.c.space_id == space_id, *which)
+        rows = self._connection.execute(select(contents.c.hash, contents.c.id).select_from(joined).where(*same))
+        return {row[0]: row[1] for row in rows}
+
+    def drop_orphans(self) -> None:
+        """Delete contents that nothing refers to any more, and log this for the vector files."""
+        if self._connection.execute(text("SELECT 1 FROM orphan_candidates LIMIT 1")).first() is None:
+            return
+        self._drop(Kind.PICTURE, ~exists().where(items.c.content_id == contents.c.id))
+        self._drop(Kind.TEXT, ~exists().where(captions.c.text_id == contents.c.id))
+        self._connection.execute(text("DELETE FROM orphan_candidates"))
+
+    def _drop(self, kind: Kind, unused: Any) -> None:
+        loose = text("SELECT content_id FROM orphan_candidates").columns(contents.c.id)
+        such = literal_column("+contents.kind", contents.c.kind.type) == kind  # "+" disables the index on `kind`
+        gone = select(contents.c.id).where(contents.c.id.in_(loose), such, unused)
+        ids = list(self._connection.execute(gone).scalars())
+        if not ids:
+            return
+        numbers = list(self._connection.execute(select(spaces.c.id)).scalars())
+        rows = [{"space_id": n, "kind": kind, "content_id": i, "removed": 1} for n in numbers for i in ids]
+        if rows:
+            self._connection.execute(insert(changes), rows)
+        for some in chunks(ids):
+            self._connection.execute(delete(contents).where(contents.c.id.in_(some)))

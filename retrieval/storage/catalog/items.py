@@ -1,0 +1,146 @@
+"""Items: picture files, and frames of video files, by path."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import LargeBinary, and_, delete, exists, false, func, or_, select, type_coerce, update
+
+from ...geocoding import NearestTown
+from ...types.records import Facts, Item, ScannedFile
+from .mapping import NO_SECOND, inside, item_row, to_item
+from .repository import Repository, chunks
+from .schema import UNPLACED, captions, embeddings, items
+
+OWN_WORDS = ("metadata", "sidecar")  # sources of captions that come with the picture file itself
+PLACES = 50  # places up to which the catalog is asked for each
+
+
+class IndexedFile(NamedTuple):
+    """A file as it was when it was indexed."""
+
+    content: int
+    size: int
+    mtime_ns: int
+    sidecar_mtime_ns: int
+    embedded: bool  # in the space that was asked about
+
+
+class Items(Repository):
+    """The files of a library."""
+
+    def indexed(self, space_id: int, within: Sequence[Path] | None = None) -> dict[str, IndexedFile]:
+        """Return the indexed files, or those at or below `within`, by path, as they were when they were indexed.
+
+        A video counts as embedded when all its frames are. More than `PLACES` places are not used to narrow the result.
+        """
+        has = exists().where(embeddings.c.content_id == items.c.content_id, embeddings.c.space_id == space_id)
+        path = type_coerce(items.c.path, LargeBinary)  # as strings: a `Path` for each would cost more than all else
+        columns = (path, items.c.content_id, items.c.size, items.c.mtime_ns, items.c.sidecar_mtime_ns)
+        chosen = select(*columns, has).order_by(items.c.second.desc())
+        if within is not None and len(within) <= PLACES:
+            chosen = chosen.where(or_(false(), *map(inside, within)))
+        rows = self._connection.execute(chosen)
+        found: dict[str, IndexedFile] = {}
+        for row in rows:
+            name = os.fsdecode(row[0])
+            before = found.get(name)
+            found[name] = IndexedFile(
+                row[1], row[2], row[3], row[4], bool(row[5]) and (before is None or before.embedded)
+            )
+        return found
+
+    def put(self, found: ScannedFile, held: Sequence[tuple[int, float | None]], facts: Facts) -> None:
+        """Add or replace a file.
+
+        `held` lists its contents, each with its second: None for a picture, else the time of a video frame.
+        """
+        rows = [item_row(found, content, facts, NO_SECOND if second is None else second) for content, second in held]
+        others = and_(items.c.path == found.path, items.c.second.not_in([row["second"] for row in rows]))
+        self._connection.execute(delete(items).where(others))
+        self._upsert(items, rows, ["path", "second"])
+
+    def saw_sidecar(self, item: int, mtime_ns: int) -> None:
+        """Record the modification time of an item's sidecar, so that it is not read again."""
+        self._connection.execute(update(items).where(items.c.id == item).values(sidecar_mtime_ns=mtime_ns))
+
+    def remove(self, paths: Iterable[Path]) -> int:
+        """Remove files with the captions that came with them; return how many files were removed."""
+        removed = 0
+        for some in chunks(paths):
+            own = and_(captions.c.source.in_(OWN_WORDS), captions.c.origin.in_(some))
+            self._connection.execute(delete(captions).where(own))
+            removed += self._count(select(func.count(items.c.path.distinct())).where(items.c.path.in_(some)))
+            self._connection.execute(delete(items).where(items.c.path.in_(some)))
+        return removed
+
+    def count(self) -> int:
+        """Return the number of files; the frames of a video count once."""
+        return self._count(select(func.count(items.c.path.distinct())))
+
+    def below(self, folder: Path) -> list[Path]:
+        """Return the indexed files that are `folder` or lie in it."""
+        return list(self._connection.execute(select(items.c.path).where(inside(folder)).distinct()).scalars())
+
+    def all(self) -> Iterator[Item]:
+        """Yield all items, ordered by path."""
+        return (to_item(row) for row in self._connection.execute(select(items).order_by(items.c.path)))
+
+    def get(self, ids: Iterable[int]) -> Iterator[Item]:
+        """Yield the items with these ids."""
+        return (to_item(row) for row in self._each(ids, lambda some: select(items).where(items.c.id.in_(some))))
+
+    def at(self, path: Path) -> list[Item]:
+        """Return the item of the picture at a path, or the items of the frames of a video."""
+        rows = self._connection.execute(select(items).where(items.c.path == path).order_by(items.c.second))
+        return [to_item(row) for row in rows]
+
+    def within(self, places: Sequence[Path] | None) -> list[Item]:
+        """Return the items that are one of these files or lie in one of these folders (None: all), ordered by path."""
+        chosen = select(items).order_by(items.c.path)
+        if places is None:
+            return [to_item(row) for row in self._connection.execute(chosen)]
+        found: dict[int, Item] = {}
+        for start in range(0, len(places), PLACES):
+            some = chosen.where(or_(false(), *map(inside, places[start : start + PLACES])))
+            found |= {row.id: to_item(row) for row in self._connection.execute(some)}
+        return sorted(found.values(), key=lambda item: os.fsencode(item.path))
+
+    def one_of_each(self, places: Sequence[Path] | None) -> dict[int, Item]:
+        """Return the contents in these places (None: all), each with the first item that holds it."""
+        found: dict[int, Item] = {}
+        for item in self.within(places):
+            found.setdefault(item.content, item)
+        return found
+
+    def holding(self, ids: Iterable[int]) -> dict[int, list[Item]]:
+        """Return the items that hold each of these contents, in order of path."""
+        found: dict[int, list[Item]] = defaultdict(list)
+        chosen = select(items).order_by(items.c.path)
+        for row in self._each(ids, lambda some: chosen.where(items.c.content_id.in_(some))):
+            found[row.content_id].append(to_item(row))
+        return found
+
+    def contents_at(self, paths: Iterable[Path]) -> dict[Path, int]:
+        """Return the content id of each file (of a video, its first frame); unknown files are left out."""
+        found: dict[Path, int] = {}
+        for some in chunks(paths):
+            chosen = select(items.c.path, items.c.content_id).where(items.c.path.in_(some))
+            rows = self._connection.execute(chosen.order_by(items.c.second.desc()))
+            found |= {row[0]: row[1] for row in rows}
+        return found
+
+    def unplaced(self) -> list[tuple[int, float, float]]:
+        """Return the id, latitude and longitude (degrees) of items whose place was not looked up yet."""
+        query = select(items.c.id, items.c.latitude, items.c.longitude).where(*UNPLACED)
+        return [(row[0], row[1], row[2]) for row in self._connection.execute(query)]
+
+    def put_places(self, ids: Sequence[int], places: Sequence[NearestTown]) -> None:
+        """Store the places of items."""
+        for number, place in zip(ids, places, strict=True):
+            row = {"city": place.city, "region": place.region, "country": place.country}
+            self._connection.execute(update(items).where(items.c.id == number).values(row))

@@ -1,0 +1,109 @@
+"""A session: one transaction over a catalog, with a repository for each kind of thing as an attribute.
+
+Made by `Database.read` and `Database.transaction`. Nothing outside this package sees its connection or names a table.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ...types.records import Kind, Space
+from .annotations import Annotations
+from .captions import Captions
+from .contents import Contents
+from .embeddings import Embeddings
+from .filters_sql import Filters
+from .fingerprints import Fingerprints
+from .full_text import FullText
+from .items import Items
+from .names import NameTable
+from .problems import Problems, Roots
+from .spaces import Spaces
+from .timeline import Timeline
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from .dialects import Dialect
+
+
+class CatalogSession:
+    """One transaction over a catalog."""
+
+    def __init__(self, connection: Connection, dialect: Dialect) -> None:
+        self._connection = connection
+        self._dialect = dialect
+
+    @cached_property
+    def spaces(self) -> Spaces:
+        """Embedding spaces, and which of them is active."""
+        return Spaces(self)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """Pictures and texts by hash."""
+        return Contents(self)
+
+    @cached_property
+    def items(self) -> Items:
+        """Files, and frames of video files, by path."""
+        return Items(self)
+
+    @cached_property
+    def captions(self) -> Captions:
+        """Which texts belong to which pictures."""
+        return Captions(self)
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Verdicts, vision features, OCR lines, rerank trials, written sidecars."""
+        return Annotations(self)
+
+    @cached_property
+    def full_text(self) -> FullText:
+        """Full-text search in the texts of pictures."""
+        return FullText(self)
+
+    @cached_property
+    def filters(self) -> Filters:
+        """Which items pass a filter."""
+        return Filters(self)
+
+    @cached_property
+    def fingerprints(self) -> Fingerprints:
+        """Perceptual fingerprints of pictures."""
+        return Fingerprints(self)
+
+    @cached_property
+    def names(self) -> NameTable:
+        """Saved searches, and concepts with their examples."""
+        return NameTable(self)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Items by time and place, for browsing."""
+        return Timeline(self)
+
+    @cached_property
+    def problems(self) -> Problems:
+        """Files that could not be used."""
+        return Problems(self)
+
+    @cached_property
+    def roots(self) -> Roots:
+        """The folders that were indexed."""
+        return Roots(self)
+
+    def embeddings(self, space_id: int, space: Space, kind: Kind) -> Embeddings:
+        """Return the stored embeddings of one space and kind."""
+        return Embeddings(self, space_id, kind, space.dimensions)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of items, captions, problems, and contents of each kind."""
+        return {
+            "captions": self.captions.count(),
+            "problems": self.problems.count(),
+            "items": self.items.count(),
+            **{kind: self.contents.count(kind) for kind in Kind},
+        }
