@@ -152,8 +152,14 @@ def test_rows_keep_their_place_when_tables_get_other_names(tmp_path: Path) -> No
     path = tmp_path / "catalog.sqlite"
     with sqlite3.connect(path) as connection:
         connection.executescript((Path(__file__).parent / "catalog_v1.sql").read_text(encoding="utf-8"))
-        connection.execute("INSERT INTO contents (kind, hash) VALUES ('picture', 'p')")
-        connection.execute("INSERT INTO items (path, content_id, size, mtime_ns) VALUES (x'2f612e6a7067', 1, 1, 1)")
+        connection.execute("INSERT INTO contents (kind, hash, text) VALUES ('picture', 'p', '')")
+        columns = (
+            "path, content_id, size, mtime_ns, sidecar_mtime_ns, width, height, format, camera, lens, orientation, "
+        )
+        connection.execute(
+            f"INSERT INTO items ({columns} title, description, keywords) "
+            "VALUES (x'2f612e6a7067', 1, 1, 1, 0, 9, 9, 'JPEG', '', '', 1, '', '', '[]')"
+        )
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as old:
         for migration in MIGRATIONS[: 14 - 1]:
