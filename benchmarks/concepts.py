@@ -63,7 +63,7 @@ class Bench:
             truth = np.array(named) >= np.array(least)
             if truth.sum() >= 2 * FEWEST:
                 truths[word] = truth
-        return cls(library, contents, library.storage.rows_of(Kind.PICTURE, contents), truths)
+        return cls(library, contents, library.storage.vectors.rows(Kind.PICTURE, contents), truths)
 
     def meaning(self, query: str) -> Vectors:
         """What a query looks for, (dimensions,)."""

@@ -184,7 +184,7 @@ def described(library: Library) -> Measured:
         own: dict[int, set[int]] = {}
         for picture, text in catalog.captions.pairs():
             own.setdefault(picture, set()).add(text)
-    numbers, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own))
+    numbers, vectors = library.storage.vectors.get(Kind.PICTURE, sorted(own))
     return measured(
         (library.search(SearchRequest.by_vector(vector, kind=Kind.TEXT)), own[int(number)])
         for number, vector in zip(numbers, vectors, strict=True)

@@ -89,7 +89,7 @@ def every_pair(library: Library) -> list[Pair]:
 
 def sheet(library: Library, found: list[Pair], path: Path, most: int = 60) -> None:
     """The pairs with the lowest cosines, three in a row."""
-    rows = {pair: library.storage.rows_of(Kind.PICTURE, pair) for pair in found}
+    rows = {pair: library.storage.vectors.rows(Kind.PICTURE, pair) for pair in found}
     shown = sorted(found, key=lambda pair: float(rows[pair][0] @ rows[pair][1]))[:most]
     thumbnails = library.thumbnails([content for pair in shown for content in pair])
     drawn = Image.new("RGB", (6 * TILE, TILE * ((len(shown) + 2) // 3)))

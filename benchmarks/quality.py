@@ -170,7 +170,7 @@ def corrected(library: Library, queries: Sequence[tuple[str, int]], correction: 
     bank = library.services.calibration().anchors()
     assert bank is not None  # the built-in model tells neutral texts apart
     contents = sorted({item.content for item in library})
-    rows = library.storage.rows_of(Kind.PICTURE, contents)
+    rows = library.storage.vectors.rows(Kind.PICTURE, contents)
     texts = library.services.encoder().texts([text for text, _ in queries])
     scores = correction((rows @ texts.T).astype(np.float64), (rows @ bank.nouns.T).astype(np.float64))
     order = np.argsort(-scores, axis=0, kind="stable")[:DEPTH].T
@@ -199,9 +199,9 @@ def texts_for_pictures(library: Library, *, rerank: bool) -> None:
         own: dict[int, set[int]] = {}
         for picture, text in catalog.captions.pairs():
             own.setdefault(picture, set()).add(text)
-    ids, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own))
+    ids, vectors = library.storage.vectors.get(Kind.PICTURE, sorted(own))
     right = [own[int(number)] for number in ids]
-    _, nearest = library.storage.nearest(Kind.TEXT, vectors, DEPTH)
+    _, nearest = library.storage.vectors.nearest(Kind.TEXT, vectors, DEPTH)
     table, counts = Table("pictures to words"), [len(each) for each in right]
     table.row("cosine", [[int(n) in mine for n in row] for row, mine in zip(nearest, right, strict=True)], counts)
     answers = [library.search(SearchRequest.by_vector(vector, k=DEPTH, kind=Kind.TEXT)).hits for vector in vectors]

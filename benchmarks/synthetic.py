@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL.Image import Image
 
+from retrieval import Settings
 from retrieval.library import factory
 from retrieval.storage.catalog.mapping import NO_SECOND, item_row
 from retrieval.storage.catalog.schema import contents, items
@@ -99,7 +100,7 @@ def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -
         return place
     unfinished = place.with_name(place.name + ".part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    storage = Storage.create(unfinished, factory.vector_engine())
+    storage = Storage.create(unfinished, factory.vector_store(Settings()))
     rows = pictures(count, space.dimensions)
     with storage.transaction() as catalog:
         number = catalog.spaces.add(space)
@@ -107,7 +108,7 @@ def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -
     for start in range(0, count, BATCH):
         add(storage, number, space, start, rows[start : start + BATCH], files[start : start + BATCH])
     with storage.write_lock("benchmark"):
-        storage.save_vectors()
+        storage.vectors.save()
     storage.close()
     return unfinished.rename(place)
 

@@ -141,7 +141,7 @@ def test_texts_that_fit_everything_step_back_and_are_calibrated(
             own: dict[int, set[int]] = {}
             for picture, text in catalog.captions.pairs():
                 own.setdefault(picture, set()).add(text)
-        numbers, vectors = library.storage.vectors_of(Kind.PICTURE, sorted(own)[::4])
+        numbers, vectors = library.storage.vectors.get(Kind.PICTURE, sorted(own)[::4])
         answers = [library.search(SearchRequest.by_vector(vector, kind=Kind.TEXT)) for vector in vectors]
         right = [[hit.content in own[int(n)] for hit in a.hits] for n, a in zip(numbers, answers, strict=True)]
         sure = [hit.confidence or 0.0 for answer in answers for hit in answer.hits]

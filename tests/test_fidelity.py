@@ -73,7 +73,7 @@ def test_every_shortcut_together_finds_what_the_plain_way_finds(queries: dict[Pa
             found += path in {hit.path for hit in answer.hits}
         with library.storage.read() as catalog:
             contents = catalog.items.contents_at(set(paths))
-        stored = library.storage.rows_of(Kind.PICTURE, [contents[path] for path in paths])
+        stored = library.storage.vectors.rows(Kind.PICTURE, [contents[path] for path in paths])
     cosines = (stored * pictures).sum(axis=1)
     assert cosines.min() >= 0.999
     assert expected > 0.6

@@ -104,7 +104,7 @@ def test_a_lost_or_damaged_vector_file_is_made_anew_from_the_catalog(place: Path
     assert check(place, COLOURS) == []
 
 
-def test_a_vector_file_that_is_behind_is_topped_up(place: Path, photos: Path) -> None:
+def test_a_vector_file_that_is_behind_is_topped_up(place: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a kill between the commit and the file: the old file, a newer catalog."""
     old = vector_file(place)
     kept = old.read_bytes()
@@ -116,7 +116,7 @@ def test_a_vector_file_that_is_behind_is_topped_up(place: Path, photos: Path) ->
 
     Image.new("RGB", (9, 9), "cyan").save(photos / "cyan.png")
     with reopen(place) as library:
-        library.storage.save_vectors = lambda: None  # type: ignore[method-assign]  # the kill
+        monkeypatch.setattr(library.storage.vectors, "save", lambda: None)  # the kill
         library.index([photos])
     assert vector_file(place).read_bytes() == kept
     with sqlite3.connect(place / "catalog.sqlite") as connection:
@@ -263,7 +263,7 @@ def test_scores_are_those_of_the_stored_vectors(library: Library, photos: Path) 
     """The index compares in half precision; an exact match still shows 1."""
     library.index([photos])
     item = next(iter(library))
-    ids, vectors = library.storage.vectors_of(Kind.PICTURE, [item.content])
+    ids, vectors = library.storage.vectors.get(Kind.PICTURE, [item.content])
     assert len(ids) == 1
     assert library.search(SearchRequest.by_vector(vectors[0], k=1)).hits[0].score == pytest.approx(1.0, abs=1e-6)
 
@@ -302,6 +302,6 @@ def test_a_vector_file_that_is_whole_is_used_as_it_is(
     def rebuilt(*_: object) -> None:
         raise AssertionError("it was made again")
 
-    monkeypatch.setattr("retrieval.storage.vector_cache.VectorCache._from_catalog", rebuilt)
+    monkeypatch.setattr("retrieval.vectors.local.LocalCollection._from_catalog", rebuilt)
     with reopen(place) as library:
         assert best(library) == "red.jpg"

@@ -98,7 +98,7 @@ def test_a_filter_that_leaves_few_returns_just_those(filled: Library) -> None:
 
 
 def test_a_filter_of_many_is_searched_in_the_index(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.storage.storage.EXACT_UP_TO", 1)
+    monkeypatch.setattr("retrieval.storage.vector_search.EXACT_UP_TO", 1)
     assert sorted(found(filled.search("red", within=["*.webp", "*.bmp"]))) == ["blue.webp", "yellow.bmp"]
 
 

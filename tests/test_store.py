@@ -13,9 +13,9 @@ from sqlalchemy import create_engine
 
 from retrieval.errors import LibraryDamaged, LibraryVersionError
 from retrieval.storage.catalog import Database
-from retrieval.storage.catalog.embeddings import VectorFile
 from retrieval.storage.catalog.migrations import MIGRATIONS, VERSION
 from retrieval.types.records import Facts, Judgement, Kind, Problem, Reason, ScannedFile, Space
+from retrieval.vectors import SyncPoint
 
 SPACE = Space("colours", 3, "1")
 
@@ -91,7 +91,7 @@ def test_a_file_that_knows_the_changes_lets_them_be_forgotten(database: Database
         stored = catalog.embeddings(space, SPACE, Kind.PICTURE)
         stored.put([content], np.array([[0, 1, 0]], np.float32))
         upto = stored.last_change()
-        stored.put_file(VectorFile("faiss", "f", upto, "sum"))
+        stored.put_file(SyncPoint("faiss", "f", upto, "sum"))
         assert (stored.last_change(), stored.changes_after(0)[0].tolist()) == (upto, [])
 
 

@@ -19,8 +19,10 @@ import numpy.typing as npt
 
 from ..encoders import Encoder
 from ..runtime.sampling import evenly
-from ..storage.storage import VECTORS, Storage
-from ..types.records import Ids, Kind, Space, Vectors
+from ..storage.manifest import VECTORS
+from ..storage.storage import Storage
+from ..types.records import Kind, Space, Vectors
+from ..vectors import Where
 
 Floats = npt.NDArray[np.float64]
 
@@ -117,26 +119,26 @@ class Calibration:
         found = self._found()[0]
         return found if found.usable else None
 
-    def image_scale(self, allowed: Ids | None = None) -> ImageScale | None:
-        """Return the scale of the library's pictures, or of `allowed` only; None if it cannot be measured."""
+    def image_scale(self, where: Where | None = None) -> ImageScale | None:
+        """Return the scale of the library's pictures, or of `where` only; None if it cannot be measured."""
         bank = self.anchors()
-        if bank is None or not self.storage.count(Kind.PICTURE):
+        if bank is None or not self.storage.vectors.count(Kind.PICTURE):
             return None
-        if allowed is not None:
-            return self._measured(bank, allowed) if len(allowed) else None
+        if where is not None:
+            return self._measured(bank, where) if len(where.ids) else None
         number, _ = self.storage.active_space()
-        known, now = self._found()[1], self.storage.count(Kind.PICTURE)
+        known, now = self._found()[1], self.storage.vectors.count(Kind.PICTURE)
         if known is None or abs(now - known.count) > REFRESH_GROWTH * now:
             known = self._measured(bank, None)
             self._known[number] = (bank, known)
             self._save(number, bank, known)
         return known
 
-    def query_z(self, queries: Vectors, allowed: Ids | None = None) -> Floats:
+    def query_z(self, queries: Vectors, where: Where | None = None) -> Floats:
         """Return each query's z-score, (n,): the mean of its best cosines, each on the scale of its own picture."""
-        bank, few = self._found()[0], np.clip(self._size(allowed) // 100, 1, 5)
-        scores, ids = self.storage.nearest(Kind.PICTURE, queries, CANDIDATES, allowed)
-        known, vectors = self.storage.vectors_of(Kind.PICTURE, np.unique(ids[ids >= 0]).tolist())
+        bank, few = self._found()[0], np.clip(self._size(where) // 100, 1, 5)
+        scores, ids = self.storage.vectors.nearest(Kind.PICTURE, queries, CANDIDATES, where)
+        known, vectors = self.storage.vectors.get(Kind.PICTURE, np.unique(ids[ids >= 0]).tolist())
         order = np.argsort(known)
         mean, spread = bank.scale(vectors[order])
         places = np.searchsorted(known[order], ids).clip(0, len(known) - 1)
@@ -158,12 +160,12 @@ class Calibration:
             known = (stamp, None)
         else:
             some = evenly(len(captioned), CAPTIONED_PICTURES[1])
-            vectors = self.storage.vectors_of(Kind.PICTURE, [captioned[place] for place in some])[1]
+            vectors = self.storage.vectors.get(Kind.PICTURE, [captioned[place] for place in some])[1]
             fits, nears = self.text_fits(vectors)
             fit, near = ((float(each.mean()), max(float(each.std()), 1e-6)) for each in (fits, nears))
             both = (fits - fit[0]) / fit[1] + (nears - near[0]) / near[1]
             least = float(np.quantile(both, REFUSED_SHARE))
-            texts = self.storage.sample(Kind.TEXT)
+            texts = self.storage.vectors.sample(Kind.TEXT)
             texts = texts[evenly(len(texts), TEXT_SAMPLE)]
             each = len(pairs) / len(captioned)
             known = (stamp, TextScale(fit, near, least, each, texts, self.hubness(texts)))
@@ -172,36 +174,36 @@ class Calibration:
 
     def hubness(self, texts: Vectors, itself: int | None = None) -> Floats:
         """Return each text's hubness, (n,): its mean cosine with the nearest pictures, leaving out content `itself`."""
-        scores, ids = self.storage.nearest(Kind.PICTURE, texts, NEIGHBOURS + 1)
+        scores, ids = self.storage.vectors.nearest(Kind.PICTURE, texts, NEIGHBOURS + 1)
         others = (ids >= 0) & (ids != (-1 if itself is None else itself))
         return _mean_where(scores, others)
 
     def text_fits(self, pictures: Vectors) -> tuple[Floats, Floats]:
         """Return each picture's mean z-score with its nearest texts, (n,), and its hubness among pictures, (n,)."""
         bank = self._found()[0]
-        few = int(np.clip(self.storage.count(Kind.TEXT) // 100, 1, 5))
+        few = int(np.clip(self.storage.vectors.count(Kind.TEXT) // 100, 1, 5))
         mean, spread = bank.scale(pictures)
-        scores, _ = self.storage.nearest(Kind.TEXT, pictures, few)
+        scores, _ = self.storage.vectors.nearest(Kind.TEXT, pictures, few)
         fits: Floats = ((scores - mean[:, None]) / spread[:, None]).mean(axis=1)
-        beside, _ = self.storage.nearest(Kind.PICTURE, pictures, NEIGHBOURS + 1)
+        beside, _ = self.storage.vectors.nearest(Kind.PICTURE, pictures, NEIGHBOURS + 1)
         return fits, _mean_where(beside, (beside <= SAME_PICTURE) & np.isfinite(beside))
 
-    def _size(self, allowed: Ids | None) -> int:
-        return self.storage.count(Kind.PICTURE) if allowed is None else len(allowed)
+    def _size(self, where: Where | None) -> int:
+        return self.storage.vectors.count(Kind.PICTURE) if where is None else len(where.ids)
 
-    def match(self, queries: Vectors, gauge: ImageScale, allowed: Ids | None = None) -> Floats:
+    def match(self, queries: Vectors, gauge: ImageScale, where: Where | None = None) -> Floats:
         """Return the log-odds, (n,), that something in the library looks like each query."""
         bank = self._found()[0]
         fit, word, constant = MATCH_COEFFICIENTS
-        fits = (self.query_z(queries, allowed) - gauge.mean) / gauge.spread
+        fits = (self.query_z(queries, where) - gauge.mean) / gauge.spread
         return fit * fits + word * bank.words(queries) + constant
 
-    def _measured(self, bank: AnchorTexts, allowed: Ids | None) -> ImageScale:
-        fits = self.query_z(bank.nouns, allowed)
-        std = float(bank.scale(self.storage.sample(Kind.PICTURE))[1].mean())
+    def _measured(self, bank: AnchorTexts, where: Where | None) -> ImageScale:
+        fits = self.query_z(bank.nouns, where)
+        std = float(bank.scale(self.storage.vectors.sample(Kind.PICTURE))[1].mean())
         spread = max(float(fits.std()), 1e-6)
-        gauge = ImageScale(self._size(allowed), float(fits.mean()), spread, std, DEFAULT_MIN_LOG_ODDS)
-        own = None if allowed is not None else self._own_captions()
+        gauge = ImageScale(self._size(where), float(fits.mean()), spread, std, DEFAULT_MIN_LOG_ODDS)
+        own = None if where is not None else self._own_captions()
         if own is None:
             return gauge
         least = float(np.quantile(self.match(own, gauge), REFUSED_SHARE))
@@ -213,7 +215,9 @@ class Calibration:
             texts = sorted({text for _, text in catalog.captions.pairs()})
         if len(texts) < OWN_CAPTIONS[0]:
             return None
-        vectors = self.storage.vectors_of(Kind.TEXT, [texts[place] for place in evenly(len(texts), OWN_CAPTIONS[1])])[1]
+        vectors = self.storage.vectors.get(Kind.TEXT, [texts[place] for place in evenly(len(texts), OWN_CAPTIONS[1])])[
+            1
+        ]
         return vectors if len(vectors) >= OWN_CAPTIONS[0] else None
 
     # --- stored --------------------------------------------------------------------------------------------
@@ -236,7 +240,7 @@ class Calibration:
             return None  # it is measured again
         if not whole:
             return None
-        gauge = None if self.storage.whole else ImageScale(int(numbers[0]), *numbers[1:])  # a part has its own scale
+        gauge = None if self.storage.parent else ImageScale(int(numbers[0]), *numbers[1:])  # a part has its own scale
         return AnchorTexts.from_embeddings(nouns, letters), gauge
 
     def _save(self, number: int, bank: AnchorTexts, gauge: ImageScale) -> None:

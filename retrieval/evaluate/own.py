@@ -27,12 +27,12 @@ def pairs_of(storage: Storage, most: int = MOST) -> Pairs:
         files = catalog.items.holding({picture for picture, _ in pairs})
         words = catalog.contents.texts({text for _, text in pairs})
     paths: dict[int, Path] = {c: items[0].path for c, items in files.items() if items[0].second is None}
-    shown, seen = storage.vectors_of(Kind.PICTURE, sorted(paths))
+    shown, seen = storage.vectors.get(Kind.PICTURE, sorted(paths))
     if len(shown) > most:
         drawn = np.sort(np.random.default_rng(0).permutation(len(shown))[:most])
         shown, seen = shown[drawn], seen[drawn]
     row_of = {int(content): row for row, content in enumerate(shown)}
-    told, spoken = storage.vectors_of(Kind.TEXT, sorted({text for picture, text in pairs if picture in row_of}))
+    told, spoken = storage.vectors.get(Kind.TEXT, sorted({text for picture, text in pairs if picture in row_of}))
     place_of = {int(content): row for row, content in enumerate(told)}
     chosen = [(p, t) for p, t in pairs if p in row_of and t in place_of]
     if len(chosen) < LEAST:

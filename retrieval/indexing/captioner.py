@@ -54,7 +54,7 @@ class Captioner:
             except KeyboardInterrupt:
                 found = replace(found, interrupted=True)
             finally:
-                self.storage.save_vectors()
+                self.storage.vectors.save()
         return replace(found, seconds=time.monotonic() - started)
 
     def _todo(self, places: Sequence[Path] | None, missing: bool) -> tuple[list[tuple[int, Item]], int]:
@@ -93,4 +93,4 @@ def write_caption(storage: Storage, encoder: Encoder, picture: int, text: str) -
             catalog.captions.put_edited(picture, text_contents.add(catalog, [text])[0])
             catalog.contents.drop_orphans()
         text_contents.embed(storage, encoder, no_progress)
-        storage.save_vectors()
+        storage.vectors.save()

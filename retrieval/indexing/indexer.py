@@ -95,7 +95,7 @@ class Indexer:
             self._switch()
         except KeyboardInterrupt:
             run.report = replace(run.report, interrupted=True)
-        self.storage.save_vectors()
+        self.storage.vectors.save()
         if not run.report.interrupted:
             self._calibrate()
         return replace(run.report, seconds=time.monotonic() - started, model=self.encoder.space.model)

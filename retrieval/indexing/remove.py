@@ -31,7 +31,7 @@ def remove_paths(storage: Storage, paths: Iterable[Path]) -> int:
                 catalog.problems.clear(troubled)
                 catalog.roots.drop(roots)
             catalog.contents.drop_orphans()
-        storage.save_vectors()
+        storage.vectors.save()
     return removed
 
 

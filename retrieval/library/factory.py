@@ -5,6 +5,7 @@ No other module chooses concrete classes; each is imported when it is chosen.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from ..encoders import Encoder
     from ..ocr import TextReader
+    from ..storage.storage import OpenStore
     from ..types.records import Finding
-    from ..vectors import VectorIndex
     from ..vlm import VisionLanguageModel
     from ..vlm.messages import Part
 
@@ -118,11 +119,11 @@ def text_reader() -> TextReader:
     return Rapid()
 
 
-def vector_engine() -> type[VectorIndex]:
-    """Return the class of vector index that libraries use."""
-    from ..vectors.faiss import Faiss
+def vector_store(settings: Settings) -> OpenStore:
+    """Return how the vectors of a library are opened."""
+    from ..vectors.faiss import FaissStore
 
-    return Faiss
+    return partial(FaissStore.open, settings)
 
 
 def library_path(path: str | Path | None, settings: Settings) -> Path:
@@ -134,7 +135,8 @@ def check(path: str | Path | None = None, settings: Settings | None = None, *, r
     """Return what is wrong with a library; with `repair`, fix what can be fixed (see `repair.check`)."""
     from ..storage.repair import check
 
-    return check(library_path(path, settings or config.load()), vector_engine(), repair=repair)
+    settings = settings or config.load()
+    return check(library_path(path, settings), vector_store(settings), repair=repair)
 
 
 def configure(**flags: object) -> Settings:

@@ -61,7 +61,9 @@ class Library(LibraryView):
         from ..storage.storage import Storage
 
         settings = settings or config.load()
-        storage = Storage.open(factory.library_path(path, settings), factory.vector_engine(), read_only=read_only)
+        storage = Storage.open(
+            factory.library_path(path, settings), factory.vector_store(settings), read_only=read_only
+        )
         return cls(Services(storage, ModelCache.of(settings, encoder, vlm)))
 
     @classmethod
@@ -84,7 +86,7 @@ class Library(LibraryView):
         settings = settings or config.load()
         if encoder is None:
             factory.require_encoder(settings.model)
-        storage = Storage.create(factory.library_path(path, settings), factory.vector_engine())
+        storage = Storage.create(factory.library_path(path, settings), factory.vector_store(settings))
         return cls(Services(storage, ModelCache.of(settings, encoder, vlm)))
 
     def __enter__(self) -> Self:

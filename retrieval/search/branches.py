@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..calibration.calibration import Calibration
+from ..queries.filters import Filter
 from ..storage.storage import Storage
-from ..types.records import Band, Ids, Kind, Vectors
+from ..types.records import Band, Kind, Vectors
+from ..vectors import Where
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,12 @@ class Branch:
     words: Vectors | None = None  # embedding of the wanted texts, if nothing else is searched for
     said: str = ""  # those texts
     itself: frozenset[int] = frozenset()
+    filter: Filter | None = None  # the filter tree that `passing` is the answer to
 
-    @property
-    def allowed(self) -> Ids | None:
-        """The sorted contents that pass, (n,); None: all."""
-        return None if self.passing is None else np.array(sorted(self.passing), np.int64)
+    @cached_property
+    def where(self) -> Where | None:
+        """The contents that pass the filter, as vector engines take them; None: all."""
+        return None if self.passing is None else Where(np.array(sorted(self.passing), np.int64), self.filter)
 
     def newest(self, count: int) -> BranchResult:
         """Return the first `count` contents that pass, newest first, for queries with filters only."""
@@ -69,7 +73,7 @@ class Branch:
         """Return the `count` candidates with the highest cosines, without the query's own pictures."""
         assert self.vector is not None  # else there are only filters
         wanted = min(count + len(self.itself), max(self.total, 1))
-        scores, ids = self.storage.nearest(self.kind, self.vector, wanted, self.allowed)
+        scores, ids = self.storage.vectors.nearest(self.kind, self.vector, wanted, self.where)
         found = ((float(s), int(i)) for s, i in zip(scores[0], ids[0], strict=True))
         return [self.candidate(i, score) for score, i in found if i >= 0 and i not in self.itself]
 
@@ -90,7 +94,7 @@ class Branch:
 
     def _scale(self) -> tuple[float, float]:
         assert self.vector is not None  # else there are only filters
-        known = self.storage.sample(self.kind) @ self.vector[0]
+        known = self.storage.vectors.sample(self.kind) @ self.vector[0]
         return (float(known.mean()), max(float(known.std()), 1e-6)) if len(known) > 1 else (0.0, 1.0)
 
 

@@ -40,7 +40,7 @@ class Classifier:
         """
         items = self._items(labels, places)
         words = self._words(encoder, labels)
-        ids, vectors = self.storage.vectors_of(Kind.PICTURE, sorted({item.content for item in items}))
+        ids, vectors = self.storage.vectors.get(Kind.PICTURE, sorted({item.content for item in items}))
         scores = dict(zip(ids.tolist(), vectors @ words.T, strict=True))
         return [_labelled(item, labels, scores[item.content].tolist()) for item in items if item.content in scores]
 

@@ -28,10 +28,10 @@ def direction(storage: Storage, name: str) -> Vectors:
     with storage.read() as catalog:
         examples = catalog.names.examples(name)
     wanted, unwanted = ([content for content, yes in examples.items() if yes is kind] for kind in (True, False))
-    yes, no = (storage.vectors_of(Kind.PICTURE, some)[1] for some in (wanted, unwanted))
+    yes, no = (storage.vectors.get(Kind.PICTURE, some)[1] for some in (wanted, unwanted))
     if not len(yes):
         raise UsageError(f"no picture that @{name} was taught from is left; teach it again with `retrieval teach`")
-    return train(yes, no, storage.sample(Kind.PICTURE))
+    return train(yes, no, storage.vectors.sample(Kind.PICTURE))
 
 
 def train(yes: Vectors, no: Vectors, library: Vectors) -> Vectors:

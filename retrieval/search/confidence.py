@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..calibration.calibration import AnchorTexts, Calibration, ImageScale
-from ..types.records import Answer, Band, Ids, Kind, Threshold, Vectors
+from ..types.records import Answer, Band, Kind, Threshold, Vectors
+from ..vectors import Where
 from .branches import Candidate
 
 Floats = npt.NDArray[np.float64]
@@ -53,28 +54,28 @@ class Match:
         return self.odds < self.least
 
 
-def match(calibration: Calibration, said: str, words: Vectors, allowed: Ids | None) -> Match | None:
-    """Return whether anything in the library, or in `allowed`, looks like the text `said`; None without a calibration.
+def match(calibration: Calibration, said: str, words: Vectors, where: Where | None) -> Match | None:
+    """Return whether anything in the library, or in `where`, looks like the text `said`; None without a calibration.
 
     `words` is the embedding of the text, (1, dimensions).
     """
-    gauge, bank = calibration.image_scale(allowed), calibration.anchors()
+    gauge, bank = calibration.image_scale(where), calibration.anchors()
     if gauge is None or bank is None:
         return None
     single = len([word for word in said.casefold().split() if word not in ARTICLES]) == 1
     further = FURTHER if single and bank.words(words)[0] >= WORD else 0.0
-    return Match(bank, gauge, float(calibration.match(words, gauge, allowed)[0]), gauge.least - further)
+    return Match(bank, gauge, float(calibration.match(words, gauge, where)[0]), gauge.least - further)
 
 
 def of_pictures(calibration: Calibration, found: Match, words: Vectors, contents: Sequence[int]) -> Confidence:
     """Return the confidence of pictures found by a text, whose embedding is `words`, (1, dimensions)."""
     gauge = found.gauge
-    vectors = calibration.storage.rows_of(Kind.PICTURE, contents)
+    vectors = calibration.storage.vectors.rows(Kind.PICTURE, contents)
     cosines = (vectors @ words[0]).astype(np.float64)
     mean, spread = found.bank.scale(vectors)
     z_scores, like = (cosines - mean) / spread, _sigmoid(np.array(found.odds))
     sharp = SHARPNESS[Kind.PICTURE] / max(gauge.std, 1e-6)
-    rest = (calibration.storage.sample(Kind.PICTURE) @ words[0]).astype(np.float64)
+    rest = (calibration.storage.vectors.sample(Kind.PICTURE) @ words[0]).astype(np.float64)
     sure = _probable(Kind.PICTURE, _shares(sharp * cosines, sharp * rest, gauge.count)) * like
     known: list[float | None] = [None] * len(contents) if gauge.count < SMALL else sure.tolist()
     return Confidence(float(like), found.nothing, known, [_band(*each) for each in zip(known, z_scores, strict=True)])
@@ -91,7 +92,7 @@ def of_texts(calibration: Calibration, picture: Vectors, scores: Floats) -> Conf
     fits, nears = calibration.text_fits(picture)
     height = sum((float(each[0]) - mean) / spread for each, (mean, spread) in ((fits, gauge.fit), (nears, gauge.near)))
     rest = 2 * (gauge.some @ picture[0]).astype(np.float64) - gauge.hubness
-    sharp, count = SHARPNESS[Kind.TEXT] / max(scale.std, 1e-6), calibration.storage.count(Kind.TEXT)
+    sharp, count = SHARPNESS[Kind.TEXT] / max(scale.std, 1e-6), calibration.storage.vectors.count(Kind.TEXT)
     sure = _probable(Kind.TEXT, gauge.each * _shares(sharp * scores, sharp * rest, count))
     known: list[float | None] = sure.tolist()
     return Confidence(None, height < gauge.least, known, [_band(each, -np.inf) for each in known])

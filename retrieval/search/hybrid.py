@@ -24,7 +24,7 @@ def find(branch: Branch, count: int) -> BranchResult:
     found = branch.nearest(max(count, CANDIDATES))
     if branch.words is None:  # the query is not only text: nothing but the cosine is known
         return BranchResult(found, branch.z_scores(found))
-    match = confidence.match(branch.calibration, branch.said, branch.words, branch.allowed) if found else None
+    match = confidence.match(branch.calibration, branch.said, branch.words, branch.where) if found else None
     lists, sure = rankings(branch, found, max(count, DEEP))
     blind = match is not None and match.nothing  # then the ranking by pixels is noise and comes last
     order = reciprocal_rank_fusion(
@@ -74,7 +74,7 @@ def _near_texts(branch: Branch, count: int) -> list[int]:
     if bank is None or branch.words is None:
         return []
     mean, spread = bank.scale(branch.words)
-    scores, texts = branch.storage.nearest(Kind.TEXT, branch.words, count)
+    scores, texts = branch.storage.vectors.nearest(Kind.TEXT, branch.words, count)
     return [int(i) for s, i in zip(scores[0], texts[0], strict=True) if i >= 0 and s >= mean[0] + SAME * spread[0]]
 
 
@@ -83,7 +83,7 @@ def _complete(branch: Branch, found: Sequence[Candidate], order: Sequence[int]) 
     assert branch.vector is not None  # the query has a text
     known = {each.content: each for each in found}
     lacking = [content for content in order if content not in known]
-    ids, vectors = branch.storage.vectors_of(Kind.PICTURE, lacking)
+    ids, vectors = branch.storage.vectors.get(Kind.PICTURE, lacking)
     for content, vector in zip(ids.tolist(), vectors, strict=True):
         known[content] = branch.candidate(content, float(vector @ branch.vector[0]))
     return [known[content] for content in order if content in known]

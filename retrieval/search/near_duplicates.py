@@ -146,8 +146,8 @@ def _alike(storage: Storage, order: Sequence[int], least: float) -> Near:
     wanted = set(order)
     found: dict[int, list[int]] = {}
     for start in range(0, len(order), ROWS):
-        ids, rows = storage.vectors_of(Kind.PICTURE, order[start : start + ROWS])
-        scores, nearest = storage.nearest(Kind.PICTURE, rows, NEIGHBOURS)
+        ids, rows = storage.vectors.get(Kind.PICTURE, order[start : start + ROWS])
+        scores, nearest = storage.vectors.nearest(Kind.PICTURE, rows, NEIGHBOURS)
         for one, others, cosines in zip(ids.tolist(), nearest.tolist(), scores.tolist(), strict=True):
             close = [other for other, s in zip(others, cosines, strict=True) if s >= least and other in wanted]
             if len(close) > 1:
@@ -160,6 +160,6 @@ def _confirmed(storage: Storage, content: int, needed: Mapping[int, float]) -> l
     if not needed:
         return []
     others = list(needed)
-    rows = storage.rows_of(Kind.PICTURE, [content, *others])
+    rows = storage.vectors.rows(Kind.PICTURE, [content, *others])
     cosines = (rows[1:] @ rows[0]).tolist()
     return [other for other, cosine in zip(others, cosines, strict=True) if cosine >= needed[other]]

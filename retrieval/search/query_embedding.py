@@ -70,7 +70,7 @@ class QueryEmbedder:
 
     def _spreads(self, vectors: np.ndarray, kind: Kind) -> np.ndarray:
         """Return the standard deviation of each piece's scores over the library, (n,)."""
-        known = self.storage.sample(kind).astype(np.float64)
+        known = self.storage.vectors.sample(kind).astype(np.float64)
         if len(known) < 2:
             return np.ones(len(vectors))
         spreads: np.ndarray = np.maximum((vectors @ known.T).std(axis=1), 1e-6)
@@ -115,7 +115,7 @@ class QueryEmbedder:
             item = next(catalog.items.get([number]), None)
         if item is None:
             raise UsageError(f"the library has no item {number}; `retrieval search --json` shows the numbers of items")
-        ids, vectors = self.storage.vectors_of(Kind.PICTURE, [item.content])
+        ids, vectors = self.storage.vectors.get(Kind.PICTURE, [item.content])
         if not len(ids):
             raise UsageError(f"item {number} is not indexed with the present model yet; run `retrieval index`")
         return QueryEmbedding(vectors, itself=frozenset({item.content}))

@@ -56,7 +56,7 @@ class Searcher:
 
     def _diverse(self, hits: Sequence[Hit], pool: Sequence[Candidate], k: int, kind: Kind) -> tuple[Hit, ...]:
         """Return `k` hits of a pool, diversified by MMR; hits without scores count by their rank."""
-        rows = self.storage.rows_of(kind, [each.content for each in pool])
+        rows = self.storage.vectors.rows(kind, [each.content for each in pool])
         chosen = maximal_marginal_relevance(
             rows, [-float(each.rank) if each.score is None else each.score for each in hits], k
         )
@@ -134,7 +134,7 @@ class Searcher:
             UsageError: the alternative has neither pieces nor filters.
         """
         passing, notes = self._passing(asked, kind)
-        total = self.storage.count(kind) if passing is None else len(passing)
+        total = self.storage.vectors.count(kind) if passing is None else len(passing)
         if not asked.pieces:
             if asked.where == EVERYTHING:
                 raise UsageError('the query is empty; write what the picture shows, such as "a dog on the beach"')
@@ -151,6 +151,7 @@ class Searcher:
             words=meaning.words,
             said=asked.words,
             itself=meaning.itself,
+            filter=asked.where,
         )
 
     def _passing(self, asked: Alternative, kind: Kind) -> tuple[dict[int, list[int]] | None, tuple[str, ...]]:

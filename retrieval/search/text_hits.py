@@ -37,9 +37,9 @@ def _without_hubs(branch: Branch, found: list[Candidate]) -> tuple[list[Candidat
     assert branch.vector is not None  # the query is a picture
     first, cosines = found[:REORDERED], np.array([each.score or 0.0 for each in found])
     crowds = np.zeros(len(found))
-    if branch.storage.count(Kind.PICTURE) > NEIGHBOURS:
-        known, vectors = branch.storage.vectors_of(Kind.TEXT, [each.content for each in first])
-        same, own = branch.storage.nearest(Kind.PICTURE, branch.vector, 1)
+    if branch.storage.vectors.count(Kind.PICTURE) > NEIGHBOURS:
+        known, vectors = branch.storage.vectors.get(Kind.TEXT, [each.content for each in first])
+        same, own = branch.storage.vectors.nearest(Kind.PICTURE, branch.vector, 1)
         crowd = branch.calibration.hubness(vectors, int(own[0, 0]) if same[0, 0] > SAME_PICTURE else None)
         of = dict(zip(known.tolist(), crowd.tolist(), strict=True))
         crowds = np.array([of.get(each.content, float(crowd.mean())) for each in found])

@@ -11,15 +11,16 @@ from pathlib import Path
 
 from ..errors import LibraryDamaged, LibraryNotFound
 from ..types.records import Finding, Kind
-from ..vectors import VectorIndex
 from .catalog import Database
 from .catalog.dialects.sqlite_salvage import salvage
-from .storage import CATALOG, FORMAT, MANIFEST, Storage, write_manifest
+from .manifest import CATALOG, FORMAT, MANIFEST
+from .manifest import write as write_manifest
+from .storage import OpenStore, Storage
 
 UNIT = 1e-3  # largest difference of a stored vector's length from 1
 
 
-def check(path: Path, engine: type[VectorIndex], *, repair: bool = False) -> list[Finding]:
+def check(path: Path, open_store: OpenStore, *, repair: bool = False) -> list[Finding]:
     """Return everything that is wrong with the library at `path`; with `repair`, fix what can be fixed.
 
     Raises:
@@ -36,7 +37,7 @@ def check(path: Path, engine: type[VectorIndex], *, repair: bool = False) -> lis
     findings += found
     if any(not finding.mended for finding in found):
         return findings
-    storage = Storage.open(path, engine, read_only=not repair)
+    storage = Storage.open(path, open_store, read_only=not repair)
     try:
         if repair:
             with storage.write_lock("retrieval check --repair"):
@@ -88,7 +89,7 @@ def _contents(storage: Storage, repair: bool) -> list[Finding]:
         spaces, serving = catalog.spaces.all(), catalog.spaces.active()
     for space_id, space in spaces:
         for kind in Kind:
-            cache = storage.cache(space_id, space, kind)
+            collection = storage.store.collection(space_id, space, kind)
             with storage.transaction() if repair else storage.read() as catalog:
                 stored = catalog.embeddings(space_id, space, kind)
                 bad = stored.malformed(UNIT)
@@ -96,14 +97,14 @@ def _contents(storage: Storage, repair: bool) -> list[Finding]:
                     findings.append(Finding(f"{len(bad)} {kind} vectors are damaged", mended=repair))
                     if repair:
                         stored.forget(bad)
-                wrong = cache.disagreement(stored)
+                wrong = collection.disagreement(stored)
                 if wrong or (bad and repair):
                     if wrong:
                         findings.append(Finding(wrong, mended=repair))
                     if repair:
-                        cache.rebuild(stored)
+                        collection.rebuild(stored)
     if repair:
-        storage.save_vectors()
+        storage.vectors.save()
     if serving is not None:
         with storage.read() as catalog:
             lacking = {kind: len(catalog.contents.lacking(serving[0], kind)) for kind in Kind}

@@ -145,7 +145,7 @@ class DuplicateFinder:
             with self.storage.transaction() as catalog:
                 catalog.items.remove(paths)
                 catalog.contents.drop_orphans()
-            self.storage.save_vectors()
+            self.storage.vectors.save()
 
 
 def _files(items: Iterable[Item]) -> Iterator[Item]:

@@ -125,7 +125,7 @@ class Exporter:
             said = catalog.captions.of(contents)
         numbers = {(picture, words[text]): text for picture, text in pairs}
         first = {picture: numbers[picture, texts[0]] for picture, texts in said.items()}
-        known = set(self.storage.vectors_of(Kind.TEXT, list(first.values()))[0].tolist())
+        known = set(self.storage.vectors.get(Kind.TEXT, list(first.values()))[0].tolist())
         whole = all(content in first and first[content] in known for content in contents)
         return first if whole else {}
 
@@ -135,7 +135,7 @@ class Exporter:
         dimensions = self.storage.active_space()[1].dimensions
         rows = np.lib.format.open_memmap(path, "w+", np.float32, (len(contents), dimensions))
         for start in range(0, len(contents), BATCH):
-            rows[start : start + BATCH] = self.storage.rows_of(kind, contents[start : start + BATCH])
+            rows[start : start + BATCH] = self.storage.vectors.rows(kind, contents[start : start + BATCH])
         rows.flush()
         return path
 
@@ -143,7 +143,7 @@ class Exporter:
         """Return the items that have an embedding, and a problem for each of the others."""
         known: set[int] = set()
         for start in range(0, len(items), BATCH):
-            ids, _ = self.storage.vectors_of(Kind.PICTURE, [item.content for item in items[start : start + BATCH]])
+            ids, _ = self.storage.vectors.get(Kind.PICTURE, [item.content for item in items[start : start + BATCH]])
             known |= set(ids.tolist())
         why = "the current model has not encoded it yet; run `retrieval index`"
         lacking = [Problem(item.path, "unencoded", why) for item in items if item.content not in known]
@@ -167,6 +167,6 @@ class Exporter:
                 some = items[start : start + BATCH]
                 rows = [row for _, row in self._rows(some)]
                 if embeddings:
-                    vectors = self.storage.rows_of(Kind.PICTURE, [item.content for item in some])
+                    vectors = self.storage.vectors.rows(Kind.PICTURE, [item.content for item in some])
                     rows = [{**row, "embedding": vector} for row, vector in zip(rows, vectors, strict=True)]
                 writer.write_table(arrow.Table.from_pylist(rows, schema=schema))

@@ -5,6 +5,7 @@ For small collections and tests, and as the reference for other indexes.
 
 from __future__ import annotations
 
+import copy
 import zipfile
 from pathlib import Path
 from typing import ClassVar, Self
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from ..errors import LibraryDamaged
 from ..types.records import Ids, Vectors
+from .local import LocalStore
 
 
 class Exact:
@@ -44,6 +46,13 @@ class Exact:
         """Remove these ids; unknown ids are ignored."""
         keep = ~np.isin(self.ids, ids)
         self.ids, self.vectors = self.ids[keep], self.vectors[keep]
+
+    def changed(self, removed: Ids, ids: Ids, vectors: Vectors) -> Self:
+        """Return a changed copy; the arrays of this one are replaced there, never written to."""
+        index = copy.copy(self)
+        index.remove(removed)
+        index.add(ids, vectors)
+        return index
 
     def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> tuple[npt.NDArray[np.float32], Ids]:
         """Compare every allowed vector; equal scores are ordered by id."""
@@ -77,3 +86,9 @@ class Exact:
         if index.vectors.shape != (len(index.ids), dimensions):
             raise LibraryDamaged(f"the vector file {path} holds {index.vectors.shape}, not rows of {dimensions}")
         return index
+
+
+class ExactStore(LocalStore):
+    """The local store with plain comparison."""
+
+    index = Exact

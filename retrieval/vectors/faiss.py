@@ -7,6 +7,9 @@ A saved file is memory-mapped: opening costs nothing, and later additions stay b
 from __future__ import annotations
 
 import contextlib
+import copy
+import errno
+import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +22,7 @@ import numpy.typing as npt
 from ..errors import LibraryDamaged
 from ..types.records import Ids, Vectors
 from .exact import Exact
+from .local import LocalStore
 
 Places = npt.NDArray[np.int64]
 
@@ -76,8 +80,8 @@ class Faiss:
         self.remove(ids)
         if self._file is not None:
             self._late.add(ids, vectors)
-            if len(self._late) > max(LATE_AT_LEAST, LATE * len(self._ids)):
-                self._own()
+            if self._too_late:
+                self.__dict__.update(self._merged().__dict__)
         else:
             self._append(ids, vectors)
 
@@ -85,6 +89,14 @@ class Faiss:
         """Remove these ids; unknown ids are ignored."""
         self._late.remove(ids)
         self._gone[self._places(ids)] = True
+
+    def changed(self, removed: Ids, ids: Ids, vectors: Vectors) -> Self:
+        """Return an index that shares everything but what changes: searches of this one go on meanwhile."""
+        index = copy.copy(self)
+        index._gone, index._late = self._gone.copy(), copy.copy(self._late)
+        index.remove(np.concatenate([removed, ids]))
+        index._late.add(ids, np.ascontiguousarray(vectors, np.float32))
+        return index._merged() if index._too_late else index
 
     def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> tuple[npt.NDArray[np.float32], Ids]:
         """Apply filters inside the search, and compare exactly what they leave."""
@@ -158,8 +170,13 @@ class Faiss:
         rows: Vectors = codes.view(np.float16).reshape(-1, self.dimensions)[places].astype(np.float32)
         return rows
 
-    def _own(self) -> None:
-        """Copy the mapped file into memory, with late additions and without removed vectors, in order of the ids."""
+    @property
+    def _too_late(self) -> bool:
+        """Whether so many vectors are beside the main index that a search would notice."""
+        return len(self._late) > max(LATE_AT_LEAST, LATE * len(self._ids))
+
+    def _merged(self) -> Self:
+        """Return an index in memory, with late additions and without removed vectors, in order of the ids."""
         late, there = self._late, np.flatnonzero(~self._gone)
         ids = np.concatenate([self._ids[there], late.ids])
         source = np.concatenate([there, -1 - np.arange(len(late))])  # below 0: late additions
@@ -171,21 +188,31 @@ class Faiss:
             rows[some >= 0] = self._rows(some[some >= 0])
             rows[some < 0] = late.vectors[-1 - some[some < 0]]
             exact.add(rows)
-        sieve = self._sieve
+        sieve = None if self._sieve is None else faiss.clone_index(self._sieve)
         if self._sieve_at is not None and self._file is not None:
             sieve = faiss.deserialize_index(self._file[self._sieve_at])  # a copy: the mapped one is read-only
-        self._exact, self._ids, self._gone = exact, ids[order], np.zeros(len(ids), bool)
-        self._sieve = None if sieve is None else _sieve(exact, sieve)
-        self._late, self._order, self._file, self._sieve_at = Exact(self.dimensions), None, None, None
+        if sieve is not None:
+            sieve = _sieve(exact, sieve)
+        elif len(ids) > EXACT_UP_TO and self.dimensions >= LEAST_WIDTH and self.dimensions % 2 == 0:
+            sieve = _sieve(exact)
+        index = type(self)(self.dimensions)
+        index._exact, index._ids, index._gone, index._sieve = exact, ids[order], np.zeros(len(ids), bool), sieve
+        return index
 
     # --- in a file -----------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
         """Write one file: the exact index and the sieve in FAISS's own format, the ids, and where each part begins."""
         if self._gone.any() or len(self._late) or np.any(np.diff(self._ids) < 0):
-            self._own()
+            self._merged().save(path)
+            return
         path.unlink(missing_ok=True)  # it may be the mapped file
-        faiss.write_index(self._exact, str(path))
+        try:
+            faiss.write_index(self._exact, str(path))
+        except RuntimeError as exc:  # FAISS reports a full disk like this
+            path.unlink(missing_ok=True)
+            code = errno.ENOSPC if shutil.disk_usage(path.parent).free < 1 << 20 else errno.EIO
+            raise OSError(code, f"cannot write {path}: {exc}") from exc
         exact = path.stat().st_size
         with path.open("ab") as stream:
             sieve = self._loaded_sieve()
@@ -224,6 +251,12 @@ class Faiss:
         if self._sieve is None and self._sieve_at is not None and self._file is not None:
             self._sieve = _read(self._file[self._sieve_at])
         return self._sieve
+
+
+class FaissStore(LocalStore):
+    """The local store with FAISS."""
+
+    index = Faiss
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ class Attribution:
         """
         storage = searcher.storage
         _, space = storage.active_space()
-        ids, rows = storage.vectors_of(Kind.PICTURE, list({item.content for item in items}))
+        ids, rows = storage.vectors.get(Kind.PICTURE, list({item.content for item in items}))
         row_of = dict(zip(ids.tolist(), rows, strict=True))
         fits = []
         for asked in query.alternatives if row_of else ():

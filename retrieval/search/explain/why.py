@@ -103,7 +103,7 @@ class Explainer:
         with storage.read() as catalog:
             own = [text for _, text in catalog.captions.pairs_of([fit.item.content])]
             texts = catalog.contents.texts(own)
-        ids, rows = storage.vectors_of(Kind.TEXT, own)
+        ids, rows = storage.vectors.get(Kind.TEXT, own)
         if fit.branch.words is None or not len(ids):
             return ()
         return (f"caption: {texts[int(ids[int(np.argmax(rows @ fit.branch.words[0]))])]}",)

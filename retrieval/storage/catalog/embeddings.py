@@ -6,13 +6,14 @@ Does not know any vector engine.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Result, delete, func, insert, select
 
 from ...types.records import Ids, Kind, Vectors
+from ...vectors import SyncPoint
 from .repository import Repository
 from .schema import changes, contents, embeddings, vector_files
 
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 
 STORED = np.dtype("<f4")
 CHUNK = 4096  # rows read at a time
-
-
-@dataclass(frozen=True)
-class VectorFile:
-    """A vector file that was written completely."""
-
-    engine: str
-    file: str
-    upto: int  # the last change it includes
-    checksum: str
-    size: int = -1  # bytes as written; while size and time match, the checksum is not computed
-    mtime_ns: int = -1
 
 
 class Embeddings(Repository):
@@ -137,14 +126,14 @@ class Embeddings(Repository):
         gone = [content for content, removed in last.items() if removed]
         return np.array(added, np.int64), np.array(gone, np.int64)
 
-    def file(self) -> VectorFile | None:
+    def file(self) -> SyncPoint | None:
         """Return the current complete vector file, or None."""
         same = (vector_files.c.space_id == self.space_id, vector_files.c.kind == self.kind)
-        known = [vector_files.c[each.name] for each in fields(VectorFile)]
+        known = [vector_files.c[each.name] for each in fields(SyncPoint)]
         row = self._connection.execute(select(*known).where(*same)).first()
-        return VectorFile(*row) if row else None
+        return SyncPoint(*row) if row else None
 
-    def put_file(self, file: VectorFile) -> None:
+    def put_file(self, file: SyncPoint) -> None:
         """Register a new complete vector file, and delete the logged changes that it includes."""
         row = {"space_id": self.space_id, "kind": self.kind, **asdict(file)}
         self._upsert(vector_files, [row], ["space_id", "kind"])
