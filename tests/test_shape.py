@@ -20,24 +20,24 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "runtime": 1,
     "geocoding": 1,
     "queries": 2,  # of types and geocoding
-    "sources": 2,
-    "pictures": 2,
-    "encoders": 2,
-    "vlm": 2,
-    "ocr": 2,
-    "vectors": 2,
-    "storage": 3,  # of queries (filters) and vectors
-    "calibration": 4,  # of storage and encoders
-    "search": 5,
-    "indexing": 5,
-    "transfer": 6,  # of search and indexing
-    "evaluate": 6,
-    "library": 7,
-    "__init__": 8,
-    "client": 8,
-    "server": 9,
-    "cli": 10,  # it starts the server
-    "__main__": 11,
+    "sources": 3,  # the seams
+    "pictures": 3,
+    "encoders": 3,
+    "vlm": 3,
+    "ocr": 3,
+    "vectors": 3,  # of queries: filters
+    "storage": 4,  # of queries and vectors
+    "calibration": 5,  # of storage and encoders
+    "search": 6,
+    "indexing": 6,
+    "transfer": 7,  # of search and indexing
+    "evaluate": 7,
+    "library": 8,
+    "client": 9,
+    "__init__": 9,
+    "server": 10,
+    "cli": 11,  # it starts the server
+    "__main__": 12,
 }
 ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "torch": ("runtime/devices.py", "encoders", "vlm"),
