@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval import Library, Settings
-from retrieval.calibration.calibration import anchor_texts as neutral
+from retrieval.calibration.anchors import anchor_texts as neutral
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Answer, Band, ByText, Caption, Kind
 from retrieval.types.request import SearchRequest

@@ -96,7 +96,7 @@ def rankings(library: Library, text: str) -> Mapping[Source, Sequence[int]]:
     """What is fused for a query."""
     _, space = library.storage.active_space()
     side = library.services.searcher().branches(interpret(f'"{text}"'), space, Kind.PICTURE)[0]
-    return hybrid.rankings(side, side.nearest(DEPTH), hybrid.DEEP)[0]
+    return hybrid.retrieve(side, side.nearest(DEPTH), hybrid.DEEP)[0]
 
 
 def mrr(answers: Sequence[tuple[Mapping[Source, Sequence[int]], int]], weights: Mapping[Source, float]) -> float:

@@ -13,7 +13,8 @@ import pytest
 import skimage
 
 from retrieval import Library, Settings
-from retrieval.calibration.calibration import REFRESH_GROWTH, AnchorTexts, Calibration
+from retrieval.calibration.anchors import AnchorTexts
+from retrieval.calibration.calibration import REFRESH_GROWTH, Calibration
 from retrieval.encoders import Encoder
 from retrieval.library import factory
 from retrieval.search.confidence import apply_threshold
@@ -60,7 +61,7 @@ def refused(library: Library, texts: Sequence[str]) -> float:
     calibration = library.services.calibration()
     gauge = calibration.image_scale()
     assert gauge is not None
-    return float((calibration.match(library.services.encoder().texts(texts), gauge) < gauge.least).mean())
+    return float((calibration.match(library.services.encoder().texts(texts), gauge) < gauge.threshold).mean())
 
 
 def calibration_error(sure: Sequence[float], right: Sequence[bool]) -> float:
@@ -243,7 +244,7 @@ def _never(space: Space) -> Encoder:
 
 def test_words_are_known_from_strings_of_letters() -> None:
     encoder = factory.encoder(BUILTIN, "builtin")
-    found = AnchorTexts.encode(encoder).words(
+    found = AnchorTexts.encode(encoder).word_likeness(
         encoder.texts(["a man riding a horse", "a photo of a chair", "qxzv trplk"])
     )
     assert found[:2].min() > 0.6

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from retrieval import Answer, Library
+from retrieval import Answer, Library, Settings
 from retrieval.errors import PictureError, UsageError
 from retrieval.search.diversify import maximal_marginal_relevance
+from retrieval.storage.vector_search import VectorSearch
 from retrieval.types.records import Kind
 from retrieval.types.request import SearchRequest
 
@@ -312,3 +314,26 @@ def test_hits_by_date_are_the_same_hits(library: Library, paint: Paint) -> None:
     assert found(answer) == ["new.jpg", "old.jpg", "none.png"]
     assert [hit.rank for hit in answer.hits] == [1, 2, 3]
     assert answer.hits[0].taken_at is not None
+
+
+# --- one pass -----------------------------------------------------------------------------------------------
+
+
+def test_a_plain_text_query_searches_pictures_once(
+    library: Library, paint: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Candidates, calibration, bands and z-scores come from one nearest-neighbour search, one read of its vectors."""
+    paths = [paint(f"{n}.png", f"rgb({n},{250 - n},90)") for n in range(40)]
+    with Library.create(library.path.parent / "words", Settings(model="builtin")) as words:
+        words.index([paths[0].parent])
+        words.search("a red wall")
+        searches: list[Kind] = []
+        plain = VectorSearch._search
+
+        def counted(self: VectorSearch, kind: Kind, *rest: Any) -> Any:
+            searches.append(kind)
+            return plain(self, kind, *rest)
+
+        monkeypatch.setattr(VectorSearch, "_search", counted)
+        assert words.search("a green wall", threshold="none").match is not None
+    assert searches == [Kind.PICTURE]

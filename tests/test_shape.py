@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,25 @@ def test_only_the_catalog_knows_tables_and_connections(path: Path) -> None:
         for each in ast.walk(ast.parse(path.read_text()))
         if isinstance(each, ast.Attribute) and each.attr == "_connection"
     }, "a connection is used outside of the catalog"
+
+
+SAME_IN_TWO_SEAMS = {"checkpoints", "colours", "model_name", "registry"}  # of encoders and of vlm
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """One meaning a word (docs/glossary.md), private classes as well."""
+    names = Counter(
+        node.name
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_two_modules_share_a_name_but_for_the_same_thing_in_two_seams() -> None:
+    names = Counter(path.stem for path in FILES if path.stem not in ("__init__", "__main__"))
+    assert {name for name, count in names.items() if count > 1} == SAME_IN_TWO_SEAMS
 
 
 def test_every_room_has_a_level() -> None:

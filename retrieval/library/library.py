@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..types.records import Progress
     from ..types.results import OcrReport, Plan, Report
     from ..vlm import VisionLanguageModel
-    from .captions import CaptionEditor
+    from .captioning import CaptionEditor
 
 
 class Library(LibraryView):
@@ -197,7 +197,7 @@ class Library(LibraryView):
     @property
     def captions(self) -> CaptionEditor:
         """The captions of the pictures: find them for a picture, generate them, write them by hand or to XMP files."""
-        from .captions import CaptionEditor
+        from .captioning import CaptionEditor
 
         return CaptionEditor(self.services, self.search)
 

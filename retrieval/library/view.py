@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..types.explanations import Why, WhyNot
     from ..types.records import Format, Item, Problem, Status
     from ..types.results import Classification
-    from .captions import CaptionFinder
+    from .captioning import CaptionFinder
 
 
 @dataclass
@@ -203,7 +203,7 @@ class LibraryView:
     @property
     def captions(self) -> CaptionFinder:
         """The captions and other texts of the pictures."""
-        from .captions import CaptionFinder
+        from .captioning import CaptionFinder
 
         return CaptionFinder(self.services, self.search)
 

@@ -16,6 +16,7 @@ from ..queries.filters import Filter
 from ..storage.storage import Storage
 from ..types.records import Band, Kind, Vectors
 from ..vectors import Where
+from .context import QueryContext
 
 
 @dataclass(frozen=True)
@@ -58,24 +59,23 @@ class Branch:
     filter: Filter | None = None  # the filter tree that `passing` is the answer to
 
     @cached_property
-    def where(self) -> Where | None:
-        """The contents that pass the filter, as vector engines take them; None: all."""
-        return None if self.passing is None else Where(np.array(sorted(self.passing), np.int64), self.filter)
+    def context(self) -> QueryContext:
+        """What is read of the library for this branch."""
+        where = None if self.passing is None else Where(np.array(sorted(self.passing), np.int64), self.filter)
+        return QueryContext(self.storage, self.kind, self.total, where)
 
     def newest(self, count: int) -> BranchResult:
         """Return the first `count` contents that pass, newest first, for queries with filters only."""
         some = list((self.passing or {}).items())[:count]
-        return BranchResult(
-            [Candidate(content, None, items) for content, items in some], [-float(n) for n in range(len(some))]
-        )
+        candidates = [Candidate(content, None, items) for content, items in some]
+        return BranchResult(candidates, [-float(n) for n in range(len(candidates))])
 
     def nearest(self, count: int) -> list[Candidate]:
         """Return the `count` candidates with the highest cosines, without the query's own pictures."""
         assert self.vector is not None  # else there are only filters
-        wanted = min(count + len(self.itself), max(self.total, 1))
-        scores, ids = self.storage.vectors.nearest(self.kind, self.vector, wanted, self.where)
-        found = ((float(s), int(i)) for s, i in zip(scores[0], ids[0], strict=True))
-        return [self.candidate(i, score) for score, i in found if i >= 0 and i not in self.itself]
+        found = self.context.nearest(self.vector, count + len(self.itself))
+        pairs = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
+        return [self.candidate(content, score) for content, score in pairs if content not in self.itself]
 
     def candidate(self, content: int, score: float) -> Candidate:
         """Return a content as a candidate, with its items that pass."""
@@ -83,27 +83,27 @@ class Branch:
 
     def z_score(self, score: float) -> float:
         """Return the z-score of a score over the library."""
-        mean, spread = self._scale()
-        return (score - mean) / spread
+        mean, std = self._scale
+        return (score - mean) / std
 
-    def z_scores(self, found: Sequence[Candidate]) -> list[float]:
+    def z_scores(self, candidates: Sequence[Candidate]) -> list[float]:
         """Return the z-score of each candidate, never more than the one before."""
-        mean, spread = self._scale()
-        found_heights = [((each.score or 0.0) - mean) / spread for each in found]
-        return np.minimum.accumulate(found_heights).tolist() if found_heights else []
+        z_scores = [self.z_score(each.score or 0.0) for each in candidates]
+        return np.minimum.accumulate(z_scores).tolist() if z_scores else []
 
+    @cached_property
     def _scale(self) -> tuple[float, float]:
+        """The mean and the standard deviation of the vector's cosines over the library."""
         assert self.vector is not None  # else there are only filters
-        known = self.storage.vectors.sample(self.kind) @ self.vector[0]
-        return (float(known.mean()), max(float(known.std()), 1e-6)) if len(known) > 1 else (0.0, 1.0)
+        scores = self.context.sample @ self.vector[0]
+        return (float(scores.mean()), max(float(scores.std()), 1e-6)) if len(scores) > 1 else (0.0, 1.0)
 
 
 def merge(branches: Iterable[BranchResult]) -> list[Candidate]:
     """Return the candidates of all alternatives, each content once, by its highest z-score."""
     best: dict[int, tuple[float, Candidate]] = {}
-    for height, candidate in (
-        pair for branch in branches for pair in zip(branch.z_scores, branch.candidates, strict=True)
-    ):
-        if candidate.content not in best or best[candidate.content][0] < height:
-            best[candidate.content] = (height, candidate)
+    for branch in branches:
+        for z_score, candidate in zip(branch.z_scores, branch.candidates, strict=True):
+            if candidate.content not in best or best[candidate.content][0] < z_score:
+                best[candidate.content] = (z_score, candidate)
     return [candidate for _, candidate in sorted(best.values(), key=lambda pair: -pair[0])]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ..calibration.calibration import AnchorTexts, Calibration, ImageScale
-from ..types.records import Answer, Band, Kind, Threshold, Vectors
-from ..vectors import Where
-from .branches import Candidate
+from ..calibration.anchors import AnchorTexts
+from ..calibration.calibration import CANDIDATES, ImageScale
+from ..types.records import Answer, Band, Kind, Threshold
+from .branches import Branch, Candidate
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,65 +43,70 @@ class Confidence:
 class Match:
     """Whether anything in the library looks like a text."""
 
-    bank: AnchorTexts
-    gauge: ImageScale
-    odds: float  # log-odds that something does
-    least: float  # threshold on the log-odds, below which nothing does
+    anchors: AnchorTexts
+    scale: ImageScale
+    log_odds: float  # that something does
+    threshold: float  # on the log-odds, below which nothing does
 
     @property
     def nothing(self) -> bool:
         """Whether the log-odds are below the threshold."""
-        return self.odds < self.least
+        return self.log_odds < self.threshold
 
 
-def match(calibration: Calibration, said: str, words: Vectors, where: Where | None) -> Match | None:
-    """Return whether anything in the library, or in `where`, looks like the text `said`; None without a calibration.
-
-    `words` is the embedding of the text, (1, dimensions).
-    """
-    gauge, bank = calibration.image_scale(where), calibration.anchors()
-    if gauge is None or bank is None:
+def match(branch: Branch) -> Match | None:
+    """Return whether anything that passes the filter looks like the branch's text; None without a calibration."""
+    calibration, context = branch.calibration, branch.context
+    scale, anchors = calibration.image_scale(context.where), calibration.anchors()
+    if scale is None or anchors is None or branch.words is None:
         return None
-    single = len([word for word in said.casefold().split() if word not in ARTICLES]) == 1
-    further = FURTHER if single and bank.words(words)[0] >= WORD else 0.0
-    return Match(bank, gauge, float(calibration.match(words, gauge, where)[0]), gauge.least - further)
+    nearest = context.nearest(branch.words, CANDIDATES)
+    count = branch.storage.vectors.count(branch.kind) if context.where is None else len(context.where.ids)
+    query_z = calibration.query_z(nearest.scores, nearest.rows, count)
+    log_odds = float(calibration.log_odds(branch.words, np.array([query_z]), scale)[0])
+    single = len([word for word in branch.said.casefold().split() if word not in ARTICLES]) == 1
+    further = FURTHER if single and anchors.word_likeness(branch.words)[0] >= WORD else 0.0
+    return Match(anchors, scale, log_odds, scale.threshold - further)
 
 
-def of_pictures(calibration: Calibration, found: Match, words: Vectors, contents: Sequence[int]) -> Confidence:
-    """Return the confidence of pictures found by a text, whose embedding is `words`, (1, dimensions)."""
-    gauge = found.gauge
-    vectors = calibration.storage.vectors.rows(Kind.PICTURE, contents)
-    cosines = (vectors @ words[0]).astype(np.float64)
-    mean, spread = found.bank.scale(vectors)
-    z_scores, like = (cosines - mean) / spread, _sigmoid(np.array(found.odds))
-    sharp = SHARPNESS[Kind.PICTURE] / max(gauge.std, 1e-6)
-    rest = (calibration.storage.vectors.sample(Kind.PICTURE) @ words[0]).astype(np.float64)
-    sure = _probable(Kind.PICTURE, _shares(sharp * cosines, sharp * rest, gauge.count)) * like
-    known: list[float | None] = [None] * len(contents) if gauge.count < SMALL else sure.tolist()
-    return Confidence(float(like), found.nothing, known, [_band(*each) for each in zip(known, z_scores, strict=True)])
+def of_pictures(branch: Branch, found: Match, contents: Sequence[int]) -> Confidence:
+    """Return the confidence of pictures found by the branch's text."""
+    assert branch.words is not None  # a match is of a text
+    scale, words, rows = found.scale, branch.words[0], branch.context.rows(contents)
+    cosines = (rows @ words).astype(np.float64)
+    mean, std = found.anchors.scale(rows)
+    z_scores, probability = (cosines - mean) / std, _sigmoid(np.array(found.log_odds))
+    sharp = SHARPNESS[Kind.PICTURE] / max(scale.picture_std, 1e-6)
+    rest = (branch.context.sample @ words).astype(np.float64)
+    sure = _probable(Kind.PICTURE, _shares(sharp * cosines, sharp * rest, scale.count)) * probability
+    known: list[float | None] = [None] * len(contents) if scale.count < SMALL else sure.tolist()
+    bands = [_band(*each) for each in zip(known, z_scores, strict=True)]
+    return Confidence(float(probability), found.nothing, known, bands)
 
 
-def of_texts(calibration: Calibration, picture: Vectors, scores: Floats) -> Confidence | None:
-    """Return the confidence of texts found by a picture, (1, dimensions); None without a calibration of texts.
+def of_texts(branch: Branch, scores: Floats) -> Confidence | None:
+    """Return the confidence of texts found by the branch's picture; None without a calibration of texts.
 
     `scores` are the hits' CSLS scores, 2 * cosine - hubness, (n,), in the order of the hits.
     """
-    gauge, scale = calibration.text_scale(), calibration.image_scale()
-    if gauge is None or scale is None:
+    calibration = branch.calibration
+    text_scale, image_scale = calibration.text_scale(), calibration.image_scale()
+    if text_scale is None or image_scale is None or branch.vector is None:
         return None
-    fits, nears = calibration.text_fits(picture)
-    height = sum((float(each[0]) - mean) / spread for each, (mean, spread) in ((fits, gauge.fit), (nears, gauge.near)))
-    rest = 2 * (gauge.some @ picture[0]).astype(np.float64) - gauge.hubness
-    sharp, count = SHARPNESS[Kind.TEXT] / max(scale.std, 1e-6), calibration.storage.vectors.count(Kind.TEXT)
-    sure = _probable(Kind.TEXT, gauge.each * _shares(sharp * scores, sharp * rest, count))
+    z, hubness = calibration.picture_fit(branch.vector)
+    total = (float(z[0]) - text_scale.z[0]) / text_scale.z[1]
+    total += (float(hubness[0]) - text_scale.hubness[0]) / text_scale.hubness[1]
+    rest = 2 * (text_scale.sample @ branch.vector[0]).astype(np.float64) - text_scale.sample_hubness
+    sharp, count = SHARPNESS[Kind.TEXT] / max(image_scale.picture_std, 1e-6), branch.storage.vectors.count(Kind.TEXT)
+    sure = _probable(Kind.TEXT, text_scale.per_picture * _shares(sharp * scores, sharp * rest, count))
     known: list[float | None] = sure.tolist()
-    return Confidence(None, height < gauge.least, known, [_band(each, -np.inf) for each in known])
+    return Confidence(None, total < text_scale.threshold, known, [_band(each, -np.inf) for each in known])
 
 
-def with_confidence(found: Sequence[Candidate], reading: Confidence) -> list[Candidate]:
+def with_confidence(candidates: Sequence[Candidate], of_each: Confidence) -> list[Candidate]:
     """Return the candidates with their confidence and band."""
-    readings = zip(found, reading.confidence, reading.bands, strict=True)
-    return [replace(each, confidence=number, band=band) for each, number, band in readings]
+    rows = zip(candidates, of_each.confidence, of_each.bands, strict=True)
+    return [replace(each, confidence=number, band=band) for each, number, band in rows]
 
 
 def apply_threshold(answer: Answer, threshold: Threshold) -> Answer:

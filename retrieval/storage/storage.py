@@ -25,7 +25,7 @@ T = TypeVar("T")
 OpenStore = Callable[[LibraryAddress], VectorStore]  # how the vectors of a library are opened
 
 
-class _Snapshot(threading.local):
+class _ThreadSnapshot(threading.local):
     """The snapshot of a thread, set while the thread is inside one."""
 
     catalog: CatalogSession | None = None
@@ -41,7 +41,7 @@ class Storage:
     store: VectorStore
     writable: bool
     parent: Storage | None = None  # the full library, if this one is limited to a folder
-    _snapshot: _Snapshot = field(default_factory=_Snapshot)
+    _snapshot: _ThreadSnapshot = field(default_factory=_ThreadSnapshot)
 
     def __post_init__(self) -> None:
         self.vectors = VectorSearch(self, self.store)

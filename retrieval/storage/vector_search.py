@@ -27,6 +27,19 @@ RESCORE_MARGIN = 32  # extra candidates, so that exact scoring can change the or
 Scores = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """The contents nearest to one query, best first, with what was read of them."""
+
+    ids: Ids  # (n,)
+    scores: Scores  # (n,)
+    rows: Vectors  # (n, dimensions): their stored vectors
+
+    def first(self, count: int) -> Neighbours:
+        """Return the best `count`."""
+        return Neighbours(self.ids[:count], self.scores[:count], self.rows[:count])
+
+
 @dataclass
 class VectorSearch:
     """The vectors of a library's active space, as its storage sees them: all, or those of one folder."""
@@ -41,16 +54,30 @@ class VectorSearch:
         Scores are computed exactly, from the stored vectors. Short rows are padded with -inf and -1. With `where`,
         only the contents that pass are compared.
         """
+        scores, ids, _, _ = self._search(kind, queries, k, where)
+        return scores, ids
+
+    def neighbours(self, kind: Kind, query: Vectors, k: int, where: Where | None = None) -> Neighbours:
+        """Return up to k contents nearest to one query, (1, dimensions), with the stored vectors that scored them."""
+        scores, ids, known, vectors = self._search(kind, query, k, where)
+        found = ids[0] >= 0
+        order = np.argsort(known)
+        rows = order[np.searchsorted(known[order], ids[0][found])]
+        return Neighbours(ids[0][found], scores[0][found], vectors[rows])
+
+    def _search(self, kind: Kind, queries: Vectors, k: int, where: Where | None) -> tuple[Scores, Ids, Ids, Vectors]:
+        """Return scores and ids, both `(q, k')`, and the ids `(n,)` and vectors `(n, dimensions)` that were read."""
         space_id, space = self.storage.active_space()
         with self.storage.read() as catalog:
             stored = catalog.embeddings(space_id, space, kind)
             if self.storage.parent is not None and where is None:
                 where = Where(stored.contents())
             if where is not None and len(where.ids) <= EXACT_UP_TO:
-                return exact(queries, *stored.get(where.ids.tolist()), k)
+                ids, vectors = stored.get(where.ids.tolist())
+                return *exact(queries, ids, vectors, k), ids, vectors
             _, candidates = self._collection(catalog, kind).search(queries, k + RESCORE_MARGIN, where)
             ids, vectors = stored.get(np.unique(candidates[candidates >= 0]).tolist())
-        return rescored(queries, candidates, ids, vectors, k)
+        return *rescored(queries, candidates, ids, vectors, k), ids, vectors
 
     def count(self, kind: Kind) -> int:
         """Return the number of contents of a kind that have an embedding in the active space."""

@@ -1,7 +1,7 @@
 """FAISS: exact search in half precision; above 200,000 vectors, 4-bit codes (the sieve) preselect candidates.
 
 A saved file is memory-mapped: opening costs nothing, and later additions stay beside it, in memory, until the next
-`save`. Does not know where the vectors come from. docs/decisions.md has the measurements.
+`save`. Does not know where the vectors come from. docs/decisions/0020 and 0021 have the measurements.
 """
 
 from __future__ import annotations

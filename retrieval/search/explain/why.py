@@ -83,7 +83,7 @@ class Explainer:
         branch = fit.branch
         if branch.words is None:
             return ()
-        lists, _ = hybrid.rankings(branch, branch.nearest(max(depth, CANDIDATES)), max(depth, hybrid.DEEP))
+        lists, _ = hybrid.retrieve(branch, branch.nearest(max(depth, CANDIDATES)), max(depth, hybrid.DEEP))
         places = {source: ranked.index(hit.content) + 1 for source, ranked in lists.items() if hit.content in ranked}
         points = {source: WEIGHTS[source] / (RANK + place) for source, place in places.items()}
         matched = {Source.WORDS: self._words(fit), Source.CAPTIONS: self._caption(fit)}
