@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def queries(count: int, dimensions: int = 512, *, texts: bool, seed: int = 1) ->
     return rows
 
 
+@lru_cache(4)
 def _centres(dimensions: int, seed: int = 42) -> Rows:
     rows = np.random.default_rng(seed).standard_normal((CLUSTERS, dimensions), np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)

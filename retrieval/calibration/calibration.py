@@ -88,15 +88,6 @@ class Calibration:
             self._save(number, anchors, scale)
         return scale
 
-    def query_z(self, cosines: npt.NDArray[np.float32], rows: Vectors, count: int) -> float:
-        """Return the query z of one query: the mean z-score of its best cosines, each on its own picture's scale.
-
-        `cosines` (n,) are those with its nearest pictures, whose embeddings are `rows` (n, dimensions), of `count`.
-        """
-        mean, std = self._loaded()[0].scale(rows)
-        best = np.sort((cosines - mean) / std)[-_best_of(count) :]
-        return float(best.mean())
-
     def log_odds(self, queries: Vectors, query_z: Floats, scale: ImageScale) -> Floats:
         """Return the log-odds, (n,), that something in the library looks like each query, by its query z, (n,)."""
         of_z, of_word, bias = MATCH_COEFFICIENTS
@@ -218,6 +209,11 @@ class Calibration:
             with temporary.open("wb") as stream:
                 np.savez(stream, nouns=anchors.nouns, letters=anchors.letters, numbers=numbers, texts=digest())
             temporary.replace(final)
+
+
+def query_z(z_scores: Floats, count: int) -> float:
+    """Return the query z of one query among `count` pictures: the mean of its best z-scores, (n,)."""
+    return float(np.sort(z_scores)[-_best_of(count) :].mean())
 
 
 def _best_of(count: int) -> int:

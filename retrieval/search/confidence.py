@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..calibration.anchors import AnchorTexts
-from ..calibration.calibration import CANDIDATES, ImageScale
+from ..calibration.calibration import CANDIDATES, ImageScale, query_z
 from ..types.records import Answer, Band, Kind, Threshold
 from .branches import Branch, Candidate
 
@@ -62,8 +62,9 @@ def match(branch: Branch) -> Match | None:
         return None
     nearest = context.nearest(branch.words, CANDIDATES)
     count = branch.storage.vectors.count(branch.kind) if context.where is None else len(context.where.ids)
-    query_z = calibration.query_z(nearest.scores, nearest.rows, count)
-    log_odds = float(calibration.log_odds(branch.words, np.array([query_z]), scale)[0])
+    mean, std = context.scale(anchors, nearest.ids.tolist())
+    z = query_z((nearest.scores - mean) / std, count)
+    log_odds = float(calibration.log_odds(branch.words, np.array([z]), scale)[0])
     single = len([word for word in branch.said.casefold().split() if word not in ARTICLES]) == 1
     further = FURTHER if single and anchors.word_likeness(branch.words)[0] >= WORD else 0.0
     return Match(anchors, scale, log_odds, scale.threshold - further)
@@ -74,7 +75,7 @@ def of_pictures(branch: Branch, found: Match, contents: Sequence[int]) -> Confid
     assert branch.words is not None  # a match is of a text
     scale, words, rows = found.scale, branch.words[0], branch.context.rows(contents)
     cosines = (rows @ words).astype(np.float64)
-    mean, std = found.anchors.scale(rows)
+    mean, std = branch.context.scale(found.anchors, contents)
     z_scores, probability = (cosines - mean) / std, _sigmoid(np.array(found.log_odds))
     sharp = SHARPNESS[Kind.PICTURE] / max(scale.picture_std, 1e-6)
     rest = (branch.context.sample @ words).astype(np.float64)

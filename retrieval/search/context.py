@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..calibration.anchors import AnchorTexts, Floats
 from ..storage.storage import Storage
 from ..storage.vector_search import Neighbours
 from ..types.records import Kind, Vectors
@@ -27,6 +28,7 @@ class QueryContext:
     where: Where | None  # which; None: all
     _nearest: dict[bytes, tuple[int, Neighbours]] = field(default_factory=dict)  # by vector: how many were asked for
     _rows: dict[int, Vectors] = field(default_factory=dict)
+    _scales: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def nearest(self, vector: Vectors, count: int) -> Neighbours:
         """Return up to `count` contents nearest to a vector, (1, dimensions), from a longer list if there is one."""
@@ -53,6 +55,15 @@ class QueryContext:
         """Return the stored vectors of contents that have one, in their order, (n, dimensions)."""
         self.read(contents)
         return np.stack([self._rows[content] for content in contents])
+
+    def scale(self, anchors: AnchorTexts, contents: Sequence[int]) -> tuple[Floats, Floats]:
+        """Return the scale of each picture: mean and standard deviation of the anchor texts' cosines, (n,) and (n,)."""
+        lacking = [content for content in contents if content not in self._scales]
+        if lacking:
+            mean, std = anchors.scale(self.rows(lacking))
+            self._scales |= dict(zip(lacking, zip(mean.tolist(), std.tolist(), strict=True), strict=True))
+        found = np.array([self._scales[content] for content in contents])
+        return found[:, 0], found[:, 1]
 
     @cached_property
     def sample(self) -> Vectors:
