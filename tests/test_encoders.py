@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from retrieval import Settings
 from retrieval.encoders import Encoder, SupportsPatchFeatures, checkpoints, registry
 from retrieval.encoders.autotune import Tuning, TuningTable
 from retrieval.encoders.batching import batched
@@ -24,6 +25,7 @@ from retrieval.encoders.colours import ColourEncoder
 from retrieval.encoders.model_name import BUILTIN, ModelName, WeightSource
 from retrieval.encoders.openclip import OpenClip
 from retrieval.errors import ModelError, ModelUnavailable
+from retrieval.library import factory
 from retrieval.runtime.devices import choose_device, choose_precision, measure
 from retrieval.types.records import Vectors
 
@@ -51,9 +53,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["colours", "builtin", "tiny"])
 def encoder(request: pytest.FixtureRequest, tiny: Path) -> Encoder:
-    if request.param == "colours":
-        return ColourEncoder()
-    return OpenClip.load("builtin" if request.param == "builtin" else f"local-dir:{tiny}", "cpu", "float32")
+    """What the product runs: loaded by its backend, with calls of several threads batched."""
+    name = request.param if request.param != "tiny" else f"local-dir:{tiny}"
+    return factory.encoder(Settings(device="cpu", precision="float32"), name)
 
 
 def pictures() -> list[Image.Image]:

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import save_file
 
-from retrieval.encoders import export_text, lazy
+from retrieval.encoders import Encoder, LoadOptions, export_text
 from retrieval.encoders.lazy import LazyOpenClip
 from retrieval.encoders.numpy_text import NumpyTextEncoder, Weights, _whole
 from retrieval.encoders.openclip import OpenClip
+from retrieval.encoders.openclip_backend import OpenClipBackend
 
 TEXTS = ["a dog", "two people on bikes, in front of a shop's window", "", "ÉTÉ – 日本", "a " * 60]
 TINY: dict[str, Any] = {
@@ -79,7 +80,11 @@ def test_the_built_in_models_tower_gives_what_it_gives() -> None:
 )
 def test_a_text_side_of_another_make_stays_in_the_whole_model(tmp_path: Path, text: dict[str, Any]) -> None:
     spelling = checkpoint(tmp_path / "model", text, custom_text=True)
-    assert isinstance(lazy.encoder(spelling, "cpu", "float32", tmp_path / "towers"), OpenClip)
+    assert isinstance(load(spelling, tmp_path / "towers"), OpenClip)
+
+
+def load(name: str, cache: Path) -> Encoder:
+    return OpenClipBackend().load(name, LoadOptions("cpu", "float32", cache))
 
 
 PAIRS = export_text._pairs(open_clip.get_tokenizer("ViT-B-32"), 77)
@@ -93,15 +98,15 @@ def test_tokens_are_those_of_open_clip(text: str) -> None:
 
 
 def test_the_order_of_texts_does_not_matter(tmp_path: Path) -> None:
-    encoder = lazy.encoder("builtin", "cpu", "float32", tmp_path)
+    encoder = load("builtin", tmp_path)
     texts = [f"{'a very ' * (number % 7)}old {number}" for number in range(500)]
     one_by_one = np.concatenate([encoder.texts([text]) for text in texts])
     np.testing.assert_allclose(encoder.texts(texts), one_by_one, atol=1e-5)
 
 
 def test_a_kept_tower_answers_without_the_model(tmp_path: Path) -> None:
-    first = lazy.encoder("builtin", "cpu", "float32", tmp_path)
-    second = lazy.encoder("builtin", "cpu", "float32", tmp_path)
+    first = load("builtin", tmp_path)
+    second = load("builtin", tmp_path)
     assert isinstance(second, LazyOpenClip) and second._whole is None
     assert second.space == first.space and second.image_size == first.image_size
     np.testing.assert_array_equal(second.texts(TEXTS), first.texts(TEXTS))
@@ -110,22 +115,22 @@ def test_a_kept_tower_answers_without_the_model(tmp_path: Path) -> None:
 
 def test_a_changed_model_has_its_tower_made_anew(tmp_path: Path) -> None:
     spelling = checkpoint(tmp_path / "model")
-    before = lazy.encoder(spelling, "cpu", "float32", tmp_path / "towers")
+    before = load(spelling, tmp_path / "towers")
     file = tmp_path / "model" / "open_clip_model.safetensors"
     other = checkpoint(tmp_path / "other", quick_gelu=True)
     file.write_bytes((Path(other.removeprefix("local-dir:")) / file.name).read_bytes()[:-4] + b"\0\0\0\1")
-    after = lazy.encoder(spelling, "cpu", "float32", tmp_path / "towers")
+    after = load(spelling, tmp_path / "towers")
     assert after.space.fingerprint != before.space.fingerprint
     assert len(list((tmp_path / "towers").rglob("weights-*"))) == 1
 
 
 @pytest.mark.parametrize("harm", ["manifest", "weights", "merges"])
 def test_a_damaged_tower_is_made_again(tmp_path: Path, harm: str) -> None:
-    first = lazy.encoder("builtin", "cpu", "float32", tmp_path)
+    first = load("builtin", tmp_path)
     for file in tmp_path.glob("towers/*/*"):
         if file.name.startswith("tower" if harm == "manifest" else harm):
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    again = lazy.encoder("builtin", "cpu", "float32", tmp_path)
+    again = load("builtin", tmp_path)
     np.testing.assert_array_equal(again.texts(TEXTS), first.texts(TEXTS))
     (place,) = (tmp_path / "towers").iterdir()
     assert NumpyTextEncoder.load(place) is not None

@@ -1,17 +1,20 @@
 """Encoders: pictures and texts to unit embeddings in one space. Knows nothing of files or storage.
 
-An encoder is one file that implements `Encoder`, and one line in `app.py`.
+A kind of encoder is one file with a backend, which loads what it matches, and one line in `library.factory`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..types.records import Pixels, Space, Vectors
+    from ..types.results import ModelInfo
 
 
 class Encoder(Protocol):
@@ -52,4 +55,52 @@ class SupportsPatchFeatures(Protocol):
         Raises:
             UsageError: this model has no patch features.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a model is loaded and run."""
+
+    device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
+    precision: str = "auto"  # auto, float32, bfloat16, float16
+    cache: Path = Path()  # a folder for what can be made again
+
+
+class EncoderBackend(Protocol):
+    """One kind of encoders: which model names are its own, and all that can be done with them."""
+
+    def matches(self, name: str) -> bool:
+        """Return whether a model name is one of this kind; it need not exist."""
+        ...
+
+    def load(self, name: str, options: LoadOptions) -> Encoder:
+        """Load a model.
+
+        Raises:
+            ModelError: the name is unknown or the checkpoint is broken.
+            ModelUnavailable: the model is not on this machine.
+        """
+        ...
+
+    def installed(self, name: str) -> Path:
+        """Return where a model's files are on this machine, without loading them or using the network.
+
+        Raises:
+            ModelError: the name is unknown.
+            ModelUnavailable: the model is known but not on this machine; the message says how to get it.
+        """
+        ...
+
+    def pull(self, name: str) -> Path:
+        """Download a model, unless it is on this machine; return where its files are.
+
+        Raises:
+            ModelError: the name is unknown.
+            ModelUnavailable: there is no network or no such repository, or the download broke off.
+        """
+        ...
+
+    def describe(self, *, everything: bool = False) -> list[ModelInfo]:
+        """Return the rows of the table of models: recommended ones, or with `everything` all that are known."""
         ...

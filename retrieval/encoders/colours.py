@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import ImageColor
 
 from ..types.records import Pixels, Space, Vectors
+from ..types.results import ModelInfo
+from . import LoadOptions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,10 +42,36 @@ class ColourEncoder:
 
     def texts(self, batch: Sequence[str]) -> Vectors:
         """Return unit rows, (n, 3), of the mean of the colours each text names; a text that names none is grey."""
+        from PIL import ImageColor  # here: a search by words needs no Pillow
+
         words = [re.findall("[a-z]+", text.lower()) for text in batch]
         named = [[ImageColor.getrgb(word)[:3] for word in each if word in ImageColor.colormap] for each in words]
         rows = [each or [(128, 128, 128)] for each in named]
         return _directions(np.array([np.mean(row, axis=0) for row in rows], dtype=np.float32).reshape(-1, 3))
+
+
+class ColourBackend:
+    """The one model `colours`; see `encoders.EncoderBackend`."""
+
+    def matches(self, name: str) -> bool:
+        """Return whether it is `colours`."""
+        return name == "colours"
+
+    def load(self, name: str, options: LoadOptions) -> ColourEncoder:  # noqa: ARG002  # there is one, and no way to run it
+        """Return the encoder."""
+        return ColourEncoder()
+
+    def installed(self, name: str) -> Path:  # noqa: ARG002  # there is one
+        """Return this file, which is all of it."""
+        return Path(__file__)
+
+    def pull(self, name: str) -> Path:
+        """Return what is here already."""
+        return self.installed(name)
+
+    def describe(self, *, everything: bool = False) -> list[ModelInfo]:  # noqa: ARG002  # there is none to recommend
+        """Return nothing: it is for tests and examples."""
+        return []
 
 
 def _directions(colours: Vectors) -> Vectors:

@@ -5,17 +5,12 @@ Knows which part a call needs; does not know how either part works.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..types.records import Pixels, Space, Vectors
-from . import Encoder
-from .model_name import ModelName
 from .numpy_text import NumpyTextEncoder
 
 if TYPE_CHECKING:
@@ -71,33 +66,3 @@ class LazyOpenClip:
         if self._whole is not None and self._whole.device.type != "cpu":
             return self._whole.texts(batch)
         return self.tower.texts(batch)
-
-
-def encoder(model: str, device: str, precision: str, folder: Path) -> Encoder:
-    """Return the encoder of a model; its text-encoder export and its autotune result are stored in `folder`.
-
-    Raises:
-        ModelError: the name is unknown or the checkpoint is broken.
-        ModelUnavailable: the model is not on this machine.
-    """
-    name = ModelName.parse(model)
-    place = folder / "towers" / hashlib.blake2b(name.spelling.encode(), digest_size=8).hexdigest()
-    tower = NumpyTextEncoder.load(place)
-    if tower is not None:
-        return LazyOpenClip(tower, lambda: _loaded(model, device, precision, folder))
-    whole = _loaded(model, device, precision, folder)
-    from .export_text import export, sources
-
-    tower = export(whole)
-    if tower is None:
-        return whole
-    with contextlib.suppress(OSError):  # such as a full disk: the next process exports again
-        tower.save(place, sources(whole))
-    return LazyOpenClip(tower, lambda: whole, whole)
-
-
-def _loaded(model: str, device: str, precision: str, folder: Path) -> OpenClip:
-    from .autotune import TuningTable
-    from .openclip import OpenClip
-
-    return OpenClip.load(model, device, precision, TuningTable(folder / "speeds.json"))

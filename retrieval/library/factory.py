@@ -15,7 +15,7 @@ from ..config import Settings
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..encoders import Encoder
+    from ..encoders import Encoder, EncoderBackend
     from ..ocr import TextReader
     from ..storage.storage import OpenStore
     from ..types.records import Finding
@@ -26,33 +26,31 @@ if TYPE_CHECKING:
 FRAMES = 8  # frames of a video that a model is shown
 
 
-def encoder(settings: Settings, model: str) -> Encoder:
-    """Return the encoder with this model name.
+def encoder_backends() -> tuple[EncoderBackend, ...]:
+    """Return the kinds of encoders, in the order in which they are asked whether a name is theirs."""
+    from ..encoders.colours import ColourBackend
+    from ..encoders.openclip_backend import OpenClipBackend
+
+    return (ColourBackend(), OpenClipBackend())
+
+
+def encoder_backend(name: str) -> EncoderBackend:
+    """Return the kind of encoder that a model name is of; an empty name is the built-in model's."""
+    return next(backend for backend in encoder_backends() if backend.matches(name or "builtin"))
+
+
+def encoder(settings: Settings, name: str) -> Encoder:
+    """Return the encoder with this model name; calls of several threads are batched.
 
     Raises:
         ModelError: the model is unknown or damaged.
         ModelUnavailable: the model is not on this machine.
     """
-    if model == "colours":
-        from ..encoders.colours import ColourEncoder
+    from ..encoders import LoadOptions
+    from ..encoders.batching import batched
 
-        return ColourEncoder()
-    from ..encoders import lazy
-
-    return lazy.encoder(model, settings.device, settings.precision, config.cache_folder())
-
-
-def require_encoder(model: str) -> None:
-    """Check that an encoder is known and on this machine, without loading it; an empty name is the built-in model's.
-
-    Raises:
-        ModelError: the model is unknown.
-        ModelUnavailable: the model is not on this machine.
-    """
-    if model not in ("", "colours", "builtin"):
-        from ..encoders import checkpoints, model_name
-
-        checkpoints.required(model_name.ModelName.parse(model))
+    options = LoadOptions(settings.device, settings.precision, config.cache_folder())
+    return batched(encoder_backend(name).load(name, options))
 
 
 def vlm(settings: Settings) -> VisionLanguageModel:

@@ -84,8 +84,8 @@ class Library(LibraryView):
         from ..storage.storage import Storage
 
         settings = settings or config.load()
-        if encoder is None:
-            factory.require_encoder(settings.model)
+        if encoder is None and settings.model:
+            factory.encoder_backend(settings.model).installed(settings.model)
         storage = Storage.create(factory.library_path(path, settings), factory.vector_store(settings))
         return cls(Services(storage, ModelCache.of(settings, encoder, vlm)))
 

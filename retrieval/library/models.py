@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import factory
+
 if TYPE_CHECKING:
     from ..types.results import ModelInfo, VlmInfo
 
 
 def encoders(*, everything: bool = False) -> list[ModelInfo]:
     """Return the table of encoders; with `everything`, also open_clip's whole list."""
-    from ..encoders import registry
-
-    return registry.everything() if everything else registry.known()
+    return [row for backend in factory.encoder_backends() for row in backend.describe(everything=everything)]
 
 
 def pull(model: str) -> Path:
@@ -23,10 +23,7 @@ def pull(model: str) -> Path:
         ModelError: the model is unknown.
         ModelUnavailable: there is no network.
     """
-    from ..encoders import checkpoints
-    from ..encoders.model_name import ModelName
-
-    return checkpoints.pull(ModelName.parse(model))
+    return factory.encoder_backend(model).pull(model)
 
 
 def vlms() -> list[VlmInfo]:

@@ -1,6 +1,6 @@
 """The services of one opened library: indexing, search and the models they need, each created when first needed.
 
-Knows how they depend on each other; `app.py` chooses the classes of the models.
+Knows how they depend on each other; `factory` chooses the classes of the models.
 """
 
 from __future__ import annotations
@@ -61,11 +61,9 @@ class ModelCache:
 
     def encoder(self, model: str) -> Encoder:
         """Return the encoder with this model name; calls of several threads are batched."""
-        from ..encoders.batching import batched
-
         with self._lock:
             if model not in self._encoders:
-                self._encoders[model] = batched(factory.encoder(self.settings, model))
+                self._encoders[model] = factory.encoder(self.settings, model)
             return self._encoders[model]
 
     def vlm(self) -> VisionLanguageModel:
