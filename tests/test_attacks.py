@@ -19,12 +19,14 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
+from starlette.routing import Route
 
 from retrieval import Library
 from retrieval.errors import SourceError, UsageError
 from retrieval.pictures.worker import Workers
 from retrieval.server import fetch
 from retrieval.server.admission import AdmissionControl, Load
+from retrieval.server.facts import RouteTable, facts
 from retrieval.server.tokens import Scope, Tokens
 
 from .conftest import COLOURS
@@ -432,7 +434,11 @@ def test_long_answers_do_not_keep_short_ones_waiting() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     async def run() -> list[object]:
-        limits, said = AdmissionControl(app, Load(running=1, patience=0.1)), list[object]()  # type: ignore[arg-type]  # ASGI
+        routes = RouteTable(
+            [Route("/v1/ask", facts(slow=True)(lambda: None)), Route("/v1/search", facts()(lambda: None))]
+        )
+        limits = AdmissionControl(app, Load(running=1, patience=0.1), routes)  # type: ignore[arg-type]  # ASGI
+        said: list[object] = []
 
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": b"", "more_body": False}

@@ -11,17 +11,13 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import IO
-from urllib.parse import parse_qs
 
 import psutil
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .auth import LOGIN, HTTPRefusal, free, refuse
+from .auth import HTTPRefusal, refuse
+from .facts import RouteTable
 
-LONG = frozenset(
-    "/v1/ask /v1/ask/stream /v1/caption /v1/caption/stream /v1/ground /v1/chat/completions /v1/search/stream "
-    "/v1/duplicates /mcp".split()
-)
 TINY = 4096  # bytes of a login's body, which needs no token
 IN_MEMORY = 1 << 20  # bytes of a body; larger ones go to a temporary file
 PIECE = 1 << 18
@@ -51,6 +47,7 @@ class AdmissionControl:
 
     app: ASGIApp
     load: Load
+    routes: RouteTable = field(default_factory=RouteTable)
     waiting: int = 0
     refused: int = 0
     _turns: dict[bool, asyncio.Semaphore] = field(default_factory=dict)  # slots, by whether requests are long
@@ -58,7 +55,7 @@ class AdmissionControl:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Process or refuse one request."""
-        if scope["type"] != "http" or _small(scope["path"]):
+        if scope["type"] != "http" or self.routes.of(scope).free:
             await self.app(scope, receive, send)
             return
         if not self._turns:
@@ -77,7 +74,7 @@ class AdmissionControl:
         Raises:
             HTTPRefusal: the body is too large or too slow, or the memory is full.
         """
-        most = TINY if scope["path"] == LOGIN else self.load.body
+        most = TINY if self.routes.of(scope).scope is None else self.load.body
         told = dict(scope["headers"]).get(b"content-length", b"0")
         large = HTTPRefusal(413, "too_large", f"at most {most:,} bytes may be sent")
         if not told.isdigit() or int(told) > most:
@@ -115,7 +112,7 @@ class AdmissionControl:
         Raises:
             HTTPRefusal: too many requests are waiting, or this one has waited too long.
         """
-        long = _long(scope)
+        long = self.routes.of(scope).is_slow(scope)
         turn = self._turns[long]
         await self._wait(turn)
         held = True
@@ -159,16 +156,3 @@ class AdmissionControl:
             found = int(psutil.Process().memory_info().rss)
             self._memory = time.monotonic(), found
         return found
-
-
-def _small(path: str) -> bool:
-    """Return whether a request bypasses the limits: it costs nothing, or only waits for a job's events."""
-    follows = path.startswith("/v1/jobs/") and path.endswith("/events")
-    return free(path) or path == "/metrics" or follows
-
-
-def _long(scope: Scope) -> bool:
-    """Return whether a request uses a vision-language model, or takes as long."""
-    query = parse_qs(scope["query_string"].decode("latin-1"))
-    asked = (query.get("rerank", ["false"])[-1], query.get("vlm", ["false"])[-1])
-    return scope["path"] in LONG or any(each.lower() not in ("false", "0", "off", "no", "f", "n") for each in asked)

@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from .. import __version__
@@ -20,7 +21,8 @@ from ..errors import RetrievalError
 from . import item_routes, job_routes, name_routes, search_routes, state_routes, vlm_routes
 from .admission import AdmissionControl, Load
 from .auth import AuthMiddleware, HTTPRefusal
-from .dependencies import handle_fault, handle_http, handle_invalid, handle_package_error, handle_refusal
+from .dependencies import enforce, handle_fault, handle_http, handle_invalid, handle_package_error, handle_refusal
+from .facts import RouteFacts, RouteTable, facts
 from .logs import AccessLog
 from .mcp_tools import McpTools
 from .metrics import MetricsMiddleware, ServerMetrics
@@ -29,6 +31,11 @@ from .tokens import Tokens
 
 PAGE = Path(__file__).parent / "page"
 ROUTES = (search_routes, item_routes, vlm_routes, name_routes, job_routes, state_routes)
+OTHERS = {  # facts of the routes that others make: files, the schema, MCP
+    "/page": RouteFacts(scope=None, free=True),
+    "/openapi.json": RouteFacts(scope=None, free=True),
+    "/mcp": RouteFacts(slow=True),
+}
 ABOUT = (
     "Search a photo collection by words or by example, find captions for a picture, ask about pictures. "
     "Answers are the same as on the command line; docs/http.md has examples."
@@ -61,8 +68,9 @@ def routed(service: Service, *, agents_write: bool = False, agents_originals: bo
         service.close()
 
     api = FastAPI(
-        title="retrieval", version=__version__, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None
-    )
+        title="retrieval", version=__version__, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None,
+        dependencies=[Depends(enforce)],
+    )  # fmt: skip
     api.state.service, api.state.metrics = service, ServerMetrics()
     api.add_exception_handler(RetrievalError, handle_package_error)
     api.add_exception_handler(HTTPRefusal, handle_refusal)
@@ -75,23 +83,35 @@ def routed(service: Service, *, agents_write: bool = False, agents_originals: bo
     api.mount("/page", StaticFiles(directory=PAGE), name="page")
     for path, file in (("/", "index.html"), ("/docs", "docs.html")):
         api.add_api_route(path, _page(file), include_in_schema=False)
+    for route in api.routes:  # those that are no functions of ours
+        address = getattr(route, "path", "")
+        if address in OTHERS:
+            route.facts = OTHERS[address]  # type: ignore[attr-defined]  # read by `facts_of_route`
     return api
+
+
+def served_routes(api: FastAPI) -> list[BaseRoute]:
+    """Return every route of the application by itself; FastAPI keeps those of a router together."""
+    own = [route for route in api.routes if hasattr(route, "path")]
+    return [*own, *(route for routes in ROUTES for route in routes.router.routes)]
 
 
 def application(service: Service, tokens: Tokens, doors: ServerOptions) -> ASGIApp:
     """Return the complete application, as a server runs it."""
     api = routed(service, agents_write=doors.agents_write, agents_originals=doors.agents_originals)
-    limits = AdmissionControl(api, doors.load)
+    table = RouteTable(served_routes(api))
+    limits = AdmissionControl(api, doors.load, table)
     metrics: ServerMetrics = api.state.metrics
     metrics.limits = limits
     guard = AuthMiddleware(
-        MetricsMiddleware(limits, metrics), tokens, doors.demand, doors.names, doors.origins, doors.socket
+        MetricsMiddleware(limits, metrics), tokens, doors.demand, doors.names, doors.origins, doors.socket, table
     )
     api.state.guard = guard
-    return AccessLog(guard, doors.queries)
+    return AccessLog(guard, doors.queries, table)
 
 
 def _page(file: str) -> Callable[[], FileResponse]:
+    @facts(scope=None, free=True)
     def page() -> FileResponse:
         return FileResponse(PAGE / file, headers={"cache-control": "no-cache"})
 

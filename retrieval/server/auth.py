@@ -12,11 +12,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .facts import RouteTable
 from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, FailedLogins, Sessions, Tokens
 
-COOKIE, LOGIN = "retrieval_session", "/v1/login"
+COOKIE = "retrieval_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-FREE = ("/healthz", "/readyz", "/page/", "/docs", "/openapi.json")  # public, like "/": they reveal and cost nothing
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; "
@@ -48,6 +48,7 @@ class AuthMiddleware:
     names: frozenset[str] = frozenset()  # host names that the server answers to, besides localhost and IP addresses
     origins: frozenset[str] = frozenset()  # other origins whose pages may send requests, such as "https://example.org"
     socket: str = ""  # path of the library owner's Unix socket; "": none
+    routes: RouteTable = field(default_factory=RouteTable)
     sessions: Sessions = field(default_factory=Sessions)
     guesses: FailedLogins = field(default_factory=FailedLogins)
 
@@ -87,7 +88,7 @@ class AuthMiddleware:
         self._host(headers)
         self._same_site(scope, headers)
         caller = self._known(scope, headers)
-        if caller is None and not (free(scope["path"]) or scope["path"].startswith(LOGIN)):
+        if caller is None and self.routes.of(scope).scope is not None:
             challenge = {"www-authenticate": 'Bearer realm="retrieval"'}
             raise HTTPRefusal(401, "unauthorized", "show a token: Authorization: Bearer ...", challenge)
         return caller
@@ -147,11 +148,6 @@ class AuthMiddleware:
         digest = self.sessions.digest(cookie) if cookie else None
         caller = self.tokens.of_digest(digest) if digest else None
         return caller if caller or self.demand else ANYONE
-
-
-def free(path: str) -> bool:
-    """Return whether a path is public: it reveals nothing of the library and costs nothing."""
-    return path == "/" or path.startswith(FREE)
 
 
 def _hostname(host: str) -> str | None:

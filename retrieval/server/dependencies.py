@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
@@ -15,8 +14,9 @@ from .. import errors
 from ..library.view import LibraryView
 from ..types.serialize import dumps
 from .auth import AuthMiddleware, HTTPRefusal
+from .facts import UNKNOWN
 from .service import Service
-from .tokens import Caller, Scope
+from .tokens import Caller
 
 STATUS = (  # error class -> HTTP status; the first match counts
     (errors.NotFound, 404),
@@ -62,16 +62,20 @@ def caller_of(request: Request) -> Caller:
     return cast(Caller, caller)
 
 
-def needs(scope: Scope) -> Callable[[Request], Service]:
-    """Return a dependency that gives the service to callers with this scope, and refuses others."""
+def enforce(request: Request) -> None:
+    """Let in only who may use the route, as its facts say; every route depends on this.
 
-    def service(request: Request) -> Service:
-        caller = caller_of(request)
-        if caller.scope < scope:
-            raise HTTPRefusal(403, "forbidden", f"this needs a token that may {scope.name.lower()}")
-        return service_of(request)
-
-    return service
+    Raises:
+        HTTPRefusal: the caller shows no token, or one that may not do this.
+    """
+    known = getattr(request.scope.get("endpoint"), "facts", UNKNOWN)
+    if known.scope is None:
+        return
+    caller = caller_of(request)
+    if caller.scope < known.scope:
+        raise HTTPRefusal(403, "forbidden", f"this needs a token that may {known.scope.name.lower()}")
+    if known.whole and caller.folder is not None:
+        raise HTTPRefusal(403, "forbidden", "this token is for one folder")
 
 
 def view_of(request: Request) -> LibraryView:
@@ -84,22 +88,8 @@ def guard_of(request: Request) -> AuthMiddleware:
     return cast(AuthMiddleware, request.app.state.guard)
 
 
-def whole_library_of(request: Request) -> Service:
-    """Return the service, for callers who may see the whole library.
-
-    Raises:
-        HTTPRefusal: the caller's token is for one folder.
-    """
-    if caller_of(request).folder is not None:
-        raise HTTPRefusal(403, "forbidden", "this token is for one folder")
-    return service_of(request)
-
-
 View = Annotated[LibraryView, Depends(view_of)]
 Serving = Annotated[Service, Depends(service_of)]
-WriterOnly = Annotated[Service, Depends(needs(Scope.WRITE))]
-AdminOnly = Annotated[Service, Depends(needs(Scope.ADMIN))]
-WholeLibraryOnly = Annotated[Service, Depends(whole_library_of)]
 
 Number = Annotated[int, Field(ge=1, lt=2**63)]  # of an item or a job
 

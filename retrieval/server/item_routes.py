@@ -16,8 +16,10 @@ from .. import geocoding
 from ..errors import PictureError, UsageError
 from ..types.records import Answer, Item, Reason
 from ..types.request import SearchRequest
-from .dependencies import ERRORS, JSONResponse, Number, Serving, View, WriterOnly
+from .dependencies import ERRORS, JSONResponse, Number, Serving, View
+from .facts import facts
 from .previews import Previews
+from .tokens import Scope
 
 router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS)
 
@@ -38,6 +40,7 @@ def told(item: Item) -> dict[str, Any]:
 
 
 @router.get("/items", summary="Files, the newest first")
+@facts(scope=Scope.READ)
 def items(
     asked: View,
     count: Annotated[int, Query(ge=1, le=1000)] = 200,
@@ -52,6 +55,7 @@ def items(
 
 
 @router.get("/items/{item}", summary="What is known of a file")
+@facts(scope=Scope.READ)
 def one(asked: View, item: Number) -> Response:
     """Return a file's facts, place and texts, and the other files that hold the same picture."""
     found = asked.items.get(item)
@@ -61,6 +65,7 @@ def one(asked: View, item: Number) -> Response:
 
 
 @router.get("/items/{item}/thumbnail", response_class=Response, summary="A small picture of it")
+@facts(scope=Scope.READ)
 def thumbnail(
     service: Serving,
     asked: View,
@@ -81,6 +86,7 @@ def thumbnail(
 
 
 @router.get("/items/{item}/original", response_class=FileResponse, summary="The file itself")
+@facts(scope=Scope.READ)
 def original(service: Serving, asked: View, item: Number, download: bool = False) -> Response:
     """Return the file; range requests are supported."""
     found = asked.items.get(item)
@@ -101,6 +107,7 @@ def original(service: Serving, asked: View, item: Number, download: bool = False
 
 
 @router.get("/items/{item}/similar", response_model=Answer, summary="Pictures like it")
+@facts(scope=Scope.READ)
 def similar(asked: View, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
     """Return the k pictures most similar to it, without itself."""
     return JSONResponse(asked.search(SearchRequest.similar(asked.items.get(item).id, k=k)))
@@ -113,7 +120,8 @@ class CaptionBody(BaseModel):
 
 
 @router.put("/items/{item}/caption", summary="Caption it by hand")
-def set_caption(service: WriterOnly, asked: View, item: Number, said: CaptionBody) -> Response:
+@facts(scope=Scope.WRITE)
+def set_caption(service: Serving, asked: View, item: Number, said: CaptionBody) -> Response:
     """Store a caption in place of captions by models; it is searchable at once."""
     found = asked.items.get(item)
     service.library.captions.set(found.path, said.text)
@@ -121,18 +129,21 @@ def set_caption(service: WriterOnly, asked: View, item: Number, said: CaptionBod
 
 
 @router.get("/timeline", summary="How many files there are of each month")
+@facts(scope=Scope.READ)
 def timeline(asked: View) -> Response:
     """Return pairs of a month ("2023-06", or "" for files without a date) and a count, newest first."""
     return JSONResponse({"months": asked.items.months()})
 
 
 @router.get("/towns", summary="The world's towns, for a map without a network")
+@facts(scope=Scope.READ)
 def towns() -> Response:
     """Return the latitude and longitude (degrees), population and name of each town (GeoNames, CC BY 4.0)."""
     return JSONResponse({"towns": geocoding.towns()}, headers={"cache-control": f"private, max-age={DAY}"})
 
 
 @router.get("/map", summary="Where files were taken")
+@facts(scope=Scope.READ)
 def points(asked: View) -> Response:
     """Return triples of item number, latitude and longitude (degrees) of the files with coordinates."""
     return JSONResponse({"points": asked.items.points()})

@@ -13,8 +13,10 @@ from pydantic import BaseModel, Field
 
 from ..sources import absolute_path
 from ..types.serialize import to_jsonable
-from .dependencies import ERRORS, AdminOnly, JSONResponse, Number
+from .dependencies import ERRORS, JSONResponse, Number, Serving
+from .facts import facts
 from .jobs import BEAT, Job, State
+from .tokens import Scope
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)
 
@@ -28,19 +30,22 @@ class JobBody(BaseModel):
 
 
 @router.get("/roots", summary="What may be indexed")
-def roots(service: AdminOnly) -> Response:
+@facts(scope=Scope.ADMIN)
+def roots(service: Serving) -> Response:
     """Return the folders that were named when the server was started."""
     return JSONResponse({"roots": service.roots})
 
 
 @router.get("/jobs", summary="Indexing jobs, the newest first")
-def jobs(service: AdminOnly) -> Response:
+@facts(scope=Scope.ADMIN)
+def jobs(service: Serving) -> Response:
     """Return the latest jobs with their state and progress."""
     return JSONResponse({"jobs": service.jobs.all()})
 
 
 @router.post("/jobs", status_code=202, summary="Index a folder")
-def start(service: AdminOnly, wanted: JobBody) -> Response:
+@facts(scope=Scope.ADMIN)
+def start(service: Serving, wanted: JobBody) -> Response:
     """Start a job; only one job runs at a time."""
     folder = service.root(wanted.root, wanted.folder)
     shown = f"{wanted.root}/{wanted.folder}".rstrip("/")
@@ -48,18 +53,20 @@ def start(service: AdminOnly, wanted: JobBody) -> Response:
 
 
 @router.get("/jobs/{job}", summary="One job")
-def one(service: AdminOnly, job: Number) -> Response:
+@facts(scope=Scope.ADMIN)
+def one(service: Serving, job: Number) -> Response:
     """Return its state and progress and, once it has ended, its report and problems."""
     return JSONResponse(service.jobs.get(job))
 
 
-def named(service: AdminOnly, job: Number) -> Job:
+def named(service: Serving, job: Number) -> Job:
     """Return the job of this number, so that an unknown number is an error before the stream begins."""
     return service.jobs.get(job)
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse, summary="The progress of a job, as events")
-async def events(service: AdminOnly, now: Annotated[Job, Depends(named)]) -> AsyncIterator[ServerSentEvent]:
+@facts(scope=Scope.ADMIN, free=True)
+async def events(service: Serving, now: Annotated[Job, Depends(named)]) -> AsyncIterator[ServerSentEvent]:
     """Send an event `job` at each change and `end` after the last one, without blocking a thread."""
     yield ServerSentEvent(event="job", data=to_jsonable(now))
     while now.state is State.RUNNING:
@@ -71,6 +78,7 @@ async def events(service: AdminOnly, now: Annotated[Job, Depends(named)]) -> Asy
 
 
 @router.delete("/jobs/{job}", summary="Stop a job")
-def stop(service: AdminOnly, job: Number) -> Response:
+@facts(scope=Scope.ADMIN)
+def stop(service: Serving, job: Number) -> Response:
     """Ask the job to stop; what it has done is kept, and the next run continues from there."""
     return JSONResponse(service.jobs.stop(job))

@@ -10,16 +10,17 @@ import logging
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .facts import RouteTable
+
 log = logging.getLogger("retrieval.server")
 PLAIN = re.compile(r"[\w.-]{1,64}")
-QUIET = ("/healthz", "/readyz", "/metrics")
 
 
 @dataclass
@@ -28,6 +29,7 @@ class AccessLog:
 
     app: ASGIApp
     queries: bool = False  # whether queries are logged
+    routes: RouteTable = field(default_factory=RouteTable)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Process and log one request; successful health checks and reads of metrics are not logged."""
@@ -51,7 +53,7 @@ class AccessLog:
             log.exception("request %s failed", number)
             raise
         finally:
-            if not (scope["path"] in QUIET and status == 200):
+            if not (self.routes.of(scope).quiet and status == 200):
                 log.info("%s", self._line(scope, number, status, time.perf_counter() - started))
 
     def _line(self, scope: Scope, number: str, status: int, seconds: float) -> str:

@@ -9,7 +9,9 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from ..types.request import LONGEST
-from .dependencies import ERRORS, JSONResponse, Number, View, WriterOnly
+from .dependencies import ERRORS, JSONResponse, Number, Serving, View
+from .facts import facts
+from .tokens import Scope
 
 router = APIRouter(prefix="/v1", tags=["names"], responses=ERRORS)
 
@@ -30,20 +32,23 @@ class ExamplesBody(BaseModel):
 
 
 @router.get("/names", summary="Saved searches and taught words")
+@facts(scope=Scope.READ)
 def names(asked: View) -> Response:
     """Return the query of each saved search, and the numbers of positive and negative examples of each taught word."""
     return JSONResponse({"saved": asked.saved.saved(), "taught": asked.saved.taught()})
 
 
 @router.put("/names/{name}", summary="Save a search under a name")
-def save(service: WriterOnly, name: Name, saved: SavedBody) -> Response:
+@facts(scope=Scope.WRITE)
+def save(service: Serving, name: Name, saved: SavedBody) -> Response:
     """Save a search; `@name` stands for it in any query from now on."""
     service.library.saved.save(name, saved.query)
     return JSONResponse({"name": name, "query": service.library.saved.saved().get(name.removeprefix("@"))})
 
 
 @router.post("/names/{name}/examples", summary="Teach a word with example pictures")
-def teach(service: WriterOnly, asked: View, name: Name, examples: ExamplesBody) -> Response:
+@facts(scope=Scope.WRITE)
+def teach(service: Serving, asked: View, name: Name, examples: ExamplesBody) -> Response:
     """Add pictures that a word means and that it does not mean; return how many there are of each."""
     yes, no = ([asked.items.get(number).path for number in each] for each in (examples.yes, examples.no))
     count = service.library.saved.teach(name, yes, no)
@@ -51,7 +56,8 @@ def teach(service: WriterOnly, asked: View, name: Name, examples: ExamplesBody) 
 
 
 @router.delete("/names/{name}", summary="Forget a name")
-def forget(service: WriterOnly, name: Name) -> Response:
+@facts(scope=Scope.WRITE)
+def forget(service: Serving, name: Name) -> Response:
     """Delete a saved search, or a taught word with its examples."""
     service.library.saved.forget(name)
     return JSONResponse({"name": name})

@@ -23,9 +23,11 @@ from ..queries.render import append_pieces, render_branches
 from ..types.records import Answer, Budget, ByItem, ByText, Kind, Progress, Threshold, no_progress
 from ..types.request import LONGEST, MOST, PARAMS, SearchRequest
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
+from .facts import facts
 from .fetch import fetched
 from .service import Service
 from .stream import streamed
+from .tokens import Scope
 
 router = APIRouter(prefix="/v1", tags=["search"], responses=ERRORS)
 
@@ -107,18 +109,21 @@ def decoded(service: Service, asked: LibraryView, data: bytes) -> bytes:
 
 
 @router.get("/search", response_model=Answer, summary="Pictures for a query, best first")
+@facts(slow_with=("rerank",))
 def search(service: Serving, asked: View, request: Wanted) -> Response:
     """Return the k pictures that fit a query best: words, pictures of the library, or both."""
     return JSONResponse(answered(service, asked, request))
 
 
 @router.get("/search/next", response_model=Answer, summary="The next page")
+@facts(scope=Scope.READ)
 def next_page(asked: View, cursor: Annotated[str, Query(max_length=200)], threshold: Threshold = "weak") -> Response:
     """Return the page that a cursor points at, from the same answer as the page before."""
     return JSONResponse(asked.next_page(cursor, threshold=threshold))
 
 
 @router.post("/search", response_model=Answer, summary="Pictures like an upload")
+@facts(slow_with=("rerank",))
 def search_by_picture(
     service: Serving,
     asked: View,
@@ -132,6 +137,7 @@ def search_by_picture(
 
 
 @router.get("/search/stream", response_class=EventSourceResponse, summary="The first order at once, then better ones")
+@facts(slow=True)
 def search_stream(service: Serving, asked: View, wanted: Wanted, request: Request) -> Iterator[ServerSentEvent]:
     """Send the events `answer` (the encoder's order), `checked` (progress), `answer` (the reranked order) and `end`.
 
@@ -152,6 +158,7 @@ def search_stream(service: Serving, asked: View, wanted: Wanted, request: Reques
 
 
 @router.get("/understand", summary="How a query is read")
+@facts(scope=Scope.READ)
 def understood(asked: View, q: Words) -> Response:
     """Return each alternative's terms and filters in query syntax, notes on doubtful parts, and the wanted words."""
     query = asked.parse(q)
@@ -161,6 +168,7 @@ def understood(asked: View, q: Words) -> Response:
 
 
 @router.get("/language", summary="The tokens of the query language")
+@facts(scope=Scope.READ)
 def language() -> Response:
     """Return each token with an example and its meaning."""
     rows = [{"name": name, "example": field.example, "meaning": field.help} for name, field in FIELDS.items()]
@@ -168,12 +176,14 @@ def language() -> Response:
 
 
 @router.get("/facets", summary="How many likely answers there are of each year, camera, place ...")
+@facts(scope=Scope.READ)
 def facets(asked: View, request: Wanted) -> Response:
     """Return lists of values with their counts, most frequent first; of the whole library if the query is empty."""
     return JSONResponse(asked.facets(request))
 
 
 @router.get("/why", response_model=None, summary="Why a picture is a hit")
+@facts(slow_with=("vlm",))
 def why(
     asked: View,
     service: Serving,
@@ -189,12 +199,14 @@ def why(
 
 
 @router.get("/why-not", response_model=None, summary="Why a picture is not a hit, and what would make it one")
+@facts(slow=True)
 def why_not(asked: View, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
     """Return its standing, the reason, and the smallest changes of the query that bring it up."""
     return JSONResponse(asked.why_not(q, asked.items.get(item).path, k=k, threshold=threshold))
 
 
 @router.post("/captions", response_model=Answer, summary="The library's texts that fit a picture")
+@facts(scope=Scope.READ)
 def captions(
     service: Serving,
     asked: View,
@@ -212,6 +224,7 @@ def captions(
 
 
 @router.get("/texts", response_model=Answer, summary="The library's texts that mean something like a query")
+@facts(scope=Scope.READ)
 def texts(asked: View, q: Words, k: Count = 10) -> Response:
     """Return captions, descriptions and other texts, ranked by how close their meaning is to the query."""
     return JSONResponse(asked.search(ByText(q), k=k, kind=Kind.TEXT, threshold="none"))

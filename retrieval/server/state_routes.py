@@ -14,19 +14,22 @@ from ..library import models as list_of_models
 from ..search.near_duplicates import ALIKE, Similarity
 from ..types.serialize import to_jsonable
 from .auth import COOKIE
-from .dependencies import ERRORS, AdminOnly, JSONResponse, Serving, View, WholeLibraryOnly, caller_of, guard_of
-from .tokens import SESSION
+from .dependencies import ERRORS, JSONResponse, Serving, View, caller_of, guard_of
+from .facts import facts
+from .tokens import SESSION, Scope
 
 router = APIRouter(tags=["state"], responses=ERRORS)
 
 
 @router.get("/healthz", summary="Whether the process is alive")
+@facts(scope=None, free=True, quiet=True)
 def healthz() -> Response:
     """Return the version; succeeds whenever the process can answer."""
     return JSONResponse({"status": "ok", "version": __version__})
 
 
 @router.get("/readyz", summary="Whether it can answer queries")
+@facts(scope=None, free=True, quiet=True)
 def readyz(service: Serving) -> Response:
     """Return 503 while the library cannot be read."""
     try:
@@ -37,12 +40,14 @@ def readyz(service: Serving) -> Response:
 
 
 @router.get("/metrics", response_class=Response, summary="Numbers for Prometheus")
-def metrics(service: WholeLibraryOnly, request: Request) -> Response:
+@facts(whole=True, free=True, quiet=True)
+def metrics(service: Serving, request: Request) -> Response:
     """Return the counts and latencies of requests, the queue, the library's size and the model."""
     return Response(request.app.state.metrics.text(service), media_type="text/plain; version=0.0.4")
 
 
 @router.get("/v1/status", summary="What the library holds")
+@facts(scope=Scope.READ)
 def status(asked: View, service: Serving, request: Request) -> Response:
     """Return counts, the model, the folders, and what this caller may do."""
     caller = caller_of(request)
@@ -59,12 +64,14 @@ def status(asked: View, service: Serving, request: Request) -> Response:
 
 
 @router.get("/v1/problems", summary="Files that could not be used")
+@facts(scope=Scope.READ)
 def problems(asked: View) -> Response:
     """Return each file that could not be used, with the reason."""
     return JSONResponse({"problems": asked.problems()})
 
 
 @router.get("/v1/models", summary="The models of this server, as OpenAI's clients list them")
+@facts(scope=Scope.READ)
 def models(service: Serving) -> Response:
     """Return the vision-language model (for chat completions) and the encoder."""
     names = dict.fromkeys((service.library.settings.vlm, service.library.model))
@@ -73,14 +80,16 @@ def models(service: Serving) -> Response:
 
 
 @router.get("/v1/encoders", summary="Encoders that this machine has")
-def encoders(service: AdminOnly) -> Response:
+@facts(scope=Scope.ADMIN)
+def encoders(service: Serving) -> Response:
     """Return the encoders that `retrieval models` lists, and the one in use."""
     return JSONResponse({"encoders": list_of_models.encoders(), "serving": service.library.model})
 
 
 @router.get("/v1/duplicates", summary="Pictures that are the same or nearly the same")
+@facts(scope=Scope.ADMIN, slow=True)
 def duplicates(
-    service: AdminOnly,
+    service: Serving,
     kind: Annotated[list[Similarity], Query(description="Which kinds")] = [Similarity.COPY, Similarity.SAME],  # noqa: B006  # FastAPI copies it
     least: Annotated[float, Query(ge=0, le=1, description="The cosine for `alike`")] = ALIKE,
 ) -> Response:
@@ -95,6 +104,7 @@ class LoginBody(BaseModel):
 
 
 @router.post("/v1/login", summary="Log a browser in")
+@facts(scope=None)
 def login(login: LoginBody, request: Request) -> Response:
     """Set a session cookie for the holder of a token; it is valid for thirty days, or until the server stops."""
     guard = guard_of(request)
@@ -107,6 +117,7 @@ def login(login: LoginBody, request: Request) -> Response:
 
 
 @router.post("/v1/logout", summary="Log a browser out")
+@facts(scope=Scope.READ)
 def logout(request: Request) -> Response:
     """End the session and delete its cookie."""
     guard_of(request).sessions.end(request.cookies.get(COOKIE, ""))

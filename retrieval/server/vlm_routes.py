@@ -21,6 +21,7 @@ from ..library.view import LibraryView
 from ..vlm import IMAGE_SIZE, Ability, Streaming, VisionLanguageModel, messages
 from ..vlm.messages import ImagePart, Message, Part, TextPart
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
+from .facts import facts
 from .service import Service
 from .stream import streamed
 
@@ -61,6 +62,7 @@ def pictured(parts: list[Part]) -> Image:
 
 
 @router.post("/caption", summary="A caption that the model writes")
+@facts(slow=True)
 def caption(service: Serving, asked: View, items: Items = [], images: Files = []) -> Response:  # noqa: B006  # FastAPI copies it
     """Return one sentence about a picture; it is not stored."""
     image = pictured(shown(service, asked, items, images))
@@ -69,6 +71,7 @@ def caption(service: Serving, asked: View, items: Items = [], images: Files = []
 
 
 @router.post("/caption/stream", response_class=EventSourceResponse, summary="A caption, while the model writes it")
+@facts(slow=True)
 def caption_stream(
     service: Serving,
     asked: View,
@@ -88,6 +91,7 @@ def caption_stream(
 
 
 @router.post("/ask", summary="A question on pictures")
+@facts(slow=True)
 def ask(
     service: Serving,
     asked: View,
@@ -102,6 +106,7 @@ def ask(
 
 
 @router.post("/ask/stream", response_class=EventSourceResponse, summary="Ask a question, with the answer streamed")
+@facts(slow=True)
 def ask_stream(
     service: Serving,
     asked: View,
@@ -127,6 +132,7 @@ def following(model: VisionLanguageModel, heard: Callable[[str], None]) -> Visio
 
 
 @router.post("/ground", summary="Where a picture shows something")
+@facts(slow=True)
 def ground(
     service: Serving,
     asked: View,
@@ -183,6 +189,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/chat/completions", responses=STREAMED, summary="OpenAI's chat completions, by the model of this server")
+@facts(slow=True)
 def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> Response:
     """Answer clients and evaluation tools that use OpenAI's protocol; pictures come as data URIs."""
     pictures = [sum(part.image_url is not None for part in _parts(message)) for message in asked.messages]
