@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 import httpx
+from httpx_sse import EventSource
 
 from . import errors
-from .types.records import Answer, Band, Box, Budget, Hit, Judgement, Kind, Threshold
+from .types.explanations import Why, WhyNot
+from .types.records import Answer, Box, Budget, Threshold
 from .types.request import SearchOptions, SearchRequest
+from .types.results import ItemDetails, ItemSummary, ServerStatus
+from .types.serialize import from_jsonable
 
 KINDS = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
 Values = dict[str, Any]
@@ -70,8 +72,10 @@ class Client:
         request = SearchRequest.of(request, **options)
         query = request.to_params()
         if request.image is None:
-            return _answer(self._asked("GET", "/v1/search", params=query))
-        return _answer(self._asked("POST", "/v1/search", params=query, files={"image": _file(request.image)}))
+            return from_jsonable(self._asked("GET", "/v1/search", params=query), Answer)
+        return from_jsonable(
+            self._asked("POST", "/v1/search", params=query, files={"image": _file(request.image)}), Answer
+        )
 
     def pages(self, request: str | SearchRequest, **options: Unpack[SearchOptions]) -> Iterator[Answer]:
         """Yield the whole answer, `k` hits a page, as it was when the first page was asked for."""
@@ -81,7 +85,7 @@ class Client:
         yield found
         while found.cursor:
             query = {"cursor": found.cursor, "threshold": request.threshold}
-            found = _answer(self._asked("GET", "/v1/search/next", params=query))
+            found = from_jsonable(self._asked("GET", "/v1/search/next", params=query), Answer)
             yield found
 
     def stream(self, request: str | SearchRequest, **options: Unpack[SearchOptions]) -> Iterator[Answer]:
@@ -90,49 +94,46 @@ class Client:
         request = SearchRequest.of(request, **given)
         for event, value in self._events("/v1/search/stream", params=_plain(request.to_params())):
             if event == "answer":
-                yield _answer(value)
+                yield from_jsonable(value, Answer)
 
     def similar(self, item: int, k: int = 10) -> Answer:
         """Return the k pictures most similar to a picture of the library, given by its item number."""
-        return _answer(self._asked("GET", f"/v1/items/{item}/similar", params={"k": k}))
+        return from_jsonable(self._asked("GET", f"/v1/items/{item}/similar", params={"k": k}), Answer)
 
     def captions(self, image: str | Path | bytes, k: int = 10, *, threshold: Threshold = "weak") -> Answer:
         """Return the k texts of the library that fit a picture best."""
         query = {"k": k, "threshold": threshold}
-        return _answer(self._asked("POST", "/v1/captions", params=query, files={"image": _file(image)}))
+        return from_jsonable(self._asked("POST", "/v1/captions", params=query, files={"image": _file(image)}), Answer)
 
-    def why(self, text: str, item: int, *, heat: bool = False) -> Values:
-        """Return why a picture is a hit, in the form that docs/json.md describes."""
-        found: Values = self._asked("GET", "/v1/why", params={"q": text, "item": item, "heat": heat})
-        return found
+    def why(self, text: str, item: int, *, heat: bool = False) -> Why:
+        """Return why a picture is a hit."""
+        return from_jsonable(self._asked("GET", "/v1/why", params={"q": text, "item": item, "heat": heat}), Why)
 
-    def why_not(self, text: str, item: int) -> Values:
-        """Return why a picture is no hit, in the form that docs/json.md describes."""
-        found: Values = self._asked("GET", "/v1/why-not", params={"q": text, "item": item})
-        return found
+    def why_not(self, text: str, item: int) -> WhyNot:
+        """Return why a picture is not a hit, and what would bring it up."""
+        return from_jsonable(self._asked("GET", "/v1/why-not", params={"q": text, "item": item}), WhyNot)
 
     def facets(self, text: str) -> dict[str, list[tuple[str, int]]]:
         """Return the number of likely answers by year, camera, place, type and folder, as (value, count) pairs."""
         found = self._asked("GET", "/v1/facets", params={"q": text})
-        return {name: [(value, count) for value, count in values] for name, values in found.items()}
+        return from_jsonable(found, dict[str, list[tuple[str, int]]])
 
     # --- items ---------------------------------------------------------------------------------------------
 
-    def items(self) -> Iterator[Values]:
+    def items(self) -> Iterator[ItemSummary]:
         """Yield every file, newest first."""
         after: int | None = None
         while True:
             query = {"count": 1000, **({} if after is None else {"after": after})}
             found = self._asked("GET", "/v1/items", params=query)
-            yield from found["items"]
+            yield from from_jsonable(found["items"], list[ItemSummary])
             after = found["next"]
             if after is None:
                 return
 
-    def item(self, item: int) -> Values:
+    def item(self, item: int) -> ItemDetails:
         """Return what is known of a file."""
-        found: Values = self._asked("GET", f"/v1/items/{item}")
-        return found
+        return from_jsonable(self._asked("GET", f"/v1/items/{item}"), ItemDetails)
 
     def thumbnail(self, item: int, size: int = 320) -> bytes:
         """Return a preview as WebP; `size` is its longest side in pixels: 320, 1280 or 2560."""
@@ -167,14 +168,13 @@ class Client:
 
     def ground(self, image: str | Path | bytes | int, phrase: str) -> list[Box]:
         """Return the boxes where the model sees what the phrase says."""
-        return [Box(**box) for box in self._asked("POST", "/v1/ground", **_shown([image], phrase=phrase))["boxes"]]
+        return from_jsonable(self._asked("POST", "/v1/ground", **_shown([image], phrase=phrase))["boxes"], list[Box])
 
     # --- the server ----------------------------------------------------------------------------------------
 
-    def status(self) -> Values:
+    def status(self) -> ServerStatus:
         """Return what the library holds, and what this token may do."""
-        found: Values = self._asked("GET", "/v1/status")
-        return found
+        return from_jsonable(self._asked("GET", "/v1/status"), ServerStatus)
 
     def index(self, root: str, folder: str = "", *, retry: bool = False) -> Iterator[Values]:
         """Index a folder below one of the server's roots; yield the job whenever it changes, until it ends."""
@@ -189,15 +189,11 @@ class Client:
             if not answer.is_success:
                 answer.read()
                 raise _error(answer.status_code, answer.text)
-            event = ""
-            for line in answer.iter_lines():
-                name, _, value = line.partition(":")
-                if name == "event":
-                    event = value.strip()
-                elif name == "data" and event == "error":
-                    raise _error(400, value)
-                elif name == "data":
-                    yield event, json.loads(value)
+            for event in EventSource(answer).iter_sse():
+                if event.event == "error":
+                    raise _error(400, event.data)
+                if event.data:  # the last one has none
+                    yield event.event, json.loads(event.data)
 
     def _asked(self, method: str, url: str, **sent: Any) -> Any:
         return json.loads(self._sent(method, url, **sent).content)
@@ -253,32 +249,3 @@ def _error(status: int, text: str) -> errors.RetrievalError:
     if kind is errors.QueryError:
         return errors.QueryError(message, str(told["query"]), (told["place"][0], told["place"][1]))
     return kind(message) if kind and issubclass(kind, errors.RetrievalError) else errors.UsageError(message)
-
-
-def _answer(found: Values) -> Answer:
-    hits = tuple(_hit(hit) for hit in found["hits"])
-    facets = found["facets"] and {name: [(v, n) for v, n in values] for name, values in found["facets"].items()}
-    return Answer(**{**_known(Answer, found), "hits": hits, "notes": tuple(found["notes"]), "facets": facets})
-
-
-def _hit(found: Values) -> Hit:
-    return Hit(
-        **{
-            **_known(Hit, found),
-            "kind": Kind(found["kind"]),
-            "band": Band(found["band"]),
-            "path": found["path"] and Path(found["path"]),
-            "copies": tuple(map(Path, found["copies"])),
-            "beneath": tuple(map(Path, found["beneath"])),
-            "boxes": tuple(Box(**box) for box in found["boxes"]),
-            "sources": tuple(found["sources"]),
-            "verdict": found["verdict"] and Judgement(**found["verdict"]),
-            "taken_at": found["taken_at"] and datetime.fromisoformat(found["taken_at"]),
-        }
-    )
-
-
-def _known(kind: Any, found: Values) -> Values:
-    """Return the fields that this version knows."""
-    names = {field.name for field in fields(kind)}
-    return {name: value for name, value in found.items() if name in names}

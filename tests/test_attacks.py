@@ -434,9 +434,8 @@ def test_long_answers_do_not_keep_short_ones_waiting() -> None:
         await send({"type": "http.response.body", "body": b""})
 
     async def run() -> list[object]:
-        routes = RouteTable(
-            [Route("/v1/ask", facts(slow=True)(lambda: None)), Route("/v1/search", facts()(lambda: None))]
-        )
+        slow, quick = Route("/v1/ask", facts(slow=True)(lambda: None)), Route("/v1/search", facts()(lambda: None))
+        routes = RouteTable([slow, quick])
         limits = AdmissionControl(app, Load(running=1, patience=0.1), routes)  # type: ignore[arg-type]  # ASGI
         said: list[object] = []
 

@@ -64,20 +64,20 @@ def test_pictures_pages_and_streams(client: Client, library: Library) -> None:
     assert first.hits[0].verdict is None
     assert others[-1].hits[0].verdict is not None
     assert client.captions(red, threshold="none").hits[0].text == "the barn door"
-    assert client.why("red", item)["rank"] == 1
-    assert client.why_not("red", item)["standing"] == "hit"
+    assert client.why("red", item).rank == 1
+    assert client.why_not("red", item).standing == "hit"
     assert client.facets("type:png")["folder"] == [("photos", 4)]
 
 
 def test_items_and_what_is_said_of_them(client: Client, library: Library) -> None:
     every = list(client.items())
-    item = every[0]["item"]
+    item = every[0].item
     assert len(every) == 4
-    assert client.original(item) == Path(every[0]["path"]).read_bytes()
+    assert client.original(item) == every[0].path.read_bytes()
     with Image.open(io.BytesIO(client.thumbnail(item))) as image:
         assert image.format == "WEBP"
     client.set_caption(item, "seen by a client")
-    assert client.item(item)["texts"][0]["text"] == "seen by a client"
+    assert client.item(item).texts[0].text == "seen by a client"
     client.save("mine", "red")
     assert client.search("@mine", k=1).hits[0].text == "the barn door"
     assert client.teach("warm", yes=[item]) == (1, 0)
@@ -88,7 +88,7 @@ def test_the_model_and_the_server(client: Client) -> None:
     assert client.ask([item], "what colour is it?") == "red"
     assert "red" in client.caption(item)
     assert client.ground(item, "red")[0].label == "red"
-    assert client.status()["items"] == 4
+    assert client.status().items == 4
     assert list(client.index("photos"))[-1]["state"] == "done"
 
 

@@ -43,7 +43,8 @@ def ask_server(settings: Settings, request: SearchRequest) -> Answer | None:
 
 
 def _same_model(client: Client, settings: Settings) -> bool:
-    return bool(client.status()["caller"]["vlm"] == settings.vlm)
+    caller = client.status().caller
+    return caller is not None and caller.vlm == settings.vlm
 
 
 def names_no_file(text: str | None) -> bool:

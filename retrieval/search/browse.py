@@ -8,9 +8,8 @@ from pathlib import Path
 
 from ..errors import NotFound
 from ..sources import absolute_path
-from ..storage.catalog.captions import AttributedText
 from ..storage.storage import Storage
-from ..types.records import Item
+from ..types.records import AttributedText, Item
 
 
 @dataclass(frozen=True)

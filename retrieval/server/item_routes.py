@@ -6,7 +6,7 @@ Clients name files by item number only, never by path.
 from __future__ import annotations
 
 import mimetypes
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import FileResponse, Response
@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field
 
 from .. import geocoding
 from ..errors import PictureError, UsageError
-from ..types.records import Answer, Item, Reason
+from ..types.records import Answer, Reason
 from ..types.request import SearchRequest
+from ..types.results import ItemDetails, ItemSummary
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
 from .facts import facts
 from .previews import Previews
@@ -24,19 +25,6 @@ from .tokens import Scope
 router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS)
 
 DAY = 24 * 3600
-
-
-def told(item: Item) -> dict[str, Any]:
-    """Return the fields of a file that a grid of results needs."""
-    return {
-        "item": item.id,
-        "content": item.content,
-        "path": item.path,
-        "width": item.facts.width,
-        "height": item.facts.height,
-        "taken_at": item.facts.taken_at,
-        "second": item.second,
-    }
 
 
 @router.get("/items", summary="Files, the newest first")
@@ -50,7 +38,7 @@ def items(
     """Return a page of files by the time they were taken, newest first; files without a date come last."""
     found = asked.items.newest(count, after, until)
     return JSONResponse(
-        {"items": [told(item) for item in found], "next": found[-1].id if len(found) == count else None}
+        {"items": [ItemSummary.of(item) for item in found], "next": found[-1].id if len(found) == count else None}
     )
 
 
@@ -59,9 +47,10 @@ def items(
 def one(asked: View, item: Number) -> Response:
     """Return a file's facts, place and texts, and the other files that hold the same picture."""
     found = asked.items.get(item)
-    said = asked.items.texts_of(found.content)
-    copies = [copy.path for copy in asked.items.copies(found)]
-    return JSONResponse({**told(found), "facts": found.facts, "place": found.place, "texts": said, "copies": copies})
+    texts = tuple(asked.items.texts_of(found.content))
+    copies = tuple(copy.path for copy in asked.items.copies(found))
+    summary = vars(ItemSummary.of(found))
+    return JSONResponse(ItemDetails(**summary, facts=found.facts, place=found.place, texts=texts, copies=copies))
 
 
 @router.get("/items/{item}/thumbnail", response_class=Response, summary="A small picture of it")

@@ -6,15 +6,17 @@ Knows image formats and the Accept header.
 from __future__ import annotations
 
 import io
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from cachetools import LRUCache
 from PIL import Image
 
 from .. import pictures
 from ..errors import PictureError
 from ..library.view import LibraryView
 from ..pictures.thumbnails import THUMBNAIL_SIDE
-from ..runtime.lru import LRUCache
 from ..types.records import Item, Reason
 
 KEPT = 128 << 20  # bytes of previews in the cache
@@ -27,6 +29,7 @@ class Previews:
 
     max_megapixels: float
     _kept: LRUCache[tuple[int, int, str], bytes] = field(default_factory=lambda: LRUCache(KEPT, len))
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # the cache is not made for several threads
 
     @staticmethod
     def form(accept: str, size: int) -> str:
@@ -42,14 +45,16 @@ class Previews:
             PictureError: the file is missing or unreadable, and no thumbnail of it is stored.
         """
         key = (item.content, size, form)
-        known = self._kept.get(key)
+        with self._lock:
+            known = self._kept.get(key)
         if known is not None:
             return known
         stored = asked.thumbnails([item.content]).get(item.content) if size <= THUMBNAIL_SIDE else None
         if stored is not None and form == "webp":
             return stored
         data = self._made(item, size, form, stored)
-        self._kept.put(key, data)
+        with self._lock, suppress(ValueError):  # larger than the whole cache
+            self._kept[key] = data
         return data
 
     def _made(self, item: Item, size: int, form: str, stored: bytes | None) -> bytes:

@@ -12,7 +12,7 @@ from .. import __version__
 from ..errors import LibraryError
 from ..library import models as list_of_models
 from ..search.near_duplicates import ALIKE, Similarity
-from ..types.serialize import to_jsonable
+from ..types.results import CallerInfo, ServerStatus
 from .auth import COOKIE
 from .dependencies import ERRORS, JSONResponse, Serving, View, caller_of, guard_of
 from .facts import facts
@@ -51,16 +51,16 @@ def metrics(service: Serving, request: Request) -> Response:
 def status(asked: View, service: Serving, request: Request) -> Response:
     """Return counts, the model, the folders, and what this caller may do."""
     caller = caller_of(request)
-    may = {
-        "name": caller.name,
-        "scope": caller.scope.name.lower(),
-        "folder": caller.folder,
-        "fetch": service.fetches,
-        "originals": service.originals,
-        "vlm": service.library.settings.vlm,
-        "grounds": service.grounds,
-    }
-    return JSONResponse({**to_jsonable(asked.status()), "version": __version__, "caller": may})
+    may = CallerInfo(
+        name=caller.name,
+        scope=caller.scope.name.lower(),
+        folder=caller.folder,
+        fetch=service.fetches,
+        originals=service.originals,
+        vlm=service.library.settings.vlm,
+        grounds=service.grounds,
+    )
+    return JSONResponse(ServerStatus(**vars(asked.status()), version=__version__, caller=may))
 
 
 @router.get("/v1/problems", summary="Files that could not be used")

@@ -311,3 +311,12 @@ class Box:
     right: float
     bottom: float
     score: float | None = None  # None if the model gives none
+
+
+@dataclass(frozen=True)
+class AttributedText:
+    """A text of a picture, and where it comes from."""
+
+    text: str
+    source: str  # file, sidecar, metadata, edited (by hand), generated (by a model)
+    model: str = ""  # of a generated text

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-from .records import Problem, ScannedFile
+from .records import AttributedText, Facts, Item, Problem, ScannedFile, Status
 
 
 @dataclass(frozen=True)
@@ -178,3 +179,53 @@ class Reranking:
     weight: float
     best_weight: float  # the best weight on this same set
     model: str
+
+
+@dataclass(frozen=True)
+class ItemSummary:
+    """The fields of a file that a grid of results needs."""
+
+    item: int
+    content: int
+    path: Path
+    width: int = 0  # pixels, upright
+    height: int = 0
+    taken_at: datetime | None = None
+    second: float | None = None  # of a video's frame
+
+    @classmethod
+    def of(cls, item: Item) -> ItemSummary:
+        """Return the summary of an item."""
+        facts = item.facts
+        return cls(item.id, item.content, item.path, facts.width, facts.height, facts.taken_at, item.second)
+
+
+@dataclass(frozen=True)
+class ItemDetails(ItemSummary):
+    """Everything that is known of a file."""
+
+    facts: Facts = field(default_factory=Facts)
+    place: tuple[str, str, str] = ("", "", "")  # city, region, country
+    texts: tuple[AttributedText, ...] = ()
+    copies: tuple[Path, ...] = ()  # the other files that hold the same picture
+
+
+@dataclass(frozen=True)
+class CallerInfo:
+    """What a caller of a server may do, and what the server can do for them."""
+
+    name: str
+    scope: str  # read, write, admin
+    folder: Path | None  # all that they may see; None: the whole library
+    fetch: bool  # whether pictures can be searched by their web address
+    originals: bool  # whether original files are given out
+    vlm: str  # the vision-language model of the server
+    grounds: bool | None  # whether that model finds phrases in pictures; None: it is not loaded yet
+
+
+@dataclass(frozen=True)
+class ServerStatus(Status):
+    """What a server's library holds, and what this caller may do."""
+
+    version: str = ""
+    caller: CallerInfo | None = None

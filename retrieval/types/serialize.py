@@ -1,48 +1,74 @@
-"""Converts the package's values to JSON: one form for the command line, the HTTP API and agents."""
+"""The values of this package to JSON and back: one form for the command line, the HTTP API and agents (msgspec).
+
+Numbers are rounded to six digits; bytes of paths that are not UTF-8 are escaped as `\\xNN`, and come back escaped.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import fields, is_dataclass
 from datetime import datetime
-from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
+
+T = TypeVar("T")
+
+DIGITS = 6
 
 
 def to_jsonable(value: Any) -> Any:
-    """Return a value of this package as JSON types: dict, list, str, number, bool or None.
-
-    Floats are rounded to 6 decimals. Bytes of paths that are not UTF-8 are escaped as `\\xNN`.
-    """
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_jsonable(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Path):
-        return show_path(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, float):
-        return round(value, 6)
-    if isinstance(value, dict):
-        return {str(key): to_jsonable(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray):
-        return to_jsonable(value.tolist())
-    if isinstance(value, list | tuple):
-        return [to_jsonable(entry) for entry in value]
-    return value
+    """Return a value of this package as JSON has it."""
+    return _rounded(msgspec.to_builtins(value, builtin_types=(datetime,), str_keys=True, enc_hook=_to_builtin))
 
 
 def dumps(value: Any) -> str:
-    """Return a value of this package as one line of JSON; lone surrogates stay escaped."""
+    """Return a value of this package as one line of JSON; half characters stay escaped."""
     text = json.dumps(to_jsonable(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def from_jsonable(value: Any, kind: type[T]) -> T:
+    """Return a value of this package from what `to_jsonable` gave; fields that this version lacks are left out.
+
+    Raises:
+        ValueError: it is not of this kind.
+    """
+    return msgspec.convert(value, kind, strict=False, dec_hook=_from_builtin)
+
+
 def show_path(path: Path) -> str:
-    """Return a path as readable text; bytes that are not UTF-8 are escaped as `\\xNN`."""
+    """Return a path as text, with bytes that are not UTF-8 escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _to_builtin(value: Any) -> Any:
+    if isinstance(value, Path):
+        return show_path(value)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(f"{type(value).__name__} has no form in JSON")
+
+
+def _from_builtin(kind: Any, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    if getattr(kind, "__origin__", kind) is np.ndarray:
+        return np.array(value, np.float32)
+    raise NotImplementedError(f"{kind} cannot be read from JSON")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _rounded(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(entry) for entry in value]
+    return value

@@ -9,14 +9,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import torch
+from cachetools import LRUCache
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-
-from ..runtime.lru import LRUCache
 
 Arguments: TypeAlias = dict[str, Any]
 Features: TypeAlias = dict[str, Any]  # tensors, lists of them, or lists of such lists
@@ -42,6 +43,7 @@ class VisionCache:
         functools.update_wrapper(self, look)  # transformers reads its signature
         self._look = look
         self._kept: LRUCache[bytes, Features] = LRUCache(AT_MOST, lambda kept: _bytes(kept.values()))  # by input digest
+        self._lock = threading.Lock()  # the cache is not made for several threads
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the model's own method returns; with `return_dict`, without what only training reads."""
@@ -58,11 +60,13 @@ class VisionCache:
 
     def _seen(self, given: Arguments) -> Features:
         key = _digest(given)
-        found = self._kept.get(key)
+        with self._lock:
+            found = self._kept.get(key)
         if found is None:
             whole = self._look(**given)
             found = {name: value for name in READ if (value := getattr(whole, name, None)) is not None}
-            self._kept.put(key, found)
+            with self._lock, suppress(ValueError):  # larger than the whole cache
+                self._kept[key] = found
         return found
 
 

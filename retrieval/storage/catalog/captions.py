@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import and_, delete, exists, func, insert, select
 
-from ...types.records import Kind
+from ...types.records import AttributedText, Kind
 from .repository import Repository, chunks, now
 from .schema import captions, contents, items
 
@@ -23,15 +23,6 @@ class WrittenCaption:
 
     text: str
     model: str
-
-
-@dataclass(frozen=True)
-class AttributedText:
-    """A text of a picture, and where it comes from."""
-
-    text: str
-    source: str  # file, sidecar, metadata, edited (by hand), generated (by a model)
-    model: str = ""  # of a generated text
 
 
 class Captions(Repository):
