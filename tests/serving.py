@@ -38,13 +38,14 @@ class Server:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @contextmanager
-def serving(library: Path, *options: object) -> Iterator[Server]:
-    """`retrieval serve` on a library, until the block ends."""
-    command = [sys.executable, "-m", "retrieval", "serve", "--index", str(library), "--port", "0"]
+def serving(library: Path, *options: object, before: str = "") -> Iterator[Server]:
+    """`retrieval serve` on a library, until the block ends; `before` is code that its process runs first."""
+    program = ["-c", f"{before}\nfrom retrieval.cli import main\nmain()"] if before else ["-m", "retrieval"]
+    command = [sys.executable, *program, "serve", "--index", str(library), "--port", "0"]
     process = subprocess.Popen([*command, *map(str, options)], stderr=subprocess.PIPE, text=True)
     server = Server(process)
     ready = threading.Event()

@@ -73,7 +73,9 @@ def test_a_reduced_jpeg_gives_the_same_embedding(tmp_path: Path) -> None:
     from retrieval.pictures import decode
 
     encoder = OpenClip.load("builtin", "cpu", "float32")
-    for path in sorted((DATA / "photos").iterdir())[:12]:
+    some = sorted((DATA / "photos").iterdir())[:12]
+    assert len(some) == 12
+    for path in some:
         large = tmp_path / path.name
         Image.open(path).resize((4000, 3000), Image.Resampling.LANCZOS).save(large, quality=92)
         data = large.read_bytes()

@@ -110,6 +110,7 @@ def test_probabilities_are_calibrated(dev: Library, captions: list[tuple[Path, s
         hits = dev.search(ByText(text), threshold="none").hits
         sure += [hit.confidence or 0.0 for hit in hits]
         right += [hit.path == path for hit in hits]
+    assert len(sure) > 1000
     assert calibration_error(sure, right) <= 0.05
     assert calibration_error(sure[::10], right[::10]) <= 0.1  # of 500: chance alone gives about 0.04
 

@@ -261,34 +261,39 @@ from retrieval.encoders.colours import ColourEncoder
 from retrieval.indexing import Indexer, Options
 
 class Slow(ColourEncoder):
+    quick = int(sys.argv[3])  # so many batches; with those that follow, the run would last for long
+
     def images(self, batch):
-        time.sleep(0.02)
+        self.quick -= 1
+        time.sleep(0.02 if self.quick >= 0 else 0.5)
         return super().images(batch)
 
+def tell(step):
+    if step.task == "pictures":
+        print(step.done, flush=True)
+
 with Library.create(sys.argv[1], Settings(model="colours")) as library:
-    print("ready", flush=True)
-    report = Indexer(library.storage, Slow(), Options(batch_size=2)).run([Path(sys.argv[2])])
-    print(report.interrupted, flush=True)
+    Indexer(library.storage, Slow(), Options(batch_size=2), tell).run([Path(sys.argv[2])])
 """
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
 def test_a_killed_run_loses_nothing_that_was_committed(tmp_path: Path, paint: Paint, kill: signal.Signals) -> None:
-    """Killed again and again at other moments, the library opens each time and the runs add up."""
+    """Killed after one batch, after two and after three, the library opens each time and the runs add up."""
     paths = [paint(f"{number}.png", f"rgb({number},9,0)") for number in range(60)]
     folder = paths[0].parent
     place, before = tmp_path / "killed", 0
-    for patience in (0.05, 0.15, 0.3):
-        run = subprocess.Popen([sys.executable, "-c", SLOW, str(place), str(folder)], stdout=subprocess.PIPE, text=True)
+    for batches in (1, 2, 3):
+        command = [sys.executable, "-c", SLOW, str(place), str(folder), str(batches)]
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert run.stdout is not None
-        run.stdout.readline()
-        time.sleep(patience)
+        assert [run.stdout.readline() for _ in range(batches)] == [f"{2 * (n + 1)}\n" for n in range(batches)]
         run.send_signal(kill)
-        run.communicate(timeout=30)
+        run.communicate(timeout=60)
         with Library.open(place, COLOURS) as library:
             now = library.status().items
-            assert now >= before
-            before = now
+        assert before + 2 * batches <= now < 60
+        before = now
     with Library.open(place, COLOURS) as library:
         report = library.index([folder])
         assert report.added == 60 - before

@@ -118,6 +118,7 @@ def test_how_often_words_occur_elsewhere_changes_no_order(library: Library, pain
             paint(f"{name}/{name} {number}.png", (number, 9, len(orders)))
         library.index([folder.parent])
         orders.append([hit.path for hit in library.within(folder).search("zalpha zbeta", threshold="none").hits])
+    assert len(orders[0]) == 2
     assert orders[0] == orders[1]
 
 

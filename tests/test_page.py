@@ -15,7 +15,7 @@ import piexif
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageStat
-from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, Route, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FilePayload, Page, ViewportSize, expect, sync_playwright
 
 from retrieval import Library
 from retrieval.server.tokens import Scope, Tokens
@@ -28,6 +28,8 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium on this machine (apt-get install chromium)"
 )
 
+PATIENCE = 30_000  # milliseconds that each wait may take; they only guard against hanging
+expect.set_options(timeout=PATIENCE)
 COLOURED = ("red", "maroon", "orange", "yellow", "lime", "navy", "blue")
 
 
@@ -65,6 +67,13 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def opened(browser: Browser, server: Server, **options: Any) -> Page:
+    """A page of a new context, at the server."""
+    context = browser.new_context(base_url=server.url, **options)
+    context.set_default_timeout(PATIENCE)
+    return context.new_page()
+
+
 SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 780}}
 
 
@@ -77,23 +86,16 @@ def faults() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, server: Server, faults: list[str], request: pytest.FixtureRequest) -> Iterator[Page]:
     size = getattr(request, "param", "desktop")
-    context = browser.new_context(base_url=server.url, viewport=SIZES[size], has_touch=size == "phone")
-    page = context.new_page()
-    page.set_default_timeout(8000)
+    page = opened(browser, server, viewport=SIZES[size], has_touch=size == "phone")
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if _is_fault(said) else None)
     yield page
-    context.close()
+    page.context.close()
     assert faults == []
 
 
 def _is_fault(said: ConsoleMessage) -> bool:
     return said.type == "error" and "status of 4" not in said.text
-
-
-def first(page: Page) -> str:
-    """The first picture's alternative text."""
-    return page.locator("#grid .tile[aria-posinset='1'] img").get_attribute("alt") or ""
 
 
 def search(page: Page, text: str, expected: str) -> None:
@@ -127,21 +129,16 @@ def test_results_come_while_one_types_and_the_address_keeps_them(page: Page) -> 
     expect(page.get_by_role("combobox", name="Search")).to_have_value("red")
 
 
-def test_an_answer_that_comes_late_does_not_replace_a_newer_one(page: Page) -> None:
+def test_a_search_that_is_overtaken_is_given_up_for_the_newer_one(page: Page) -> None:
     page.goto("/")
-
-    def slow(route: Route) -> None:
-        page.wait_for_timeout(700)
-        route.continue_()
-
-    page.route("**/v1/search?q=blue&**", slow)
+    blue = "**/v1/search?q=blue&**"
+    page.route(blue, lambda _: None)  # it is never answered
     box = page.get_by_role("combobox", name="Search")
-    box.fill("blue")
-    page.wait_for_timeout(250)
-    box.fill("red")
+    with page.expect_request(blue):
+        box.fill("blue")
+    with page.expect_event("requestfailed", lambda request: "q=blue&" in request.url):
+        box.fill("red")
     expect(page.locator("#grid .tile[aria-posinset='1'] img")).to_have_attribute("alt", having("barn door"))
-    page.wait_for_timeout(900)
-    assert "barn door" in first(page)
 
 
 def test_a_query_is_shown_as_it_is_understood_and_an_error_at_its_place(page: Page) -> None:
@@ -184,11 +181,13 @@ def test_a_picture_that_is_chosen_or_dropped_is_what_is_looked_for(page: Page) -
 def test_scrolling_leads_to_the_end_with_few_elements_in_the_page(page: Page) -> None:
     page.goto("/?q=type%3Apng&fold=false")
     expect(page.locator("#grid .tile").first).to_be_visible()
-    for _ in range(40):
-        page.evaluate("scrollTo(0, document.body.scrollHeight)")
-        page.wait_for_timeout(120)
-        if page.locator("#grid .tile[aria-posinset='500']").count():
-            break
+    page.wait_for_function(
+        """() => {
+            scrollTo(0, document.body.scrollHeight);
+            return document.querySelector("#grid .tile[aria-posinset='500']");
+        }""",
+        polling=100,
+    )
     assert page.locator("#grid .tile[aria-posinset='500']").count() == 1
     assert page.locator("#grid .tile").count() < 250
 
@@ -377,8 +376,7 @@ SCREENS = {"pictures": "/", "answer": "/?q=red&threshold=none", "opened": "/?q=r
 def test_axe_finds_no_serious_issue(page: Page, screen: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
     page.add_init_script("delete window.trustedTypes")
-    page.goto(SCREENS[screen])
-    page.wait_for_timeout(900)
+    page.goto(SCREENS[screen], wait_until="networkidle")
     found = Axe().run(page).response["violations"]
     serious = [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
     assert serious == []
@@ -390,8 +388,7 @@ def test_a_private_library_asks_for_a_token_that_scripts_do_not_get(
     shutil.copytree(library.path, tmp_path / "library", ignore=shutil.ignore_patterns("*.sock"))
     token = Tokens.of(tmp_path / "library").add("reader", Scope.READ)
     with serving(tmp_path / "library", "--token") as server:
-        context = browser.new_context(base_url=server.url)
-        page = context.new_page()
+        page = opened(browser, server)
         page.goto("/?q=red")
         page.get_by_label("Your token").fill("rtv_wrong")
         page.get_by_role("button", name="Log in").click()
@@ -401,22 +398,22 @@ def test_a_private_library_asks_for_a_token_that_scripts_do_not_get(
         expect(page.locator("#grid .tile").first).to_be_visible()
         assert page.evaluate("document.cookie") == ""
         expect(page.get_by_role("button", name="Save this search")).to_have_count(0)
-        context.close()
+        page.context.close()
 
 
 def test_a_server_that_goes_is_told_and_its_return_noticed(browser: Browser, library: Library, tmp_path: Path) -> None:
     shutil.copytree(library.path, tmp_path / "library", ignore=shutil.ignore_patterns("*.sock"))
     with serving(tmp_path / "library") as server:
-        page = browser.new_page()
-        page.goto(f"{server.url}/")
+        page = opened(browser, server)
+        page.goto("/")
         expect(page.locator("#grid .tile").first).to_be_visible()
         server.stop()
         page.get_by_role("combobox", name="Search").fill("red")
         expect(page.get_by_role("alert").first).to_contain_text("does not answer")
         with serving(tmp_path / "library", "--port", server.port):
-            expect(page.locator("#offline")).to_be_hidden(timeout=8000)
+            expect(page.locator("#offline")).to_be_hidden()
             expect(page.locator("#answer")).to_contain_text("507 searched")
-        page.close()
+        page.context.close()
 
 
 def test_screenshots_are_full_of_pictures(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -424,8 +421,7 @@ def test_screenshots_are_full_of_pictures(page: Page, tmp_path_factory: pytest.T
     folder = tmp_path_factory.getbasetemp() / "screenshots"
     folder.mkdir(exist_ok=True)
     for name, url in SCREENS.items():
-        page.goto(url)
-        page.wait_for_timeout(700)
+        page.goto(url, wait_until="networkidle")
         page.screenshot(path=folder / f"{name}.png")
     with Image.open(folder / "answer.png") as image:
         grid = image.convert("RGB").crop((240, 110, 1260, 400))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,12 +32,11 @@ class Judge(ColourVlm):
     name = identity = "judge"
     abilities = frozenset({Ability.JUDGE})
 
-    def __init__(self, rule: Callable[[int], float], seconds: float = 0.0, fails_after: int = 1000) -> None:
-        self.rule, self.seconds, self.fails_after = rule, seconds, fails_after
+    def __init__(self, rule: Callable[[int], float], fails_after: int = 1000) -> None:
+        self.rule, self.fails_after = rule, fails_after
         self.asked = 0
 
     def judge(self, query: str, images: Sequence[Image.Image]) -> list[Judgement]:  # any query
-        time.sleep(self.seconds)
         self.asked += len(images)
         if self.asked > self.fails_after:
             raise ModelUnavailable("the server has gone")
@@ -98,13 +97,28 @@ def test_the_depth_bounds_what_is_looked_at(shades: Library) -> None:
     assert len(found.hits) == 2
 
 
-def test_the_budget_is_kept_and_the_rest_is_said(shades: Library) -> None:
-    judge = Judge(lambda green: 0.01 + green / 500, seconds=0.2)
-    started = time.monotonic()
-    found = search(shades, judge, k=20, seconds=0.3)
-    assert time.monotonic() - started < 1.0
-    assert judge.asked == 8
-    assert "checked 8 of 20 with judge" in found.notes
+class Paced(Judge):
+    """Takes a second for every call, by a clock of its own."""
+
+    now = 0.0
+
+    def __init__(self) -> None:
+        super().__init__(lambda green: 0.01 + green / 500)
+
+    def judge(self, query: str, images: Sequence[Image.Image]) -> list[Judgement]:
+        self.now += 1
+        return super().judge(query, images)
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(0.5, 8), (1.5, 8), (2.0, 16), (2.9, 16), (3.0, 20), (None, 20)])
+def test_no_call_is_begun_that_would_pass_the_budget_and_the_rest_is_said(
+    shades: Library, monkeypatch: pytest.MonkeyPatch, seconds: float | None, asked: int
+) -> None:
+    judge = Paced()
+    monkeypatch.setattr("retrieval.search.rerank.time", SimpleNamespace(perf_counter=lambda: judge.now))
+    found = search(shades, judge, k=20, seconds=seconds)
+    assert judge.asked == asked
+    assert f"checked {asked} of 20 with judge" in found.notes
 
 
 def captioned(shades: Library, tmp_path: Path) -> Library:

@@ -39,6 +39,7 @@ def test_hits_are_ranked_from_one_with_scores_going_down(filled: Library) -> Non
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
     scores = [hit.score for hit in hits if hit.score is not None]
     assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 4
     assert all(-1.0001 <= score <= 1.0001 for score in scores)
 
 

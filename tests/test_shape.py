@@ -109,10 +109,11 @@ def test_each_heavy_package_is_known_in_one_room(path: Path) -> None:
             assert here.startswith(ONLY_IN[foreign]), f"{here} imports {foreign}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+OUTSIDE = [path for path in FILES if not path.is_relative_to(PACKAGE / "storage" / "catalog")]
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_the_catalog_knows_tables_and_connections(path: Path) -> None:
-    if path.is_relative_to(PACKAGE / "storage" / "catalog"):
-        return
     inside = {".".join(parts) for parts, _ in imports(path)}
     known = {"storage.catalog.schema", "storage.catalog.mapping", "storage.catalog.repository"}
     assert not inside & known, "a table is named outside of the catalog"
@@ -152,19 +153,18 @@ def test_every_exported_name_is_there(name: str) -> None:
     assert getattr(retrieval, name).__doc__
 
 
-def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, time\n"
+        "import sys\n"
         "sys.argv = ['retrieval', '--help']\n"
         "from retrieval.cli import main\n"
         "main()\n"
         "heavy = {'torch', 'faiss', 'transformers', 'sqlalchemy', 'numpy', 'PIL'} & set(sys.modules)\n"
-        "print('HEAVY', sorted(heavy), 'CPU', time.process_time())\n"
+        "print('HEAVY', sorted(heavy))\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    last = found.splitlines()[-1]
-    assert last.startswith("HEAVY [] CPU")
-    assert float(last.split()[-1]) < 0.3
+    assert "Usage: retrieval" in found
+    assert found.splitlines()[-1] == "HEAVY []"
 
 
 def test_no_file_is_long_and_every_module_says_what_it_is() -> None:

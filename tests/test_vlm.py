@@ -191,11 +191,38 @@ def test_a_conversation_goes_on(model: Transformers) -> None:
     assert isinstance(model.chat(longer, limit=3), str)
 
 
-def test_pointing_gives_boxes_inside_the_picture(model: Transformers) -> None:
-    can(model, Ability.GROUND)
-    for box in model.ground(PICTURES[0], "the dog"):
-        assert 0 <= box.left < box.right <= 1
-        assert 0 <= box.top < box.bottom <= 1
+SAID = {
+    "qwen2-vl": '[{"bbox_2d": [6, 11, 28, 50], "label": "the dog"}]',  # pixels of 56 by 56
+    "qwen2.5-vl": '[{"bbox_2d": [6, 11, 28, 50], "label": "the dog"}]',
+    "kosmos2": "<grounding><phrase> the dog</phrase><object><patch_index_0195><patch_index_0911></object>",
+    "qwen3-vl": '[{"bbox_2d": [100, 200, 500, 900], "label": "the dog"}]',
+    "paligemma": "<loc0205><loc0102><loc0922><loc0512> the dog",
+    "florence2": "</s><s>the dog<loc_100><loc_200><loc_500><loc_900></s>",
+}
+
+
+@pytest.mark.parametrize(("name", "said"), SAID.items(), ids=SAID)
+def test_pointing_gives_the_box_that_the_model_writes(
+    name: str, said: str, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Random weights write no box: they run, and what trained ones would write is put in the place of their words."""
+    model = load(name, folders)
+    run = model._run
+    monkeypatch.setattr(model, "_run", lambda *given, **options: [said for _ in run(*given, **options)])
+    (box,) = model.ground(PICTURES[0], "the dog")
+    assert box.label == "the dog"
+    assert (box.left, box.top, box.right, box.bottom) == pytest.approx((0.1, 0.2, 0.5, 0.9), abs=0.02)
+
+
+def test_pointing_by_a_mask_gives_boxes_inside_the_picture(folders: dict[str, Path]) -> None:
+    boxes = load("clipseg", folders).ground(PICTURES[0], "the dog")
+    assert boxes
+    assert all(0 <= box.left < box.right <= 1 and 0 <= box.top < box.bottom <= 1 for box in boxes)
+
+
+def test_every_model_that_points_is_pointed_with_here(folders: dict[str, Path]) -> None:
+    pointing = {name for name in NAMES if Ability.GROUND in load(name, folders).abilities}
+    assert pointing == {*SAID, "clipseg"}
 
 
 def test_a_mask_has_the_pictures_size_and_depends_on_it(model: Transformers) -> None:

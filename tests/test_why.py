@@ -231,6 +231,7 @@ def test_what_is_shown_is_a_hit_and_its_rank_is_that_of_the_search(library: Libr
     table.write_text("image,caption\n" + "".join(f"{path.name},a red thing\n" for path in paths[::7]))
     library.index([paths[0].parent], [(table, paths[0].parent)])
     hits = library.search("red thing sky", k=10, threshold="none").hits
+    assert len(hits) == 10
     for hit in hits:
         assert hit.path is not None
         found = library.why_not("red thing sky", hit.path, k=10, threshold="none")

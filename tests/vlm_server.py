@@ -29,6 +29,7 @@ class Server:
     says: str | None = None  # instead of what it sees
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    together: int = 1  # so many requests at the same time are waited for before the first is answered
     busiest: int = 0  # requests at the same time
     now: int = 0
     port: int = 0
@@ -65,7 +66,7 @@ def pieces(text: str) -> list[bytes]:
 
 @contextmanager
 def serve(server: Server) -> Iterator[Server]:
-    lock = threading.Lock()
+    lock, over = threading.Condition(), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -81,7 +82,9 @@ def serve(server: Server) -> Iterator[Server]:
                 server.bodies.append(body)
                 server.keys.append(self.headers.get("Authorization", ""))
                 failure = server.failures.pop(0) if server.failures else ""
-            time.sleep(0.02)
+                lock.notify_all()
+                lock.wait_for(lambda: server.busiest >= server.together, timeout=60)
+            time.sleep(0.02)  # so that one request too many would be seen
             self.respond(body, failure)
             with lock:
                 server.now -= 1
@@ -92,8 +95,8 @@ def serve(server: Server) -> Iterator[Server]:
             elif failure.isdigit():
                 self.reply(int(failure), json.dumps({"error": {"message": f"failure {failure}"}}).encode())
             elif failure == "slow":
-                time.sleep(1.0)
-                self.reply(200, json.dumps(server.answer(body)).encode())
+                over.wait()
+                self.close_connection = True
             elif failure == "half":
                 found = json.dumps(server.answer(body)).encode()
                 self.reply(200, found[: len(found) // 2], length=len(found))
@@ -134,5 +137,6 @@ def serve(server: Server) -> Iterator[Server]:
     try:
         yield server
     finally:
+        over.set()
         running.shutdown()
         running.server_close()
