@@ -29,7 +29,7 @@ def smol(folder: Path) -> str:
         import torch
         import transformers
 
-        from tests import tiny_vlm
+        from tests.vlm import tiny_vlm
 
         kinds: Any = transformers
         torch.manual_seed(0)

@@ -1,0 +1,72 @@
+"""What people see on a real terminal: a pseudo-terminal, as wide as one."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from retrieval import Library
+
+from ..conftest import COLOURS
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+
+
+def on_a_terminal(*arguments: object, folder: Path | None = None, **world: str) -> str:
+    """What `retrieval` writes to a terminal, standard error included."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **world}
+    command = [sys.executable, "-m", "retrieval", *map(str, arguments)]
+    run = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=folder)
+    os.close(theirs)
+    said, deadline = b"", time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if not select.select([ours], [], [], 0.2)[0]:
+            if run.poll() is not None:
+                break
+            continue
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        said += part
+    run.wait(timeout=30)
+    os.close(ours)
+    return said.decode("utf-8", "replace")
+
+
+@pytest.fixture
+def place(photos: Path, tmp_path: Path) -> Path:
+    with Library.create(tmp_path / "library", COLOURS) as library:
+        library.index([photos])
+    return tmp_path / "library"
+
+
+def test_hits_are_a_table_with_ranks_scores_and_files(place: Path, photos: Path) -> None:
+    drawn = on_a_terminal("search", "red", "--index", place, folder=photos)
+    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn)
+    assert re.search(r"#\s+score\s+sure\s+picture", said)
+    assert re.search(r"1\s+1\.000\s+strong\s+red\.jpg", said)
+
+
+def test_indexing_shows_a_bar(photos: Path, tmp_path: Path) -> None:
+    said = on_a_terminal("index", photos, "--index", tmp_path / "new", RETRIEVAL_MODEL="colours")
+    assert "pictures" in said
+    assert "4 new" in said
+
+
+def test_previews_are_drawn_in_the_protocol_of_the_terminal(place: Path) -> None:
+    inline = on_a_terminal("search", "red", "-k", 1, "--preview", "--index", place, TERM_PROGRAM="iTerm.app")
+    assert "\x1b]1337;File=inline=1" in inline
+    blocks = on_a_terminal("search", "red", "-k", 1, "--preview", "--index", place)
+    assert "▀" in blocks or "▄" in blocks or "\x1b_G" in blocks
