@@ -11,6 +11,7 @@ Everything else of the public surface is in `__all__`; nothing heavy is imported
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from .types.results import Report
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(
+    logging.NullHandler()
+)  # quiet, unless the program that imports it configures logging
 
 _HOMES = {
     ".library.factory": ("check",),

@@ -11,6 +11,7 @@ import click
 
 from .. import __version__
 from ..errors import RetrievalError
+from .verbosity import verbose_option
 
 COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "index": "Index folders of pictures and caption files.",
@@ -69,6 +70,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f".{cmd_name.replace('-', '_')}_command", __name__).command
+        if not any("--verbose" in param.opts for param in command.params):
+            command.params.append(verbose_option())
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
@@ -81,6 +84,9 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="retrieval")
 def cli() -> None:
     """Search your photos by words or by example, and find captions for a picture: offline, on your machine."""
+
+
+cli.params.append(verbose_option())
 
 
 def program() -> None:

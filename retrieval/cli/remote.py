@@ -5,6 +5,7 @@ It is asked only when its answer would be the same as one made in this process.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from ..config import SOCKET, Settings
@@ -15,6 +16,8 @@ from ..types.request import LONGEST, MOST, SearchRequest
 
 if TYPE_CHECKING:
     from ..client import Client
+
+log = logging.getLogger(__name__)
 
 OTHERS = ("device", "precision")  # settings in which a server may differ
 
@@ -36,6 +39,7 @@ def ask_server(settings: Settings, request: SearchRequest) -> Answer | None:
             if request.rerank and not _same_model(client, settings):
                 return None
             found = client.search(request)
+            log.info("the server at %s answered", socket)
         except ModelUnavailable:
             return None  # it has just stopped, or cannot load its model: the search runs here
     exact = all("\\x" not in str(path) for hit in found.hits for path in (hit.path, *hit.copies, *hit.beneath))

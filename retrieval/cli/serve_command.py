@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,10 +131,17 @@ def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> No
         note(f"library: {show_path(library.path)} ({len(library)} files)")
         who = "everyone with a token" if demand else "this machine alone, without a token"
         note(f"serving at http://{_shown(at.host)}:{port}/ to {who} (Ctrl-C ends it)")
-        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-        logging.getLogger("retrieval.server").setLevel(logging.INFO)
+        _log_requests()
         serve(application(service, tokens, doors), place, sockets, service.jobs.stop_all)
     note("stopped")
+
+
+def _log_requests() -> None:
+    """Write the request log to standard error, each line as it is: JSON."""
+    log = logging.getLogger("retrieval.server")
+    log.addHandler(logging.StreamHandler())
+    log.setLevel(logging.INFO)
+    log.propagate = False  # with -v, the handler above it would write each line again
 
 
 def _shown(host: str) -> str:

@@ -11,8 +11,9 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,10 +227,21 @@ def _alone() -> None:
     other.join()
 
 
+@contextmanager
+def _root_logger_untouched() -> Iterator[None]:
+    """Keep open_clip, which logs by `logging.info`, from configuring a root logger that has no handler."""
+    root, handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+@_root_logger_untouched()
 def _create(name: ModelName, found: Path) -> tuple[Any, Callable[[Image], Tensor], Callable[[list[str]], Tensor]]:
     import open_clip
 
-    logging.getLogger().setLevel(max(logging.getLogger().level, logging.WARNING))
     if name.route in (WeightSource.HUB, WeightSource.FOLDER):
         source = f"local-dir:{found}"
         model, _, preprocess = open_clip.create_model_and_transforms(source, require_pretrained=True)

@@ -5,6 +5,7 @@ Each batch is one transaction, so a killed process loses at most one batch. Does
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,8 @@ from .geocode import look_up_places
 from .known_contents import KnownContents
 
 Batch: TypeAlias = list[tuple[ScannedFile, DecodedFile | Problem]]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ class Indexer:
         captions = [(absolute_path(table), images) for table, images in captions]
         run = _Run(self, self._start(folders))
         try:
-            run.pictures(self.plan(self._all_roots(folders)))
+            plan = self.plan(self._all_roots(folders))
+            log.info("indexing %s", ", ".join(map(str, folders)))
+            run.pictures(plan)
             run.texts(captions)
             self._switch()
         except KeyboardInterrupt:
@@ -127,6 +132,7 @@ class Indexer:
             if serving is None or serving[0] == space_id:
                 return
             if not any(catalog.contents.lacking(space_id, kind) for kind in Kind):
+                log.info("searches use %s from now on", self.encoder.space.model)
                 catalog.spaces.activate(space_id)
 
     def _calibrate(self) -> None:
@@ -180,6 +186,7 @@ class _Run:
         with self.indexer.storage.transaction() as catalog:
             for problem in problems:
                 catalog.problems.put(problem)
+        _log(problems)
         self.report = replace(self.report, problems=self.report.problems + tuple(problems))
 
     def _encode(self, batch: Batch) -> tuple[dict[str, DecodedFrame], Vectors]:
@@ -239,6 +246,7 @@ class _Run:
                 )
             catalog.problems.clear(found.path for found, ready in batch if isinstance(ready, DecodedFile))
         seen.add(numbers)
+        _log(problems)
         self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))
 
     def texts(self, captions: Sequence[tuple[Path, Path | None]]) -> None:
@@ -250,10 +258,16 @@ class _Run:
                 count, bad = text_contents.read_file(catalog, table, images)
             linked += count
             problems += bad
+        _log(problems)
         encoded = text_contents.embed(storage, self.indexer.encoder, self.indexer.progress)
         self.report = replace(
             self.report, texts=encoded, captions=linked, problems=self.report.problems + tuple(problems)
         )
+
+
+def _log(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        log.info("cannot use %s: %s", problem.path, problem.message or problem.reason)
 
 
 def _batches(results: Iterator[tuple[ScannedFile, DecodedFile | Problem]], size: int) -> Iterator[Batch]:

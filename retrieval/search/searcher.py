@@ -5,6 +5,7 @@ Does not know how vectors are compared, how a query is written or who shows the 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from .diversify import POOL, by_date, maximal_marginal_relevance
 from .near_duplicates import FOLDED, group_near_duplicates
 from .query_embedding import QueryEmbedder
 
+log = logging.getLogger(__name__)
 DEEPEST = 10_000  # most hits that an answer can have
 
 
@@ -90,6 +92,7 @@ class Searcher:
         if not total:
             notes[_nothing(kind, any(each.where != EVERYTHING for each in asked.alternatives))] = None
         seconds, nothing = time.perf_counter() - started, all(each.nothing for each in found)
+        log.info("%r: %d %ss pass the filters, %d hits, %.1f ms", asked.text, total, kind, len(hits), 1000 * seconds)
         match = max((each.match for each in found if each.match is not None), default=None)
         answer = Answer(asked.text, hits, total, space.model, seconds, tuple(notes), match=match, nothing=nothing)
         by_content = {each.content: each for each in candidates}

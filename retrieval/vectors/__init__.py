@@ -86,7 +86,7 @@ class VectorCollection(Protocol):
     Any number of threads read at the same time, without a lock. Reading never changes what other processes see.
     """
 
-    def follow(self, log: ChangeLog) -> None:
+    def follow(self, changes: ChangeLog) -> None:
         """Make reads of this process agree with the log; a server, which its writers keep in step, does nothing."""
         ...
 
@@ -112,7 +112,7 @@ class VectorCollection(Protocol):
 
     # --- only for who holds the write lock -----------------------------------------------------------------
 
-    def synchronise(self, log: ChangeLog) -> None:
+    def synchronise(self, changes: ChangeLog) -> None:
         """Bring what all processes share in step with the log, and record that in it.
 
         Raises:
@@ -120,15 +120,15 @@ class VectorCollection(Protocol):
         """
         ...
 
-    def tidy(self, log: ChangeLog) -> None:
+    def tidy(self, changes: ChangeLog) -> None:
         """Delete what an earlier `synchronise` replaced; called after its transaction is committed."""
         ...
 
-    def disagreement(self, log: ChangeLog) -> str:
+    def disagreement(self, changes: ChangeLog) -> str:
         """Return in words how the shared vectors differ from the log; an empty string if they agree."""
         ...
 
-    def rebuild(self, log: ChangeLog) -> None:
+    def rebuild(self, changes: ChangeLog) -> None:
         """Discard the shared vectors, so that `synchronise` writes all of them anew."""
         ...
 

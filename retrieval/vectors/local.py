@@ -7,6 +7,7 @@ with the one before. Files are written whole or not at all, by who holds the wri
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import threading
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from .index import VectorIndex
 if TYPE_CHECKING:
     from ..config import Settings
 
+log = logging.getLogger(__name__)
 FOLDER = "vectors"  # in the library's
 UNSAVED = 0.01  # share of changes up to which a file is not rewritten: readers apply them when they open it
 
@@ -50,18 +52,19 @@ class LocalCollection:
 
     # --- reading -------------------------------------------------------------------------------------------
 
-    def follow(self, log: ChangeLog) -> None:
+    def follow(self, changes: ChangeLog) -> None:
         """Load the file if that has not been done, and apply the changes that it lacks, in memory."""
-        newest = log.last_change()
+        newest = changes.last_change()
         if self._snapshot is not None and self._snapshot.upto >= newest:
             return
         with self._lock:
-            snapshot, file = self._snapshot, log.file()
+            snapshot, file = self._snapshot, changes.file()
             if snapshot is None or (file is not None and file.upto > snapshot.upto):
-                snapshot = self._load(file, log)
+                snapshot = self._load(file, changes)
             if newest > snapshot.upto:
-                added, removed = log.changes_after(snapshot.upto)
-                ids, vectors = log.get(added.tolist())
+                added, removed = changes.changes_after(snapshot.upto)
+                log.info("%s: %d vectors added and %d removed in memory", self.name, len(added), len(removed))
+                ids, vectors = changes.get(added.tolist())
                 snapshot = _Snapshot(snapshot.index.changed(removed, ids, vectors), newest)
             self._snapshot = snapshot
 
@@ -91,7 +94,7 @@ class LocalCollection:
 
     # --- writing -------------------------------------------------------------------------------------------
 
-    def synchronise(self, log: ChangeLog) -> None:
+    def synchronise(self, changes: ChangeLog) -> None:
         """Write the index if its file lacks many changes or is damaged.
 
         The file gets a temporary name, fsync, a rename, and then its entry in the catalog.
@@ -99,9 +102,9 @@ class LocalCollection:
         Raises:
             OSError: the file cannot be written; the old file stays valid.
         """
-        self.follow(log)
+        self.follow(changes)
         assert self._snapshot is not None  # made by `follow`
-        index, upto, file = self._snapshot.index, self._snapshot.upto, log.file()
+        index, upto, file = self._snapshot.index, self._snapshot.upto, changes.file()
         if file is not None and upto - file.upto <= UNSAVED * len(index) and self._intact(file):
             return
         self.folder.mkdir(exist_ok=True)
@@ -115,51 +118,52 @@ class LocalCollection:
             raise
         temporary.replace(final)
         _to_disk(self.folder)
-        log.put_file(SyncPoint(self.engine.form, final.name, upto, checksum(final), *_stamp(final)))
+        log.info("wrote %s: %d vectors", final, len(index))
+        changes.put_file(SyncPoint(self.engine.form, final.name, upto, checksum(final), *_stamp(final)))
 
-    def tidy(self, log: ChangeLog) -> None:
+    def tidy(self, changes: ChangeLog) -> None:
         """Delete files that a newer one replaced."""
-        file = log.file()
+        file = changes.file()
         for old in self.folder.glob(f"{self.name}-*"):
             if file is None or old.name != file.file:
                 old.unlink(missing_ok=True)
 
-    def disagreement(self, log: ChangeLog) -> str:
+    def disagreement(self, changes: ChangeLog) -> str:
         """Return what is wrong with the file on disk, in words."""
-        file = log.file()
+        file = changes.file()
         if file is None:
-            return "" if log.count() == 0 else f"the vector file {self.name} is missing"
+            return "" if changes.count() == 0 else f"the vector file {self.name} is missing"
         if not self._intact(file, trust_stamp=False):
             return f"the vector file {file.file} is missing or damaged"
         with self._lock:
             self._snapshot = None
-        self.follow(log)
-        found, expected = self.count(), log.count()
+        self.follow(changes)
+        found, expected = self.count(), changes.count()
         return "" if found == expected else f"the vector file {file.file} holds {found} vectors, the catalog {expected}"
 
-    def rebuild(self, log: ChangeLog) -> None:
+    def rebuild(self, changes: ChangeLog) -> None:
         """Make the index from the catalog alone, and delete the file."""
         with self._lock:
-            self._snapshot = self._from_catalog(log)
-            file = log.file()
+            self._snapshot = self._from_catalog(changes)
+            file = changes.file()
             if file is not None:
                 (self.folder / file.file).unlink(missing_ok=True)
 
     # --- the file ------------------------------------------------------------------------------------------
 
-    def _load(self, file: SyncPoint | None, log: ChangeLog) -> _Snapshot:
+    def _load(self, file: SyncPoint | None, changes: ChangeLog) -> _Snapshot:
         if file is not None and self._intact(file):
             try:
                 return _Snapshot(self.engine.load(self.folder / file.file, self.dimensions), file.upto)
-            except LibraryDamaged:
-                pass  # the file is only a cache: rebuild it from the catalog
-        return self._from_catalog(log)
+            except LibraryDamaged as exc:  # the file is only a cache
+                log.warning("%s; reading the vectors from the catalog instead", exc)
+        return self._from_catalog(changes)
 
-    def _from_catalog(self, log: ChangeLog) -> _Snapshot:
+    def _from_catalog(self, changes: ChangeLog) -> _Snapshot:
         index = self.engine(self.dimensions)
-        for ids, vectors in log.all():
+        for ids, vectors in changes.all():
             index.add(ids, vectors)
-        return _Snapshot(index, log.last_change())
+        return _Snapshot(index, changes.last_change())
 
     def _intact(self, file: SyncPoint, *, trust_stamp: bool = True) -> bool:
         """Return whether the file is as written, by size and time if they match, else by checksum."""

@@ -30,7 +30,7 @@ class MemoryCollection:
         self._server, self._key, self._dimensions = server, key, dimensions
         server.setdefault(key, Exact(dimensions))
 
-    def follow(self, log: ChangeLog) -> None:
+    def follow(self, changes: ChangeLog) -> None:
         """Do nothing: writers keep the server in step."""
 
     def search(self, queries: Vectors, k: int, where: Where | None = None) -> tuple[npt.NDArray[np.float32], Ids]:
@@ -51,27 +51,27 @@ class MemoryCollection:
         ids = np.sort(self._index.ids) if among is None else among
         return self._index.get(ids[evenly(len(ids), most)])
 
-    def synchronise(self, log: ChangeLog) -> None:
+    def synchronise(self, changes: ChangeLog) -> None:
         """Send the changes since the last time."""
-        point, newest = log.file(), log.last_change()
+        point, newest = changes.file(), changes.last_change()
         if point is not None and point.upto >= newest and point.engine == "memory":
             return
-        added, removed = log.changes_after(point.upto if point is not None and point.engine == "memory" else -1)
-        self._change(lambda index: index.changed(removed, *log.get(added.tolist())))
-        log.put_file(SyncPoint("memory", str(self._key), newest, ""))
+        added, removed = changes.changes_after(point.upto if point is not None and point.engine == "memory" else -1)
+        self._change(lambda index: index.changed(removed, *changes.get(added.tolist())))
+        changes.put_file(SyncPoint("memory", str(self._key), newest, ""))
 
-    def tidy(self, log: ChangeLog) -> None:
+    def tidy(self, changes: ChangeLog) -> None:
         """Do nothing: changes replace what was there."""
 
-    def disagreement(self, log: ChangeLog) -> str:
+    def disagreement(self, changes: ChangeLog) -> str:
         """Compare the counts."""
-        found, expected = self.count(), log.count()
+        found, expected = self.count(), changes.count()
         return "" if found == expected else f"the server holds {found} vectors, the catalog {expected}"
 
-    def rebuild(self, log: ChangeLog) -> None:
+    def rebuild(self, changes: ChangeLog) -> None:
         """Send everything again."""
         self._server[self._key] = Exact(self._dimensions)
-        for ids, vectors in log.all():
+        for ids, vectors in changes.all():
             self._change(lambda index, ids=ids, vectors=vectors: index.changed(np.empty(0, np.int64), ids, vectors))  # type: ignore[misc]  # bound now
 
     @property

@@ -9,6 +9,7 @@ import base64
 import functools
 import io
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ from .model_name import VlmName
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+log = logging.getLogger(__name__)
 
 SIDE = 1024  # maximum pixels of the longer side of a picture that is sent
 GRID = 28  # pixels; Qwen gives boxes in pixels of its input, whose sides are multiples of this: send the same size
@@ -257,6 +260,7 @@ class Endpoint:
             said = f"{answer.status_code} {_reason(answer)}"
             if answer.status_code not in PASSING:
                 raise ModelRefused(f"{self.url} refuses {self.model}: {said}")
+            log.info("%s: %s; trying again", self.url, said)
             self._wait_as_told(answer)
         raise ModelUnavailable(f"{self.url} failed {self.tries} times: {said}")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from . import families, registry
 from .checkpoints import ADAPTER, CONFIG, WEIGHTS, fingerprint, installed
 from .families import Family, Scorer
 from .model_name import VlmName, VlmSource
+
+log = logging.getLogger(__name__)
 
 BUILTIN_FAMILY = "builtin"
 REVISION = re.compile("[0-9a-f]{40}")
@@ -72,6 +75,7 @@ def load(spelling: str, family: str, remote_code: str, kind: torch.dtype | None)
         # transformers raises OSError, ValueError, KeyError, RuntimeError, safetensors' own ... for broken files.
         reason = " ".join(str(exc).split())[:300]
         raise ModelError(f"cannot load {spelling}: {reason}") from exc
+    log.info("loaded %s from %s: family %s, %s", spelling, folder, chosen.name, model.dtype)
     return Loaded(name.spelling, chosen, model, processor, fingerprint(folder))
 
 

@@ -5,6 +5,7 @@ A new file gets the current tables at once; an older file is migrated step by st
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from sqlalchemy import Connection, text
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, text
 from .dialects.sqlite import ORPHANS
 from .dialects.sqlite_full_text import INDEX, QUEUE, VISIBLE_VIEW
 from .schema import metadata
+
+log = logging.getLogger(__name__)
 
 
 def m002_what_models_say(connection: Connection) -> None:
@@ -231,5 +234,6 @@ def migrate(connection: Connection) -> None:
             connection.execute(text(statement))
     else:
         for number in range(found, VERSION):
+            log.info("migrating the catalog from version %d to %d", number, number + 1)
             MIGRATIONS[number - 1](connection)
     connection.execute(text(f"PRAGMA user_version = {VERSION}"))

@@ -1,0 +1,38 @@
+"""The option -v: shows the library's log on standard error."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by how often -v is given
+
+
+def verbose_option() -> click.Option:
+    """Return the option; it shows the log until the command ends."""
+    return click.Option(
+        ["-v", "--verbose"],
+        count=True,
+        expose_value=False,
+        callback=_show_log,
+        help="Show on standard error what is done; -vv also how long each step takes.",
+    )
+
+
+def _show_log(ctx: click.Context, param: click.Parameter, count: int) -> None:  # noqa: ARG001  # click's
+    logger = logging.getLogger("retrieval")
+    level = LEVELS[min(count, len(LEVELS) - 1)]
+    if not count or (logger.level and logger.level <= level):
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
+    before, handlers = logger.level, logger.handlers[:]
+    logger.setLevel(level)
+    logger.handlers = [handler]
+
+    def restore() -> None:
+        logger.setLevel(before)
+        logger.handlers = handlers
+
+    ctx.find_root().call_on_close(restore)
