@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -107,7 +108,15 @@ def application(service: Service, tokens: Tokens, doors: ServerOptions) -> ASGIA
         MetricsMiddleware(limits, metrics), tokens, doors.demand, doors.names, doors.origins, doors.socket, table
     )
     api.state.guard = guard
-    return AccessLog(guard, doors.queries, table)
+    return AccessLog(_cross_origin(guard, doors.origins), doors.queries, table)
+
+
+def _cross_origin(app: ASGIApp, origins: frozenset[str]) -> ASGIApp:
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app, sorted(origins), ("GET", "POST", "PUT", "DELETE"), ("authorization", "content-type"), max_age=600
+    )
 
 
 def _page(file: str) -> Callable[[], FileResponse]:

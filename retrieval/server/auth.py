@@ -61,19 +61,15 @@ class AuthMiddleware:
             return  # WebSockets are not supported
         headers, state = Headers(scope=scope), scope.setdefault("state", {})
         origin = headers.get("origin", "")
-        allowed = origin if origin in self.origins else ""
+        sending = _with_headers(send, shared=origin in self.origins)
         try:
-            if allowed and scope["method"] == "OPTIONS":  # a CORS preflight carries no credentials
-                self._host(headers)
-                await _preflight(_with_headers(send, allowed))
-                return
             state["caller"] = self._caller(scope, headers)
         except HTTPRefusal as refusal:
-            await refuse(refusal, _with_headers(send, allowed))
+            await refuse(refusal, sending)
             return
         who = CALLER.set(state["caller"] or NO_ONE)
         try:
-            await self.app(scope, receive, _with_headers(send, allowed))
+            await self.app(scope, receive, sending)
         finally:
             CALLER.reset(who)
 
@@ -165,16 +161,14 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _with_headers(send: Send, origin: str) -> Send:
+def _with_headers(send: Send, shared: bool) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
-            if origin:
-                headers["access-control-allow-origin"] = origin
+            if shared:  # with an origin that was named at start
                 headers["cross-origin-resource-policy"] = "cross-origin"
-                headers.add_vary_header("Origin")
         await send(message)
 
     return sending
@@ -184,19 +178,6 @@ async def refuse(refusal: HTTPRefusal, send: Send) -> None:
     """Send a refusal as a JSON error."""
     body = json.dumps({"error": {"type": refusal.kind, "message": refusal.message}}).encode()
     headers = {"content-type": "application/json", "content-length": str(len(body)), **refusal.headers}
-    await _answer(refusal.status, headers, body, send)
-
-
-async def _preflight(send: Send) -> None:
-    allowed = {
-        "access-control-allow-methods": "GET, POST, PUT, DELETE",
-        "access-control-allow-headers": "authorization, content-type",
-        "access-control-max-age": "600",
-    }
-    await _answer(204, allowed, b"", send)
-
-
-async def _answer(status: int, headers: dict[str, str], body: bytes, send: Send) -> None:
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.start", "status": refusal.status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
