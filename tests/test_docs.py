@@ -18,6 +18,7 @@ from .conftest import ROOT, Paint
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
+PAGES = [README, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -93,5 +94,19 @@ def test_the_readme_names_the_two_commands_and_only_files_that_exist() -> None:
 
 
 def test_no_page_names_a_registry_or_a_machine() -> None:
-    for path in [README, *DOCS.glob("*.md"), ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]:
+    for path in PAGES:
         assert not re.search(r"/work/|/tmp/|pypi\.org", path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_and_files_that_are_named_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\((?!http|#)([^)#]+)", text) if not (page.parent / link).exists()]
+    assert links == []
+    if page.name == "CHANGELOG.md" or page.parent.name == "decisions":
+        return  # these say what was
+    files = set(re.findall(r"`((?:[a-z_0-9]+/)*[a-z_0-9]+\.(?:py|toml|sql))`", text))
+    places = [ROOT, ROOT / "retrieval", ROOT / "scripts", ROOT / "docs"]
+    known = {path.name for path in (ROOT / "retrieval").rglob("*.py")} | {"config.toml"}
+    missing = [file for file in files if not any((place / file).exists() for place in places) and file not in known]
+    assert missing == []

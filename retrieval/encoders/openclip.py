@@ -72,7 +72,7 @@ class OpenClip:
     def load(
         cls, spelling: str, device: str = "auto", precision: str = "auto", speeds: TuningTable | None = None
     ) -> OpenClip:
-        """Load a model by its name (see `names.py`); nothing is downloaded.
+        """Load a model by its name (see `model_name.py`); nothing is downloaded.
 
         Raises:
             ModelError: the name is unknown, or the checkpoint does not fit its architecture.

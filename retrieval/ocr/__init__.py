@@ -1,4 +1,4 @@
-"""OCR: text in pictures. An engine is one file that implements `TextReader`, and one line in `app.py`."""
+"""OCR: text in pictures. An engine is one file that implements `TextReader`, and one line in `library/factory.py`."""
 
 from __future__ import annotations
 

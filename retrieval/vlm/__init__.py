@@ -1,7 +1,7 @@
 """Vision-language models: pictures and text in; text, verdicts and boxes out. Does not know the library.
 
-A backend is one file that implements `VisionLanguageModel`, and one line in `app.py`; a model family that transformers
-supports is one row in `families.py`.
+A backend is one file that implements `VisionLanguageModel`, and one line in `library/factory.py`; a model family that
+transformers supports is one row in `families.py`.
 """
 
 from __future__ import annotations
