@@ -18,7 +18,14 @@ from retrieval.cli import main
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("RETRIEVAL_TEST_DATA", ROOT.parent / "shared" / "data"))
 
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the data sets for training and tests are not at {DATA}")
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that need the data sets where they are absent."""
+    if not DATA.is_dir():
+        absent = pytest.mark.skip(reason=f"the data sets for training and tests are not at {DATA}")
+        for item in items:
+            if item.get_closest_marker("data"):
+                item.add_marker(absent)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from retrieval.encoders.openclip_backend import OpenClipBackend
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Caption, Kind, Vectors
 
-from .conftest import DATA, needs_data
+from .conftest import DATA
 
 LARGER = 3  # times the held-back pictures are made, so that JPEGs are decoded at reduced scale
 K = 10
@@ -54,7 +54,7 @@ def plain(queries: dict[Path, str]) -> tuple[Vectors, Vectors]:
     return torch.cat(pictures).numpy(), texts.numpy()
 
 
-@needs_data
+@pytest.mark.data
 def test_every_shortcut_together_finds_what_the_plain_way_finds(queries: dict[Path, str], tmp_path: Path) -> None:
     """Cosines of at least 0.999, and recall@10 within 0.3 points."""
     paths = list(queries)

@@ -33,7 +33,7 @@ from retrieval.types.records import (
 )
 from retrieval.types.request import SearchRequest
 
-from ..conftest import DATA, ROOT, Paint, needs_data
+from ..conftest import DATA, ROOT, Paint
 
 DEV = DATA / "flickr8k" / "dev"
 BUILTIN = Settings(model="builtin")
@@ -72,7 +72,7 @@ def calibration_error(sure: Sequence[float], right: Sequence[bool]) -> float:
     return found
 
 
-@needs_data
+@pytest.mark.data
 def test_nonsense_and_absent_things_have_no_match_and_captions_have(
     dev: Library, captions: list[tuple[Path, str]]
 ) -> None:
@@ -80,7 +80,7 @@ def test_nonsense_and_absent_things_have_no_match_and_captions_have(
     assert refused(dev, [text for _, text in captions]) <= 0.05
 
 
-@needs_data
+@pytest.mark.data
 def test_a_query_about_nothing_here_is_told_so(dev: Library) -> None:
     answer = dev.search("a plate of sushi")
     assert (answer.hits, answer.nothing) == ((), True)
@@ -89,7 +89,7 @@ def test_a_query_about_nothing_here_is_told_so(dev: Library) -> None:
     assert dev.search("a dog on the beach").hits[0].band is Band.STRONG
 
 
-@needs_data
+@pytest.mark.data
 @pytest.mark.parametrize("said", ["a person", "chair", "the wall"])
 def test_a_single_word_needs_less_than_a_sentence_does(dev: Library, said: str) -> None:
     """Flickr8k's pictures have all of these; as sentences they would be refused."""
@@ -97,13 +97,13 @@ def test_a_single_word_needs_less_than_a_sentence_does(dev: Library, said: str) 
     assert refused(dev, [said]) == 1
 
 
-@needs_data
+@pytest.mark.data
 @pytest.mark.parametrize("said", ["plokij", "ffffggg", "zebra", "a toilet"])
 def test_a_single_word_can_still_be_refused(dev: Library, said: str) -> None:
     assert dev.search(said).nothing
 
 
-@needs_data
+@pytest.mark.data
 def test_probabilities_are_calibrated(dev: Library, captions: list[tuple[Path, str]]) -> None:
     sure, right = [], []
     for path, text in captions[::10]:
@@ -115,7 +115,7 @@ def test_probabilities_are_calibrated(dev: Library, captions: list[tuple[Path, s
     assert calibration_error(sure[::10], right[::10]) <= 0.1  # of 500: chance alone gives about 0.04
 
 
-@needs_data
+@pytest.mark.data
 def test_what_is_taken_away_truly_goes_down(dev: Library, captions: list[tuple[Path, str]]) -> None:
     """Share of the first ten pictures of each place of which two captions name a person."""
     persons = re.compile(r"\b(man|men|woman|women|people|person|boys?|girls?|child|children|kids?|lady|guy)\b")
@@ -132,7 +132,7 @@ def test_what_is_taken_away_truly_goes_down(dev: Library, captions: list[tuple[P
     assert least <= plain / 2
 
 
-@needs_data
+@pytest.mark.data
 def test_texts_that_fit_everything_step_back_and_are_calibrated(
     dev: Library, captions: list[tuple[Path, str]], tmp_path: Path
 ) -> None:

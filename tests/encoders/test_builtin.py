@@ -18,7 +18,7 @@ from retrieval.vlm import IMAGE_SIZE
 from retrieval.vlm.cached_llava import CachedLlava
 from retrieval.vlm.model_name import BUILTIN as CAPTIONER
 
-from ..conftest import DATA, needs_data
+from ..conftest import DATA
 
 
 def test_it_is_small() -> None:
@@ -31,7 +31,7 @@ def test_its_card_says_data_terms_numbers_and_limits() -> None:
         assert heading in card
 
 
-@needs_data
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "t2i_1", "t2i_10", "i2t_10"), [("flickr8k", 24, 66, 74), ("coco", 0, 55, 0)], ids=["flickr8k", "coco"]
 )
@@ -66,7 +66,7 @@ def test_sample_photos_are_found_by_words(samples: Library, query: str) -> None:
     assert SAMPLES[query] in {hit.path.name for hit in samples.search(query, k=3).hits if hit.path}
 
 
-@needs_data
+@pytest.mark.data
 def test_a_reduced_jpeg_gives_the_same_embedding(tmp_path: Path) -> None:
     """Decoding at reduced scale keeps the embedding: cosine of at least 0.999 to the full decode."""
     from retrieval.encoders.openclip import OpenClip
@@ -128,7 +128,7 @@ def test_it_answers_yes_or_no_and_refuses_what_it_cannot(captioner: CachedLlava)
         captioner.answer([cat], "what is this?")
 
 
-@needs_data
+@pytest.mark.data
 def test_it_captions_as_well_as_its_card_says(captioner: CachedLlava) -> None:
     """BLEU-4 on the first 200 held-back photos; all 1,000 are measured by benchmarks/captions.py."""
     import sacrebleu

@@ -15,7 +15,7 @@ from retrieval.library import factory
 from retrieval.ocr import TextReader
 from retrieval.types.records import Band, Box
 
-from ..conftest import DATA, Run, needs_data
+from ..conftest import DATA, Run
 
 
 def written(path: Path, *lines: str) -> Path:
@@ -119,7 +119,7 @@ def test_the_command_line_reads(run: Run, tmp_path: Path) -> None:
     assert "name folders" in run("ocr", code=2).stderr
 
 
-@needs_data
+@pytest.mark.data
 def test_a_receipt_is_found_by_its_merchant_and_its_total(
     library: Library, monkeypatch: pytest.MonkeyPatch, reader: TextReader
 ) -> None:

@@ -17,7 +17,7 @@ from retrieval.types.records import Answer, Budget, Judgement, VisionFeatures
 from retrieval.vlm import Ability
 from retrieval.vlm.colours import ColourVlm
 
-from ..conftest import COLOURS, DATA, Paint, needs_data
+from ..conftest import COLOURS, DATA, Paint
 
 SHADES = 20
 
@@ -293,7 +293,7 @@ def test_a_model_that_cannot_count_is_not_asked_for_numbers(shades: Library) -> 
     assert verifier.questions == {"can you see a lime?"}
 
 
-@needs_data
+@pytest.mark.data
 def test_where_captions_have_a_ranking_the_model_is_left_off_aloud(tmp_path: Path) -> None:
     """With the captions of nearly every picture stored, the built-in model made the order worse."""
     photos = sorted((DATA / "flickr8k" / "dev").glob("*.jpg"))[:120]

@@ -39,7 +39,7 @@ from retrieval.queries.filters import (
 from retrieval.queries.render import render_expression, render_filter
 from retrieval.types.explanations import Standing
 
-from ..conftest import Paint, Run, needs_data
+from ..conftest import Paint, Run
 
 # --- filters and queries, written anew --------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ def test_heat_without_anything_looked_for_is_refused(filled: Library) -> None:
         filled.why("type:jpeg", 1, heat=True)
 
 
-@needs_data
+@pytest.mark.data
 def test_the_built_in_model_sees_the_right_half() -> None:
     """Two photos side by side; the caption of one is hottest on its own half, nearly always."""
     from benchmarks.heat import pointing

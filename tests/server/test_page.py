@@ -24,9 +24,12 @@ from ..conftest import COLOURS
 from ..serving import Server, serving
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium on this machine (apt-get install chromium)"
-)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium on this machine (apt-get install chromium)"
+    ),
+]
 
 PATIENCE = 30_000  # milliseconds that each wait may take; they only guard against hanging
 expect.set_options(timeout=PATIENCE)
