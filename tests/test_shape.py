@@ -13,6 +13,7 @@ import pytest
 import retrieval
 
 PACKAGE = Path(retrieval.__file__).parent
+TESTS = Path(__file__).parent
 
 LEVELS = {  # a room imports rooms of lower levels only; files of one room import each other
     "errors": 0,
@@ -172,3 +173,24 @@ def test_no_file_is_long_and_every_module_says_what_it_is() -> None:
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 400, path
         assert not lines or lines[0].startswith('"""'), path
+
+
+def test_no_function_has_over_seven_parameters() -> None:
+    many = [
+        (path.name, node.name)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and len([each.arg for each in _parameters(node) if each.arg not in ("self", "cls")]) > 7
+    ]
+    assert many == []
+
+
+def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
+    return [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+
+
+def test_the_folders_of_tests_mirror_the_package() -> None:
+    folders = {path.parent.name for path in TESTS.glob("*/test_*.py")}
+    assert folders
+    assert folders <= {path.name for path in PACKAGE.iterdir() if path.is_dir()}

@@ -18,6 +18,14 @@ from .progress import progress
 
 
 @dataclass(frozen=True)
+class ChoiceOptions:
+    """Which pictures of the library are captioned, besides those that are named."""
+
+    everything: bool
+    missing: bool
+
+
+@dataclass(frozen=True)
 class XmpOptions:
     """What to do with the XMP sidecars."""
 
@@ -27,8 +35,12 @@ class XmpOptions:
 
 @click.command(name="caption")
 @click.argument("places", nargs=-1, type=PATH)
-@click.option("--all", "everything", is_flag=True, help="Every picture of the library.")
-@click.option("--missing", is_flag=True, help="Only pictures that have no text at all.")
+@option_group(
+    "choice",
+    ChoiceOptions,
+    click.option("--all", "everything", is_flag=True, help="Every picture of the library."),
+    click.option("--missing", is_flag=True, help="Only pictures that have no text at all."),
+)
 @click.option("--set", "text", metavar="TEXT", help="Write TEXT as the caption of one picture, in place of a model's.")
 @option_group(
     "xmp",
@@ -43,8 +55,7 @@ class XmpOptions:
 @json_option
 def command(
     places: tuple[Path, ...],
-    everything: bool,
-    missing: bool,
+    choice: ChoiceOptions,
     text: str | None,
     xmp: XmpOptions,
     quiet: bool,
@@ -65,20 +76,20 @@ def command(
       retrieval caption photo.jpg --set "Grandma's kitchen, before the fire"
     """
     named = [place.expanduser() for place in places]
-    if text is not None and (len(named) != 1 or everything or missing or xmp.undo):
+    if text is not None and (len(named) != 1 or choice.everything or choice.missing or xmp.undo):
         raise UsageError('--set writes the caption of one picture: retrieval caption photo.jpg --set "..."')
-    if not named and not everything:
+    if not named and not choice.everything:
         raise UsageError("name folders or pictures of the library, or all of it with --all")
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         if text is not None:
             library.captions.set(named[0], text)
             note(f"{show_path(named[0])}: {text}")
-        chosen = None if everything else named
+        chosen = None if choice.everything else named
         found, sidecars = CaptionReport(), None
         with progress(quiet=quiet or as_json) as show:
             if text is None and not xmp.undo:
-                found = library.captions.generate(chosen, missing=missing, progress=show)
+                found = library.captions.generate(chosen, missing=choice.missing, progress=show)
             if (xmp.write or xmp.undo) and not found.interrupted:
                 write = library.captions.undo_xmp if xmp.undo else library.captions.write_xmp
                 sidecars = write(chosen, progress=show)

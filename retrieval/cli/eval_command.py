@@ -12,27 +12,38 @@ from ..errors import UsageError
 from ..library import evaluation
 from ..library.library import Library
 from ..types.results import Evaluation, RecallMetrics, Reranking
-from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
+from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, option_group, settings_options
 from .output import note, note_problems, print_json
 from .progress import progress
+
+
+@dataclass(frozen=True)
+class RerankOptions:
+    """Whether reranking is measured, and how."""
+
+    rerank: bool
+    depth: int
+    weight: float | None
 
 
 @click.command(name="eval")
 @click.argument("captions", type=PATH, required=False)
 @click.option("--images", type=PATH, help="The folder of the pictures of CAPTIONS.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-@click.option("--rerank", is_flag=True, help="What a vision-language model (--vlm) adds to text-to-image search.")
-@click.option("--depth", type=int, default=20, show_default=True, help="With --rerank: hits that are judged.")
-@click.option("--weight", type=float, help="With --rerank: how much verdicts count.  [default: the model's]")
+@option_group(
+    "reranking",
+    RerankOptions,
+    click.option("--rerank", is_flag=True, help="What a vision-language model (--vlm) adds to text-to-image search."),
+    click.option("--depth", type=int, default=20, show_default=True, help="With --rerank: hits that are judged."),
+    click.option("--weight", type=float, help="With --rerank: how much verdicts count.  [default: the model's]"),
+)
 @settings_options(INDEX, MODEL, DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
 def command(
     captions: Path | None,
     images: Path | None,
     quiet: bool,
-    rerank: bool,
-    depth: int,
-    weight: float | None,
+    reranking: RerankOptions,
     settings: Settings,
     as_json: bool,
 ) -> None:
@@ -52,8 +63,8 @@ def command(
     if (captions is None) != (images is None):
         raise UsageError("a caption file goes with --images, the folder of its pictures; give both or none")
     trial = _Trial(captions, images, settings, quiet or as_json)
-    if rerank:
-        gained = trial.rerank(depth, weight)
+    if reranking.rerank:
+        gained = trial.rerank(reranking.depth, reranking.weight)
         print_json(_gain_as_json(gained)) if as_json else _show_gain(gained)
         return
     found = trial.encoder()
