@@ -124,7 +124,7 @@ def add(storage: Storage, number: int, space: Space, start: int, rows: Rows, fil
     ]
     with storage.transaction() as catalog:
         new = [{"id": i, "kind": Kind.PICTURE, "hash": f"{i:032x}", "thumbnail": THUMBNAIL} for i in ids]
-        connection = catalog._connection  # straight into the tables: one statement for all rows
+        connection = catalog.items._connection  # straight into the tables: one statement for all rows
         connection.execute(contents.insert(), new)
         held = [item_row(each, i, facts, NO_SECOND) for each, i in zip(found, ids, strict=True)]
         connection.execute(items.insert(), held)

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,22 @@ def test_imports_only_go_down(path: Path) -> None:
         there = room(inside)
         if inside and there != here:
             assert LEVELS[there] < LEVELS[here], f"{here} imports {'.'.join(inside)}"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Not even for the types that they name; what a file takes from the contract of its own package is left out."""
+    modules = {path.relative_to(PACKAGE).with_suffix("").parts: path for path in FILES}
+    modules |= {key[:-1]: path for key, path in modules.items() if key[-1] == "__init__"}
+
+    def file_of(parts: tuple[str, ...]) -> Path:
+        return next(modules[parts[:end]] for end in range(len(parts), -1, -1) if parts[:end] in modules)
+
+    graph = {
+        path: {file_of(parts) for parts, _ in imports(path) if parts} - {path, path.with_name("__init__.py")}
+        for path in FILES
+    }
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+    assert len(order) == len(FILES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -18,7 +18,7 @@ from .manifest import disk_error
 
 if TYPE_CHECKING:
     from .catalog import CatalogSession
-    from .storage import Storage
+    from .transactions import Transactions
 
 EXACT_UP_TO = 2000  # up to this many contents that pass a filter are compared exactly, with the stored vectors
 SAMPLE_SIZE = 2000  # vectors drawn to represent the whole library
@@ -44,7 +44,7 @@ class Neighbours:
 class VectorSearch:
     """The vectors of a library's active space, as its storage sees them: all, or those of one folder."""
 
-    storage: Storage
+    storage: Transactions
     store: VectorStore
     _samples: dict[tuple[int, Kind], tuple[int, Vectors]] = field(default_factory=dict)
 

@@ -45,7 +45,7 @@ def test_a_committed_block_is_there_for_other_connections(database: Database) ->
 def test_it_is_durable_and_checks_foreign_keys(database: Database) -> None:
     with database.read() as catalog:
         values = [
-            catalog._connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            catalog.items._connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert values == ["wal", 2, 1]

@@ -220,7 +220,7 @@ def test_a_filter_on_what_nobody_has_is_known(database: Database) -> None:
     with database.read() as catalog:
         selection = catalog.filters
         assert selection.unknown(And((Taken(), Not(TextContains(TextField.LENS, "x"))))) == []
-        catalog._connection.exec_driver_sql("UPDATE items SET lens = '', keywords = '[]'")
+        catalog.items._connection.exec_driver_sql("UPDATE items SET lens = '', keywords = '[]'")
         assert selection.unknown(Or((TextContains(TextField.LENS, "x"), TextContains(TextField.KEYWORD, "y")))) == [
             "lens",
             "keyword",

@@ -18,7 +18,9 @@ from .repository import Repository
 from .schema import changes, contents, embeddings, vector_files
 
 if TYPE_CHECKING:
-    from .session import CatalogSession
+    from sqlalchemy import Connection
+
+    from .dialects import Dialect
 
 STORED = np.dtype("<f4")
 CHUNK = 4096  # rows read at a time
@@ -27,8 +29,8 @@ CHUNK = 4096  # rows read at a time
 class Embeddings(Repository):
     """The embeddings of one space and kind, inside one transaction."""
 
-    def __init__(self, session: CatalogSession, space_id: int, kind: Kind, dimensions: int) -> None:
-        super().__init__(session)
+    def __init__(self, connection: Connection, dialect: Dialect, space_id: int, kind: Kind, dimensions: int) -> None:
+        super().__init__(connection, dialect)
         self.space_id, self.kind, self.dimensions = space_id, kind, dimensions
 
     def put(self, ids: Sequence[int], vectors: Vectors) -> None:

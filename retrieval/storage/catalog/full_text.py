@@ -10,10 +10,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .captions import GENERATED
 from .dialects import FullTextIndex
 from .repository import Repository, chunks
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from .annotations import Annotations
+    from .captions import Captions
+    from .dialects import Dialect
+    from .items import Items
 
 TERM = re.compile(r"\d+(?:[.,:/-]\d+)+|\w+")  # a number with its separators is one term
 FOLDERS = 3  # folders above a file whose names are indexed
@@ -29,6 +38,12 @@ IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\
 class FullText(Repository):
     """The full text of one library."""
 
+    def __init__(
+        self, connection: Connection, dialect: Dialect, items: Items, captions: Captions, annotations: Annotations
+    ) -> None:
+        super().__init__(connection, dialect)
+        self._items, self._captions, self._annotations = items, captions, annotations
+
     @cached_property
     def _index(self) -> FullTextIndex:
         return self._dialect.full_text(self._connection)
@@ -40,10 +55,10 @@ class FullText(Repository):
 
     def _texts(self, contents: Sequence[int]) -> dict[int, dict[str, str]]:
         """Return the texts of each of these pictures that a file still holds, by column."""
-        lines = self._session.annotations.ocr_lines(contents)
-        captions, told = self._session.captions.of(contents), self._session.captions.of(contents, (GENERATED,))
+        lines = self._annotations.ocr_lines(contents)
+        captions, told = self._captions.of(contents), self._captions.of(contents, (GENERATED,))
         found: dict[int, dict[str, str]] = {}
-        for content, items in self._session.items.holding(contents).items():
+        for content, items in self._items.holding(contents).items():
             own = set(told.get(content, []))
             about: dict[str, None] = {}
             for item in items:

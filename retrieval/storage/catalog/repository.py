@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Row, Table, insert
 
 if TYPE_CHECKING:
-    from .session import CatalogSession
+    from sqlalchemy import Connection
+
+    from .dialects import Dialect
 
 T = TypeVar("T")
 MANY = 5000  # values in one IN list
@@ -19,10 +21,9 @@ MANY = 5000  # values in one IN list
 class Repository:
     """What all repositories share: the connection, which nothing outside this package sees, and the dialect."""
 
-    def __init__(self, session: CatalogSession) -> None:
-        self._session = session
-        self._connection = session._connection
-        self._dialect = session._dialect
+    def __init__(self, connection: Connection, dialect: Dialect) -> None:
+        self._connection = connection
+        self._dialect = dialect
 
     def _insert(self, table: Table, row: Mapping[str, Any]) -> int:
         """Insert a row, and return its numbered key."""

@@ -32,72 +32,71 @@ class CatalogSession:
     """One transaction over a catalog."""
 
     def __init__(self, connection: Connection, dialect: Dialect) -> None:
-        self._connection = connection
-        self._dialect = dialect
+        self._parts = connection, dialect
 
     @cached_property
     def spaces(self) -> Spaces:
         """Embedding spaces, and which of them is active."""
-        return Spaces(self)
+        return Spaces(*self._parts)
 
     @cached_property
     def contents(self) -> Contents:
         """Pictures and texts by hash."""
-        return Contents(self)
+        return Contents(*self._parts)
 
     @cached_property
     def items(self) -> Items:
         """Files, and frames of video files, by path."""
-        return Items(self)
+        return Items(*self._parts)
 
     @cached_property
     def captions(self) -> Captions:
         """Which texts belong to which pictures."""
-        return Captions(self)
+        return Captions(*self._parts)
 
     @cached_property
     def annotations(self) -> Annotations:
         """Verdicts, vision features, OCR lines, rerank trials, written sidecars."""
-        return Annotations(self)
+        return Annotations(*self._parts)
 
     @cached_property
     def full_text(self) -> FullText:
         """Full-text search in the texts of pictures."""
-        return FullText(self)
+        return FullText(*self._parts, self.items, self.captions, self.annotations)
 
     @cached_property
     def filters(self) -> Filters:
         """Which items pass a filter."""
-        return Filters(self)
+        return Filters(*self._parts)
 
     @cached_property
     def fingerprints(self) -> Fingerprints:
         """Perceptual fingerprints of pictures."""
-        return Fingerprints(self)
+        return Fingerprints(*self._parts)
 
     @cached_property
     def names(self) -> NameTable:
         """Saved searches, and concepts with their examples."""
-        return NameTable(self)
+        return NameTable(*self._parts)
 
     @cached_property
     def timeline(self) -> Timeline:
         """Items by time and place, for browsing."""
-        return Timeline(self)
+        return Timeline(*self._parts)
 
     @cached_property
     def problems(self) -> Problems:
         """Files that could not be used."""
-        return Problems(self)
+        return Problems(*self._parts)
 
     @cached_property
     def roots(self) -> Roots:
         """The folders that were indexed."""
-        return Roots(self)
+        return Roots(*self._parts)
 
     def embeddings(self, space_id: int, space: Space, kind: Kind) -> Embeddings:
         """Return the stored embeddings of one space and kind."""
-        return Embeddings(self, space_id, kind, space.dimensions)
+        return Embeddings(*self._parts, space_id, kind, space.dimensions)
 
     def counts(self) -> dict[str, int]:
         """Return the number of items, captions, problems, and contents of each kind."""
