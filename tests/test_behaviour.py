@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from . import behaviour
 
 
+@pytest.mark.slow
 def test_every_call_answers_as_recorded(tmp_path: Path) -> None:
     before = json.loads(behaviour.GOLDEN.read_text(encoding="utf-8"))
     found = behaviour.differences(before, behaviour.record(tmp_path))

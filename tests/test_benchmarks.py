@@ -18,6 +18,7 @@ NAMES = ("indexing", "cold_search", "warm_search", "vlm_speed", "growth")
 TITLES = {"growth": "| searching", "gpu": "| ViT-B/32"}  # where no program stands in the first column
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*NAMES, "gpu"])
 def test_a_benchmark_runs_through(name: str, tmp_path: Path) -> None:
     if name in NEEDING and not DATA.is_dir():

@@ -20,6 +20,8 @@ from retrieval.errors import LibraryError, ModelUnavailable, NotFound, PictureEr
 from .conftest import COLOURS, Run
 from .serving import Server, serving
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:

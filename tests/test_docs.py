@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -33,6 +34,7 @@ def test_the_python_examples_run(name: str, paint: Paint, tmp_path: Path, monkey
     (tmp_path / "work" / "captions.csv").write_text("image,caption\nred.jpg,a red door\nblue.webp,the blue sea\n")
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("RETRIEVAL_MODEL", "colours")
+    monkeypatch.setattr(logging.getLogger("retrieval"), "level", logging.NOTSET)  # one example sets it
     names: dict[str, object] = {}
     for block in blocks(DOCS / name, "python"):
         exec(compile(block, name, "exec"), names)

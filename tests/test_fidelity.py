@@ -20,6 +20,8 @@ from retrieval.types.records import Caption, Kind, Vectors
 
 from .conftest import DATA
 
+pytestmark = pytest.mark.slow
+
 LARGER = 3  # times the held-back pictures are made, so that JPEGs are decoded at reduced scale
 K = 10
 

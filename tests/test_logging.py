@@ -49,6 +49,7 @@ def test_a_program_reads_the_log_by_its_own_configuration(
     assert {record.name.partition(".")[0] for record in caplog.records} == {"retrieval"}
 
 
+@pytest.mark.slow
 def test_the_root_logger_stays_as_it_was_with_open_clip_too(tmp_path: Path) -> None:
     program = f"""
 import logging, pathlib

@@ -47,6 +47,7 @@ def test_without_norms_answers_the_same_and_is_written_back_whole() -> None:
         assert torch.allclose(upper(lower(pixels)), trunk.forward_features(pixels), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_finished_encoder_is_where_another_training_starts(tmp_path: Path) -> None:
     config = model.configuration(vocabulary=80, layers=1, image_size=64)
     pixels, words = torch.randn(2, 3, 64, 64), torch.tensor([[78, 5, 6, 79, 0], [78, 7, 79, 0, 0]])

@@ -21,18 +21,18 @@ def verbose_option() -> click.Option:
 
 
 def _show_log(ctx: click.Context, param: click.Parameter, count: int) -> None:  # noqa: ARG001  # click's
-    logger = logging.getLogger("retrieval")
-    level = LEVELS[min(count, len(LEVELS) - 1)]
-    if not count or (logger.level and logger.level <= level):
+    root, logger = ctx.find_root(), logging.getLogger("retrieval")
+    if count <= root.meta.get(__name__, 0):
         return
+    root.meta[__name__] = count  # so that the option may stand before the command's name, after it, or both
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
-    before, handlers = logger.level, logger.handlers[:]
-    logger.setLevel(level)
+    level, handlers = logger.level, logger.handlers[:]
+    logger.setLevel(LEVELS[min(count, len(LEVELS) - 1)])
     logger.handlers = [handler]
 
     def restore() -> None:
-        logger.setLevel(before)
+        logger.setLevel(level)
         logger.handlers = handlers
 
-    ctx.find_root().call_on_close(restore)
+    root.call_on_close(restore)

@@ -72,6 +72,7 @@ def calibration_error(sure: Sequence[float], right: Sequence[bool]) -> float:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_nonsense_and_absent_things_have_no_match_and_captions_have(
     dev: Library, captions: list[tuple[Path, str]]
@@ -103,6 +104,7 @@ def test_a_single_word_can_still_be_refused(dev: Library, said: str) -> None:
     assert dev.search(said).nothing
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_probabilities_are_calibrated(dev: Library, captions: list[tuple[Path, str]]) -> None:
     sure, right = [], []
@@ -132,6 +134,7 @@ def test_what_is_taken_away_truly_goes_down(dev: Library, captions: list[tuple[P
     assert least <= plain / 2
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_texts_that_fit_everything_step_back_and_are_calibrated(
     dev: Library, captions: list[tuple[Path, str]], tmp_path: Path
@@ -185,6 +188,7 @@ class Shifted:
         return moved
 
 
+@pytest.mark.slow
 def test_a_change_of_space_changes_neither_bands_nor_what_is_refused(tmp_path: Path) -> None:
     photos = Path(skimage.__file__).parent / "data"
     found = []
@@ -212,6 +216,7 @@ def test_a_model_that_cannot_tell_words_apart_says_nothing_of_itself(library: Li
     assert len(answer.hits) == 4
 
 
+@pytest.mark.slow
 def test_one_picture_is_a_library_too(tmp_path: Path, paint: Paint) -> None:
     with Library.create(tmp_path / "one", BUILTIN) as library:
         library.index([paint("red.jpg")])
@@ -221,6 +226,7 @@ def test_one_picture_is_a_library_too(tmp_path: Path, paint: Paint) -> None:
         assert library.search("-people", threshold="none").hits[0].band is Band.UNKNOWN
 
 
+@pytest.mark.slow
 def test_what_the_bank_says_is_kept_beside_the_vectors_and_made_again(tmp_path: Path, paint: Paint) -> None:
     paths = [paint(f"{n}.png", f"rgb({20 * n},90,{250 - 20 * n})") for n in range(10)]
     with Library.create(tmp_path / "library", BUILTIN) as library:
@@ -243,6 +249,7 @@ def _never(space: Space) -> Encoder:
     raise AssertionError(f"{space.model} was loaded")
 
 
+@pytest.mark.slow
 def test_words_are_known_from_strings_of_letters() -> None:
     encoder = factory.encoder(BUILTIN, "builtin")
     found = AnchorTexts.encode(encoder).word_likeness(

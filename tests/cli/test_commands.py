@@ -152,6 +152,7 @@ def test_check_finds_nothing_wrong_after_a_removal(filled: Run, photos: Path) ->
     assert filled("check").stdout == "all is well\n"
 
 
+@pytest.mark.slow
 def test_remove_forgets_a_model_that_no_longer_answers(filled: Run, photos: Path, tmp_path: Path) -> None:
     assert "no unused embeddings of .colours." in filled("remove", "--model", "colours", code=2).stderr.replace(
         "'", "."

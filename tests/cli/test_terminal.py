@@ -65,6 +65,7 @@ def test_indexing_shows_a_bar(photos: Path, tmp_path: Path) -> None:
     assert "4 new" in said
 
 
+@pytest.mark.slow
 def test_previews_are_drawn_in_the_protocol_of_the_terminal(place: Path) -> None:
     inline = on_a_terminal("search", "red", "-k", 1, "--preview", "--index", place, TERM_PROGRAM="iTerm.app")
     assert "\x1b]1337;File=inline=1" in inline

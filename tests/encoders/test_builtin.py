@@ -20,6 +20,8 @@ from retrieval.vlm.model_name import BUILTIN as CAPTIONER
 
 from ..conftest import DATA
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_is_small() -> None:
     assert sum(file.stat().st_size for file in BUILTIN.iterdir() if file.is_file()) <= 12_000_000

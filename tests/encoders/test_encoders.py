@@ -244,6 +244,7 @@ def test_a_precision_that_makes_no_sense_is_refused(wanted: str) -> None:
         choose_precision(wanted, torch.device("cpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["builtin", "tiny"])
 def test_the_precision_that_is_chosen_is_faithful_to_float32(model: str, tiny: Path) -> None:
     spelling = "builtin" if model == "builtin" else f"local-dir:{tiny}"
@@ -387,6 +388,7 @@ def test_bytes_normalised_in_batches_are_what_open_clip_makes_of_each(model: str
     torch.testing.assert_close(ours.contiguous(), theirs, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speed", [Tuning("float32", 3, apart=False), Tuning("float32", 3, apart=True)])
 def test_pieces_together_or_apart_give_the_same_rows(speed: Tuning) -> None:
     encoder = OpenClip.load("builtin", "cpu", "float32")
@@ -395,6 +397,7 @@ def test_pieces_together_or_apart_give_the_same_rows(speed: Tuning) -> None:
     assert np.allclose(encode(encoder, pictures() * 3), whole, atol=SAME)
 
 
+@pytest.mark.slow
 def test_cores_that_work_apart_leave_later_threads_all_of_them() -> None:
     """Torch gives a thread that begins what was last set in any."""
     model = OpenClip.load("builtin", "cpu", "float32")

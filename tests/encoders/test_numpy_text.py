@@ -97,6 +97,7 @@ def test_tokens_are_those_of_open_clip(text: str) -> None:
     assert REFERENCE(text)[0].tolist() == ours + [0] * (77 - len(ours))
 
 
+@pytest.mark.slow
 def test_the_order_of_texts_does_not_matter(tmp_path: Path) -> None:
     encoder = load("builtin", tmp_path)
     texts = [f"{'a very ' * (number % 7)}old {number}" for number in range(500)]
@@ -124,6 +125,7 @@ def test_a_changed_model_has_its_tower_made_anew(tmp_path: Path) -> None:
     assert len(list((tmp_path / "towers").rglob("weights-*"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["tower", "weights", "merges"])
 def test_a_damaged_tower_is_made_again(tmp_path: Path, harm: str) -> None:
     first = load("builtin", tmp_path)
@@ -137,6 +139,7 @@ def test_a_damaged_tower_is_made_again(tmp_path: Path, harm: str) -> None:
     assert NumpyTextEncoder.load(place) is not None
 
 
+@pytest.mark.slow
 def test_a_search_by_words_loads_no_torch(tmp_path: Path, photos: Path) -> None:
     code = (
         "import sys\n"

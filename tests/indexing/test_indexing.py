@@ -254,11 +254,13 @@ def test_ctrl_c_keeps_what_was_done_and_the_next_run_goes_on(library: Library, p
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from retrieval import Library, Settings
 from retrieval.encoders.colours import ColourEncoder
 from retrieval.indexing import Indexer, Options
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
 class Slow(ColourEncoder):
     quick = int(sys.argv[3])  # so many batches; with those that follow, the run would last for long
@@ -277,6 +279,7 @@ with Library.create(sys.argv[1], Settings(model="colours")) as library:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
 def test_a_killed_run_loses_nothing_that_was_committed(tmp_path: Path, paint: Paint, kill: signal.Signals) -> None:
     """Killed after one batch, after two and after three, the library opens each time and the runs add up."""

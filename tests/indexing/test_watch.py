@@ -22,7 +22,7 @@ from retrieval.indexing.watcher import Watcher
 from ..conftest import COLOURS, Run, soon
 
 # watchdog tells itself that a new folder in a new folder is watched twice over; it is watched once
-pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")]
 
 
 class Watched:

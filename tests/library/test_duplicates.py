@@ -96,6 +96,7 @@ def test_pictures_of_no_known_camera_are_no_burst(library: Library, tmp_path: Pa
     assert len(library.search("type:photo").hits) == 2
 
 
+@pytest.mark.slow
 def test_a_thousand_that_are_the_same_are_one_stack_and_compared_once(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,7 @@ def test_a_lost_or_damaged_vector_file_is_made_anew_from_the_catalog(place: Path
     assert check(place, COLOURS) == []
 
 
+@pytest.mark.slow
 def test_a_vector_file_that_is_behind_is_topped_up(place: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a kill between the commit and the file: the old file, a newer catalog."""
     old = vector_file(place)
@@ -239,6 +240,7 @@ def test_a_library_that_cannot_be_written_is_searched_and_not_indexed(
             library.index([photos])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs to mount a small file system")
 def test_a_full_disk_is_one_clear_error_and_what_was_committed_is_kept(tmp_path: Path) -> None:
     from PIL import Image
@@ -286,6 +288,7 @@ def test_the_manifest_names_the_parts(place: Path) -> None:
     assert json.loads((place / "library.json").read_text())["truth"] == "catalog.sqlite"
 
 
+@pytest.mark.slow
 def test_a_few_new_pictures_do_not_write_the_vectors_anew(library: Library, paint: Paint) -> None:
     """Up to a hundredth of them is read from the catalog at each opening."""
     paths = [paint(f"{number}.png", f"rgb({number},9,9)") for number in range(150)]

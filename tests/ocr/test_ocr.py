@@ -17,6 +17,8 @@ from retrieval.types.records import Band, Box
 
 from ..conftest import DATA, Run
 
+pytestmark = pytest.mark.slow
+
 
 def written(path: Path, *lines: str) -> Path:
     """A white page with black lines of text."""

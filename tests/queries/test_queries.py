@@ -60,6 +60,7 @@ def test_any_text_has_a_tree_that_comes_back_from_its_own_spelling(text: str) ->
     assert parse(unparse(tree)) == tree
 
 
+@pytest.mark.slow
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_understood_or_refused_at_a_place(text: str) -> None:
@@ -149,6 +150,7 @@ def test_a_strict_bound_leaves_its_number_out() -> None:
     assert 3 < found.low < 3.001
 
 
+@pytest.mark.slow
 def test_a_place_is_found_by_its_name_in_any_language() -> None:
     for name in ("Lisbon", "lissabon", "Lisboa, Portugal"):
         found = one(f'near:"{name}"~20km').where

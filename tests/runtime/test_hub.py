@@ -85,6 +85,7 @@ def retrieval(hub: Hub, home: Path, *arguments: str) -> subprocess.CompletedProc
     return subprocess.run(command, env=world, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_once_and_then_works_without_network(hub: Hub, tmp_path: Path, photos: Path) -> None:
     home = tmp_path / "home"
     done = retrieval(hub, home, "models", "pull", "hf-hub:org/tiny")
@@ -97,6 +98,7 @@ def test_a_model_is_fetched_once_and_then_works_without_network(hub: Hub, tmp_pa
     assert json.loads(retrieval(hub, home, *arguments).stdout)["encoded"] == 4
 
 
+@pytest.mark.slow
 def test_siglip_with_its_own_tokenizer_works_without_network_too(siglip: Hub, tmp_path: Path, photos: Path) -> None:
     home, place = tmp_path / "home", ("--index", str(tmp_path / "l"))
     done = retrieval(siglip, home, "models", "pull", "hf-hub:org/siglip")
@@ -112,6 +114,7 @@ def test_siglip_with_its_own_tokenizer_works_without_network_too(siglip: Hub, tm
     assert scores[0] != scores[1], "the words reach the model"
 
 
+@pytest.mark.slow
 def test_a_broken_download_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
     hub.break_after = 11_500_000  # the client writes in pieces of 10 MB
     home = tmp_path / "home"

@@ -219,6 +219,7 @@ def test_no_opinion_weighs_nothing(shades: Library, monkeypatch: pytest.MonkeyPa
     assert names(search(shades, judge)) == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_a_picture_that_has_gone_is_named_and_the_others_are_checked(shades: Library, tmp_path: Path) -> None:
     (tmp_path / "photos" / "1.png").unlink()
     found = search(shades, Judge(lambda green: 0.99 if green == 60 else 0.02))
@@ -293,6 +294,7 @@ def test_a_model_that_cannot_count_is_not_asked_for_numbers(shades: Library) -> 
     assert verifier.questions == {"can you see a lime?"}
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_where_captions_have_a_ranking_the_model_is_left_off_aloud(tmp_path: Path) -> None:
     """With the captions of nearly every picture stored, the built-in model made the order worse."""

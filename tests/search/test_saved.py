@@ -161,6 +161,7 @@ def test_a_word_whose_pictures_are_gone_says_so(filled: Library, photos: Path) -
         filled.search("@x")
 
 
+@pytest.mark.slow
 def test_a_word_is_trained_anew_for_another_model(filled: Library, photos: Path) -> None:
     filled.saved.teach("sea", [photos / "blue.webp"])
     with Library.open(filled.path, Settings(), encoder=Shifted()) as library:

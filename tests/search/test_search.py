@@ -320,6 +320,7 @@ def test_hits_by_date_are_the_same_hits(library: Library, paint: Paint) -> None:
 # --- one pass -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_plain_text_query_searches_pictures_once(
     library: Library, paint: Paint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

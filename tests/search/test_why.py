@@ -71,6 +71,7 @@ FILTERS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(where=FILTERS)
 @settings(max_examples=300, deadline=None)
 def test_a_filter_that_is_written_is_read_back_as_the_same(where: Filter) -> None:
@@ -174,6 +175,7 @@ def test_the_built_in_model_sees_the_right_half() -> None:
     assert pointing(OpenClip.load("builtin"), 40) > 0.8
 
 
+@pytest.mark.slow
 def test_a_transformers_parts_look_like_the_whole() -> None:
     """Of a plain picture every part is the same, whatever the tower: one cell stands for all."""
     import open_clip
@@ -224,6 +226,7 @@ def test_the_word_that_stands_in_the_way_is_found(library: Library, paint: Paint
     assert [(change.query, change.rank) for change in found.changes] == [("lime and", 1), ("", found.rank)]
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_a_hit_and_its_rank_is_that_of_the_search(library: Library, paint: Paint) -> None:
     """Words and pixels are fused otherwise when more hits are asked for; what counts is what the search shows."""
     paths = [paint(f"p{number:02}.png", f"rgb({255 - number},{3 * number},0)") for number in range(60)]

@@ -32,6 +32,8 @@ from retrieval.server.tokens import Scope, Tokens
 from ..conftest import COLOURS, soon
 from ..serving import Server, serving
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:

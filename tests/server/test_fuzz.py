@@ -27,6 +27,8 @@ from retrieval.server.service import Service
 from ..conftest import COLOURS
 from ..serving import Server, serving
 
+pytestmark = pytest.mark.slow
+
 NO_FAULT = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 

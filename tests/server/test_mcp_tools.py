@@ -24,6 +24,8 @@ from retrieval.server.tokens import Scope, Tokens
 from ..conftest import COLOURS
 from ..serving import Server, serving
 
+pytestmark = pytest.mark.slow
+
 READING = {"search", "facets", "item", "captions", "ask", "why", "status", "picture"}
 Talk = Callable[[Client], Awaitable[Any]]
 

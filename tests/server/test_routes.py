@@ -26,6 +26,8 @@ from retrieval.types.serialize import to_jsonable
 from ..conftest import COLOURS, soon
 from ..serving import Server, serving
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("red", "lime", "blue", "yellow", "maroon", "navy")
 
 

@@ -12,6 +12,8 @@ from retrieval.server.tokens import MINUTE, SESSION, WRONG, FailedLogins, Scope,
 
 from ..conftest import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def tokens(tmp_path: Path) -> Tokens:

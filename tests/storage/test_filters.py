@@ -183,6 +183,7 @@ FILTERS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(where=FILTERS)
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_filter_in_sql_keeps_what_it_keeps_row_by_row(database: Database, where: Filter) -> None:

@@ -45,6 +45,7 @@ def words(library: Library, query: str) -> list[str]:
     return [files[content][0].path.stem for content in found]
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_picture_brings_it_up(say: Say) -> None:
     library = say("one", "two", three="the invoice of the plumber")
     hit = library.search("plumber invoice", k=1).hits[0]
@@ -126,6 +127,7 @@ def test_filters_hold_for_words_too(say: Say) -> None:
     assert [hit.path.stem for hit in library.search("kite path:two.png").hits if hit.path] == ["two"]
 
 
+@pytest.mark.slow
 @given(query=st.text(max_size=40))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_can_be_looked_up(say: Say, query: str) -> None:

@@ -15,6 +15,8 @@ from retrieval.types.records import Answer
 
 from ..conftest import COLOURS, Paint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def mine(paint: Paint) -> Path:

@@ -249,6 +249,7 @@ def test_what_stays_wrong_is_one_clear_error(server: Server, failures: list[str]
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_in_time_is_one_clear_error(server: Server) -> None:
     server.failures = ["slow"] * 4
     with pytest.raises(ModelUnavailable, match="no answer within 0 s"):
