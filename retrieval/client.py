@@ -236,16 +236,16 @@ def _shown(images: Sequence[str | Path | bytes | int], **fields_: str) -> Values
 def _error(status: int, text: str) -> errors.RetrievalError:
     """Return the error that the library would raise, from a server's error response."""
     try:
-        told = json.loads(text)["error"]
-        kind, message = KINDS.get(told["type"]), str(told["message"])
+        error = json.loads(text)["error"]
+        kind, message = KINDS.get(error["type"]), str(error["message"])
     except (ValueError, KeyError, TypeError):
         return errors.RetrievalError(f"the server answers {status}: {text[:200]}")
     if kind is errors.PictureError:
         return errors.PictureError("unusable", message)
-    if told["type"] in ("busy", "fault"):
+    if error["type"] in ("busy", "fault"):
         return errors.ModelUnavailable(message)
     if status in (401, 403):
         return errors.LibraryError(message)
     if kind is errors.QueryError:
-        return errors.QueryError(message, str(told["query"]), (told["place"][0], told["place"][1]))
+        return errors.QueryError(message, str(error["query"]), (error["place"][0], error["place"][1]))
     return kind(message) if kind and issubclass(kind, errors.RetrievalError) else errors.UsageError(message)

@@ -97,15 +97,15 @@ def load(environment: Mapping[str, str] | None = None, **flags: object) -> Setti
 
 def _from_file(path: Path) -> dict[str, object]:
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise UsageError(f"cannot read the settings in {path}: {exc}") from exc
-    unknown = set(found) - {field.name for field in fields(Settings)}
+    unknown = set(values) - {field.name for field in fields(Settings)}
     if unknown:
         raise UsageError(f"{path}: unknown setting {sorted(unknown)[0]!r}; known: {', '.join(VARIABLES)}")
-    return found
+    return values
 
 
 def _typed(name: str, value: object) -> object:

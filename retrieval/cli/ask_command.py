@@ -38,8 +38,8 @@ def command(
     from ..vlm import messages
 
     question = words[-1]
-    asked: list[tuple[Path, float | None]] = [(Path(word).expanduser(), None) for word in words[:-1]]
-    if search is None and not asked:
+    named: list[tuple[Path, float | None]] = [(Path(word).expanduser(), None) for word in words[:-1]]
+    if search is None and not named:
         raise UsageError(
             'name a picture before the question (`retrieval ask cat.jpg "what is this?"`), or use --search'
         )
@@ -48,14 +48,14 @@ def command(
     if search is not None:
         with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
-            asked += [(hit.path, hit.second) for hit in library.search(search, k=k).hits if hit.path is not None]
+            named += [(hit.path, hit.second) for hit in library.search(search, k=k).hits if hit.path is not None]
     model = factory.vlm(settings)
     pictures = []
-    for path, second in asked:
+    for path, second in named:
         try:
             pictures.append((path, factory.part(path, settings, second)))
         except PictureError as exc:
-            if len(asked) == 1:
+            if len(named) == 1:
                 raise
             note(f"left out: {show_path(path)}: {exc}")
     if not pictures:

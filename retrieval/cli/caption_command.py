@@ -86,20 +86,20 @@ def command(
             library.captions.set(named[0], text)
             note(f"{show_path(named[0])}: {text}")
         chosen = None if choice.everything else named
-        found, sidecars = CaptionReport(), None
+        report, sidecars = CaptionReport(), None
         with progress(quiet=quiet or as_json) as show:
             if text is None and not xmp.undo:
-                found = library.captions.generate(chosen, missing=choice.missing, progress=show)
-            if (xmp.write or xmp.undo) and not found.interrupted:
+                report = library.captions.generate(chosen, missing=choice.missing, progress=show)
+            if (xmp.write or xmp.undo) and not report.interrupted:
                 write = library.captions.undo_xmp if xmp.undo else library.captions.write_xmp
                 sidecars = write(chosen, progress=show)
     if as_json:
-        print_json(to_jsonable(found) | ({"sidecars": to_jsonable(sidecars)} if sidecars else {}))
-    if found.model and not as_json:
-        _show(found)
+        print_json(to_jsonable(report) | ({"sidecars": to_jsonable(sidecars)} if sidecars else {}))
+    if report.model and not as_json:
+        _show(report)
     if sidecars and not as_json:
         _show_sidecars(sidecars)
-    if found.interrupted:
+    if report.interrupted:
         stopped()
 
 

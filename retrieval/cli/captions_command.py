@@ -49,15 +49,15 @@ def command(image: Path, generate: bool, hits: SearchOptions, settings: Settings
       retrieval captions dog.jpg --generate
     """
     path = image.expanduser()
-    said = factory.vlm(settings).caption([factory.picture(path, settings)])[0] if generate else ""
-    if said and not view.as_json:
-        click.echo(f"generated: {said}")
+    caption = factory.vlm(settings).caption([factory.picture(path, settings)])[0] if generate else ""
+    if caption and not view.as_json:
+        click.echo(f"generated: {caption}")
     try:
         with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
-            show(library, replace(library.captions.find(path, **hits), generated=said), view)
+            show(library, replace(library.captions.find(path, **hits), generated=caption), view)
     except LibraryNotFound:
         if not generate:
             raise
         if view.as_json:
-            print_json(Answer(str(path), (), 0, "", generated=said))
+            print_json(Answer(str(path), (), 0, "", generated=caption))

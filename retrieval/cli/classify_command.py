@@ -42,11 +42,11 @@ def command(
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         with progress(quiet=as_json) as show:
-            found, notes = library.classify(chosen, named, judge=judge, progress=show)
+            classifications, notes = library.classify(chosen, named, judge=judge, progress=show)
     for line in notes:
         note(f"note: {line}")
     if as_json:
-        print_json(found)
+        print_json(classifications)
         return
-    for each in found:
+    for each in classifications:
         click.echo(f"{each.label}\t{each.margin:.3f}\t{show_path(each.path)}")

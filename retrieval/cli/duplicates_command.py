@@ -32,7 +32,7 @@ class ActionOptions:
     move_to: Path | None
     apply: bool
 
-    def kinds(self, asked: tuple[Similarity, ...]) -> tuple[Similarity, ...]:
+    def kinds(self, wanted: tuple[Similarity, ...]) -> tuple[Similarity, ...]:
         """Return the kinds of similarity to search for.
 
         Raises:
@@ -42,9 +42,9 @@ class ActionOptions:
             raise UsageError("give either --hard-link or --move-to, not both")
         if self.apply and not (self.hard_link or self.move_to):
             raise UsageError("--apply goes with --hard-link or --move-to")
-        if self.hard_link and set(asked) - {Similarity.COPY}:
+        if self.hard_link and set(wanted) - {Similarity.COPY}:
             raise UsageError("--hard-link is for copies alone, whose bytes are the same: --kind copy")
-        return (Similarity.COPY,) if self.hard_link else asked or USUAL
+        return (Similarity.COPY,) if self.hard_link else wanted or USUAL
 
     def done(self, finder: DuplicateFinder, groups: list[DuplicateGroup]) -> Iterator[FileAction]:
         """Link or move the duplicates, or report what would be done; yield one result per file."""

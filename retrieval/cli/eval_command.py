@@ -103,44 +103,44 @@ def _row(metrics: RecallMetrics) -> dict[str, float]:
     return {**{f"R@{k}": round(value, 2) for k, value in metrics.recall.items()}, "MRR": round(metrics.mrr, 2)}
 
 
-def _as_json(found: Evaluation) -> dict[str, object]:
+def _as_json(result: Evaluation) -> dict[str, object]:
     return {
-        "text_to_image": _row(found.text_to_image),
-        "image_to_text": _row(found.image_to_text),
-        "images": found.images,
-        "captions": found.captions,
-        "model": found.model,
+        "text_to_image": _row(result.text_to_image),
+        "image_to_text": _row(result.image_to_text),
+        "images": result.images,
+        "captions": result.captions,
+        "model": result.model,
     }
 
 
-def _gain_as_json(found: Reranking) -> dict[str, object]:
-    gains = {name: {"points": g.points, "low": g.low, "high": g.high} for name, g in found.gains.items()}
+def _gain_as_json(result: Reranking) -> dict[str, object]:
+    gains = {name: {"points": g.points, "low": g.low, "high": g.high} for name, g in result.gains.items()}
     return {
-        "text_to_image": {"before": _row(found.before), "after": _row(found.after), "gain": gains},
-        "images": found.images,
-        "captions": found.captions,
-        "depth": found.depth,
-        "weight": found.weight,
-        "best_weight": found.best_weight,
-        "vlm": found.model,
+        "text_to_image": {"before": _row(result.before), "after": _row(result.after), "gain": gains},
+        "images": result.images,
+        "captions": result.captions,
+        "depth": result.depth,
+        "weight": result.weight,
+        "best_weight": result.best_weight,
+        "vlm": result.model,
     }
 
 
-def _show_gain(found: Reranking) -> None:
-    before, after = _row(found.before), _row(found.after)
-    click.echo(f"{found.images} images, {found.captions} captions, the first {found.depth} judged by {found.model}")
+def _show_gain(result: Reranking) -> None:
+    before, after = _row(result.before), _row(result.after)
+    click.echo(f"{result.images} images, {result.captions} captions, the first {result.depth} judged by {result.model}")
     click.echo(f"{'':<8}{'encoder':>9}{'reranked':>10}{'gain':>8}   95% interval (paired bootstrap)")
     for name, value in before.items():
-        gain = found.gains[name]
+        gain = result.gains[name]
         click.echo(f"{name:<8}{value:9.1f}{after[name]:10.1f}{gain.points:8.2f}   {gain.low:.2f} to {gain.high:.2f}")
-    note(f"weight {found.weight:g}; on this set {found.best_weight:g} would have been best")
-    if found.gains["MRR"].low <= 0:
-        note(f"{found.model} is not shown to help here: leave --rerank off")
+    note(f"weight {result.weight:g}; on this set {result.best_weight:g} would have been best")
+    if result.gains["MRR"].low <= 0:
+        note(f"{result.model} is not shown to help here: leave --rerank off")
 
 
-def _show(found: Evaluation) -> None:
-    rows = {"text -> image": _row(found.text_to_image), "image -> text": _row(found.image_to_text)}
-    click.echo(f"{found.images} images, {found.captions} captions, model {found.model}; percent")
+def _show(result: Evaluation) -> None:
+    rows = {"text -> image": _row(result.text_to_image), "image -> text": _row(result.image_to_text)}
+    click.echo(f"{result.images} images, {result.captions} captions, model {result.model}; percent")
     click.echo(" " * 14 + "".join(f"{name:>8}" for name in next(iter(rows.values()))))
     for name, row in rows.items():
         click.echo(f"{name:<14}" + "".join(f"{value:8.1f}" for value in row.values()))

@@ -43,10 +43,10 @@ def command(name: str | None, query: str | None, forget: bool, settings: Setting
             if as_json:
                 print_json({plain: library.saved.saved()[plain]})
         else:
-            found = library.saved.saved()
+            searches = library.saved.saved()
             if name is not None:
-                found = {each: text for each, text in found.items() if each == name.removeprefix("@")}
+                searches = {each: text for each, text in searches.items() if each == name.removeprefix("@")}
             if as_json:
-                print_json(found)
+                print_json(searches)
             else:
-                print_rows(("name", "query"), [(f"@{each}", text) for each, text in found.items()])
+                print_rows(("name", "query"), [(f"@{each}", text) for each, text in searches.items()])

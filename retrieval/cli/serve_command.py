@@ -49,15 +49,15 @@ class PermissionOptions:
         Raises:
             UsageError: a root is not a folder, or two roots have the same name.
         """
-        found: dict[str, Path] = {}
+        by_name: dict[str, Path] = {}
         for root in self.roots:
             path = absolute_path(root.expanduser())
             if not path.is_dir():
                 raise UsageError(f"--root {root}: there is no such folder")
-            if path.name in found:
-                raise UsageError(f"--root {root}: {found[path.name]} is called {path.name}, too")
-            found[path.name] = path
-        return found
+            if path.name in by_name:
+                raise UsageError(f"--root {root}: {by_name[path.name]} is called {path.name}, too")
+            by_name[path.name] = path
+        return by_name
 
 
 @click.command(name="serve")

@@ -53,17 +53,17 @@ def list_command(settings: Settings, as_json: bool) -> None:
     """List tokens by name; they themselves are not stored."""
     from ..server.tokens import Tokens
 
-    found = Tokens.of(_library(settings)).all()
+    tokens = Tokens.of(_library(settings)).all()
     rows = [
-        {"name": each.name, "scope": each.scope.name.lower(), "folder": each.folder, "made_at": each.made_at}
-        for each in found
+        {"name": token.name, "scope": token.scope.name.lower(), "folder": token.folder, "made_at": token.made_at}
+        for token in tokens
     ]
     if as_json:
         print_json(rows)
         return
     lines = [
-        [each.name, each.scope.name.lower(), show_path(each.folder) if each.folder else "", each.made_at]
-        for each in found
+        [token.name, token.scope.name.lower(), show_path(token.folder) if token.folder else "", token.made_at]
+        for token in tokens
     ]
     print_rows(["name", "scope", "folder", "made"], lines)
 

@@ -79,14 +79,14 @@ def command(folders: tuple[Path, ...], rules: Rules, poll: float | None, setting
 
 def _indexed(library: Library, places: Sequence[Path], rules: Rules, stop: threading.Event) -> Report:
     """Index these folders, waiting while another process writes; return the report."""
-    told = False
+    reported = False
     while True:
         try:
             report = library.index([place for place in places if place.is_dir()], rules=rules)
         except LibraryLocked as exc:
-            if not told:
+            if not reported:
                 note(f"{exc} (trying again until then)")
-            told = True
+            reported = True
             if stop.wait(WAIT):
                 return Report(interrupted=True)
         else:

@@ -38,51 +38,57 @@ def command(query: str, hit: str, image: Path | None, heat: Path | None, setting
       retrieval why "a dog on the beach" holidays/dog.jpg --heat where.jpg
       retrieval why "the red cup" 1 --vlm hf-hub:Qwen/Qwen3-VL-2B-Instruct --heat where.jpg
     """
-    asked = click.get_current_context().params.get("vlm") is not None
+    with_model = click.get_current_context().params.get("vlm") is not None
     place: int | Path = int(hit) if hit.isdecimal() else Path(hit).expanduser()
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
         picture = image.expanduser() if image else None
         if heat is not None and library.items.has(heat.expanduser()):
             raise UsageError(f"{show_path(heat)} is a picture of the library; give another file with --heat")
-        found = library.why(query, place, image=picture, heat=heat is not None, vlm=asked)
-    if heat is not None and found.heat is not None:
+        why = library.why(query, place, image=picture, heat=heat is not None, vlm=with_model)
+    if heat is not None and why.heat is not None:
         from ..pictures import drawing
 
-        drawn = drawing.with_heat(factory.picture(found.path, settings, found.second), found.heat)
-        drawing.save(drawing.with_boxes(drawn, found.boxes), heat)
+        drawn = drawing.with_heat(factory.picture(why.path, settings, why.second), why.heat)
+        drawing.save(drawing.with_boxes(drawn, why.boxes), heat)
         note(f"heat: {show_path(heat)}")
-    print_json(found) if as_json else _show(found)
+    print_json(why) if as_json else _show(why)
 
 
-def _show(found: Why) -> None:
-    click.echo(f"{show_path(found.path)} is hit {found.rank} of {found.searched}")
-    if found.understood != found.query:
-        click.echo(f"understood as  {found.understood}")
-    click.echo(f"score          {reading(found)}")
-    for title, rows in (("words", _parts(found)), ("rankings", _sources(found)), ("filters", filters(found.filters))):
+def _show(why: Why) -> None:
+    click.echo(f"{show_path(why.path)} is hit {why.rank} of {why.searched}")
+    if why.understood != why.query:
+        click.echo(f"understood as  {why.understood}")
+    click.echo(f"score          {reading(why)}")
+    for title, rows in (
+        ("words", _parts(why)),
+        ("rankings", _sources(why)),
+        ("filters", filters(why.filters)),
+    ):
         for place, row in enumerate(rows):
             click.echo(f"{title if not place else '':14} {row}")
-    if found.verdict is not None:
-        click.echo(f"{'model':14} yes with {found.verdict.yes:.0%}")
-    for box in found.boxes:
+    if why.verdict is not None:
+        click.echo(f"{'model':14} yes with {why.verdict.yes:.0%}")
+    for box in why.boxes:
         corners = ", ".join(f"{corner:.2f}" for corner in (box.left, box.top, box.right, box.bottom))
         click.echo(f"{'box':14} {box.label}: {corners}")
-    for line in found.notes:
+    for line in why.notes:
         note(f"note: {line}")
 
 
 def reading(found: Why) -> str:
     """Return a score and what it means, in words."""
-    known = found.reading
-    if known.score is None:
+    scores = found.reading
+    if scores.score is None:
         return "none: the query has filters alone, the newest come first"
-    parts = [f"{known.score:.3f}"]
-    if known.height is not None:
-        parts.append(f"{known.height:+.1f} standard deviations from the mean of neutral texts")
-    if known.band:
-        sure = "" if known.confidence is None else f"; by its pixels, {known.confidence:.0%} likely to be the one meant"
-        parts.append(f"{known.band}{sure}")
+    parts = [f"{scores.score:.3f}"]
+    if scores.height is not None:
+        parts.append(f"{scores.height:+.1f} standard deviations from the mean of neutral texts")
+    if scores.band:
+        sure = (
+            "" if scores.confidence is None else f"; by its pixels, {scores.confidence:.0%} likely to be the one meant"
+        )
+        parts.append(f"{scores.band}{sure}")
     return "; ".join(parts)
 
 

@@ -50,16 +50,16 @@ def command(
     print_json(found) if as_json else _show(found)
 
 
-def _show(found: WhyNot) -> None:
-    click.echo(f"{show_path(found.path)}: {found.said}")
-    if found.reading is not None and found.reading.score is not None:
-        last = "" if found.last is None else f"; the last hit has {found.last:.3f}"
-        rank = "" if found.rank is None else f", rank {found.rank} of {found.searched}"
-        click.echo(f"{'score':14} {found.reading.score:.3f}{rank}{last}")
-    for place, row in enumerate(filters(found.filters)):
+def _show(explanation: WhyNot) -> None:
+    click.echo(f"{show_path(explanation.path)}: {explanation.said}")
+    if explanation.reading is not None and explanation.reading.score is not None:
+        last = "" if explanation.last is None else f"; the last hit has {explanation.last:.3f}"
+        rank = "" if explanation.rank is None else f", rank {explanation.rank} of {explanation.searched}"
+        click.echo(f"{'score':14} {explanation.reading.score:.3f}{rank}{last}")
+    for place, row in enumerate(filters(explanation.filters)):
         click.echo(f"{'filters' if not place else '':14} {row}")
-    for place, change in enumerate(found.changes):
+    for place, change in enumerate(explanation.changes):
         query = f"\n{'':17}{change.query}" if change.query else ""
         click.echo(f"{'would help' if not place else '':14} {change.what}: then rank {change.rank}{query}")
-    for line in found.notes:
+    for line in explanation.notes:
         note(f"note: {line}")

@@ -44,13 +44,13 @@ def required(name: ModelName) -> Path:
     """
     if name.route is WeightSource.TAG:
         _must_be_known(name)
-    found = installed(name)
-    if found is None:
+    path = installed(name)
+    if path is None:
         raise ModelUnavailable(
             f"the model {name.spelling} is not on this machine; fetch it with `retrieval models pull {name.spelling}` "
             "(needs network), or use --model builtin, which is always here"
         )
-    return found
+    return path
 
 
 def pull(name: ModelName) -> Path:

@@ -71,7 +71,7 @@ class NumpyTextEncoder:
 
     def texts(self, batch: Sequence[str]) -> Vectors:
         """Return the embeddings of n texts: (n, dimensions) float32 unit rows; long texts are truncated."""
-        found = np.empty((len(batch), self.space.dimensions), np.float32)
+        rows = np.empty((len(batch), self.space.dimensions), np.float32)
         end = self.pairs.end  # the embedding is read at the first end token
         tokens = [each[: each.index(end) + 1] for each in map(self.pairs.encode, batch)]
         order = sorted(range(len(batch)), key=lambda place: len(tokens[place]))  # texts of similar length share a pass
@@ -79,8 +79,8 @@ class NumpyTextEncoder:
             longest = len(tokens[order[min(len(order), TOKENS // 8) - 1]])
             count = max(1, TOKENS // longest)
             some, order = order[:count], order[count:]
-            found[some] = self._pass([tokens[place] for place in some])
-        return found
+            rows[some] = self._pass([tokens[place] for place in some])
+        return rows
 
     def _pass(self, tokens: Sequence[list[int]]) -> Vectors:
         """Return (n, dimensions) unit rows of n token lists; causal attention ignores the padding after their end."""
@@ -186,14 +186,14 @@ class NumpyTextEncoder:
 
 def seen(files: Any) -> dict[str, list[int]]:
     """Return the size in bytes and the modification time in nanoseconds of each file; [0, 0] if it is missing."""
-    found: dict[str, list[int]] = {}
+    stamps: dict[str, list[int]] = {}
     for file in files:
         try:
             status = file.stat()
-            found[str(file)] = [status.st_size, status.st_mtime_ns]
+            stamps[str(file)] = [status.st_size, status.st_mtime_ns]
         except OSError:
-            found[str(file)] = [0, 0]
-    return found
+            stamps[str(file)] = [0, 0]
+    return stamps
 
 
 def _whole(array: npt.NDArray[np.floating[Any]]) -> Vectors:
@@ -209,14 +209,14 @@ def _whole(array: npt.NDArray[np.floating[Any]]) -> Vectors:
 
 
 def _active(x: Vectors, activation: str) -> Vectors:
-    found: Vectors
+    activated: Vectors
     if activation == "quick":
-        found = x / (1 + np.exp(-1.702 * x))
+        activated = x / (1 + np.exp(-1.702 * x))
     elif activation == "tanh":
-        found = 0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x * x * x)))
+        activated = 0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x * x * x)))
     else:
-        found = 0.5 * x * (1 + _erf(x * np.float32(0.7071067812)))
-    return found
+        activated = 0.5 * x * (1 + _erf(x * np.float32(0.7071067812)))
+    return activated
 
 
 def _erf(x: Vectors) -> Vectors:

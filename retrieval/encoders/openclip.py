@@ -81,10 +81,10 @@ class OpenClip:
         name = ModelName.parse(spelling)
         place = devices.choose_device(device)
         kind = devices.choose_precision(precision, place)
-        found = checkpoints.required(name)
+        path = checkpoints.required(name)
         try:
             with _UninitialisedWeights():
-                model, preprocess, tokenizer = _create(name, found)
+                model, preprocess, tokenizer = _create(name, path)
         except ModelError:
             raise
         except Exception as exc:
@@ -95,9 +95,9 @@ class OpenClip:
         height, width = config["size"] if isinstance(config["size"], (tuple, list)) else [int(config["size"])] * 2
         model.visual = prepare_for_inference(model.visual, torch.rand(1, 3, height, width, device=place))
         model = model.to(kind or torch.float32)
-        space = Space(name.spelling, _dimensions(model, tokenizer, place), _fingerprint(found, config))
+        space = Space(name.spelling, _dimensions(model, tokenizer, place), _fingerprint(path, config))
         prepared = Preprocessing.of(preprocess)
-        loaded = cls(space, model, prepared, tokenizer, place, kind, max(height, width), found, speeds or TuningTable())
+        loaded = cls(space, model, prepared, tokenizer, place, kind, max(height, width), path, speeds or TuningTable())
         known = loaded.speeds.known(space.fingerprint)
         if known is not None and kind is None:
             loaded._run_as(known)
@@ -239,19 +239,19 @@ def _root_logger_untouched() -> Iterator[None]:
 
 
 @_root_logger_untouched()
-def _create(name: ModelName, found: Path) -> tuple[Any, Callable[[Image], Tensor], Callable[[list[str]], Tensor]]:
+def _create(name: ModelName, path: Path) -> tuple[Any, Callable[[Image], Tensor], Callable[[list[str]], Tensor]]:
     import open_clip
 
     if name.route in (WeightSource.HUB, WeightSource.FOLDER):
-        source = f"local-dir:{found}"
+        source = f"local-dir:{path}"
         model, _, preprocess = open_clip.create_model_and_transforms(source, require_pretrained=True)
-        return model, preprocess, open_clip.get_tokenizer(source, **_own_vocabulary(found))
+        return model, preprocess, open_clip.get_tokenizer(source, **_own_vocabulary(path))
     if name.architecture not in open_clip.list_models():
         raise ModelError(f"open_clip knows no architecture {name.architecture!r}; see `retrieval models --all`")
     config = open_clip.get_pretrained_cfg(name.architecture, name.tag) if name.route is WeightSource.TAG else {}
     model, _, preprocess = open_clip.create_model_and_transforms(
         name.architecture,
-        pretrained=str(found),
+        pretrained=str(path),
         require_pretrained=True,
         force_quick_gelu=bool(config.get("quick_gelu", False)),
         image_mean=config.get("mean"),

@@ -91,16 +91,16 @@ def table(merges: Iterable[tuple[int, int, int, int]], size: int) -> tuple[Numbe
 
 
 def _replaced(word: list[int], pair: tuple[int, int], merged: int) -> list[int]:
-    found: list[int] = []
+    symbols: list[int] = []
     place = 0
     while place < len(word):
         if tuple(word[place : place + 2]) == pair:
-            found.append(merged)
+            symbols.append(merged)
             place += 2
         else:
-            found.append(word[place])
+            symbols.append(word[place])
             place += 1
-    return found
+    return symbols
 
 
 def _mended(text: str) -> str:

@@ -52,7 +52,9 @@ def evaluate(
     scores = np.take_along_axis(cosines, top, 1).astype(np.float64)
     said = _opinions(pairs, model, top, progress)
     after = _ranks(pairs, top, scores, said, weight, before)
-    found = {float(each): metrics(_ranks(pairs, top, scores, said, float(each), before)).mrr for each in WEIGHTS}
+    mrr_by_weight = {
+        float(each): metrics(_ranks(pairs, top, scores, said, float(each), before)).mrr for each in WEIGHTS
+    }
     return Reranking(
         before=metrics(before),
         after=metrics(after),
@@ -61,7 +63,7 @@ def evaluate(
         captions=len(pairs.captions),
         depth=depth,
         weight=weight,
-        best_weight=max(found, key=lambda each: (found[each], -each)),
+        best_weight=max(mrr_by_weight, key=lambda each: (mrr_by_weight[each], -each)),
         model=model.name,
     )
 

@@ -43,19 +43,19 @@ class Captioner:
             ModelError: the model failed; committed captions are kept.
         """
         started = time.monotonic()
-        found = CaptionReport(model=self.model.name)
+        report = CaptionReport(model=self.model.name)
         with self.storage.write_lock("retrieval caption"):
             todo, settled = self._todo(places, missing)
-            found = replace(found, settled=settled)
+            report = replace(report, settled=settled)
             try:
                 for start in range(0, len(todo), BATCH):
-                    found = self._batch(todo[start : start + BATCH], found)
+                    report = self._batch(todo[start : start + BATCH], report)
                     self.progress(Progress("captions", min(start + BATCH, len(todo)), len(todo)))
             except KeyboardInterrupt:
-                found = replace(found, interrupted=True)
+                report = replace(report, interrupted=True)
             finally:
                 self.storage.vectors.save()
-        return replace(found, seconds=time.monotonic() - started)
+        return replace(report, seconds=time.monotonic() - started)
 
     def _todo(self, places: Sequence[Path] | None, missing: bool) -> tuple[list[tuple[int, Item]], int]:
         """Return the contents to caption, each with an item that holds it, and how many need no caption."""
@@ -65,9 +65,9 @@ class Captioner:
         todo = [(content, first[content]) for content in open_ones if content in first]
         return todo, len(first) - len(todo)
 
-    def _batch(self, todo: Sequence[tuple[int, Item]], found: CaptionReport) -> CaptionReport:
+    def _batch(self, todo: Sequence[tuple[int, Item]], report: CaptionReport) -> CaptionReport:
         opened: list[tuple[int, Picture]] = []
-        problems = list(found.problems)
+        problems = list(report.problems)
         for content, item in todo:
             try:
                 opened.append((content, pictures.load(item.path, IMAGE_SIZE, self.max_megapixels, item.second)))
@@ -79,7 +79,7 @@ class Captioner:
                 text = text_contents.add(catalog, [caption])[0]
                 catalog.captions.put_generated(content, text, self.model.name, PROMPT)
         text_contents.embed(self.storage, self.encoder, no_progress)
-        return replace(found, captioned=found.captioned + len(captions), problems=tuple(problems))
+        return replace(report, captioned=report.captioned + len(captions), problems=tuple(problems))
 
 
 def write_caption(storage: Storage, encoder: Encoder, picture: int, text: str) -> None:

@@ -67,15 +67,15 @@ class Decoder:
     max_megapixels: float
     seen: KnownContents | None = None  # what is already encoded; None: encode everything
 
-    def read(self, found: ScannedFile) -> DecodedFile | Problem:
+    def read(self, file: ScannedFile) -> DecodedFile | Problem:
         """Read and decode one file; any error with it is returned as a problem."""
         try:
-            shots, facts = (self._frames if video.is_video(found.path) else self._picture)(found.path)
-            return DecodedFile(found, shots, pictures.sidecar_facts(found.path, facts), sidecar_text(found.path))
+            shots, facts = (self._frames if video.is_video(file.path) else self._picture)(file.path)
+            return DecodedFile(file, shots, pictures.sidecar_facts(file.path, facts), sidecar_text(file.path))
         except PictureError as exc:
-            return Problem(found.path, exc.reason, str(exc))
+            return Problem(file.path, exc.reason, str(exc))
         except OSError as exc:  # a sidecar that vanished or cannot be read
-            return Problem(found.path, Reason.UNREADABLE, f"cannot read the sidecar beside it: {exc.strerror}")
+            return Problem(file.path, Reason.UNREADABLE, f"cannot read the sidecar beside it: {exc.strerror}")
 
     def _picture(self, path: Path) -> tuple[tuple[DecodedFrame, ...], Facts]:
         with span("read"):

@@ -61,14 +61,14 @@ class Indexer:
             SourceError: a folder does not exist.
         """
         with self.storage.read() as catalog:
-            known = catalog.items.indexed(
+            indexed = catalog.items.indexed(
                 catalog.spaces.id_of(self.encoder.space) or 0, [absolute_path(folder) for folder in folders]
             )
             failed = catalog.problems.all()
         return plans.make_plan(
             folders,
             self.options.rules,
-            known,
+            indexed,
             failed,
             retry=self.options.retry,
             seen=lambda count: self.progress(Progress("scan", count)),
@@ -222,19 +222,19 @@ class _Run:
             stored.put(list(numbers.values()), vectors)
             catalog.fingerprints.put({numbers[digest]: shot.fingerprint for digest, shot in fresh.items()})
             first = set(numbers)
-            for found, ready in batch:
+            for file, ready in batch:
                 if isinstance(ready, Problem):
-                    catalog.problems.put(ready, found)
+                    catalog.problems.put(ready, file)
                     problems.append(ready)
                     continue
                 held = [(s.content or numbers.get(s.digest) or seen.known[s.digest], s.second) for s in ready.shots]
-                catalog.items.put(found, held, ready.facts)
+                catalog.items.put(file, held, ready.facts)
                 content, digest = held[0][0], ready.shots[0].digest
-                text_contents.link(catalog, content, ready.facts, ready.sidecar, found.path)
-                new = found.path in added
-                known = digest not in first
+                text_contents.link(catalog, content, ready.facts, ready.sidecar, file.path)
+                new = file.path in added
+                stored_before = digest not in first
                 first -= {shot.digest for shot in ready.shots}
-                moved = new and known and content in leaving
+                moved = new and stored_before and content in leaving
                 if moved:
                     leaving.remove(content)
                 report = replace(
@@ -242,9 +242,9 @@ class _Run:
                     added=report.added + (new and not moved),
                     changed=report.changed + (not new),
                     moved=report.moved + moved,
-                    duplicates=report.duplicates + (new and known and not moved),
+                    duplicates=report.duplicates + (new and stored_before and not moved),
                 )
-            catalog.problems.clear(found.path for found, ready in batch if isinstance(ready, DecodedFile))
+            catalog.problems.clear(file.path for file, ready in batch if isinstance(ready, DecodedFile))
         seen.add(numbers)
         _log(problems)
         self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))

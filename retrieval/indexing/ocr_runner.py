@@ -36,17 +36,17 @@ class OcrRunner:
             LibraryLocked: another process is writing.
         """
         started = time.monotonic()
-        found = OcrReport(engine=self.reader.name)
+        report = OcrReport(engine=self.reader.name)
         with self.storage.write_lock("retrieval ocr"):
             todo, settled = self._todo(places)
-            found = replace(found, settled=settled)
+            report = replace(report, settled=settled)
             try:
                 for number, item in enumerate(todo, start=1):
-                    found = self._read(item, found)
+                    report = self._read(item, report)
                     self.progress(Progress("texts in pictures", number, len(todo)))
             except KeyboardInterrupt:
-                found = replace(found, interrupted=True)
-        return replace(found, seconds=time.monotonic() - started)
+                report = replace(report, interrupted=True)
+        return replace(report, seconds=time.monotonic() - started)
 
     def _todo(self, places: Sequence[Path] | None) -> tuple[list[Item], int]:
         """Return one item of each content to read, and how many contents were read before."""
@@ -56,13 +56,13 @@ class OcrRunner:
         todo = [item for content, item in first.items() if content not in known]
         return todo, len(first) - len(todo)
 
-    def _read(self, item: Item, found: OcrReport) -> OcrReport:
+    def _read(self, item: Item, report: OcrReport) -> OcrReport:
         try:
             picture = pictures.load(item.path, IMAGE_SIZE, self.max_megapixels, item.second)
         except PictureError as exc:
             problem = Problem(item.path, exc.reason, str(exc))
-            return replace(found, problems=(*found.problems, problem))
+            return replace(report, problems=(*report.problems, problem))
         lines = self.reader.read(picture.image)
         with self.storage.transaction() as catalog:
             catalog.annotations.put_ocr_lines(item.content, self.reader.name, lines)
-        return replace(found, read=found.read + 1, with_text=found.with_text + bool(lines))
+        return replace(report, read=report.read + 1, with_text=report.with_text + bool(lines))

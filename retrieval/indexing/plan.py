@@ -20,7 +20,7 @@ Failed = dict[Path, tuple[Problem, int, int]]  # problem, size (bytes) and time 
 def make_plan(
     roots: Sequence[Path],
     rules: folders.Rules,
-    known: dict[str, IndexedFile],
+    indexed: dict[str, IndexedFile],
     failed: Failed,
     *,
     retry: bool = False,
@@ -31,26 +31,26 @@ def make_plan(
     Raises:
         SourceError: a root does not exist.
     """
-    found: dict[str, folders.DirectoryEntry] = {}
+    entries: dict[str, folders.DirectoryEntry] = {}
     problems: list[Problem] = []
     for entry in folders.scan_entries(roots, rules):
         if isinstance(entry, Problem):
             problems.append(entry)
         else:
-            found.setdefault(entry.path, entry)
-            if len(found) % TOLD == 0:
-                seen(len(found))
-    seen(len(found))
+            entries.setdefault(entry.path, entry)
+            if len(entries) % TOLD == 0:
+                seen(len(entries))
+    seen(len(entries))
     groups: dict[str, list[ScannedFile]] = {name: [] for name in ("added", "changed", "retried", "unembedded")}
     counts = {"same": 0, "bad": 0}
     failures = {str(path): entry[1:] for path, entry in failed.items()}
-    for path, entry in found.items():
-        group = _sort(entry, known.get(path), failures.get(path), retry)
+    for path, entry in entries.items():
+        group = _sort(entry, indexed.get(path), failures.get(path), retry)
         if group in counts:
             counts[group] += 1
         else:
             groups[group].append(entry.found())
-    gone, empty = _gone(roots, found, known, problems)
+    gone, empty = _gone(roots, entries, indexed, problems)
     return Plan(
         added=tuple(groups["added"]),
         changed=tuple(groups["changed"]),
@@ -63,21 +63,23 @@ def make_plan(
     )
 
 
-def _sort(entry: folders.DirectoryEntry, known: IndexedFile | None, failed: tuple[int, int] | None, retry: bool) -> str:
+def _sort(
+    entry: folders.DirectoryEntry, indexed: IndexedFile | None, failed: tuple[int, int] | None, retry: bool
+) -> str:
     if failed is not None:
         same = failed == (entry.size, entry.mtime_ns)
         return "bad" if same and not retry else "retried"
-    if known is None:
+    if indexed is None:
         return "added"
-    if known[1:4] != entry[1:]:  # size and modification times
+    if indexed[1:4] != entry[1:]:  # size and modification times
         return "changed"
-    return "same" if known.embedded else "unembedded"
+    return "same" if indexed.embedded else "unembedded"
 
 
 def _gone(
     roots: Sequence[Path],
-    found: dict[str, folders.DirectoryEntry],
-    known: dict[str, IndexedFile],
+    entries: dict[str, folders.DirectoryEntry],
+    indexed: dict[str, IndexedFile],
     problems: Iterable[Problem],
 ) -> tuple[list[Path], list[Problem]]:
     """Return the known files below `roots` that no longer exist, and a problem for each root left without pictures.
@@ -89,11 +91,11 @@ def _gone(
     gone: list[Path] = []
     empty: list[Problem] = []
     places = {absolute_path(folder) for folder in roots}
-    lost = [Path(path) for path in known.keys() - found.keys()]
+    lost = [Path(path) for path in indexed.keys() - entries.keys()]
     for root in {place for place in places if not place.is_file()}:
         missing = [path for path in lost if path.is_relative_to(root) and not hidden & {path, *path.parents}]
         inside = f"{str(root).rstrip('/')}/"
-        if missing and not any(path.startswith(inside) for path in found):
+        if missing and not any(path.startswith(inside) for path in entries):
             message = f"no picture is left where {len(missing)} were; if that is meant, use `retrieval remove {root}`"
             empty.append(Problem(root, Reason.VANISHED, message))
         else:

@@ -46,21 +46,21 @@ class SidecarWriter:
         self, places: Sequence[Path] | None, task: str, step: Callable[[Item, WrittenCaption | None], str]
     ) -> SidecarReport:
         """Apply `step` to each picture in turn; videos are left out."""
-        found = SidecarReport()
+        report = SidecarReport()
         with self.storage.write_lock(task):
             with self.storage.read() as catalog:
                 items = [item for item in catalog.items.within(places) if item.second is None]
                 words = catalog.captions.written(item.content for item in items)
             for number, item in enumerate(items, start=1):
-                found = self._tried(item, words.get(item.content), found, step)
+                report = self._tried(item, words.get(item.content), report, step)
                 self.progress(Progress("sidecars", number, len(items)))
-        return found
+        return report
 
     def _tried(
         self,
         item: Item,
         words: WrittenCaption | None,
-        found: SidecarReport,
+        report: SidecarReport,
         step: Callable[[Item, WrittenCaption | None], str],
     ) -> SidecarReport:
         try:
@@ -68,8 +68,8 @@ class SidecarWriter:
         except (SourceError, OSError) as exc:
             place = sidecars.place_of(item.path)
             message = (exc.strerror or str(exc)) if isinstance(exc, OSError) else str(exc)
-            return replace(found, problems=(*found.problems, Problem(place, Reason.UNREADABLE, message)))
-        return replace(found, **{outcome: getattr(found, outcome) + 1}) if outcome else found
+            return replace(report, problems=(*report.problems, Problem(place, Reason.UNREADABLE, message)))
+        return replace(report, **{outcome: getattr(report, outcome) + 1}) if outcome else report
 
     def _write(self, item: Item, words: WrittenCaption | None) -> str:
         if words is None:
@@ -96,14 +96,14 @@ class SidecarWriter:
     def _undo(self, item: Item) -> str:
         place = sidecars.place_of(item.path)
         with self.storage.read() as catalog:
-            known = catalog.annotations.sidecar(place)
-        if known is None:
+            record = catalog.annotations.sidecar(place)
+        if record is None:
             return ""
         now = place.read_bytes() if place.is_file() else None
-        if now is not None and now != known.before:
-            if _digest(now) != known.after:
+        if now is not None and now != record.before:
+            if _digest(now) != record.after:
                 raise SourceError("it was changed since; it stays as it is")
-            self._put(item, place, known.before)
+            self._put(item, place, record.before)
         with self.storage.transaction() as catalog:
             catalog.annotations.drop_sidecar(place)
         return "undone"

@@ -102,18 +102,18 @@ class Watcher:
 
     def _burst(self, stop: threading.Event) -> list[Path]:
         """Return changes that belong together: those before a pause of `quiet` seconds, or for at most `LONGEST`."""
-        found: list[Path] = []
+        paths: list[Path] = []
         started = time.monotonic()
         while not stop.is_set():
             try:
-                found.append(self._changes.get(timeout=self.quiet))
+                paths.append(self._changes.get(timeout=self.quiet))
             except queue.Empty:
-                return found
-            if len(found) == 1:
+                return paths
+            if len(paths) == 1:
                 started = time.monotonic()
             if time.monotonic() - started > LONGEST:
-                return found
-        return found
+                return paths
+        return paths
 
     def _places(self, changed: Sequence[Path]) -> list[Path]:
         """Return the watched folders that have changed; they are indexed as a whole, by their own rules."""

@@ -114,13 +114,13 @@ class Services:
         Raises:
             ModelError: its weights have changed since.
         """
-        found = self.encoder(space.model)
-        if found.space != space:
+        encoder = self.encoder(space.model)
+        if encoder.space != space:
             raise ModelError(
                 f"the weights of {space.model} have changed since {self.storage.path} was indexed; "
                 "run `retrieval index` on its folders to encode them anew"
             )
-        return found
+        return encoder
 
     def vlm(self) -> VisionLanguageModel:
         """Return the vision-language model of the settings."""

@@ -89,13 +89,13 @@ class LibraryView:
         request = SearchRequest.of(request, **options)
         query, searcher = self._expression(request), self.services.searcher()
         if request.page is not None:
-            found = self.services.pager().page(query, request)
+            answer = self.services.pager().page(query, request)
         elif request.rerank is not None:
-            found = self.services.reranker(progress).search(searcher, query, request, request.rerank)
+            answer = self.services.reranker(progress).search(searcher, query, request, request.rerank)
         else:
-            found = searcher.search(query, request)
-        found = apply_threshold(found, request.threshold)
-        return replace(found, facets=searcher.facets(query)) if request.facets else found
+            answer = searcher.search(query, request)
+        answer = apply_threshold(answer, request.threshold)
+        return replace(answer, facets=searcher.facets(query)) if request.facets else answer
 
     def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
         """Return the page that a cursor points at.

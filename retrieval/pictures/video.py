@@ -57,14 +57,14 @@ def digest(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+            hashed = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
             if not file.tell():
                 raise PictureError(Reason.EMPTY, "the file is empty")
     except FileNotFoundError as exc:
         raise PictureError(Reason.VANISHED, "the file is no longer there") from exc
     except OSError as exc:
         raise PictureError(Reason.UNREADABLE, f"cannot read the file: {exc.strerror}") from exc
-    return found.hexdigest()
+    return hashed.hexdigest()
 
 
 def scenes(path: Path, least: int = 0) -> Iterator[Frame]:
@@ -119,16 +119,16 @@ def evenly(path: Path, count: int, least: int = 0) -> list[Frame]:
     """
     with _opened(path) as (container, stream):
         length = _length(container, stream)
-    found: dict[float, Frame] = {}
+    frames: dict[float, Frame] = {}
     for number in range(count):
         try:
             frame = _frame_from(path, length * number / count, least)
         except PictureError:
-            if not found:
+            if not frames:
                 raise
             break  # the container states a duration that is too long
-        found.setdefault(frame.second, frame)
-    return list(found.values())
+        frames.setdefault(frame.second, frame)
+    return list(frames.values())
 
 
 def facts(path: Path) -> Facts:
@@ -142,18 +142,18 @@ def facts(path: Path) -> Facts:
         frame = next(container.decode(stream), None)
         if frame is not None and frame.rotation % 180:
             width, height = height, width
-        said = {**container.metadata, **stream.metadata}
-        title = said.get("title", "")
+        metadata = {**container.metadata, **stream.metadata}
+        title = metadata.get("title", "")
         return Facts(
             width=width,
             height=height,
             format=path.suffix[1:].upper(),
-            taken_at=_time(said.get("com.apple.quicktime.creationdate") or said.get("creation_time", "")),
+            taken_at=_time(metadata.get("com.apple.quicktime.creationdate") or metadata.get("creation_time", "")),
             camera=" ".join(
-                said[name] for name in ("com.apple.quicktime.make", "com.apple.quicktime.model") if name in said
+                metadata[name] for name in ("com.apple.quicktime.make", "com.apple.quicktime.model") if name in metadata
             ),
             title=title,
-            description=said.get("description", "") or said.get("comment", ""),
+            description=metadata.get("description", "") or metadata.get("comment", ""),
         )
 
 

@@ -61,13 +61,13 @@ class Workers:
                 if not child.pipe.poll(self.seconds):
                     _end(child)
                     raise PictureError(Reason.TOO_LARGE, f"it takes longer than {self.seconds:.0f} s to decode")
-                found = child.pipe.recv()
+                reply = child.pipe.recv()
             except (EOFError, OSError) as exc:
                 _end(child)
                 raise PictureError(Reason.UNREADABLE, "decoding it took too much memory, or broke the decoder") from exc
-        if len(found) == 2 and isinstance(found[1], str):
-            raise PictureError(*found)
-        size, pixels = found
+        if len(reply) == 2 and isinstance(reply[1], str):
+            raise PictureError(*reply)
+        size, pixels = reply
         return Image.frombytes("RGB", size, pixels)
 
     def close(self) -> None:

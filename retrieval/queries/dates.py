@@ -46,17 +46,17 @@ class Span:
 
 def find(text: str, now: datetime) -> tuple[str, list[tuple[str, Span]]]:
     """Return the text without its dates, and each date as it was written, with its span."""
-    found: list[tuple[str, Span]] = []
+    spans: list[tuple[str, Span]] = []
 
     def take(match: re.Match[str]) -> str:
         span = read(match["span"] or match["year"] or match["month"], now)
         if span is None:
             return match[0]
-        found.append((match[0].strip(), span))
+        spans.append((match[0].strip(), span))
         return " "
 
     rest = PHRASES.sub(take, text)
-    return " ".join(rest.split()) if found else text, found
+    return " ".join(rest.split()) if spans else text, spans
 
 
 def read(text: str, now: datetime) -> Span | None:

@@ -140,10 +140,10 @@ class _Interpreter:
             case Word(text):
                 return [WeightedPiece(ByText(text), weight)]
             case FieldToken() | Name() if self.filter(node) is None:
-                found = self.piece(node)
-                if found.feedback:
+                piece = self.piece(node)
+                if piece.feedback:
                     raise self.error("like: and unlike: take no sign and no weight; use one or the other", span)
-                return [replace(found, weight=weight)]
+                return [replace(piece, weight=weight)]
             case Minus(part):
                 return self.weighed(part, -weight * (MINUS if weight > 0 else 1 / MINUS), span)
             case Weighted(inner, part):
@@ -151,7 +151,7 @@ class _Interpreter:
             case AllOf(parts) if parts and all(isinstance(part, Word) for part in parts):
                 return [WeightedPiece(ByText(" ".join(part.text for part in parts if isinstance(part, Word))), weight)]
             case AnyOf(parts):
-                return [found for part in parts for found in self.weighed(part, weight, span)]
+                return [piece for part in parts for piece in self.weighed(part, weight, span)]
         raise self.error("a sign or a weight goes before words, similar: or item:, or before filters alone", span)
 
     def finish(self, side: _PartialBranch, notes: dict[str, None]) -> Alternative:

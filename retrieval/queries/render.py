@@ -49,15 +49,15 @@ def render_expression(query: Expression) -> str:
     return unparse(whole[0] if len(whole) == 1 else AnyOf(tuple(whole))) if len(whole) == len(found) else ""
 
 
-def _alternative(asked: Alternative) -> Node | None:
+def _alternative(alternative: Alternative) -> Node | None:
     parts: list[Node] = []
-    for piece in asked.pieces:
+    for piece in alternative.pieces:
         node = _piece(piece)
         if node is None:
             return None
         parts.append(node)
-    if asked.where != EVERYTHING:
-        where = _node(asked.where)
+    if alternative.where != EVERYTHING:
+        where = _node(alternative.where)
         parts += where.parts if isinstance(where, AllOf) else [where]
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
@@ -173,10 +173,10 @@ def append_pieces(text: str, pieces: Sequence[Query]) -> str:
 
 def render_branches(query: Expression) -> list[list[str]]:
     """Return the pieces and filters of each alternative of a query, each in query syntax."""
-    found: list[list[str]] = []
+    branches: list[list[str]] = []
     for each in query.alternatives:
         nodes = [node for node in map(_piece, each.pieces) if node is not None]
         where = _node(each.where) if each.where != EVERYTHING else None
         filters = where.parts if isinstance(where, AllOf) else [where] if where is not None else []
-        found.append([unparse(node) for node in (*nodes, *filters)])
-    return found
+        branches.append([unparse(node) for node in (*nodes, *filters)])
+    return branches

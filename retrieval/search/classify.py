@@ -53,7 +53,7 @@ class Classifier:
             UsageError: there are fewer than two different labels, or no indexed picture in `places`.
         """
         items = self._items(labels, places)
-        found: list[Classification] = []
+        classifications: list[Classification] = []
         notes: list[str] = []
         for start in range(0, len(items), BATCH):
             shown = []
@@ -65,11 +65,11 @@ class Classifier:
             images = [image for _, image in shown]
             judge = judge_on(model, images)
             verdicts = [judge(label) for label in labels] if images else []
-            found += [
+            classifications += [
                 _labelled(item, labels, [each[row].yes for each in verdicts]) for row, (item, _) in enumerate(shown)
             ]
             self.progress(Progress("classified", min(start + BATCH, len(items)), len(items)))
-        return found, notes
+        return classifications, notes
 
     def _items(self, labels: Sequence[str], places: Sequence[Path] | None) -> list[Item]:
         if len(set(labels)) < 2 or not all(label.strip() for label in labels):

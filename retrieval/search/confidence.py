@@ -70,19 +70,19 @@ def match(branch: Branch) -> Match | None:
     return Match(anchors, scale, log_odds, scale.threshold - further)
 
 
-def of_pictures(branch: Branch, found: Match, contents: Sequence[int]) -> Confidence:
+def of_pictures(branch: Branch, match: Match, contents: Sequence[int]) -> Confidence:
     """Return the confidence of pictures found by the branch's text."""
     assert branch.words is not None  # a match is of a text
-    scale, words, rows = found.scale, branch.words[0], branch.context.rows(contents)
+    scale, words, rows = match.scale, branch.words[0], branch.context.rows(contents)
     cosines = (rows @ words).astype(np.float64)
-    mean, std = branch.context.scale(found.anchors, contents)
-    z_scores, probability = (cosines - mean) / std, _sigmoid(np.array(found.log_odds))
+    mean, std = branch.context.scale(match.anchors, contents)
+    z_scores, probability = (cosines - mean) / std, _sigmoid(np.array(match.log_odds))
     sharp = SHARPNESS[Kind.PICTURE] / max(scale.picture_std, 1e-6)
     rest = (branch.context.sample @ words).astype(np.float64)
     sure = _probable(Kind.PICTURE, _shares(sharp * cosines, sharp * rest, scale.count)) * probability
     known: list[float | None] = [None] * len(contents) if scale.count < SMALL else sure.tolist()
     bands = [_band(*each) for each in zip(known, z_scores, strict=True)]
-    return Confidence(float(probability), found.nothing, known, bands)
+    return Confidence(float(probability), match.nothing, known, bands)
 
 
 def of_texts(branch: Branch, scores: Floats) -> Confidence | None:

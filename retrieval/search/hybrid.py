@@ -71,13 +71,15 @@ def complete(branch: Branch, nearest: Sequence[Candidate], order: Sequence[int],
     A picture without an embedding in the active space is left out.
     """
     assert branch.vector is not None  # the query has a text
-    known = {each.content: each for each in nearest}
+    by_content = {each.content: each for each in nearest}
     branch.context.read(order)
     for content in order:
         row = branch.context.row(content)
-        if content not in known and row is not None:
-            known[content] = branch.candidate(content, float(row @ branch.vector[0]))
-    return [replace(known[content], sources=_sources(rankings, content)) for content in order if content in known]
+        if content not in by_content and row is not None:
+            by_content[content] = branch.candidate(content, float(row @ branch.vector[0]))
+    return [
+        replace(by_content[content], sources=_sources(rankings, content)) for content in order if content in by_content
+    ]
 
 
 def band(

@@ -57,7 +57,7 @@ def group_near_duplicates(
     """
     finders = list(_finders(storage, order, kinds, least))
     place = {content: number for number, content in enumerate(order)}
-    found: dict[int, list[tuple[int, Similarity]]] = {}
+    groups: dict[int, list[tuple[int, Similarity]]] = {}
     taken: set[int] = set()
     for content in order:
         if content in taken:
@@ -67,9 +67,9 @@ def group_near_duplicates(
             needed = {other: cosine for other, cosine in near(content) if other not in taken and other not in under}
             needed.pop(content, None)
             under |= dict.fromkeys(_confirmed(storage, content, needed), how)
-        found[content] = sorted(under.items(), key=lambda pair: place[pair[0]])
+        groups[content] = sorted(under.items(), key=lambda pair: place[pair[0]])
         taken |= {content, *under}
-    return found
+    return groups
 
 
 def _finders(
@@ -144,15 +144,15 @@ def _burst(moments: Mapping[int, ShotTime]) -> Near:
 
 def _alike(storage: Storage, order: Sequence[int], least: float) -> Near:
     wanted = set(order)
-    found: dict[int, list[int]] = {}
+    neighbours: dict[int, list[int]] = {}
     for start in range(0, len(order), ROWS):
         ids, rows = storage.vectors.get(Kind.PICTURE, order[start : start + ROWS])
         scores, nearest = storage.vectors.nearest(Kind.PICTURE, rows, NEIGHBOURS)
         for one, others, cosines in zip(ids.tolist(), nearest.tolist(), scores.tolist(), strict=True):
             close = [other for other, s in zip(others, cosines, strict=True) if s >= least and other in wanted]
             if len(close) > 1:
-                found[one] = close
-    return lambda content: ((other, least) for other in found.get(content, ()))
+                neighbours[one] = close
+    return lambda content: ((other, least) for other in neighbours.get(content, ()))
 
 
 def _confirmed(storage: Storage, content: int, needed: Mapping[int, float]) -> list[int]:

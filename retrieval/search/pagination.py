@@ -127,7 +127,7 @@ class Pager:
         number = request.page or 1
         token = self.pages.newest(self._key(query, request)) if number > 1 else None
         if token is None:
-            answer, found = self.searcher.answer(query, replace(request, k=DEEPEST, page=None))
+            answer, candidates = self.searcher.answer(query, replace(request, k=DEEPEST, page=None))
             kept = KeptAnswer(
                 query=query.text,
                 kind=request.kind,
@@ -136,7 +136,7 @@ class Pager:
                 notes=answer.notes,
                 match=answer.match,
                 nothing=answer.nothing,
-                found=found,
+                found=candidates,
             )
             token = self.pages.keep(self._key(query, request), kept)
         shown = self._show(Cursor(token, (number - 1) * request.k, request.k), self.pages.get(token))

@@ -76,17 +76,17 @@ class Reranker:
         """
         useless = None if budget.anyway else self._useless()
         if useless:
-            found = searcher.search(query, request)
-            return replace(found, notes=(*found.notes, useless))
+            answer = searcher.search(query, request)
+            return replace(answer, notes=(*answer.notes, useless))
         if not query.words:
             raise UsageError("--rerank checks pictures against words; the query has none")
-        asked = split_query(query.words)
-        asked = replace(asked, facts=asked.facts + tuple(unwanted(phrase) for phrase in query.unwanted))
+        counted = split_query(query.words)
+        counted = replace(counted, facts=counted.facts + tuple(unwanted(phrase) for phrase in query.unwanted))
         deeper = replace(request, k=max(request.k, budget.depth))
-        found = searcher.search(query.reworded(asked.text), deeper)
-        if not (budget.anyway or asked.facts) and any(Source.CAPTIONS in hit.sources for hit in found.hits):
-            return replace(found, query=query.text, hits=found.hits[: request.k], notes=(*found.notes, CAPTIONED))
-        ordered = self.rerank(asked, found, request.k, budget)
+        answer = searcher.search(query.reworded(counted.text), deeper)
+        if not (budget.anyway or counted.facts) and any(Source.CAPTIONS in hit.sources for hit in answer.hits):
+            return replace(answer, query=query.text, hits=answer.hits[: request.k], notes=(*answer.notes, CAPTIONED))
+        ordered = self.rerank(counted, answer, request.k, budget)
         seen = any(hit.verdict and weighted_log_odds(hit.verdict) > OVERRULES_NOTHING for hit in ordered.hits)
         return replace(ordered, query=query.text, nothing=ordered.nothing and not seen)
 
@@ -103,14 +103,14 @@ class Reranker:
             f"rank by {gain.points:.1f} points ({gain.low:.1f} to {gain.high:.1f}); --anyway lets it have its say"
         )
 
-    def rerank(self, asked: CountedQuery, answer: Answer, k: int, budget: Budget) -> Answer:
+    def rerank(self, counted: CountedQuery, answer: Answer, k: int, budget: Budget) -> Answer:
         """Return the best k hits by the joint score; if the model fails, the encoder's order with a note."""
         started = time.perf_counter()
         able = self.model.abilities
-        facts = [fact for fact in asked.facts if (Ability.COUNT if fact.wanted else Ability.ANSWER) in able]
-        task = _Task(self, asked.text, facts, answer, k, budget, started)
+        facts = [fact for fact in counted.facts if (Ability.COUNT if fact.wanted else Ability.ANSWER) in able]
+        task = _Task(self, counted.text, facts, answer, k, budget, started)
         if facts:
-            task.notes.append(f"understood: {asked.text}; {'; '.join(map(str, facts))}")
+            task.notes.append(f"understood: {counted.text}; {'; '.join(map(str, facts))}")
         try:
             with span("rerank"):
                 task.run()

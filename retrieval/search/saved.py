@@ -71,13 +71,13 @@ class SavedNames:
             raise UsageError(f"{twice.pop()} is given both as an example of @{name} and as a counterexample")
         both = {absolute_path(path): wanted for wanted, paths in ((True, yes), (False, no)) for path in paths}
         with self.storage.write_lock("retrieval teach"), self.storage.transaction() as catalog:
-            known, found = catalog.items.contents_at(both), catalog.names
+            known, names = catalog.items.contents_at(both), catalog.names
             missing = [path for path in both if path not in known]
             if missing:
                 folder = "it is a folder; name its pictures" if missing[0].is_dir() else "index it first"
                 raise UsageError(f"the library has no picture {missing[0]}; {folder}")
-            found.teach(name, {known[path]: wanted for path, wanted in both.items()})
-            count = found.taught().get(name, (0, 0))
+            names.teach(name, {known[path]: wanted for path, wanted in both.items()})
+            count = names.taught().get(name, (0, 0))
             if not count[0]:
                 raise UsageError(f"@{name} has no example pictures; give some with --yes")
         return count

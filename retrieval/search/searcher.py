@@ -64,37 +64,37 @@ class Searcher:
         )
         return tuple(replace(hits[place], rank=rank) for rank, place in enumerate(chosen, start=1))
 
-    def answer(self, asked: Expression, request: SearchRequest) -> tuple[Answer, list[Candidate]]:
+    def answer(self, query: Expression, request: SearchRequest) -> tuple[Answer, list[Candidate]]:
         """Like `search` by score, and return the candidates of the hits, too; all is read in one snapshot."""
         with self.storage.snapshot():
-            return self._answer(asked, request.k, request.kind, fold=request.fold)
+            return self._answer(query, request.k, request.kind, fold=request.fold)
 
-    def _answer(self, asked: Expression, k: int, kind: Kind, *, fold: bool) -> tuple[Answer, list[Candidate]]:
+    def _answer(self, query: Expression, k: int, kind: Kind, *, fold: bool) -> tuple[Answer, list[Candidate]]:
         started = time.perf_counter()
         _, space = self.storage.active_space()
         with span("encode"):  # and filter, for each alternative
-            branches = self.branches(asked, space, kind)
+            branches = self.branches(query, space, kind)
         total = max(branch.total for branch in branches)
         wanted = k
         while True:  # runs once, unless frames of one video or near-duplicates leave too few hits
             with span("find"):
-                found = [_find(branch, wanted) for branch in branches]
-            candidates = merge(found)
+                results = [_find(branch, wanted) for branch in branches]
+            candidates = merge(results)
             if fold and kind is Kind.PICTURE:
                 with span("fold"):
                     candidates = self._folded(candidates)
             with span("hits"):
-                hits = self.hits(candidates[: max(wanted, k)], kind, asked.words)[:k]
+                hits = self.hits(candidates[: max(wanted, k)], kind, query.words)[:k]
             if len(hits) >= k or wanted >= total:
                 break
             wanted *= 4
-        notes = dict.fromkeys((*asked.notes, *(note for branch in branches for note in branch.notes)))
+        notes = dict.fromkeys((*query.notes, *(note for branch in branches for note in branch.notes)))
         if not total:
-            notes[_nothing(kind, any(each.where != EVERYTHING for each in asked.alternatives))] = None
-        seconds, nothing = time.perf_counter() - started, all(each.nothing for each in found)
-        log.info("%r: %d %ss pass the filters, %d hits, %.1f ms", asked.text, total, kind, len(hits), 1000 * seconds)
-        match = max((each.match for each in found if each.match is not None), default=None)
-        answer = Answer(asked.text, hits, total, space.model, seconds, tuple(notes), match=match, nothing=nothing)
+            notes[_nothing(kind, any(each.where != EVERYTHING for each in query.alternatives))] = None
+        seconds, nothing = time.perf_counter() - started, all(each.nothing for each in results)
+        log.info("%r: %d %ss pass the filters, %d hits, %.1f ms", query.text, total, kind, len(hits), 1000 * seconds)
+        match = max((each.match for each in results if each.match is not None), default=None)
+        answer = Answer(query.text, hits, total, space.model, seconds, tuple(notes), match=match, nothing=nothing)
         by_content = {each.content: each for each in candidates}
         return answer, [by_content[hit.content] for hit in hits]
 
@@ -108,9 +108,9 @@ class Searcher:
             if each.content in found
         ]
 
-    def branches(self, asked: Expression, space: Space, kind: Kind) -> list[Branch]:
+    def branches(self, query: Expression, space: Space, kind: Kind) -> list[Branch]:
         """Return the alternatives of a query, filtered and embedded."""
-        return [self.branch(each, space, kind) for each in asked.alternatives]
+        return [self.branch(each, space, kind) for each in query.alternatives]
 
     def facets(self, query: Expression) -> dict[str, list[tuple[str, int]]]:
         """Return the number of hits by year, camera, place, type and folder, most frequent first.
@@ -130,19 +130,21 @@ class Searcher:
         """
         return self._pictures(found, said) if kind is Kind.PICTURE else self._texts(found)
 
-    def branch(self, asked: Alternative, space: Space, kind: Kind) -> Branch:
+    def branch(self, alternative: Alternative, space: Space, kind: Kind) -> Branch:
         """Return one alternative of a query, filtered and embedded.
 
         Raises:
             UsageError: the alternative has neither pieces nor filters.
         """
-        passing, notes = self._passing(asked, kind)
+        passing, notes = self._passing(alternative, kind)
         total = self.storage.vectors.count(kind) if passing is None else len(passing)
-        if not asked.pieces:
-            if asked.where == EVERYTHING:
+        if not alternative.pieces:
+            if alternative.where == EVERYTHING:
                 raise UsageError('the query is empty; write what the picture shows, such as "a dog on the beach"')
             return Branch(self.storage, self.calibration, kind, total, notes, passing or {})
-        meaning = QueryEmbedder(self.storage, space, self.encoder, self.max_megapixels).meaning(asked.pieces, kind)
+        meaning = QueryEmbedder(self.storage, space, self.encoder, self.max_megapixels).meaning(
+            alternative.pieces, kind
+        )
         return Branch(
             self.storage,
             self.calibration,
@@ -152,35 +154,35 @@ class Searcher:
             passing=passing,
             vector=meaning.vector,
             words=meaning.words,
-            said=asked.words,
+            said=alternative.words,
             itself=meaning.itself,
-            filter=asked.where,
+            filter=alternative.where,
         )
 
-    def _passing(self, asked: Alternative, kind: Kind) -> tuple[dict[int, list[int]] | None, tuple[str, ...]]:
+    def _passing(self, alternative: Alternative, kind: Kind) -> tuple[dict[int, list[int]] | None, tuple[str, ...]]:
         """Return the contents that pass the filter, with their items that do (None: all contents), and notes on it."""
-        if asked.where == EVERYTHING:
+        if alternative.where == EVERYTHING:
             return None, ()
         with self.storage.read() as catalog:
             selection = catalog.filters
-            rows, unknown = selection.passing(asked.where), selection.unknown(asked.where)
-            found: dict[int, list[int]] = {}
+            rows, unknown = selection.passing(alternative.where), selection.unknown(alternative.where)
+            passing: dict[int, list[int]] = {}
             for item, content in rows:
-                found.setdefault(content, []).append(item)
+                passing.setdefault(content, []).append(item)
             if kind is Kind.TEXT:
-                found = {text: found[picture] for picture, text in catalog.captions.pairs_of(found)}
+                passing = {text: passing[picture] for picture, text in catalog.captions.pairs_of(passing)}
         notes = tuple(f"no picture of the library has a {name}: the filter on it finds nothing" for name in unknown)
-        return found, notes
+        return passing, notes
 
-    def _pictures(self, found: Sequence[Candidate], said: str) -> tuple[Hit, ...]:
-        numbers = [each.content for each in found]
+    def _pictures(self, candidates: Sequence[Candidate], words: str) -> tuple[Hit, ...]:
+        numbers = [each.content for each in candidates]
         with self.storage.read() as catalog:
-            files = catalog.items.holding([*numbers, *(under for each in found for under, _ in each.beneath)])
+            files = catalog.items.holding([*numbers, *(under for each in candidates for under, _ in each.beneath)])
             captions = catalog.captions.of(numbers)
             lines = catalog.annotations.ocr_lines(numbers)
         hits: list[Hit] = []
         videos: set[Path] = set()  # already shown: each is one hit, its best frame
-        for each in found:
+        for each in candidates:
             here: list[Item] = files.get(each.content, [])
             if each.items is not None:
                 here = [item for item in here if item.id in each.items]
@@ -192,7 +194,7 @@ class Searcher:
                 hit = replace(
                     hit, second=item.second, taken_at=item.facts.taken_at, confidence=each.confidence, band=each.band
                 )
-                boxes = tuple(line for line in lines.get(each.content, []) if shares_term(line.label, said))
+                boxes = tuple(line for line in lines.get(each.content, []) if shares_term(line.label, words))
                 beneath = tuple(
                     item.path
                     for under, passing in each.beneath
@@ -205,13 +207,13 @@ class Searcher:
                     videos.add(item.path)
         return tuple(hits)
 
-    def _texts(self, found: Sequence[Candidate]) -> tuple[Hit, ...]:
-        numbers = [each.content for each in found]
+    def _texts(self, candidates: Sequence[Candidate]) -> tuple[Hit, ...]:
+        numbers = [each.content for each in candidates]
         with self.storage.read() as catalog:
             words, owners = catalog.contents.texts(numbers), catalog.captions.pictures_of(numbers)
             files = catalog.items.holding({picture for each in owners.values() for picture in each})
         hits: list[Hit] = []
-        for each in found:
+        for each in candidates:
             if each.content in words:
                 here = [item.path for picture in owners.get(each.content, []) for item in files.get(picture, [])]
                 path, rank = (here[0] if here else None), len(hits) + 1

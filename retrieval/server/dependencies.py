@@ -68,13 +68,13 @@ def enforce(request: Request) -> None:
     Raises:
         HTTPRefusal: the caller shows no token, or one that may not do this.
     """
-    known = getattr(request.scope.get("endpoint"), "facts", UNKNOWN)
-    if known.scope is None:
+    route_facts = getattr(request.scope.get("endpoint"), "facts", UNKNOWN)
+    if route_facts.scope is None:
         return
     caller = caller_of(request)
-    if caller.scope < known.scope:
-        raise HTTPRefusal(403, "forbidden", f"this needs a token that may {known.scope.name.lower()}")
-    if known.whole and caller.folder is not None:
+    if caller.scope < route_facts.scope:
+        raise HTTPRefusal(403, "forbidden", f"this needs a token that may {route_facts.scope.name.lower()}")
+    if route_facts.whole and caller.folder is not None:
         raise HTTPRefusal(403, "forbidden", "this token is for one folder")
 
 

@@ -30,13 +30,13 @@ DAY = 24 * 3600
 @router.get("/items", summary="Files, the newest first")
 @facts(scope=Scope.READ)
 def items(
-    asked: View,
+    library: View,
     count: Annotated[int, Query(ge=1, le=1000)] = 200,
     after: Annotated[Number | None, Query(description="The last item of the page before")] = None,
     until: Annotated[str, Query(pattern=r"^(\d{4}-\d{2})?$", description="None later than this month")] = "",
 ) -> Response:
     """Return a page of files by the time they were taken, newest first; files without a date come last."""
-    found = asked.items.newest(count, after, until)
+    found = library.items.newest(count, after, until)
     return JSONResponse(
         {"items": [ItemSummary.of(item) for item in found], "next": found[-1].id if len(found) == count else None}
     )
@@ -44,11 +44,11 @@ def items(
 
 @router.get("/items/{item}", summary="What is known of a file")
 @facts(scope=Scope.READ)
-def one(asked: View, item: Number) -> Response:
+def one(library: View, item: Number) -> Response:
     """Return a file's facts, place and texts, and the other files that hold the same picture."""
-    found = asked.items.get(item)
-    texts = tuple(asked.items.texts_of(found.content))
-    copies = tuple(copy.path for copy in asked.items.copies(found))
+    found = library.items.get(item)
+    texts = tuple(library.items.texts_of(found.content))
+    copies = tuple(copy.path for copy in library.items.copies(found))
     summary = vars(ItemSummary.of(found))
     return JSONResponse(ItemDetails(**summary, facts=found.facts, place=found.place, texts=texts, copies=copies))
 
@@ -57,37 +57,37 @@ def one(asked: View, item: Number) -> Response:
 @facts(scope=Scope.READ)
 def thumbnail(
     service: Serving,
-    asked: View,
+    library: View,
     item: Number,
     size: Annotated[Literal["320", "1280", "2560"], Query(description="Pixels of the longer side, at most")] = "320",
     accept: Annotated[str, Header()] = "*/*",
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
     """Return a preview: WebP, AVIF for the larger sizes if the client accepts it, or JPEG if it accepts neither."""
-    found = asked.items.get(item)
+    record = library.items.get(item)
     form = Previews.form(accept, int(size))
-    tag = f'"{found.content}-{size}-{form}"'
+    tag = f'"{record.content}-{size}-{form}"'
     headers = {"etag": tag, "cache-control": f"private, max-age={DAY}", "vary": "Accept"}
     if tag in if_none_match:
         return Response(status_code=304, headers=headers)
-    data = service.previews.get(asked, found, int(size), form)
+    data = service.previews.get(library, record, int(size), form)
     return Response(data, media_type=f"image/{form}", headers=headers)
 
 
 @router.get("/items/{item}/original", response_class=FileResponse, summary="The file itself")
 @facts(scope=Scope.READ)
-def original(service: Serving, asked: View, item: Number, download: bool = False) -> Response:
+def original(service: Serving, library: View, item: Number, download: bool = False) -> Response:
     """Return the file; range requests are supported."""
-    found = asked.items.get(item)
+    record = library.items.get(item)
     if not service.originals:
         raise UsageError("this server does not give out original files")
-    if not found.path.is_file():
-        raise PictureError(Reason.VANISHED, f"{found.path} is no longer there")
-    kind = mimetypes.guess_type(found.path.name)[0] or "application/octet-stream"
+    if not record.path.is_file():
+        raise PictureError(Reason.VANISHED, f"{record.path} is no longer there")
+    kind = mimetypes.guess_type(record.path.name)[0] or "application/octet-stream"
     shown = kind.startswith(("image/", "video/")) and kind != "image/svg+xml" and not download
-    name = found.path.name.encode("utf-8", "replace").decode()
+    name = record.path.name.encode("utf-8", "replace").decode()
     return FileResponse(
-        found.path,
+        record.path,
         media_type=kind if shown else "application/octet-stream",
         filename=name,
         content_disposition_type="inline" if shown else "attachment",
@@ -97,9 +97,9 @@ def original(service: Serving, asked: View, item: Number, download: bool = False
 
 @router.get("/items/{item}/similar", response_model=Answer, summary="Pictures like it")
 @facts(scope=Scope.READ)
-def similar(asked: View, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
+def similar(library: View, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
     """Return the k pictures most similar to it, without itself."""
-    return JSONResponse(asked.search(SearchRequest.similar(asked.items.get(item).id, k=k)))
+    return JSONResponse(library.search(SearchRequest.similar(library.items.get(item).id, k=k)))
 
 
 class CaptionBody(BaseModel):
@@ -110,18 +110,18 @@ class CaptionBody(BaseModel):
 
 @router.put("/items/{item}/caption", summary="Caption it by hand")
 @facts(scope=Scope.WRITE)
-def set_caption(service: Serving, asked: View, item: Number, said: CaptionBody) -> Response:
+def set_caption(service: Serving, library: View, item: Number, said: CaptionBody) -> Response:
     """Store a caption in place of captions by models; it is searchable at once."""
-    found = asked.items.get(item)
+    found = library.items.get(item)
     service.library.captions.set(found.path, said.text)
-    return JSONResponse({"item": found.id, "texts": asked.items.texts_of(found.content)})
+    return JSONResponse({"item": found.id, "texts": library.items.texts_of(found.content)})
 
 
 @router.get("/timeline", summary="How many files there are of each month")
 @facts(scope=Scope.READ)
-def timeline(asked: View) -> Response:
+def timeline(library: View) -> Response:
     """Return pairs of a month ("2023-06", or "" for files without a date) and a count, newest first."""
-    return JSONResponse({"months": asked.items.months()})
+    return JSONResponse({"months": library.items.months()})
 
 
 @router.get("/towns", summary="The world's towns, for a map without a network")
@@ -133,6 +133,6 @@ def towns() -> Response:
 
 @router.get("/map", summary="Where files were taken")
 @facts(scope=Scope.READ)
-def points(asked: View) -> Response:
+def points(library: View) -> Response:
     """Return triples of item number, latitude and longitude (degrees) of the files with coordinates."""
-    return JSONResponse({"points": asked.items.points()})
+    return JSONResponse({"points": library.items.points()})

@@ -58,7 +58,7 @@ class AccessLog:
 
     def _line(self, scope: Scope, number: str, status: int, seconds: float) -> str:
         caller = scope.get("state", {}).get("caller")
-        told = {
+        line = {
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "request": number,
             "method": scope["method"],
@@ -69,5 +69,5 @@ class AccessLog:
             "address": (scope.get("client") or ("",))[0],
         }
         if self.queries:
-            told["query"] = unquote(scope["query_string"].decode("latin-1"))
-        return json.dumps(told)
+            line["query"] = unquote(scope["query_string"].decode("latin-1"))
+        return json.dumps(line)

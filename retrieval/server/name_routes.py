@@ -33,9 +33,9 @@ class ExamplesBody(BaseModel):
 
 @router.get("/names", summary="Saved searches and taught words")
 @facts(scope=Scope.READ)
-def names(asked: View) -> Response:
+def names(library: View) -> Response:
     """Return the query of each saved search, and the numbers of positive and negative examples of each taught word."""
-    return JSONResponse({"saved": asked.saved.saved(), "taught": asked.saved.taught()})
+    return JSONResponse({"saved": library.saved.saved(), "taught": library.saved.taught()})
 
 
 @router.put("/names/{name}", summary="Save a search under a name")
@@ -48,9 +48,9 @@ def save(service: Serving, name: Name, saved: SavedBody) -> Response:
 
 @router.post("/names/{name}/examples", summary="Teach a word with example pictures")
 @facts(scope=Scope.WRITE)
-def teach(service: Serving, asked: View, name: Name, examples: ExamplesBody) -> Response:
+def teach(service: Serving, library: View, name: Name, examples: ExamplesBody) -> Response:
     """Add pictures that a word means and that it does not mean; return how many there are of each."""
-    yes, no = ([asked.items.get(number).path for number in each] for each in (examples.yes, examples.no))
+    yes, no = ([library.items.get(number).path for number in each] for each in (examples.yes, examples.no))
     count = service.library.saved.teach(name, yes, no)
     return JSONResponse({"name": name, "yes": count[0], "no": count[1]})
 

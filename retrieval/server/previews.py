@@ -38,7 +38,7 @@ class Previews:
             return "avif"
         return "webp" if "image/webp" in accept or "*/*" in accept or "image/*" in accept else "jpeg"
 
-    def get(self, asked: LibraryView, item: Item, size: int, form: str) -> bytes:
+    def get(self, library: LibraryView, item: Item, size: int, form: str) -> bytes:
         """Return an encoded preview; `size` is the longest side in pixels, `form` is webp, avif or jpeg.
 
         Raises:
@@ -49,7 +49,7 @@ class Previews:
             known = self._kept.get(key)
         if known is not None:
             return known
-        stored = asked.thumbnails([item.content]).get(item.content) if size <= THUMBNAIL_SIDE else None
+        stored = library.thumbnails([item.content]).get(item.content) if size <= THUMBNAIL_SIDE else None
         if stored is not None and form == "webp":
             return stored
         data = self._made(item, size, form, stored)

@@ -82,7 +82,7 @@ def answered(
         return view.search(request, progress=progress)
 
 
-def uploaded(service: Service, asked: LibraryView, file: UploadFile | None, url: str = "") -> bytes | None:
+def uploaded(service: Service, library: LibraryView, file: UploadFile | None, url: str = "") -> bytes | None:
     """Return the uploaded picture, or the one at `url`, re-encoded for fast decoding; None if there is neither.
 
     Raises:
@@ -93,52 +93,52 @@ def uploaded(service: Service, asked: LibraryView, file: UploadFile | None, url:
     if url:
         if not service.fetches:
             raise UsageError("pictures of the web are not fetched here; start the server with --fetch")
-        return decoded(service, asked, fetched(url))
-    return None if file is None else decoded(service, asked, file.file.read())
+        return decoded(service, library, fetched(url))
+    return None if file is None else decoded(service, library, file.file.read())
 
 
-def decoded(service: Service, asked: LibraryView, data: bytes) -> bytes:
+def decoded(service: Service, library: LibraryView, data: bytes) -> bytes:
     """Return a picture, decoded in a worker process, as BMP, which is fast to decode again.
 
     Raises:
         PictureError: it cannot be decoded.
     """
     out = io.BytesIO()
-    service.picture(data, asked.services.encoder().image_size).save(out, "BMP")
+    service.picture(data, library.services.encoder().image_size).save(out, "BMP")
     return out.getvalue()
 
 
 @router.get("/search", response_model=Answer, summary="Pictures for a query, best first")
 @facts(slow_with=("rerank",))
-def search(service: Serving, asked: View, request: Wanted) -> Response:
+def search(service: Serving, library: View, request: Wanted) -> Response:
     """Return the k pictures that fit a query best: words, pictures of the library, or both."""
-    return JSONResponse(answered(service, asked, request))
+    return JSONResponse(answered(service, library, request))
 
 
 @router.get("/search/next", response_model=Answer, summary="The next page")
 @facts(scope=Scope.READ)
-def next_page(asked: View, cursor: Annotated[str, Query(max_length=200)], threshold: Threshold = "weak") -> Response:
+def next_page(library: View, cursor: Annotated[str, Query(max_length=200)], threshold: Threshold = "weak") -> Response:
     """Return the page that a cursor points at, from the same answer as the page before."""
-    return JSONResponse(asked.next_page(cursor, threshold=threshold))
+    return JSONResponse(library.next_page(cursor, threshold=threshold))
 
 
 @router.post("/search", response_model=Answer, summary="Pictures like an upload")
 @facts(slow_with=("rerank",))
 def search_by_picture(
     service: Serving,
-    asked: View,
+    library: View,
     request: Wanted,
     image: Annotated[UploadFile | None, File(description="A picture file")] = None,
     url: Annotated[str, Form(max_length=2000, description="Or its web address, if the server allows that")] = "",
 ) -> Response:
     """Return the k pictures most similar to an upload, combined with words if there are any."""
-    picture = uploaded(service, asked, image, url)
-    return JSONResponse(answered(service, asked, replace(request, image=picture)))
+    picture = uploaded(service, library, image, url)
+    return JSONResponse(answered(service, library, replace(request, image=picture)))
 
 
 @router.get("/search/stream", response_class=EventSourceResponse, summary="The first order at once, then better ones")
 @facts(slow=True)
-def search_stream(service: Serving, asked: View, wanted: Wanted, request: Request) -> Iterator[ServerSentEvent]:
+def search_stream(service: Serving, library: View, wanted: Wanted, request: Request) -> Iterator[ServerSentEvent]:
     """Send the events `answer` (the encoder's order), `checked` (progress), `answer` (the reranked order) and `end`.
 
     Errors are sent as an event `error`, in the same form as elsewhere.
@@ -150,18 +150,18 @@ def search_stream(service: Serving, asked: View, wanted: Wanted, request: Reques
             if step.answer is not None:
                 emit("answer", step.answer)
 
-        emit("answer", answered(service, asked, replace(wanted, rerank=None)))
+        emit("answer", answered(service, library, replace(wanted, rerank=None)))
         if wanted.rerank:
-            emit("answer", answered(service, asked, wanted, told))
+            emit("answer", answered(service, library, wanted, told))
 
     yield from streamed(work, request)
 
 
 @router.get("/understand", summary="How a query is read")
 @facts(scope=Scope.READ)
-def understood(asked: View, q: Words) -> Response:
+def understood(library: View, q: Words) -> Response:
     """Return each alternative's terms and filters in query syntax, notes on doubtful parts, and the wanted words."""
-    query = asked.parse(q)
+    query = library.parse(q)
     return JSONResponse(
         {"query": query.text, "alternatives": render_branches(query), "notes": query.notes, "words": query.words}
     )
@@ -177,15 +177,15 @@ def language() -> Response:
 
 @router.get("/facets", summary="How many likely answers there are of each year, camera, place ...")
 @facts(scope=Scope.READ)
-def facets(asked: View, request: Wanted) -> Response:
+def facets(library: View, request: Wanted) -> Response:
     """Return lists of values with their counts, most frequent first; of the whole library if the query is empty."""
-    return JSONResponse(asked.facets(request))
+    return JSONResponse(library.facets(request))
 
 
 @router.get("/why", response_model=None, summary="Why a picture is a hit")
 @facts(slow_with=("vlm",))
 def why(
-    asked: View,
+    library: View,
     service: Serving,
     item: Number,
     q: Words,
@@ -193,23 +193,23 @@ def why(
     vlm: Annotated[bool, Query(description="Also ask the vision-language model")] = False,
 ) -> Response:
     """Return the share of each word and each ranking, what the filters found, and what the score means."""
-    path = asked.items.get(item).path
+    path = library.items.get(item).path
     with service.speaks() if vlm else nullcontext():
-        return JSONResponse(asked.why(q, path, heat=heat, vlm=vlm))
+        return JSONResponse(library.why(q, path, heat=heat, vlm=vlm))
 
 
 @router.get("/why-not", response_model=None, summary="Why a picture is not a hit, and what would make it one")
 @facts(slow=True)
-def why_not(asked: View, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
+def why_not(library: View, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
     """Return its standing, the reason, and the smallest changes of the query that bring it up."""
-    return JSONResponse(asked.why_not(q, asked.items.get(item).path, k=k, threshold=threshold))
+    return JSONResponse(library.why_not(q, library.items.get(item).path, k=k, threshold=threshold))
 
 
 @router.post("/captions", response_model=Answer, summary="The library's texts that fit a picture")
 @facts(scope=Scope.READ)
 def captions(
     service: Serving,
-    asked: View,
+    library: View,
     k: Count = 10,
     item: Number | None = None,
     threshold: Threshold = "weak",
@@ -217,14 +217,16 @@ def captions(
 ) -> Response:
     """Return the texts that fit an upload, or a picture of the library, best first."""
     if item is not None and image is None:
-        return JSONResponse(asked.captions.find(asked.items.get(item).path, k=k, threshold=threshold))
+        return JSONResponse(library.captions.find(library.items.get(item).path, k=k, threshold=threshold))
     if item is None and image is not None:
-        return JSONResponse(asked.captions.find(decoded(service, asked, image.file.read()), k=k, threshold=threshold))
+        return JSONResponse(
+            library.captions.find(decoded(service, library, image.file.read()), k=k, threshold=threshold)
+        )
     raise UsageError("send either an image or an item")
 
 
 @router.get("/texts", response_model=Answer, summary="The library's texts that mean something like a query")
 @facts(scope=Scope.READ)
-def texts(asked: View, q: Words, k: Count = 10) -> Response:
+def texts(library: View, q: Words, k: Count = 10) -> Response:
     """Return captions, descriptions and other texts, ranked by how close their meaning is to the query."""
-    return JSONResponse(asked.search(ByText(q), k=k, kind=Kind.TEXT, threshold="none"))
+    return JSONResponse(library.search(ByText(q), k=k, kind=Kind.TEXT, threshold="none"))

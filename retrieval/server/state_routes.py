@@ -48,7 +48,7 @@ def metrics(service: Serving, request: Request) -> Response:
 
 @router.get("/v1/status", summary="What the library holds")
 @facts(scope=Scope.READ)
-def status(asked: View, service: Serving, request: Request) -> Response:
+def status(library: View, service: Serving, request: Request) -> Response:
     """Return counts, the model, the folders, and what this caller may do."""
     caller = caller_of(request)
     may = CallerInfo(
@@ -60,14 +60,14 @@ def status(asked: View, service: Serving, request: Request) -> Response:
         vlm=service.library.settings.vlm,
         grounds=service.grounds,
     )
-    return JSONResponse(ServerStatus(**vars(asked.status()), version=__version__, caller=may))
+    return JSONResponse(ServerStatus(**vars(library.status()), version=__version__, caller=may))
 
 
 @router.get("/v1/problems", summary="Files that could not be used")
 @facts(scope=Scope.READ)
-def problems(asked: View) -> Response:
+def problems(library: View) -> Response:
     """Return each file that could not be used, with the reason."""
-    return JSONResponse({"problems": asked.problems()})
+    return JSONResponse({"problems": library.problems()})
 
 
 @router.get("/v1/models", summary="The models of this server, as OpenAI's clients list them")

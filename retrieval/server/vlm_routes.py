@@ -33,7 +33,7 @@ Items = Annotated[list[Number], Form(description="Pictures of the library, by th
 Files = Annotated[list[UploadFile], File(description="Picture files")]
 
 
-def shown(service: Service, asked: LibraryView, items: list[int], images: list[UploadFile]) -> list[Part]:
+def shown(service: Service, library: LibraryView, items: list[int], images: list[UploadFile]) -> list[Part]:
     """Return the pictures of a request, as parts of a message.
 
     Raises:
@@ -45,7 +45,7 @@ def shown(service: Service, asked: LibraryView, items: list[int], images: list[U
     if len(items) + len(images) > MOST:
         raise UsageError(f"at most {MOST} pictures per request")
     settings = service.library.settings
-    found = [asked.items.get(number) for number in items]
+    found = [library.items.get(number) for number in items]
     known: list[Part] = [factory.part(item.path, settings, item.second) for item in found]
     return known + [ImagePart(service.picture(image.file.read(), IMAGE_SIZE)) for image in images]
 
@@ -63,9 +63,9 @@ def pictured(parts: list[Part]) -> Image:
 
 @router.post("/caption", summary="A caption that the model writes")
 @facts(slow=True)
-def caption(service: Serving, asked: View, items: Items = [], images: Files = []) -> Response:  # noqa: B006  # FastAPI copies it
+def caption(service: Serving, library: View, items: Items = [], images: Files = []) -> Response:  # noqa: B006  # FastAPI copies it
     """Return one sentence about a picture; it is not stored."""
-    image = pictured(shown(service, asked, items, images))
+    image = pictured(shown(service, library, items, images))
     with service.speaks() as model:
         return JSONResponse({"text": model.caption([image])[0], "model": model.name})
 
@@ -74,7 +74,7 @@ def caption(service: Serving, asked: View, items: Items = [], images: Files = []
 @facts(slow=True)
 def caption_stream(
     service: Serving,
-    asked: View,
+    library: View,
     request: Request,
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
@@ -82,7 +82,7 @@ def caption_stream(
     """Send the events `text` (a piece of the caption), `answer` (the whole caption) and `end`; or `error`."""
 
     def work(emit: Callable[[str, Any], None]) -> None:
-        image = pictured(shown(service, asked, items, images))
+        image = pictured(shown(service, library, items, images))
         with service.speaks() as model:
             text = following(model, lambda piece: emit("text", piece)).caption([image])[0]
         emit("answer", {"text": text, "model": model.name})
@@ -94,13 +94,13 @@ def caption_stream(
 @facts(slow=True)
 def ask(
     service: Serving,
-    asked: View,
+    library: View,
     question: Annotated[str, Form(min_length=1, max_length=2000)],
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
 ) -> Response:
     """Return the model's answer to a question about the pictures."""
-    parts = shown(service, asked, items, images)
+    parts = shown(service, library, items, images)
     with service.speaks() as model:
         return JSONResponse({"answer": messages.answer(model, parts, question), "model": model.name})
 
@@ -109,7 +109,7 @@ def ask(
 @facts(slow=True)
 def ask_stream(
     service: Serving,
-    asked: View,
+    library: View,
     request: Request,
     question: Annotated[str, Form(min_length=1, max_length=2000)],
     items: Items = [],  # noqa: B006  # FastAPI copies it
@@ -118,7 +118,7 @@ def ask_stream(
     """Send the events `text` (a piece of the answer), `answer` (the whole answer) and `end`; or `error`."""
 
     def work(emit: Callable[[str, Any], None]) -> None:
-        parts = shown(service, asked, items, images)
+        parts = shown(service, library, items, images)
         with service.speaks() as model:
             answer = messages.answer(following(model, lambda piece: emit("text", piece)), parts, question)
         emit("answer", {"answer": answer, "model": model.name})
@@ -135,13 +135,13 @@ def following(model: VisionLanguageModel, heard: Callable[[str], None]) -> Visio
 @facts(slow=True)
 def ground(
     service: Serving,
-    asked: View,
+    library: View,
     phrase: Annotated[str, Form(min_length=1, max_length=500)],
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
 ) -> Response:
     """Return boxes as fractions of the picture's width and height, from its top left corner."""
-    image = pictured(shown(service, asked, items, images))
+    image = pictured(shown(service, library, items, images))
     with service.speaks() as model:
         return JSONResponse({"boxes": model.ground(image, phrase), "model": model.name})
 
@@ -190,18 +190,18 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 
 @router.post("/chat/completions", responses=STREAMED, summary="OpenAI's chat completions, by the model of this server")
 @facts(slow=True)
-def chat_completions(service: Serving, asked: ChatRequest, request: Request) -> Response:
+def chat_completions(service: Serving, body: ChatRequest, request: Request) -> Response:
     """Answer clients and evaluation tools that use OpenAI's protocol; pictures come as data URIs."""
-    pictures = [sum(part.image_url is not None for part in _parts(message)) for message in asked.messages]
+    pictures = [sum(part.image_url is not None for part in _parts(message)) for message in body.messages]
     if sum(pictures) > MOST:
         raise UsageError(f"at most {MOST} pictures per request")
     model = service.library.services.vlm()
     if Ability.CHAT not in model.abilities and (any(pictures[:-1]) or not pictures[-1]):
         raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")
-    turns = [_turn(service, message) for message in asked.messages]
-    limit = asked.max_completion_tokens or asked.max_tokens or 256
+    turns = [_turn(service, message) for message in body.messages]
+    limit = body.max_completion_tokens or body.max_tokens or 256
     about = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": model.name}
-    if asked.stream:
+    if body.stream:
         return StreamingResponse(_chunks(about, service, turns, limit, request), media_type="text/event-stream")
     with service.speaks() as model:
         said = _said(model, turns, limit)

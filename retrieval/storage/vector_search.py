@@ -109,13 +109,13 @@ class VectorSearch:
     def rows(self, kind: Kind, contents: Sequence[int]) -> Vectors:
         """Return the stored vectors of contents in their order, `(n, dimensions)`; zeros for a content without one."""
         ids, vectors = self.get(kind, contents)
-        found = np.zeros((len(contents), vectors.shape[1]), np.float32)
+        result = np.zeros((len(contents), vectors.shape[1]), np.float32)
         row_of = {int(number): row for row, number in enumerate(ids)}
         there = [(place, row_of[content]) for place, content in enumerate(contents) if content in row_of]
         if there:
             places, rows = zip(*there, strict=True)
-            found[list(places)] = vectors[list(rows)]
-        return found
+            result[list(places)] = vectors[list(rows)]
+        return result
 
     def save(self) -> None:
         """Bring the store in step with the catalog; call it while holding the write lock.

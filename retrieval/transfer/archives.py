@@ -107,16 +107,16 @@ def unpack(archives: Sequence[Path], folder: Path) -> Iterator[Path | Problem]:
             _write_captions(place / CAPTIONS, rows)
 
 
-def _texts(data: bytes, ending: str, known: list[str]) -> list[str]:
+def _texts(data: bytes, ending: str, captions: list[str]) -> list[str]:
     """Return the text of a `.txt`, or the `captions` (or `caption`) of a `.json`; or `known`, unless it is shorter."""
     text = data.decode("utf-8", "replace")
     try:
         row = json.loads(text) if ending == ".json" else {"caption": text}
     except ValueError:
-        return known
+        return captions
     found = row.get("captions") or [row.get("caption")] if isinstance(row, dict) else []
     said = [" ".join(each.split()) for each in found if isinstance(each, str) and each.strip()]
-    return said if len(said) > len(known) else known
+    return said if len(said) > len(captions) else captions
 
 
 def _write_captions(path: Path, rows: Sequence[tuple[str, str]]) -> None:

@@ -241,11 +241,11 @@ def _shared(beside: Path, path: Path, own: Sequence[Path]) -> bool:
     return any(other not in (path, *own) for other in same)
 
 
-def _as_known(path: Path, known: IndexedFile) -> int | None:
+def _as_known(path: Path, indexed: IndexedFile) -> int | None:
     """Return the size in bytes of a file that is unchanged since it was indexed; None if not, or for a link."""
     try:
         status = path.lstat()
     except OSError:
         return None
-    same = (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
+    same = (status.st_size, status.st_mtime_ns) == (indexed.size, indexed.mtime_ns)
     return status.st_size if same and not path.is_symlink() else None

@@ -141,13 +141,13 @@ class Exporter:
 
     def _embedded(self, items: Sequence[Item]) -> tuple[list[Item], list[Problem]]:
         """Return the items that have an embedding, and a problem for each of the others."""
-        known: set[int] = set()
+        embedded: set[int] = set()
         for start in range(0, len(items), BATCH):
             ids, _ = self.storage.vectors.get(Kind.PICTURE, [item.content for item in items[start : start + BATCH]])
-            known |= set(ids.tolist())
+            embedded |= set(ids.tolist())
         why = "the current model has not encoded it yet; run `retrieval index`"
-        lacking = [Problem(item.path, "unencoded", why) for item in items if item.content not in known]
-        return [item for item in items if item.content in known], lacking
+        lacking = [Problem(item.path, "unencoded", why) for item in items if item.content not in embedded]
+        return [item for item in items if item.content in embedded], lacking
 
     def _model(self) -> Path:
         path = self.folder / MODEL

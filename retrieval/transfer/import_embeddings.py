@@ -52,14 +52,14 @@ class EmbeddingImporter:
         done = 0
         with self.storage.transaction() as catalog:
             space_id = catalog.spaces.add(self.encoder.space)
-            known = catalog.contents.embedded(space_id)
+            embedded = catalog.contents.embedded(space_id)
         for metadata, rows in files:
             checked = False
             pairs = ((self._path(row, images or folder), vector) for row, vector in rows)
             while batch := list(islice(pairs, BATCH)):
                 there = [(path, vector) for path, vector in batch if self._usable(path, vector, metadata)]
                 checked = checked or self._compare(there[:CHECKED], metadata)
-                self._store(there, space_id, known)
+                self._store(there, space_id, embedded)
                 done += len(batch)
                 self.progress(Progress("import", done))
         return [metadata for metadata, _ in files]
@@ -103,16 +103,18 @@ class EmbeddingImporter:
             )
         return bool(cosines)
 
-    def _store(self, batch: list[tuple[Path, npt.NDArray[np.float32]]], space_id: int, known: dict[str, int]) -> None:
+    def _store(
+        self, batch: list[tuple[Path, npt.NDArray[np.float32]]], space_id: int, embedded: dict[str, int]
+    ) -> None:
         """Store the pictures that are new to the space, with thumbnails and fingerprints."""
         ready: list[tuple[str, bytes, int, npt.NDArray[np.float32]]] = []
         for path, vector in batch:
             try:
                 data, digest = pictures.read(path)
-                if digest not in known:
+                if digest not in embedded:
                     image = pictures.decode(data, path.name, pictures.THUMBNAIL_SIDE // 2, self.max_megapixels).image
                     ready.append((digest, *pictures.thumbnail(image), _unit(vector)))
-                    known[digest] = -1
+                    embedded[digest] = -1
                 self.found.append(path)
             except PictureError as exc:
                 self.problems.append(Problem(path, exc.reason, str(exc)))

@@ -101,19 +101,19 @@ class Faiss:
     def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> tuple[npt.NDArray[np.float32], Ids]:
         """Apply filters inside the search, and compare exactly what they leave."""
         scores = np.full((len(queries), k), -np.inf, np.float32)
-        found = np.full((len(queries), k), -1, np.int64)
+        nearest = np.full((len(queries), k), -1, np.int64)
         size = min(k, len(self) if allowed is None else len(allowed))
         if not size:
-            return scores, found
+            return scores, nearest
         rows = np.ascontiguousarray(queries, np.float32)
         if len(self._ids):
-            scores[:, :size], found[:, :size] = self._mapped(rows, size, allowed)
+            scores[:, :size], nearest[:, :size] = self._mapped(rows, size, allowed)
         if len(self._late):
             others = self._late.search(rows, size, allowed)
-            joined = np.concatenate([scores, others[0]], axis=1), np.concatenate([found, others[1]], axis=1)
+            joined = np.concatenate([scores, others[0]], axis=1), np.concatenate([nearest, others[1]], axis=1)
             best = np.lexsort((joined[1], -joined[0]), axis=1)[:, :k]
-            scores, found = (np.take_along_axis(each, best, 1) for each in joined)
-        return scores, found
+            scores, nearest = (np.take_along_axis(each, best, 1) for each in joined)
+        return scores, nearest
 
     def _mapped(self, rows: Vectors, k: int, allowed: Ids | None) -> tuple[npt.NDArray[np.float32], Ids]:
         """Return the best of the main index, without late additions: scores and ids, both `(q, k)`."""

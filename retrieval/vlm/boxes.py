@@ -36,26 +36,26 @@ def json_thousandths(reading: BoxFormat) -> list[Box]:
 
 
 def _from_json(reading: BoxFormat, width: float, height: float) -> list[Box]:
-    found = []
+    rows = []
     for entry in _objects(reading.text):
         corners = entry.get("bbox_2d", entry.get("bbox"))
         if isinstance(corners, list) and len(corners) == 4 and all(isinstance(c, int | float) for c in corners):
             label = str(entry.get("label") or reading.phrase)
-            found.append((label, corners[0] / width, corners[1] / height, corners[2] / width, corners[3] / height))
-    return _boxes(found)
+            rows.append((label, corners[0] / width, corners[1] / height, corners[2] / width, corners[3] / height))
+    return _boxes(rows)
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
     """Return all complete JSON objects without nested objects, from prose, a fenced block or a truncated answer."""
-    found = []
+    objects = []
     for match in re.finditer(r"\{[^{}]*\}", text):
         try:
             entry = json.loads(match.group())
         except ValueError:
             continue
         if isinstance(entry, dict):
-            found.append(entry)
-    return found
+            objects.append(entry)
+    return objects
 
 
 def qwen_vl(reading: BoxFormat) -> list[Box]:
@@ -67,13 +67,13 @@ def qwen_vl(reading: BoxFormat) -> list[Box]:
 
 def cogvlm(reading: BoxFormat) -> list[Box]:
     """Parse `label [[x0,y0,x1,y1;x0,...]]` in thousandths (CogVLM grounding)."""
-    found = []
+    rows = []
     for label, group in re.findall(r"([^\[\]]*)\[\[([\d,;]+)\]\]", reading.text):
         for corners in group.split(";"):
             numbers = [int(number) / 1000 for number in corners.split(",") if number]
             if len(numbers) == 4:
-                found.append((label.strip(" ,.:") or reading.phrase, *numbers))
-    return _boxes(found)
+                rows.append((label.strip(" ,.:") or reading.phrase, *numbers))
+    return _boxes(rows)
 
 
 def paligemma(reading: BoxFormat) -> list[Box]:

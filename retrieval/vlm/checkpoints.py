@@ -30,15 +30,15 @@ def installed(name: VlmName, revision: str | None = None) -> Path | None:
 
 def fingerprint(folder: Path) -> str:
     """Return eight hexadecimal digits that identify weights, by the names, sizes and both ends of their files."""
-    found = hashlib.blake2b(digest_size=4)
+    digest = hashlib.blake2b(digest_size=4)
     for file in sorted(folder.glob("*.safetensors")):
         size = file.stat().st_size
-        found.update(f"{file.name} {size} ".encode())
+        digest.update(f"{file.name} {size} ".encode())
         with file.open("rb") as data:
             for place in (0, max(0, size - ENDS)):
                 data.seek(place)
-                found.update(data.read(ENDS))
-    return found.hexdigest()
+                digest.update(data.read(ENDS))
+    return digest.hexdigest()
 
 
 def pull(name: VlmName) -> Path:

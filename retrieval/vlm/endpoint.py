@@ -206,19 +206,19 @@ class Endpoint:
         Raises:
             ModelUnavailable: the stream breaks off.
         """
-        said: list[str] = []
+        pieces: list[str] = []
         try:
             with self._client.stream("POST", "/chat/completions", json={**body, "stream": True}) as answer:
                 for line in answer.iter_lines() if answer.is_success else ():
                     data = line.removeprefix("data:").strip()
                     if line.startswith("data:") and data != "[DONE]":
                         piece = str(json.loads(data)["choices"][0]["delta"].get("content") or "")
-                        said.append(piece)
+                        pieces.append(piece)
                         heard(piece)
         except (httpx.HTTPError, ValueError, KeyError, IndexError, TypeError) as exc:
-            if said:
+            if pieces:
                 raise ModelUnavailable(f"{self.url} broke off while it answered ({exc}); ask again") from exc
-        return "".join(said)
+        return "".join(pieces)
 
     def _written(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         """Return messages in the protocol's form: a user's content is a list of parts in order, any other is a string.
@@ -239,7 +239,7 @@ class Endpoint:
             ModelRefused: the server refuses the request.
             ModelError: the answer is not JSON.
         """
-        said = ""
+        failure = ""
         for attempt in range(self.tries):
             if attempt:
                 time.sleep(self.pause * 2 ** (attempt - 1))
@@ -250,19 +250,19 @@ class Endpoint:
                     f"no server answers at {self.url} ({exc}); start it, or choose another model with --vlm"
                 ) from exc
             except httpx.TimeoutException:
-                said = f"no answer within {self.timeout:.0f} s"
+                failure = f"no answer within {self.timeout:.0f} s"
                 continue
             except httpx.HTTPError as exc:
-                said = f"the answer broke off ({exc})"
+                failure = f"the answer broke off ({exc})"
                 continue
             if answer.is_success:
                 return self._json(answer)
-            said = f"{answer.status_code} {_reason(answer)}"
+            failure = f"{answer.status_code} {_reason(answer)}"
             if answer.status_code not in PASSING:
-                raise ModelRefused(f"{self.url} refuses {self.model}: {said}")
-            log.info("%s: %s; trying again", self.url, said)
+                raise ModelRefused(f"{self.url} refuses {self.model}: {failure}")
+            log.info("%s: %s; trying again", self.url, failure)
             self._wait_as_told(answer)
-        raise ModelUnavailable(f"{self.url} failed {self.tries} times: {said}")
+        raise ModelUnavailable(f"{self.url} failed {self.tries} times: {failure}")
 
     def _wait_as_told(self, answer: httpx.Response) -> None:
         told = answer.headers.get("retry-after", "")
@@ -283,15 +283,15 @@ class Endpoint:
             start = " ".join(answer.text[:80].split())
             raise ModelError(f"{self.url} answers, but not with JSON ({start!r}); is it the /v1 of a server?") from exc
 
-    def _reply(self, found: Any) -> Reply:
+    def _reply(self, answer: Any) -> Reply:
         try:
-            choice = found["choices"][0]
+            choice = answer["choices"][0]
             text = choice["message"]["content"] or ""
             content = (choice.get("logprobs") or {}).get("content") or [{}]
             first = content[0].get("top_logprobs") or ([content[0]] if "logprob" in content[0] else [])
             return Reply(str(text), tuple((str(entry["token"]), float(entry["logprob"])) for entry in first))
         except (KeyError, IndexError, TypeError, ValueError) as exc:
-            raise ModelError(f"{self.url} answers, but not as a chat completion: {str(found)[:120]}") from exc
+            raise ModelError(f"{self.url} answers, but not as a chat completion: {str(answer)[:120]}") from exc
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -92,7 +92,7 @@ def read(messages: Sequence[Mapping[str, Any]], opened: Callable[[Any], Image]) 
     """
     if not messages:
         raise UsageError("a conversation needs at least one message")
-    found = []
+    parsed = []
     for number, message in enumerate(messages, start=1):
         role, content = message.get("role"), message.get("content")
         if role not in ROLES:
@@ -101,10 +101,10 @@ def read(messages: Sequence[Mapping[str, Any]], opened: Callable[[Any], Image]) 
             content = [{"type": "text", "text": content}]
         if not isinstance(content, Sequence):
             raise UsageError(f"message {number}: the content is neither a text nor a list of parts")
-        found.append(Message(role, tuple(_part(part, number, opened) for part in content)))
-    if found[-1].role == "system":
+        parsed.append(Message(role, tuple(_part(part, number, opened) for part in content)))
+    if parsed[-1].role == "system":
         raise UsageError("the last message is the system's; a question must follow")
-    return found
+    return parsed
 
 
 def _part(part: Any, number: int, opened: Callable[[Any], Image]) -> Part:

@@ -61,13 +61,13 @@ class VisionCache:
     def _seen(self, given: Arguments) -> Features:
         key = _digest(given)
         with self._lock:
-            found = self._kept.get(key)
-        if found is None:
+            features = self._kept.get(key)
+        if features is None:
             whole = self._look(**given)
-            found = {name: value for name in READ if (value := getattr(whole, name, None)) is not None}
+            features = {name: value for name in READ if (value := getattr(whole, name, None)) is not None}
             with self._lock, suppress(ValueError):  # larger than the whole cache
-                self._kept[key] = found
-        return found
+                self._kept[key] = features
+        return features
 
 
 def _apart(given: Arguments) -> list[Arguments]:

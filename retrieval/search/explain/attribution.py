@@ -40,13 +40,13 @@ class Attribution:
         ids, rows = storage.vectors.get(Kind.PICTURE, list({item.content for item in items}))
         row_of = dict(zip(ids.tolist(), rows, strict=True))
         fits = []
-        for asked in query.alternatives if row_of else ():
-            branch = searcher.branch(asked, space, Kind.PICTURE)
+        for alternative in query.alternatives if row_of else ():
+            branch = searcher.branch(alternative, space, Kind.PICTURE)
             with storage.read() as catalog:
                 for item in items:
                     if item.content in row_of:
-                        checks = tuple(check_filter(catalog, part, item) for part in conjuncts(asked.where))
-                        fits.append(cls(searcher, space, item, row_of[item.content], asked, branch, checks))
+                        checks = tuple(check_filter(catalog, part, item) for part in conjuncts(alternative.where))
+                        fits.append(cls(searcher, space, item, row_of[item.content], alternative, branch, checks))
         return max(fits, key=lambda fit: (-sum(not each.passes for each in fit.checks), fit.stands_out()), default=None)
 
     def score(self) -> float | None:
@@ -100,19 +100,19 @@ class Attribution:
         return replace(self.asked, pieces=tuple(pieces))
 
 
-def _without_each(asked: Alternative, names: Sequence[str]) -> Iterator[tuple[str, Alternative]]:
+def _without_each(alternative: Alternative, names: Sequence[str]) -> Iterator[tuple[str, Alternative]]:
     """Yield each word or part, with its sign and weight, and the alternative without it."""
-    for place, part in enumerate(asked.pieces):
-        others = (*asked.pieces[:place], *asked.pieces[place + 1 :])
+    for place, part in enumerate(alternative.pieces):
+        others = (*alternative.pieces[:place], *alternative.pieces[place + 1 :])
         size = part.weight if part.weight > 0 else -part.weight / MINUS
         sign = ("" if part.weight > 0 else "-") + ("" if size == 1 or part.feedback else f"{size:g}:")
         words = part.piece.text.split() if isinstance(part.piece, ByText) else []
         if len(words) < 2:
-            yield sign + names[place], replace(asked, pieces=others)
+            yield sign + names[place], replace(alternative, pieces=others)
         for number, word in enumerate(words if len(words) > 1 else ()):
             text = " ".join((*words[:number], *words[number + 1 :]))
-            pieces = (*asked.pieces[:place], replace(part, piece=ByText(text)), *asked.pieces[place + 1 :])
-            yield sign + word, replace(asked, pieces=pieces)
+            pieces = (*alternative.pieces[:place], replace(part, piece=ByText(text)), *alternative.pieces[place + 1 :])
+            yield sign + word, replace(alternative, pieces=pieces)
 
 
 def without_a_word(asked: Alternative) -> Iterator[tuple[str, Alternative]]:

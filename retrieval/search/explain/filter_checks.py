@@ -54,14 +54,14 @@ def _value(catalog: CatalogSession, where: Filter, item: Item) -> str:
         case TextContains(TextField.KEYWORD):
             return ", ".join(facts.keywords) or "no keywords"
         case TextContains(field):
-            known = {
+            values = {
                 TextField.CITY: city,
                 TextField.REGION: region,
                 TextField.COUNTRY: country,
                 TextField.CAMERA: facts.camera,
             }
-            known |= {TextField.LENS: facts.lens, TextField.TITLE: facts.title}
-            return known[field] or f"no {field}"
+            values |= {TextField.LENS: facts.lens, TextField.TITLE: facts.title}
+            return values[field] or f"no {field}"
         case Between(number):
             value = numbers(item)[number]
             return f"no {number}" if value is None else f"{value:g}"

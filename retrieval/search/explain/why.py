@@ -48,35 +48,35 @@ class Explainer:
         """
         for depth in (max(k, hit) if isinstance(hit, int) else k, DEEPEST):
             answer, _ = self.searcher.answer(query, SearchRequest(k=depth))
-            found = next((each for each in answer.hits if hit in (each.rank, each.path, *each.copies)), None)
-            if found is not None:
+            chosen = next((each for each in answer.hits if hit in (each.rank, each.path, *each.copies)), None)
+            if chosen is not None:
                 break
-        if found is None or found.item is None:
+        if chosen is None or chosen.item is None:
             what = f"there is no hit {hit}" if isinstance(hit, int) else f"{hit} is not among the hits"
             raise UsageError(f"{what}: there are {len(answer.hits)}; `retrieval why-not` explains the others")
         with self.searcher.storage.read() as catalog:
-            item = next(catalog.items.get([found.item]))
+            item = next(catalog.items.get([chosen.item]))
         fit = Attribution.best(self.searcher, query, [item])
         if fit is None:
             raise UsageError(f"{item.path} is not indexed with the present model yet; run `retrieval index`")
-        told = Why(
+        explanation = Why(
             query=answer.query,
             path=item.path,
             item=item.id,
-            rank=found.rank,
+            rank=chosen.rank,
             searched=answer.searched,
-            reading=ScoreReading(found.score, fit.above_neutral(), found.confidence, found.band),
+            reading=ScoreReading(chosen.score, fit.above_neutral(), chosen.confidence, chosen.band),
             second=item.second,
             match=answer.match,
             understood=render_expression(replace(query, alternatives=(fit.asked,))),
             parts=fit.parts(),
-            sources=self._sources(fit, found, depth),
+            sources=self._sources(fit, chosen, depth),
             filters=fit.checks,
             notes=(*answer.notes, *([NOTHING] if answer.nothing else [])),
         )
         if heat:
-            told = replace(told, heat=self._heat(fit, item))
-        return self._seen(told, fit, item) if self.model is not None else told
+            explanation = replace(explanation, heat=self._heat(fit, item))
+        return self._seen(explanation, fit, item) if self.model is not None else explanation
 
     def _sources(self, fit: Attribution, hit: Hit, depth: int) -> tuple[SourceShare, ...]:
         """Return the share of each ranking in the picture's fusion points, as in the search."""
@@ -119,14 +119,14 @@ class Explainer:
         found: Heat = (encoder.patch_features(picture.image) @ wanted[0]).astype(np.float32)
         return found
 
-    def _seen(self, told: Why, fit: Attribution, item: Item) -> Why:
+    def _seen(self, explanation: Why, fit: Attribution, item: Item) -> Why:
         """Return the explanation with the model's verdict and boxes, as far as the model can give them."""
         model, wanted = self.model, fit.asked.words
         if model is None or not wanted:
-            return told
+            return explanation
         image = pictures.load(item.path, IMAGE_SIZE, self.searcher.max_megapixels, item.second).image
         if Ability.JUDGE in model.abilities:
-            told = replace(told, verdict=model.judge(wanted, [image])[0])
+            explanation = replace(explanation, verdict=model.judge(wanted, [image])[0])
         if Ability.GROUND in model.abilities:
-            return replace(told, boxes=tuple(model.ground(image, wanted)))
-        return replace(told, notes=(*told.notes, f"{model.name} draws no boxes (see `retrieval vlms`)"))
+            return replace(explanation, boxes=tuple(model.ground(image, wanted)))
+        return replace(explanation, notes=(*explanation.notes, f"{model.name} draws no boxes (see `retrieval vlms`)"))

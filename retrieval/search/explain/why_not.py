@@ -50,23 +50,23 @@ class WhyNotExplainer:
         with self.searcher.storage.read() as catalog:
             problem, _, _ = catalog.problems.all().get(place, (None, 0, 0))
             roots = [root for root in catalog.roots.all() if place.is_relative_to(root)]
-        known = WhyNot(self.query.text, place, Standing.UNKNOWN, "")
+        result = WhyNot(self.query.text, place, Standing.UNKNOWN, "")
         if problem is not None:
             said = f"it could not be used: {problem.reason}: {problem.message}"
-            return replace(known, standing=Standing.FAILED, said=said, problem=problem)
+            return replace(result, standing=Standing.FAILED, said=said, problem=problem)
         if place.is_dir():
-            return replace(known, said="it is a folder; name a picture")
+            return replace(result, said="it is a folder; name a picture")
         if not place.is_file():
-            return replace(known, standing=Standing.MISSING, said="there is no such file, on disk or in the library")
+            return replace(result, standing=Standing.MISSING, said="there is no such file, on disk or in the library")
         if place.suffix.lower() not in EXTENSIONS:
-            return replace(known, said=f"files that end in {place.suffix or 'nothing'} are not indexed")
+            return replace(result, said=f"files that end in {place.suffix or 'nothing'} are not indexed")
         if any(part.startswith(".") for part in (place.relative_to(roots[0]) if roots else Path(place.name)).parts):
-            return replace(known, said="it is hidden; `retrieval index --hidden` takes hidden files, too")
+            return replace(result, said="it is hidden; `retrieval index --hidden` takes hidden files, too")
         beside = stands_for(place)
         if beside is not None:
-            return replace(known, said=f"{beside.name} beside it is the same picture, and is indexed in its place")
+            return replace(result, said=f"{beside.name} beside it is the same picture, and is indexed in its place")
         where = f"{roots[0]} was indexed without it" if roots else "no folder that contains it was indexed"
-        return replace(known, said=f"the library does not have it: {where}; run `retrieval index {place.parent}`")
+        return replace(result, said=f"the library does not have it: {where}; run `retrieval index {place.parent}`")
 
     def _filtered(self, place: Path, fit: Attribution, reading: ScoreReading, failed: list[FilterCheck]) -> WhyNot:
         said = "; ".join(f"{check.filter} removed it ({check.value})" for check in failed)
@@ -79,7 +79,7 @@ class WhyNotExplainer:
         """Explain a picture that passes the filters, by its rank in the search."""
         answer, _ = self.searcher.answer(self.query, SearchRequest(k=self.k))
         shown = apply_threshold(answer, self.threshold).hits
-        found = WhyNot(
+        result = WhyNot(
             query=self.query.text,
             path=place,
             standing=Standing.HIT,
@@ -93,28 +93,30 @@ class WhyNotExplainer:
         hit = next((each for each in shown if each.content == fit.item.content), None)
         if hit is not None:
             reading = replace(reading, confidence=hit.confidence, band=hit.band)
-            return replace(found, said=f"it is hit {hit.rank} of {len(shown)}", rank=hit.rank, reading=reading)
+            return replace(result, said=f"it is hit {hit.rank} of {len(shown)}", rank=hit.rank, reading=reading)
         above = next((each for each in shown if place in each.beneath), None)
         if above is not None:
-            return self._folded(found, above, fit.item)
+            return self._folded(result, above, fit.item)
         hit = _of(answer, fit.item)
         if hit is None:
             answer, _ = self.searcher.answer(self.query, APART)
             hit = _of(answer, fit.item)
         if hit is None:
-            said = f"{DEEPEST} pictures or more are better"
-            return replace(found, standing=Standing.BELOW, said=said, changes=tuple(self._fewer_words(fit)))
-        found = replace(found, rank=hit.rank, reading=replace(reading, confidence=hit.confidence, band=hit.band))
+            message = f"{DEEPEST} pictures or more are better"
+            return replace(result, standing=Standing.BELOW, said=message, changes=tuple(self._fewer_words(fit)))
+        result = replace(result, rank=hit.rank, reading=replace(reading, confidence=hit.confidence, band=hit.band))
         if answer.nothing and self.threshold != "none":
-            said = "nothing here looks like the query, so nothing is shown"
-            return replace(found, standing=Standing.UNSURE, said=said, changes=(_all_the_same(hit, self.k),))
+            message = "nothing here looks like the query, so nothing is shown"
+            return replace(result, standing=Standing.UNSURE, said=message, changes=(_all_the_same(hit, self.k),))
         if hit.rank <= self.k:
-            said = f"it would be hit {hit.rank}, but is only a {hit.band} match; the search shows {self.threshold} ones"
+            message = (
+                f"it would be hit {hit.rank}, but is only a {hit.band} match; the search shows {self.threshold} ones"
+            )
             change = Change(f"show less sure hits: --threshold {hit.band}", "", hit.rank)
-            return replace(found, standing=Standing.UNSURE, said=said, changes=(change,))
-        said = f"{hit.rank - 1} pictures fit better; {self.k} are shown"
+            return replace(result, standing=Standing.UNSURE, said=message, changes=(change,))
+        message = f"{hit.rank - 1} pictures fit better; {self.k} are shown"
         deeper = Change(f"show more hits: -k {hit.rank}", "", hit.rank)
-        return replace(found, standing=Standing.BELOW, said=said, changes=(*self._fewer_words(fit), deeper))
+        return replace(result, standing=Standing.BELOW, said=message, changes=(*self._fewer_words(fit), deeper))
 
     def _folded(self, found: WhyNot, above: Hit, item: Item) -> WhyNot:
         said = f"it is nearly the same as hit {above.rank}, {above.path}, and grouped under it"

@@ -44,7 +44,7 @@ class Annotations(Repository):
                 found[row.content_id] = Judgement(row.yes, row.mass)
         return found
 
-    def put_vision_features(self, model: str, found: Mapping[int, VisionFeatures]) -> None:
+    def put_vision_features(self, model: str, by_content: Mapping[int, VisionFeatures]) -> None:
         """Store a model's vision features of pictures, by content id; existing ones stay."""
         rows = [
             {
@@ -53,7 +53,7 @@ class Annotations(Repository):
                 "tokens": len(features),
                 "features": np.asarray(features, STORED).tobytes(),
             }
-            for content, features in found.items()
+            for content, features in by_content.items()
         ]
         self._upsert(vision_features, rows)
 

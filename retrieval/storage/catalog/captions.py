@@ -60,15 +60,15 @@ class Captions(Repository):
 
         With `sources`, only texts from these.
         """
-        found: dict[int, list[str]] = defaultdict(list)
+        by_picture: dict[int, list[str]] = defaultdict(list)
         joined = captions.join(contents, contents.c.id == captions.c.text_id)
         chosen = select(captions.c.picture_id, contents.c.text).select_from(joined)
         chosen = chosen.order_by(captions.c.source == GENERATED, captions.c.source != EDITED, captions.c.id)
         if sources:
             chosen = chosen.where(captions.c.source.in_(sources))
         for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
-            found[row.picture_id].append(row.text)
-        return found
+            by_picture[row.picture_id].append(row.text)
+        return by_picture
 
     def count(self) -> int:
         """Return the number of captions."""
@@ -111,15 +111,15 @@ class Captions(Repository):
 
     def written(self, pictures: Iterable[int]) -> dict[int, WrittenCaption]:
         """Return the text made here for each picture: the latest by hand if there is one, else the latest generated."""
-        found: dict[int, WrittenCaption] = {}
+        by_picture: dict[int, WrittenCaption] = {}
         chosen = select(captions.c.picture_id, captions.c.model, contents.c.text)
         chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
         chosen = chosen.where(captions.c.source.in_([GENERATED, EDITED]))
         for some in chunks(pictures):
             rows = chosen.where(captions.c.picture_id.in_(some)).order_by(captions.c.source == EDITED, captions.c.id)
             for row in self._connection.execute(rows):
-                found[row.picture_id] = WrittenCaption(row.text, row.model)
-        return found
+                by_picture[row.picture_id] = WrittenCaption(row.text, row.model)
+        return by_picture
 
     def lacking(self, model: str, *, of_any_source: bool) -> list[int]:
         """Return the ids of pictures that this model has not captioned and no person has edited.

@@ -41,16 +41,16 @@ class Database:
         writable = not read_only and os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
         database = cls(path, engine_of(path, writable=writable))
         with database._connection() as connection:
-            found = version_of(connection)
-        if found > VERSION:
+            version = version_of(connection)
+        if version > VERSION:
             raise LibraryVersionError(
-                f"{path} has version {found}, this program reads up to {VERSION}; install a newer `retrieval`"
+                f"{path} has version {version}, this program reads up to {VERSION}; install a newer `retrieval`"
             )
-        if found == 0:
+        if version == 0:
             raise LibraryDamaged(f"{path} holds no catalog; delete {path.parent} and index again")
-        if found < VERSION and not writable:
-            raise LibraryVersionError(f"{path} has the older version {found}; open it once where it can be written")
-        if found < VERSION:
+        if version < VERSION and not writable:
+            raise LibraryVersionError(f"{path} has the older version {version}; open it once where it can be written")
+        if version < VERSION:
             database._migrate()
         return database
 

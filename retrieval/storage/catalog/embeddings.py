@@ -46,14 +46,14 @@ class Embeddings(Repository):
 
     def get(self, ids: Sequence[int]) -> tuple[Ids, Vectors]:
         """Return the ids `(n,)` and vectors `(n, dimensions)` of those contents that have one, in no order."""
-        found: list[tuple[int, bytes]] = []
+        rows: list[tuple[int, bytes]] = []
         for start in range(0, len(ids), CHUNK):
             some = [int(i) for i in ids[start : start + CHUNK]]
             query = select(embeddings.c.content_id, embeddings.c.vector).where(
                 embeddings.c.space_id == self.space_id, embeddings.c.content_id.in_(some)
             )
-            found += [(row[0], row[1]) for row in self._connection.execute(query)]
-        return self._arrays(found)
+            rows += [(row[0], row[1]) for row in self._connection.execute(query)]
+        return self._arrays(rows)
 
     def all(self) -> Iterator[tuple[Ids, Vectors]]:
         """Yield all embeddings in chunks of ids `(n,)` and vectors `(n, dimensions)`."""

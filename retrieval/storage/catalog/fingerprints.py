@@ -37,13 +37,13 @@ class Fingerprints(Repository):
 
     def of(self, pictures: Sequence[int]) -> dict[int, int]:
         """Return the known fingerprints of photos, by content id; video frames are left out."""
-        found: dict[int, int] = {}
+        by_content: dict[int, int] = {}
         for some in chunks(pictures):
             photo = exists().where(items.c.content_id == fingerprints.c.content_id, items.c.second == NO_SECOND)
             chosen = select(fingerprints).where(fingerprints.c.content_id.in_(some), photo)
             rows = self._connection.execute(chosen)
-            found |= {row.content_id: row.bits & 0xFFFFFFFFFFFFFFFF for row in rows}
-        return found
+            by_content |= {row.content_id: row.bits & 0xFFFFFFFFFFFFFFFF for row in rows}
+        return by_content
 
     def lacking(self) -> list[int]:
         """Return the ids of the pictures that have a thumbnail but no fingerprint."""
@@ -57,14 +57,14 @@ class Fingerprints(Repository):
 
     def shot_times(self, pictures: Iterable[int]) -> dict[int, ShotTime]:
         """Return when and with which camera each photo was taken; video frames are left out."""
-        found: dict[int, ShotTime] = {}
+        by_content: dict[int, ShotTime] = {}
         clock = func.substr(items.c.taken_at, 1, 19)
         for some in chunks(pictures):
             chosen = select(items.c.content_id, clock, items.c.camera)
             chosen = chosen.where(items.c.content_id.in_(some), items.c.second == NO_SECOND)
             for content, at, camera in self._connection.execute(chosen):
-                found[content] = ShotTime(content, datetime.fromisoformat(at) if at else None, camera)
-        return found
+                by_content[content] = ShotTime(content, datetime.fromisoformat(at) if at else None, camera)
+        return by_content
 
 
 def _signed(bits: int) -> int:

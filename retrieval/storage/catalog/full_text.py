@@ -57,21 +57,21 @@ class FullText(Repository):
         """Return the texts of each of these pictures that a file still holds, by column."""
         lines = self._annotations.ocr_lines(contents)
         captions, told = self._captions.of(contents), self._captions.of(contents, (GENERATED,))
-        found: dict[int, dict[str, str]] = {}
+        by_content: dict[int, dict[str, str]] = {}
         for content, items in self._items.holding(contents).items():
             own = set(told.get(content, []))
             about: dict[str, None] = {}
             for item in items:
                 facts = item.facts
                 about |= dict.fromkeys((facts.title, facts.description, *facts.keywords, *item.place))
-            found[content] = {
+            by_content[content] = {
                 "captions": spaced(caption for caption in captions.get(content, []) if caption not in own),
                 "told": spaced(own),
                 "about": spaced(about),
                 "written": spaced(line.label for line in lines.get(content, [])),
                 "names": spaced(dict.fromkeys(name for item in items for name in _names(item.path))),
             }
-        return found
+        return by_content
 
     def search(self, query: str, k: int, allowed: Sequence[int] | None = None) -> list[int]:
         """Return the ids of the k pictures whose texts match a query best, best first.

@@ -45,22 +45,22 @@ class Items(Repository):
         if within is not None and len(within) <= PLACES:
             chosen = chosen.where(or_(false(), *map(inside, within)))
         rows = self._connection.execute(chosen)
-        found: dict[str, IndexedFile] = {}
+        by_path: dict[str, IndexedFile] = {}
         for row in rows:
             name = os.fsdecode(row[0])
-            before = found.get(name)
-            found[name] = IndexedFile(
+            before = by_path.get(name)
+            by_path[name] = IndexedFile(
                 row[1], row[2], row[3], row[4], bool(row[5]) and (before is None or before.embedded)
             )
-        return found
+        return by_path
 
-    def put(self, found: ScannedFile, held: Sequence[tuple[int, float | None]], facts: Facts) -> None:
+    def put(self, file: ScannedFile, held: Sequence[tuple[int, float | None]], facts: Facts) -> None:
         """Add or replace a file.
 
         `held` lists its contents, each with its second: None for a picture, else the time of a video frame.
         """
-        rows = [item_row(found, content, facts, NO_SECOND if second is None else second) for content, second in held]
-        others = and_(items.c.path == found.path, items.c.second.not_in([row["second"] for row in rows]))
+        rows = [item_row(file, content, facts, NO_SECOND if second is None else second) for content, second in held]
+        others = and_(items.c.path == file.path, items.c.second.not_in([row["second"] for row in rows]))
         self._connection.execute(delete(items).where(others))
         self._upsert(items, rows, ["path", "second"])
 

@@ -16,15 +16,15 @@ from .schema import items
 NO_SECOND = -1.0  # the second of an item that is not a video frame
 
 
-def item_row(found: ScannedFile, content: int, facts: Facts, second: float) -> dict[str, Any]:
+def item_row(file: ScannedFile, content: int, facts: Facts, second: float) -> dict[str, Any]:
     """Return the row of a file that holds a content, or of a video frame at `second`."""
     return {
-        "path": found.path,
+        "path": file.path,
         "second": second,
         "content_id": content,
-        "size": found.size,
-        "mtime_ns": found.mtime_ns,
-        "sidecar_mtime_ns": found.sidecar_mtime_ns,
+        "size": file.size,
+        "mtime_ns": file.mtime_ns,
+        "sidecar_mtime_ns": file.sidecar_mtime_ns,
         "width": facts.width,
         "height": facts.height,
         "format": facts.format,

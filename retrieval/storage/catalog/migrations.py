@@ -227,13 +227,13 @@ def version_of(connection: Connection) -> int:
 
 def migrate(connection: Connection) -> None:
     """Create the tables in an empty file, or run the migrations that an older file lacks."""
-    found = version_of(connection)
-    if not found:
+    version = version_of(connection)
+    if not version:
         metadata.create_all(connection)
         for statement in (INDEX, *QUEUE, VISIBLE_VIEW, *ORPHANS):
             connection.execute(text(statement))
     else:
-        for number in range(found, VERSION):
+        for number in range(version, VERSION):
             log.info("migrating the catalog from version %d to %d", number, number + 1)
             MIGRATIONS[number - 1](connection)
     connection.execute(text(f"PRAGMA user_version = {VERSION}"))

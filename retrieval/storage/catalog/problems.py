@@ -15,14 +15,14 @@ from .schema import problems, roots
 class Problems(Repository):
     """Files that could not be used."""
 
-    def put(self, problem: Problem, found: ScannedFile | None = None) -> None:
+    def put(self, problem: Problem, file: ScannedFile | None = None) -> None:
         """Record why a file could not be used, and its size and modification time at that attempt."""
         row = {
             "path": problem.path,
             "reason": str(problem.reason),
             "message": problem.message,
-            "size": found.size if found else 0,
-            "mtime_ns": found.mtime_ns if found else 0,
+            "size": file.size if file else 0,
+            "mtime_ns": file.mtime_ns if file else 0,
         }
         self._upsert(problems, [row], ["path"])
 
