@@ -18,7 +18,7 @@ from pathlib import Path
 import sacrebleu
 
 from retrieval import Settings, pictures
-from retrieval.library import factory
+from retrieval.library import backends
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Caption
 from retrieval.vlm import IMAGE_SIZE
@@ -43,7 +43,7 @@ def main() -> None:
         if isinstance(row, Caption) and row.picture is not None:
             references.setdefault(row.picture, []).append(plain(row.text))
     paths = list(references)[: given.limit]
-    model = factory.vlm(Settings(vlm=given.vlm))
+    model = backends.vlm(Settings(vlm=given.vlm))
     images = [pictures.load(path, IMAGE_SIZE).image for path in paths]
     model.caption(images[:1])  # warm
     started, said = time.perf_counter(), []

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks import peers, report, synthetic
 from retrieval import Settings
-from retrieval.library import factory
+from retrieval.library import backends
 
 QUERY = "a dog"
 BETWEEN = """
@@ -68,7 +68,7 @@ def main() -> None:
     for count in (1000,) if found.quick else (8000, 100_000):
         costs: dict[str, Cost] = {}
         for name, model in models.items():
-            space = factory.encoder(Settings(), model).space
+            space = backends.encoder(Settings(), model).space
             place = synthetic.library(found.at / f"library-{name.replace('/', '')}-{count}", count, space)
             command = [sys.executable, "-m", "retrieval", "search", QUERY, "--index", str(place)]
             costs[f"retrieval, {name}"] = cost(command, dict(os.environ), found.at, times)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from retrieval import Settings, pictures
 from retrieval.evaluate import pairs
-from retrieval.library import factory
+from retrieval.library import backends
 from retrieval.queries.counts_and_negations import split_query
 from retrieval.search.rerank import combined_verdict, joint_scores, weighted_log_odds
 from retrieval.types.records import Judgement
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="a line for each query")
     given = parser.parse_args()
     settings = Settings(vlm=given.vlm)
-    encoder, model = factory.encoder(settings, "builtin"), factory.vlm(settings)
+    encoder, model = backends.encoder(settings, "builtin"), backends.vlm(settings)
     data = pairs.encode(encoder, given.captions, given.images)
     captions: list[list[str]] = [[] for _ in data.pictures]
     for text, owner in zip(data.captions, data.owner.tolist(), strict=True):

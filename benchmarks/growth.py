@@ -20,7 +20,7 @@ from benchmarks import report, synthetic
 from retrieval import Library, Settings
 from retrieval.calibration.calibration import Calibration
 from retrieval.indexing import Indexer
-from retrieval.library import factory
+from retrieval.library import backends
 from retrieval.types.records import Space
 
 PICTURE = report.PAGE.parent / "growth.svg"
@@ -51,7 +51,7 @@ def costs(known: Path, scratch: Path) -> dict[str, float]:
         clock("indexing a photo", lambda: indexer.run([photo]))  # noqa: B023
         clock("forgetting it", lambda: library.remove([photo]))  # noqa: B023
         library.close()
-    clock("checking", lambda: factory.check(known, settings))
+    clock("checking", lambda: backends.check(known, settings))
     return {task: float(np.median(seconds)) for task, seconds in found.items()}
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 from benchmarks import peers, photos, report, synthetic
 from retrieval import Library, Settings
 from retrieval.indexing.decode_ahead import DecodedFile, Decoder, read_ahead
-from retrieval.library import factory
+from retrieval.library import backends
 from retrieval.runtime.timing import LISTENER
 from retrieval.sources import folders
 from retrieval.types.records import ScannedFile
@@ -103,7 +103,7 @@ def rescan(count: int, place: Path, found: argparse.Namespace, model: str) -> li
         for number in range(count):
             (folder / f"{number:06}.jpg").write_bytes(b"\xff\xd8")
     files = sorted(folder.iterdir())
-    space = factory.encoder(Settings(), model).space
+    space = backends.encoder(Settings(), model).space
     known = synthetic.library(place / f"library-unchanged-{count}", count, space, files)
     start = synthetic.library(place / "library-unchanged-1", 1, space, _one(place))
     command = [sys.executable, "-m", "retrieval", "index", "-q"]

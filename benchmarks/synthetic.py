@@ -19,7 +19,7 @@ import numpy.typing as npt
 from PIL.Image import Image
 
 from retrieval import Settings
-from retrieval.library import factory
+from retrieval.library import backends
 from retrieval.storage.catalog.mapping import NO_SECOND, item_row
 from retrieval.storage.catalog.schema import contents, items
 from retrieval.storage.storage import Storage
@@ -102,7 +102,7 @@ def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -
         return place
     unfinished = place.with_name(place.name + ".part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    storage = Storage.create(unfinished, factory.vector_store(Settings()))
+    storage = Storage.create(unfinished, backends.vector_store(Settings()))
     rows = pictures(count, space.dimensions)
     with storage.transaction() as catalog:
         number = catalog.spaces.add(space)

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.photos import DATA
 from retrieval import Budget, Library, Settings, pictures
-from retrieval.library import factory
+from retrieval.library import backends
 from retrieval.vlm import IMAGE_SIZE
 
 BATCHES = (1, 4, 16)
@@ -55,7 +55,7 @@ def smol(folder: Path) -> str:
 
 def captions(settings: Settings, files: list[Path], batch: int) -> float:
     """Captions a minute."""
-    model = factory.vlm(settings)
+    model = backends.vlm(settings)
     images = [pictures.load(file, IMAGE_SIZE).image for file in files]
     model.caption(images[:1])
 

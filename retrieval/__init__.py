@@ -32,8 +32,8 @@ if TYPE_CHECKING:
         StorageFull,
         UsageError,
     )
+    from .library.backends import check
     from .library.evaluation import evaluate_library, evaluate_library_rerank, evaluate_model, evaluate_rerank
-    from .library.factory import check
     from .library.library import Library
     from .types.records import Answer, Budget, Hit, Item, Problem, Status
     from .types.request import SearchRequest
@@ -46,7 +46,7 @@ logging.getLogger(__name__).addHandler(
 )  # quiet, unless the program that imports it configures logging
 
 _HOMES = {
-    ".library.factory": ("check",),
+    ".library.backends": ("check",),
     ".config": ("Settings",),
     ".errors": (
         "LibraryDamaged",

@@ -142,7 +142,7 @@ def test_only_the_catalog_knows_tables_and_connections(path: Path) -> None:
     }, "a connection is used outside of the catalog"
 
 
-SAME_IN_TWO_SEAMS = {"checkpoints", "colours", "model_name", "registry"}  # of encoders and of vlm
+SAME_IN_TWO_SEAMS = {"checkpoints", "colours", "model_list", "model_name"}  # of encoders and of vlm
 
 
 def test_no_two_classes_share_a_name() -> None:

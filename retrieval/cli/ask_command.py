@@ -9,7 +9,7 @@ import click
 
 from ..config import Settings
 from ..errors import PictureError, UsageError
-from ..library import factory
+from ..library import backends
 from ..library.library import Library
 from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, json_option, settings_options
@@ -49,11 +49,11 @@ def command(
         with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
             named += [(hit.path, hit.second) for hit in library.search(search, k=k).hits if hit.path is not None]
-    model = factory.vlm(settings)
+    model = backends.vlm(settings)
     pictures = []
     for path, second in named:
         try:
-            pictures.append((path, factory.part(path, settings, second)))
+            pictures.append((path, backends.part(path, settings, second)))
         except PictureError as exc:
             if len(named) == 1:
                 raise

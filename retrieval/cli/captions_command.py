@@ -9,7 +9,7 @@ import click
 
 from ..config import Settings
 from ..errors import LibraryNotFound
-from ..library import factory
+from ..library import backends
 from ..library.library import Library
 from ..types.records import Answer
 from ..types.request import SearchOptions
@@ -49,7 +49,7 @@ def command(image: Path, generate: bool, hits: SearchOptions, settings: Settings
       retrieval captions dog.jpg --generate
     """
     path = image.expanduser()
-    caption = factory.vlm(settings).caption([factory.picture(path, settings)])[0] if generate else ""
+    caption = backends.vlm(settings).caption([backends.picture(path, settings)])[0] if generate else ""
     if caption and not view.as_json:
         click.echo(f"generated: {caption}")
     try:

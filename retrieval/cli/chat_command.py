@@ -11,7 +11,7 @@ import click
 
 from ..config import Settings
 from ..errors import RetrievalError, UsageError
-from ..library import factory
+from ..library import backends
 from ..types.serialize import to_jsonable
 from .options import DEVICE, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note
@@ -37,8 +37,8 @@ def command(images: tuple[Path, ...], system: str, settings: Settings, as_json: 
     from ..vlm.conversation import Conversation
     from ..vlm.messages import VideoPart
 
-    shown = [factory.part(path.expanduser(), settings) for path in images]
-    model = factory.vlm(settings)
+    shown = [backends.part(path.expanduser(), settings) for path in images]
+    model = backends.vlm(settings)
     if Ability.CHAT not in model.abilities:
         raise UsageError(
             f"{model.name} does not hold conversations; ask it with `retrieval ask`, or name another --vlm"

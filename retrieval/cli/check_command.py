@@ -7,7 +7,7 @@ import sys
 import click
 
 from ..config import Settings
-from ..library import factory
+from ..library import backends
 from ..types.serialize import show_path
 from .options import INDEX, json_option, settings_options
 from .output import note, print_json
@@ -25,8 +25,8 @@ def command(settings: Settings, repair: bool, as_json: bool) -> None:
       retrieval check
       retrieval check --repair
     """
-    note(f"library: {show_path(factory.library_path(None, settings))}")
-    findings = factory.check(None, settings, repair=repair)
+    note(f"library: {show_path(backends.library_path(None, settings))}")
+    findings = backends.check(None, settings, repair=repair)
     if as_json:
         print_json(findings)
     else:

@@ -9,7 +9,7 @@ import click
 
 from ..config import Settings
 from ..errors import UsageError
-from ..library import factory
+from ..library import backends
 from ..types.records import Box
 from ..types.serialize import show_path
 from .options import DEVICE, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
@@ -35,8 +35,8 @@ def command(image: Path, phrase: str, draw: Path | None, mask: Path | None, sett
     from ..pictures import drawing
     from ..vlm import Ability
 
-    picture = factory.picture(image.expanduser(), settings)
-    model = factory.vlm(settings)
+    picture = backends.picture(image.expanduser(), settings)
+    model = backends.vlm(settings)
     if mask and Ability.SEGMENT not in model.abilities:
         raise UsageError(f"{model.name} draws no masks; CLIPSeg and Florence-2 do (see `retrieval vlms`)")
     boxes = model.ground(picture, phrase)

@@ -10,7 +10,7 @@ import click
 
 from ..config import Settings
 from ..errors import SourceError, UsageError
-from ..library import factory
+from ..library import backends
 from ..library.library import Library, plan
 from ..sources.folders import Rules
 from ..sources.lists import read_paths
@@ -116,7 +116,7 @@ def command(
       retrieval index ~/Pictures --model ViT-B-32/openai
     """
     places = given.places()
-    note(f"library: {show_path(factory.library_path(None, settings))}")
+    note(f"library: {show_path(backends.library_path(None, settings))}")
     if how.dry_run:
         found = plan(places, settings, rules, retry=how.retry)
         print_json(found) if as_json else _show_plan(found)

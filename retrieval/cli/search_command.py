@@ -10,7 +10,7 @@ import click
 
 from ..config import Settings
 from ..errors import UsageError
-from ..library import factory
+from ..library import backends
 from ..library.library import Library
 from ..queries.render import append_pieces
 from ..sources import absolute_path
@@ -18,7 +18,7 @@ from ..transfer import copy_link
 from ..types.records import Answer, Budget, ByFile, ByItem, Format, Order
 from ..types.request import SearchRequest
 from ..types.serialize import show_path
-from . import remote
+from . import running_server
 from .export_command import FORMATS, show_exported
 from .options import (
     DEVICE,
@@ -167,9 +167,9 @@ def command(request: SearchRequest, server: bool, output: OutputOptions, setting
       retrieval search "two dogs on a sofa" --rerank --budget 5s
       retrieval search "receipts" -k 50 --copy-to receipts/
     """
-    answer = None if output.wanted or view.drawn or not server else remote.ask_server(settings, request)
+    answer = None if output.wanted or view.drawn or not server else running_server.ask_server(settings, request)
     if answer is not None:
-        note(f"library: {show_path(factory.library_path(None, settings))}, asked through its server")
+        note(f"library: {show_path(backends.library_path(None, settings))}, asked through its server")
         show(None, answer, view)
         return
     with Library.open(None, settings) as library:

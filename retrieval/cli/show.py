@@ -29,7 +29,7 @@ def show(library: Library | None, answer: Answer, view: ViewOptions) -> None:
 
             preview(answer, thumbnails)
         if view.sheet:
-            from .sheet import write
+            from .contact_sheet import write
 
             write(answer, thumbnails, view.sheet)
             note(f"contact sheet: {show_path(view.sheet)}")

@@ -8,7 +8,7 @@ import click
 
 from ..config import Settings
 from ..errors import UsageError
-from ..library import factory
+from ..library import backends
 from ..sources import absolute_path
 from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, settings_options
@@ -83,4 +83,4 @@ def _library(settings: Settings) -> Path:
     from ..library.library import Library
 
     with Library.open(None, settings, read_only=True):
-        return factory.library_path(None, settings)
+        return backends.library_path(None, settings)

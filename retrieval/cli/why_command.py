@@ -8,7 +8,7 @@ import click
 
 from ..config import Settings
 from ..errors import UsageError
-from ..library import factory
+from ..library import backends
 from ..library.library import Library
 from ..types.explanations import FilterCheck, SourceShare, Why
 from ..types.serialize import show_path
@@ -49,7 +49,7 @@ def command(query: str, hit: str, image: Path | None, heat: Path | None, setting
     if heat is not None and why.heat is not None:
         from ..pictures import drawing
 
-        drawn = drawing.with_heat(factory.picture(why.path, settings, why.second), why.heat)
+        drawn = drawing.with_heat(backends.picture(why.path, settings, why.second), why.heat)
         drawing.save(drawing.with_boxes(drawn, why.boxes), heat)
         note(f"heat: {show_path(heat)}")
     print_json(why) if as_json else _show(why)

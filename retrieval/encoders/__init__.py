@@ -1,6 +1,6 @@
 """Encoders: pictures and texts to unit embeddings in one space. Knows nothing of files or storage.
 
-A kind of encoder is one file with a backend, which loads what it matches, and one line in `library.factory`.
+A kind of encoder is one file with a backend, which loads what it matches, and one line in `library.backends`.
 """
 
 from __future__ import annotations

@@ -63,9 +63,9 @@ class OpenClipBackend:
 
     def describe(self, *, everything: bool = False) -> list[ModelInfo]:
         """Return the models of `known.toml`; with `everything`, every architecture and tag that open_clip lists."""
-        from . import registry
+        from . import model_list
 
-        return registry.everything() if everything else registry.known()
+        return model_list.everything() if everything else model_list.known()
 
 
 def _full_model(name: str, options: LoadOptions) -> OpenClip:

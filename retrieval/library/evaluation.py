@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .. import config
 from ..config import Settings
 from ..types.records import no_progress
-from . import factory
+from . import backends
 
 if TYPE_CHECKING:
     from ..encoders import Encoder
@@ -33,7 +33,7 @@ def evaluate_model(
     from ..evaluate import pairs
 
     settings = settings or config.load()
-    encoder = factory.encoder(settings, settings.model or "builtin")
+    encoder = backends.encoder(settings, settings.model or "builtin")
     return pairs.evaluate(encoder.space.model, _encoded(encoder, captions, images, settings, progress))
 
 
@@ -55,8 +55,8 @@ def evaluate_rerank(
     from ..evaluate import reranking
 
     settings = settings or config.load()
-    model = factory.vlm(settings)
-    encoder = factory.encoder(settings, settings.model or "builtin")
+    model = backends.vlm(settings)
+    encoder = backends.encoder(settings, settings.model or "builtin")
     pairs = _encoded(encoder, captions, images, settings, progress)
     return reranking.evaluate(pairs, model, depth=depth, weight=weight, progress=progress)
 
@@ -82,9 +82,9 @@ def evaluate_library(library: Library) -> Evaluation:
     Raises:
         UsageError: the library has too few such captions.
     """
-    from ..evaluate import own, pairs
+    from ..evaluate import own_captions, pairs
 
-    return pairs.evaluate(library.model, own.pairs_of(library.storage))
+    return pairs.evaluate(library.model, own_captions.pairs_of(library.storage))
 
 
 def evaluate_library_rerank(
@@ -103,10 +103,10 @@ def evaluate_library_rerank(
         UsageError: the library has too few such captions.
         LibraryLocked: another process is writing.
     """
-    from ..evaluate import own, reranking
+    from ..evaluate import own_captions, reranking
 
-    model, found = library.services.vlm(), own.pairs_of(library.storage)
+    model, found = library.services.vlm(), own_captions.pairs_of(library.storage)
     gained = reranking.evaluate(found, model, depth=depth, weight=weight, progress=progress)
     if gained.weight == model.weight:  # the weight that `search` uses
-        own.keep(library.storage, model.identity, gained)
+        own_captions.keep(library.storage, model.identity, gained)
     return gained

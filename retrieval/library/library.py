@@ -15,7 +15,7 @@ from ..config import Settings
 from ..errors import LibraryNotFound, SourceError
 from ..sources import absolute_path, absolute_paths
 from ..types.records import Problem, Progress, no_progress
-from . import factory
+from . import backends
 from .services import ModelCache, Services
 from .view import LibraryView
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..types.records import Progress
     from ..types.results import OcrReport, Plan, Report
     from ..vlm import VisionLanguageModel
-    from .captioning import CaptionEditor
+    from .caption_finder import CaptionEditor
 
 
 class Library(LibraryView):
@@ -62,7 +62,7 @@ class Library(LibraryView):
 
         settings = settings or config.load()
         storage = Storage.open(
-            factory.library_path(path, settings), factory.vector_store(settings), read_only=read_only
+            backends.library_path(path, settings), backends.vector_store(settings), read_only=read_only
         )
         return cls(Services(storage, ModelCache.of(settings, encoder, vlm)))
 
@@ -85,8 +85,8 @@ class Library(LibraryView):
 
         settings = settings or config.load()
         if encoder is None and settings.model:
-            factory.encoder_backend(settings.model).installed(settings.model)
-        storage = Storage.create(factory.library_path(path, settings), factory.vector_store(settings))
+            backends.encoder_backend(settings.model).installed(settings.model)
+        storage = Storage.create(backends.library_path(path, settings), backends.vector_store(settings))
         return cls(Services(storage, ModelCache.of(settings, encoder, vlm)))
 
     def __enter__(self) -> Self:
@@ -197,7 +197,7 @@ class Library(LibraryView):
     @property
     def captions(self) -> CaptionEditor:
         """The captions of the pictures: find them for a picture, generate them, write them by hand or to XMP files."""
-        from .captioning import CaptionEditor
+        from .caption_finder import CaptionEditor
 
         return CaptionEditor(self.services, self.search)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import factory
+from . import backends
 
 if TYPE_CHECKING:
     from ..types.results import ModelInfo, VlmInfo
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def encoders(*, everything: bool = False) -> list[ModelInfo]:
     """Return the table of encoders; with `everything`, also open_clip's whole list."""
-    return [row for backend in factory.encoder_backends() for row in backend.describe(everything=everything)]
+    return [row for backend in backends.encoder_backends() for row in backend.describe(everything=everything)]
 
 
 def pull(model: str) -> Path:
@@ -23,14 +23,14 @@ def pull(model: str) -> Path:
         ModelError: the model is unknown.
         ModelUnavailable: there is no network.
     """
-    return factory.encoder_backend(model).pull(model)
+    return backends.encoder_backend(model).pull(model)
 
 
 def vlms() -> list[VlmInfo]:
     """Return the table of vision-language models."""
-    from ..vlm import registry
+    from ..vlm import model_list
 
-    return registry.known()
+    return model_list.known()
 
 
 def pull_vlm(model: str) -> Path:

@@ -1,6 +1,6 @@
 """The services of one opened library: indexing, search and the models they need, each created when first needed.
 
-Knows how they depend on each other; `factory` chooses the classes of the models.
+Knows how they depend on each other; `backends` chooses the classes of the models.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .. import config
 from ..config import Settings
 from ..errors import LibraryNotFound, ModelError
 from ..types.records import no_progress
-from . import factory
+from . import backends
 
 if TYPE_CHECKING:
     from ..calibration.calibration import Calibration
@@ -63,14 +63,14 @@ class ModelCache:
         """Return the encoder with this model name; calls of several threads are batched."""
         with self._lock:
             if model not in self._encoders:
-                self._encoders[model] = factory.encoder(self.settings, model)
+                self._encoders[model] = backends.encoder(self.settings, model)
             return self._encoders[model]
 
     def vlm(self) -> VisionLanguageModel:
         """Return the vision-language model of the settings."""
         with self._vlm_lock:
             if self._vlm is None:
-                self._vlm = factory.vlm(self.settings)
+                self._vlm = backends.vlm(self.settings)
             return self._vlm
 
 
@@ -150,7 +150,7 @@ class Services:
         """Return an OCR runner."""
         from ..indexing.ocr_runner import OcrRunner
 
-        return OcrRunner(self.storage, factory.text_reader(), self.settings.max_megapixels, progress)
+        return OcrRunner(self.storage, backends.text_reader(), self.settings.max_megapixels, progress)
 
     def searcher(self) -> Searcher:
         """Return a searcher over the active space."""

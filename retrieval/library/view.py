@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..types.explanations import Why, WhyNot
     from ..types.records import Format, Item, Problem, Status
     from ..types.results import Classification
-    from .captioning import CaptionFinder
+    from .caption_finder import CaptionFinder
 
 
 @dataclass
@@ -203,7 +203,7 @@ class LibraryView:
     @property
     def captions(self) -> CaptionFinder:
         """The captions and other texts of the pictures."""
-        from .captioning import CaptionFinder
+        from .caption_finder import CaptionFinder
 
         return CaptionFinder(self.services, self.search)
 

@@ -1,4 +1,4 @@
-"""OCR: text in pictures. An engine is one file that implements `TextReader`, and one line in `library/factory.py`."""
+"""OCR: text in pictures. An engine is one file that implements `TextReader`, and one line in `library/backends.py`."""
 
 from __future__ import annotations
 

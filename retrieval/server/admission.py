@@ -16,7 +16,7 @@ import psutil
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .auth import HTTPRefusal, refuse
-from .facts import RouteTable
+from .route_facts import RouteTable
 
 TINY = 4096  # bytes of a login's body, which needs no token
 IN_MEMORY = 1 << 20  # bytes of a body; larger ones go to a temporary file

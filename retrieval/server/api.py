@@ -23,10 +23,10 @@ from . import item_routes, job_routes, name_routes, search_routes, state_routes,
 from .admission import AdmissionControl, Load
 from .auth import AuthMiddleware, HTTPRefusal
 from .dependencies import enforce, handle_fault, handle_http, handle_invalid, handle_package_error, handle_refusal
-from .facts import RouteFacts, RouteTable, facts
 from .logs import AccessLog
 from .mcp_tools import McpTools
 from .metrics import MetricsMiddleware, ServerMetrics
+from .route_facts import RouteFacts, RouteTable, facts
 from .service import Service
 from .tokens import Tokens
 

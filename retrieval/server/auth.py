@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .facts import RouteTable
+from .route_facts import RouteTable
 from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, FailedLogins, Sessions, Tokens
 
 COOKIE = "retrieval_session"

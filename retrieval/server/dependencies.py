@@ -14,7 +14,7 @@ from .. import errors
 from ..library.view import LibraryView
 from ..types.serialize import dumps
 from .auth import AuthMiddleware, HTTPRefusal
-from .facts import UNKNOWN
+from .route_facts import UNKNOWN
 from .service import Service
 from .tokens import Caller
 

@@ -18,8 +18,8 @@ from ..types.records import Answer, Reason
 from ..types.request import SearchRequest
 from ..types.results import ItemDetails, ItemSummary
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
-from .facts import facts
 from .previews import Previews
+from .route_facts import facts
 from .tokens import Scope
 
 router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS)

@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 from ..sources import absolute_path
 from ..types.serialize import to_jsonable
 from .dependencies import ERRORS, JSONResponse, Number, Serving
-from .facts import facts
 from .jobs import BEAT, Job, State
+from .route_facts import facts
 from .tokens import Scope
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)

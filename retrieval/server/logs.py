@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .facts import RouteTable
+from .route_facts import RouteTable
 
 log = logging.getLogger("retrieval.server")
 PLAIN = re.compile(r"[\w.-]{1,64}")

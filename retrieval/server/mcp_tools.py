@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from .. import __version__
 from ..errors import RetrievalError, UsageError
-from ..library import factory
+from ..library import backends
 from ..library.view import LibraryView
 from ..types.records import Hit, Threshold
 from ..types.request import LONGEST
@@ -110,7 +110,7 @@ class McpTools:
         """Ask the library's vision-language model about pictures."""
         asked, settings = self.asked(), self.service.library.settings
         found = [asked.items.get(number) for number in items]
-        parts = [factory.part(each.path, settings, each.second) for each in found]
+        parts = [backends.part(each.path, settings, each.second) for each in found]
         with self.service.speaks() as model:
             return _told(answer=messages.answer(model, parts, question), model=model.name)
 

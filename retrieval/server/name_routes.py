@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from ..types.request import LONGEST
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
-from .facts import facts
+from .route_facts import facts
 from .tokens import Scope
 
 router = APIRouter(prefix="/v1", tags=["names"], responses=ERRORS)

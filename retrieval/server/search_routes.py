@@ -23,8 +23,8 @@ from ..queries.render import append_pieces, render_branches
 from ..types.records import Answer, Budget, ByItem, ByText, Kind, Progress, Threshold, no_progress
 from ..types.request import LONGEST, MOST, PARAMS, SearchRequest
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
-from .facts import facts
 from .fetch import fetched
+from .route_facts import facts
 from .service import Service
 from .stream import streamed
 from .tokens import Scope

@@ -15,7 +15,7 @@ from ..search.near_duplicates import ALIKE, Similarity
 from ..types.results import CallerInfo, ServerStatus
 from .auth import COOKIE
 from .dependencies import ERRORS, JSONResponse, Serving, View, caller_of, guard_of
-from .facts import facts
+from .route_facts import facts
 from .tokens import SESSION, Scope
 
 router = APIRouter(tags=["state"], responses=ERRORS)

@@ -16,12 +16,12 @@ from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import UsageError
-from ..library import factory
+from ..library import backends
 from ..library.view import LibraryView
 from ..vlm import IMAGE_SIZE, Ability, Streaming, VisionLanguageModel, messages
 from ..vlm.messages import ImagePart, Message, Part, TextPart
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
-from .facts import facts
+from .route_facts import facts
 from .service import Service
 from .stream import streamed
 
@@ -46,7 +46,7 @@ def shown(service: Service, library: LibraryView, items: list[int], images: list
         raise UsageError(f"at most {MOST} pictures per request")
     settings = service.library.settings
     found = [library.items.get(number) for number in items]
-    known: list[Part] = [factory.part(item.path, settings, item.second) for item in found]
+    known: list[Part] = [backends.part(item.path, settings, item.second) for item in found]
     return known + [ImagePart(service.picture(image.file.read(), IMAGE_SIZE)) for image in images]
 
 

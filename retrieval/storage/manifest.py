@@ -10,14 +10,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ..errors import (
-    LibraryDamaged,
-    LibraryError,
-    LibraryNotFound,
-    LibraryReadOnly,
-    LibraryVersionError,
-    StorageFull,
-)
+from ..errors import LibraryDamaged, LibraryError, LibraryNotFound, LibraryReadOnly, LibraryVersionError, StorageFull
 
 FORMAT = 1
 MANIFEST, CATALOG, VECTORS = "library.json", "catalog.sqlite", "vectors"

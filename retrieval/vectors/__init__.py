@@ -1,7 +1,7 @@
 """Unit vectors by id, and the nearest ones to a query, behind one contract for files on this disk and for servers.
 
 A `VectorStore` has a collection for each space and kind of content. A new engine is one file with these methods and one
-line in `library.factory`. Does not know what a picture is, nor the tables of the catalog.
+line in `library.backends`. Does not know what a picture is, nor the tables of the catalog.
 """
 
 from __future__ import annotations

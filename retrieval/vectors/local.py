@@ -21,7 +21,7 @@ from ..errors import LibraryDamaged
 from ..runtime.sampling import evenly
 from ..types.records import Ids, Kind, Space, Vectors
 from . import ChangeLog, LibraryAddress, SyncPoint, Where
-from .index import VectorIndex
+from .file_index import VectorIndex
 
 if TYPE_CHECKING:
     from ..config import Settings

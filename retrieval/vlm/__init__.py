@@ -1,6 +1,6 @@
 """Vision-language models: pictures and text in; text, verdicts and boxes out. Does not know the library.
 
-A backend is one file that implements `VisionLanguageModel`, and one line in `library/factory.py`; a model family that
+A backend is one file that implements `VisionLanguageModel`, and one line in `library/backends.py`; a model family that
 transformers supports is one row in `families.py`.
 """
 

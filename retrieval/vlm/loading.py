@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ..errors import ModelError, ModelUnavailable
-from . import families, registry
+from . import families, model_list
 from .checkpoints import ADAPTER, CONFIG, WEIGHTS, fingerprint, installed
 from .families import Family, Scorer
 from .model_name import VlmName, VlmSource
@@ -91,7 +91,7 @@ def _quiet() -> None:
 def _family(name: VlmName, folder: Path, family: str) -> Family:
     if family or name.spelling == "builtin":
         return families.named(family or BUILTIN_FAMILY)
-    known = registry.family_of(name.repository)
+    known = model_list.family_of(name.repository)
     if known is not None:
         return known
     try:

@@ -16,21 +16,10 @@ from retrieval import Library, Settings
 from retrieval.calibration.anchors import AnchorTexts
 from retrieval.calibration.calibration import REFRESH_GROWTH, Calibration
 from retrieval.encoders import Encoder
-from retrieval.library import factory
+from retrieval.library import backends
 from retrieval.search.confidence import apply_threshold
 from retrieval.sources.caption_files import read_captions
-from retrieval.types.records import (
-    Answer,
-    Band,
-    ByText,
-    Caption,
-    Hit,
-    Kind,
-    Pixels,
-    Space,
-    Threshold,
-    Vectors,
-)
+from retrieval.types.records import Answer, Band, ByText, Caption, Hit, Kind, Pixels, Space, Threshold, Vectors
 from retrieval.types.request import SearchRequest
 
 from ..conftest import DATA, ROOT, Paint
@@ -169,7 +158,7 @@ class Shifted:
     space = Space("shifted", 257, "1")
 
     def __init__(self) -> None:
-        self.inner: Encoder = factory.encoder(BUILTIN, "builtin")
+        self.inner: Encoder = backends.encoder(BUILTIN, "builtin")
         self.image_size = self.inner.image_size
         self.turn = np.linalg.qr(np.random.default_rng(0).normal(size=(257, 257)))[0].astype(np.float32)
 
@@ -251,7 +240,7 @@ def _never(space: Space) -> Encoder:
 
 @pytest.mark.slow
 def test_words_are_known_from_strings_of_letters() -> None:
-    encoder = factory.encoder(BUILTIN, "builtin")
+    encoder = backends.encoder(BUILTIN, "builtin")
     found = AnchorTexts.encode(encoder).word_likeness(
         encoder.texts(["a man riding a horse", "a photo of a chair", "qxzv trplk"])
     )

@@ -20,14 +20,14 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from retrieval import Settings
-from retrieval.encoders import Encoder, SupportsPatchFeatures, checkpoints, registry
+from retrieval.encoders import Encoder, SupportsPatchFeatures, checkpoints, model_list
 from retrieval.encoders.autotune import Tuning, TuningTable
 from retrieval.encoders.batching import BatchedEncoder, batched
 from retrieval.encoders.colours import ColourEncoder
 from retrieval.encoders.model_name import BUILTIN, ModelName, WeightSource
 from retrieval.encoders.openclip import OpenClip
 from retrieval.errors import ModelError, ModelUnavailable
-from retrieval.library import factory
+from retrieval.library import backends
 from retrieval.runtime.devices import choose_device, choose_precision, measure
 from retrieval.types.records import Vectors
 
@@ -59,7 +59,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def encoder(request: pytest.FixtureRequest, tiny: Path) -> Encoder:
     """What the product runs: loaded by its backend, with calls of several threads batched."""
     name = request.param if request.param != "tiny" else f"local-dir:{tiny}"
-    return factory.encoder(Settings(device="cpu", precision="float32"), name)
+    return backends.encoder(Settings(device="cpu", precision="float32"), name)
 
 
 def pictures() -> list[Image.Image]:
@@ -290,7 +290,7 @@ def test_a_lower_precision_is_taken_only_where_it_is_faster_and_faithful(
 
 
 def test_the_table_of_models_starts_with_the_built_in_one() -> None:
-    rows = registry.known()
+    rows = model_list.known()
     assert (rows[0].name, rows[0].installed, rows[0].dimensions) == ("builtin", True, 256)
     assert rows[0].parameters is not None
     assert 1 < rows[0].parameters < 7
@@ -298,7 +298,7 @@ def test_the_table_of_models_starts_with_the_built_in_one() -> None:
 
 
 def test_every_known_tag_is_one_that_open_clip_has() -> None:
-    for row in registry.known():
+    for row in model_list.known():
         name = ModelName.parse(row.name)
         if name.route is WeightSource.TAG:
             assert name.tag in open_clip.list_pretrained_tags_by_model(name.architecture), row.name
@@ -306,7 +306,7 @@ def test_every_known_tag_is_one_that_open_clip_has() -> None:
 
 
 def test_the_whole_list_is_open_clips() -> None:
-    assert len(registry.everything()) > len(open_clip.list_pretrained()) - 20
+    assert len(model_list.everything()) > len(open_clip.list_pretrained()) - 20
 
 
 # --- calls of many threads --------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from retrieval import Library, ModelUnavailable
-from retrieval.library import factory
+from retrieval.library import backends
 from retrieval.ocr import TextReader
 from retrieval.types.records import Band, Box
 
@@ -33,12 +33,12 @@ def written(path: Path, *lines: str) -> Path:
 
 @pytest.fixture(scope="module")
 def reader() -> TextReader:
-    return factory.text_reader()
+    return backends.text_reader()
 
 
 @pytest.fixture
 def pages(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: TextReader) -> Library:
-    monkeypatch.setattr(factory, "text_reader", lambda: reader)
+    monkeypatch.setattr(backends, "text_reader", lambda: reader)
     written(tmp_path / "photos" / "a.png", "Plumber Jones", "Total RM12.90")
     written(tmp_path / "photos" / "b.png", "Baker Smith", "Total 7.50")
     Image.new("RGB", (80, 60), "red").save(tmp_path / "photos" / "red.png")
@@ -99,7 +99,7 @@ class Slow:
 
 
 def test_ctrl_c_keeps_what_was_read(pages: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(factory, "text_reader", Slow)
+    monkeypatch.setattr(backends, "text_reader", Slow)
     found = pages.read_texts()
     assert (found.read, found.interrupted) == (1, True)
     assert pages.read_texts().settled == 1
@@ -109,7 +109,7 @@ def test_ctrl_c_keeps_what_was_read(pages: Library, monkeypatch: pytest.MonkeyPa
 def test_without_its_packages_the_next_step_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(ModelUnavailable, match=r"pip install '\.\[ocr\]'"):
-        factory.text_reader()
+        backends.text_reader()
 
 
 def test_the_command_line_reads(run: Run, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_receipt_is_found_by_its_merchant_and_its_total(
     library: Library, monkeypatch: pytest.MonkeyPatch, reader: TextReader
 ) -> None:
     """Three of the twenty; benchmarks/receipts.py measures all."""
-    monkeypatch.setattr(factory, "text_reader", lambda: reader)
+    monkeypatch.setattr(backends, "text_reader", lambda: reader)
     receipts = DATA / "receipts"
     fields = json.loads((receipts / "fields.json").read_text(encoding="utf-8"))
     some = ["012.jpg", "299.jpg", "069.jpg"]

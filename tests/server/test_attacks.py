@@ -26,7 +26,7 @@ from retrieval.errors import SourceError, UsageError
 from retrieval.pictures.worker import Workers
 from retrieval.server import fetch
 from retrieval.server.admission import AdmissionControl, Load
-from retrieval.server.facts import RouteTable, facts
+from retrieval.server.route_facts import RouteTable, facts
 from retrieval.server.tokens import Scope, Tokens
 
 from ..conftest import COLOURS, soon

@@ -15,7 +15,7 @@ from retrieval.types.records import Ids, Vectors
 from retrieval.vectors import faiss
 from retrieval.vectors.exact import Exact
 from retrieval.vectors.faiss import Faiss
-from retrieval.vectors.index import VectorIndex
+from retrieval.vectors.file_index import VectorIndex
 
 ENGINES: list[type[VectorIndex]] = [Exact, Faiss]
 HALF = 2e-3  # what half precision may cost a score

@@ -218,9 +218,9 @@ def test_a_search_goes_on_with_its_snapshot_while_the_index_changes(tmp_path: Pa
 def test_a_library_works_on_a_store_that_is_no_file(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from retrieval.library import factory
+    from retrieval.library import backends
 
-    monkeypatch.setattr(factory, "vector_store", lambda settings: partial(MemoryStore.open, settings))
+    monkeypatch.setattr(backends, "vector_store", lambda settings: partial(MemoryStore.open, settings))
     with Library.create(tmp_path / "library", COLOURS) as library:
         library.index([photos])
         assert not list((library.path / "vectors").glob("*picture*"))

@@ -14,7 +14,7 @@ from transformers import AutoModelForImageTextToText
 
 from retrieval.errors import ModelError, ModelUnavailable, UsageError
 from retrieval.types.records import Judgement
-from retrieval.vlm import Ability, VisionLanguageModel, families, registry, vision_cache
+from retrieval.vlm import Ability, VisionLanguageModel, families, model_list, vision_cache
 from retrieval.vlm.cached_llava import CachedLlava
 from retrieval.vlm.checkpoints import fingerprint
 from retrieval.vlm.colours import ColourVlm
@@ -395,7 +395,7 @@ def test_yis_original_names_are_all_found(folders: dict[str, Path]) -> None:
 
 
 def test_every_family_of_the_table_is_known_and_every_known_family_is_in_it() -> None:
-    assert {row["family"] for row in registry.rows()} == {family.name for family in families.FAMILIES}
+    assert {row["family"] for row in model_list.rows()} == {family.name for family in families.FAMILIES}
 
 
 def test_every_in_process_family_has_a_tiny_checkpoint_here() -> None:

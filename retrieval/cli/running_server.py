@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..config import SOCKET, Settings
 from ..errors import ModelUnavailable
-from ..library import factory
+from ..library import backends
 from ..types.records import Answer
 from ..types.request import LONGEST, MOST, SearchRequest
 
@@ -24,7 +24,7 @@ OTHERS = ("device", "precision")  # settings in which a server may differ
 
 def ask_server(settings: Settings, request: SearchRequest) -> Answer | None:
     """Return the running server's answer; None if no server has this library, or its answer would differ."""
-    socket = factory.library_path(None, settings) / SOCKET
+    socket = backends.library_path(None, settings) / SOCKET
     usual = Settings()
     if not socket.is_socket() or any(getattr(settings, name) != getattr(usual, name) for name in OTHERS):
         return None

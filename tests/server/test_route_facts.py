@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 import retrieval.server
 from retrieval import Library
 from retrieval.server.api import routed, served_routes
-from retrieval.server.facts import RouteFacts, RouteTable, facts_of_route
+from retrieval.server.route_facts import RouteFacts, RouteTable, facts_of_route
 from retrieval.server.service import Service
 from retrieval.server.tokens import Scope
 
@@ -73,6 +73,6 @@ def test_a_search_is_slow_where_a_model_has_its_say(api: FastAPI, query: bytes, 
 def test_no_other_file_of_the_server_lists_addresses() -> None:
     """Auth, admission control, log and metrics know no route by its address."""
     folder = Path(retrieval.server.__file__).parent
-    for name in ("auth.py", "admission.py", "logs.py", "metrics.py", "dependencies.py", "facts.py"):
+    for name in ("auth.py", "admission.py", "logs.py", "metrics.py", "dependencies.py", "route_facts.py"):
         text = (folder / name).read_text(encoding="utf-8")
         assert not re.findall(r'"/v1/[^"]+"|"/healthz"|"/metrics"|"/mcp"', text), name

@@ -1,4 +1,4 @@
-"""The registry of vision-language models: `known.toml`, with the abilities of families and what is installed.
+"""The list of vision-language models: `known.toml`, with the abilities of families and what is installed.
 
 Knows names and files; loads no model.
 """
@@ -49,7 +49,7 @@ def known() -> list[VlmInfo]:
 
 
 def family_of(repository: str) -> Family | None:
-    """Return the family of a repository in the registry; None if it is not there."""
+    """Return the family of a repository in the list; None if it is not there."""
     for row in rows():
         if repository and repository in row["repositories"]:
             return families.named(row["family"])

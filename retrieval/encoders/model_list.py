@@ -1,4 +1,4 @@
-"""The model registry: recommended models from `known.toml`, open_clip's full list, and which are installed.
+"""The list of encoders: recommended models from `known.toml`, open_clip's full list, and which are installed.
 
 Knows names and files; loads no model.
 """
