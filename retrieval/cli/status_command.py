@@ -26,13 +26,13 @@ def command(settings: Settings, problems: bool, as_json: bool) -> None:
     """
     with Library.open(None, settings) as library:
         if problems:
-            found = library.problems()
+            unusable = library.problems()
             if as_json:
-                print_json(found)
+                print_json(unusable)
             else:
-                for problem in found:
+                for problem in unusable:
                     click.echo(f"{show_path(problem.path)}\t{problem.reason}\t{problem.message}")
-                click.echo(f"{len(found)} problems", err=True)
+                click.echo(f"{len(unusable)} problems", err=True)
             return
         status = library.status()
         print_json(status) if as_json else _show(status)

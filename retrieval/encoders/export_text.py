@@ -98,6 +98,6 @@ def _agrees(tower: NumpyTextEncoder, model: OpenClip) -> bool:
 
 def sources(model: OpenClip) -> list[Path]:
     """Return the files that define a model; its export is valid as long as they do not change."""
-    found = model.found
+    found = model.path
     refs = [parent / "refs" / "main" for parent in found.parents if (parent / "refs" / "main").is_file()][:1]
     return [*([found] if found.is_file() else sorted(path for path in found.iterdir() if path.is_file())), *refs]

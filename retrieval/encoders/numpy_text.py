@@ -42,16 +42,16 @@ class Weights:
     """
 
     stored: Mapping[str, npt.NDArray[np.floating[Any]]]
-    _asked: set[str] = field(default_factory=set)
+    _used_once: set[str] = field(default_factory=set)
     _whole: dict[str, Vectors] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Vectors:
         if name in self._whole:
             return self._whole[name]
         found = _whole(self.stored[name])
-        if name in self._asked:
+        if name in self._used_once:
             self._whole[name] = found
-        self._asked.add(name)
+        self._used_once.add(name)
         return found
 
     def rows(self, name: str, places: Ids) -> Vectors:

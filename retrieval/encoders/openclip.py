@@ -61,7 +61,7 @@ class OpenClip:
     device: torch.device
     precision: torch.dtype | None
     image_size: int
-    found: Path  # its checkpoint: a file or a folder
+    path: Path  # its checkpoint: a file or a folder
     speeds: TuningTable = field(default_factory=TuningTable)
     piece: int = WAYS[0][0]  # pictures per call on a CPU
     apart: bool = False  # whether each core works on its own chunk

@@ -96,11 +96,11 @@ def _pictures(
     def flush() -> None:
         if batch:
             rows.append(encoder.images([ready.shots[0].pixels for ready in batch if ready.shots[0].pixels is not None]))
-            good.extend(ready.found.path for ready in batch)
+            good.extend(ready.file.path for ready in batch)
             batch.clear()
 
-    founds = (ScannedFile(path, 0, 0) for path in paths)
-    for number, (_, ready) in enumerate(read_ahead(founds, reader, threads, 2 * batch_size + threads), start=1):
+    files = (ScannedFile(path, 0, 0) for path in paths)
+    for number, (_, ready) in enumerate(read_ahead(files, reader, threads, 2 * batch_size + threads), start=1):
         if isinstance(ready, Problem):
             problems.append(ready)
         else:

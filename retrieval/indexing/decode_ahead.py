@@ -47,7 +47,7 @@ class DecodedFrame:
 class DecodedFile:
     """A file that was read: one picture, or the frames of a video."""
 
-    found: ScannedFile
+    file: ScannedFile
     shots: tuple[DecodedFrame, ...]
     facts: Facts
     sidecar: str = ""  # text of its `.txt` sidecar

@@ -210,7 +210,7 @@ class _Run:
     ) -> None:
         """Store a batch in one transaction."""
         report, problems = self.report, []
-        left = {digest: place for place, digest in enumerate(fresh) if digest not in seen.known}  # not stored meanwhile
+        left = {digest: place for place, digest in enumerate(fresh) if digest not in seen.ids}  # not stored meanwhile
         fresh, vectors = {digest: fresh[digest] for digest in left}, vectors[list(left.values())]
         with self.indexer.storage.transaction() as catalog:
             numbers = {
@@ -227,7 +227,7 @@ class _Run:
                     catalog.problems.put(ready, file)
                     problems.append(ready)
                     continue
-                held = [(s.content or numbers.get(s.digest) or seen.known[s.digest], s.second) for s in ready.shots]
+                held = [(s.content or numbers.get(s.digest) or seen.ids[s.digest], s.second) for s in ready.shots]
                 catalog.items.put(file, held, ready.facts)
                 content, digest = held[0][0], ready.shots[0].digest
                 text_contents.link(catalog, content, ready.facts, ready.sidecar, file.path)

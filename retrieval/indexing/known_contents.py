@@ -14,12 +14,12 @@ FEW = 200  # up to this many files, each is looked up: one new photo costs the s
 
 @dataclass
 class KnownContents:
-    """The pictures that have an embedding in one space; `whole`: `known` has all of them."""
+    """The pictures that have an embedding in one space; `whole`: `ids` has all of them."""
 
     storage: Storage
     space_id: int
     whole: bool
-    known: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def by(cls, storage: Storage, space_id: int, files: int) -> KnownContents:
@@ -27,11 +27,11 @@ class KnownContents:
         if files <= FEW:
             return cls(storage, space_id, whole=False)
         with storage.read() as catalog:
-            return cls(storage, space_id, whole=True, known=catalog.contents.embedded(space_id))
+            return cls(storage, space_id, whole=True, ids=catalog.contents.embedded(space_id))
 
     def get(self, digest: str) -> int | None:
         """Return the content id of a picture; None if it must be encoded."""
-        found = self.known.get(digest)
+        found = self.ids.get(digest)
         if found is not None or self.whole:
             return found
         with self.storage.read() as catalog:
@@ -44,4 +44,4 @@ class KnownContents:
 
     def add(self, numbers: dict[str, int]) -> None:
         """Add stored pictures, so that a copy later in the run is not decoded again."""
-        self.known |= numbers
+        self.ids |= numbers

@@ -166,7 +166,7 @@ class Library(LibraryView):
         with self.storage.write_lock("retrieval import"):
             tables = task.read(place, base)
             indexer = self.services.indexer(None, False, progress)
-            report = indexer.run_held(task.found, [(table, base or place) for table in tables])
+            report = indexer.run_held(task.pictures, [(table, base or place) for table in tables])
         told = {problem.path for problem in task.problems}  # a row without a caption is no problem here, either
         others = [each for each in report.problems if each.path not in told and each.path not in tables]
         return replace(report, duplicates=0, problems=(*task.problems, *others))  # imported pictures are known by now

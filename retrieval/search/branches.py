@@ -54,7 +54,7 @@ class Branch:
     passing: dict[int, list[int]] | None  # contents with their items that pass; None: all
     vector: Vectors | None = None  # (1, dimensions); None for filters only
     words: Vectors | None = None  # embedding of the wanted texts, if nothing else is searched for
-    said: str = ""  # those texts
+    text: str = ""  # those texts
     itself: frozenset[int] = frozenset()
     filter: Filter | None = None  # the filter tree that `passing` is the answer to
 

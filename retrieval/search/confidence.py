@@ -65,7 +65,7 @@ def match(branch: Branch) -> Match | None:
     mean, std = context.scale(anchors, nearest.ids.tolist())
     z = query_z((nearest.scores - mean) / std, count)
     log_odds = float(calibration.log_odds(branch.words, np.array([z]), scale)[0])
-    single = len([word for word in branch.said.casefold().split() if word not in ARTICLES]) == 1
+    single = len([word for word in branch.text.casefold().split() if word not in ARTICLES]) == 1
     further = FURTHER if single and anchors.word_likeness(branch.words)[0] >= WORD else 0.0
     return Match(anchors, scale, log_odds, scale.threshold - further)
 

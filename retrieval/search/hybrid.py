@@ -43,8 +43,8 @@ def retrieve(branch: Branch, nearest: Sequence[Candidate], count: int) -> tuple[
         owners = catalog.captions.pictures_of(texts)
         captioned = dict.fromkeys(picture for text in texts for picture in owners.get(text, []))
         allowed = None if passing is None else list(passing)
-        spelled = catalog.full_text.search(branch.said, count, allowed)
-        literal = set(catalog.full_text.containing_all(branch.said, count, allowed))
+        spelled = catalog.full_text.search(branch.text, count, allowed)
+        literal = set(catalog.full_text.containing_all(branch.text, count, allowed))
     if captioned:
         rankings[Source.CAPTIONS] = [each for each in captioned if passing is None or each in passing]
     if spelled:

@@ -119,7 +119,7 @@ class Reranker:
         found = task.found()
         if task.indifferent():
             task.notes.append("its verdicts do not differ from picture to picture; this is the encoder's order")
-        checked = f"checked {len(task.known)} of {len(answer.hits)} with {self.model.name}"
+        checked = f"checked {len(task.verdicts)} of {len(answer.hits)} with {self.model.name}"
         return replace(found, notes=(*answer.notes, checked, *task.notes))
 
 
@@ -134,7 +134,7 @@ class _Task:
     k: int
     budget: Budget
     started: float
-    known: dict[int, Judgement] = field(default_factory=dict)  # verdicts on the whole query, by content
+    verdicts: dict[int, Judgement] = field(default_factory=dict)  # verdicts on the whole query, by content
     parts: dict[str, dict[int, Judgement]] = field(default_factory=dict)
     new: dict[str, dict[int, Judgement]] = field(default_factory=lambda: defaultdict(dict))
     looks: dict[int, VisionFeatures] = field(default_factory=dict)  # vision features computed now, to be stored
@@ -149,7 +149,7 @@ class _Task:
     def found(self) -> Answer:
         """Return the best k hits in the order known so far."""
         hits = [
-            replace(self.hits[place], rank=rank, verdict=self.known.get(self.hits[place].content))
+            replace(self.hits[place], rank=rank, verdict=self.verdicts.get(self.hits[place].content))
             for rank, place in enumerate(self.order()[: self.k], start=1)
         ]
         return replace(self.answer, hits=tuple(hits), seconds=self.answer.seconds + time.perf_counter() - self.started)
@@ -167,7 +167,7 @@ class _Task:
                 before = time.perf_counter()
                 self._ask(batch)
                 self._join([hit.content for hit in batch])
-                self.reranker.progress(Progress("checked", len(self.known), len(self.hits), self.found()))
+                self.reranker.progress(Progress("checked", len(self.verdicts), len(self.hits), self.found()))
                 taken = time.perf_counter() - before
                 spent = time.perf_counter() - self.started
                 if self.budget.seconds is not None and spent + taken > self.budget.seconds:
@@ -187,15 +187,15 @@ class _Task:
             found = [self.parts[part].get(content) for part in self.questions]
             whole = [verdict for verdict in found if verdict is not None]
             if len(whole) == len(found):
-                self.known[content] = combined_verdict(whole, wanted)
+                self.verdicts[content] = combined_verdict(whole, wanted)
 
     def _next(self) -> list[Hit]:
         """Return the most promising unchecked hits; none once they cannot reach the top k."""
         hopes = self._scores(HOPE)
         fused = self._scores(0.0)
-        checked = sorted((fused[i] for i, hit in enumerate(self.hits) if hit.content in self.known), reverse=True)
+        checked = sorted((fused[i] for i, hit in enumerate(self.hits) if hit.content in self.verdicts), reverse=True)
         bar = checked[self.k - 1] if len(checked) >= self.k else -math.inf
-        left = [i for i, hit in enumerate(self.hits) if hit.content not in self.known | dict.fromkeys(self.lost)]
+        left = [i for i, hit in enumerate(self.hits) if hit.content not in self.verdicts | dict.fromkeys(self.lost)]
         promising = sorted((i for i in left if hopes[i] > bar), key=lambda i: -hopes[i])
         return [self.hits[i] for i in promising[:BATCH]]
 
@@ -214,7 +214,7 @@ class _Task:
 
     def _opinions(self) -> Floats:
         """Return the opinion on each hit, (n,); NaN for unchecked ones."""
-        return np.array([weighted_log_odds(self.known.get(hit.content)) for hit in self.hits])
+        return np.array([weighted_log_odds(self.verdicts.get(hit.content)) for hit in self.hits])
 
     def _ask(self, batch: Sequence[Hit]) -> None:
         """Get the missing verdicts on a batch, for each part of the query."""

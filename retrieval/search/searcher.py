@@ -154,7 +154,7 @@ class Searcher:
             passing=passing,
             vector=meaning.vector,
             words=meaning.words,
-            said=alternative.words,
+            text=alternative.words,
             itself=meaning.itself,
             filter=alternative.where,
         )

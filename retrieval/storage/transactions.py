@@ -20,7 +20,7 @@ class _ThreadSnapshot(threading.local):
     """The snapshot of a thread, set while the thread is inside one."""
 
     catalog: CatalogSession | None = None
-    known: dict[str, Any]
+    values: dict[str, Any]
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Transactions:
             yield
             return
         with self.database.read() as catalog:
-            self._snapshot.catalog, self._snapshot.known = catalog, {}
+            self._snapshot.catalog, self._snapshot.values = catalog, {}
             try:
                 yield
             finally:
@@ -58,9 +58,9 @@ class Transactions:
         """Return `work()`, computed only once within a snapshot."""
         if self._snapshot.catalog is None:
             return work()
-        if key not in self._snapshot.known:
-            self._snapshot.known[key] = work()
-        found: T = self._snapshot.known[key]
+        if key not in self._snapshot.values:
+            self._snapshot.values[key] = work()
+        found: T = self._snapshot.values[key]
         return found
 
     @contextmanager

@@ -36,7 +36,7 @@ class EmbeddingImporter:
     encoder: Encoder
     max_megapixels: float = 250.0
     progress: Callable[[Progress], None] = no_progress
-    found: list[Path] = field(default_factory=list)  # the pictures that exist
+    pictures: list[Path] = field(default_factory=list)  # the pictures that exist
     problems: list[Problem] = field(default_factory=list)
 
     def read(self, folder: Path, images: Path | None = None) -> list[Path]:
@@ -115,7 +115,7 @@ class EmbeddingImporter:
                     image = pictures.decode(data, path.name, pictures.THUMBNAIL_SIDE // 2, self.max_megapixels).image
                     ready.append((digest, *pictures.thumbnail(image), _unit(vector)))
                     embedded[digest] = -1
-                self.found.append(path)
+                self.pictures.append(path)
             except PictureError as exc:
                 self.problems.append(Problem(path, exc.reason, str(exc)))
         with self.storage.transaction() as catalog:

@@ -27,11 +27,11 @@ def rows() -> tuple[dict[str, Any], ...]:
 
 def known() -> list[VlmInfo]:
     """Return every row, with its family's abilities and those of its repositories that are installed."""
-    found = []
+    models = []
     for row in rows():
         family = families.named(row["family"])
         here = [name for name in row["repositories"] if installed(VlmName.parse(f"hf-hub:{name}"))]
-        found.append(
+        models.append(
             VlmInfo(
                 family=family.name,
                 route=family.route.value,
@@ -45,7 +45,7 @@ def known() -> list[VlmInfo]:
                 note=row.get("note", ""),
             )
         )
-    return found
+    return models
 
 
 def family_of(repository: str) -> Family | None:

@@ -381,7 +381,7 @@ def test_a_gathered_encoder_has_grids_only_where_the_model_has(photos: Path) -> 
 def test_bytes_normalised_in_batches_are_what_open_clip_makes_of_each(model: str, tiny: Path) -> None:
     spelling = "builtin" if model == "builtin" else f"local-dir:{tiny}"
     loaded = OpenClip.load(spelling, "cpu", "float32")
-    _, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{loaded.found}")
+    _, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{loaded.path}")
     many = [Image.effect_noise((320, 240), 60).convert("RGB"), *pictures()]
     theirs = torch.stack([preprocess(image) for image in many])
     ours = loaded._normal(torch.from_numpy(np.stack([loaded.prepare(image) for image in many])))

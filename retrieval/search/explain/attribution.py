@@ -25,7 +25,7 @@ class Attribution:
     space: Space
     item: Item
     row: Vectors  # (dimensions,)
-    asked: Alternative
+    alternative: Alternative
     branch: Branch
     checks: tuple[FilterCheck, ...]
 
@@ -73,17 +73,17 @@ class Attribution:
         """Return the contribution of each word and other part: the fall of the z-score without it (leave-one-out)."""
         if self.branch.vector is None:
             return ()
-        names = [describe_piece(part.piece) for part in self.asked.pieces]
+        names = [describe_piece(part.piece) for part in self.alternative.pieces]
         whole = self.stands_out()
         found = [(label, whole - self._stands_out(rest)) for label, rest in _without_each(self._fixed(), names)]
         total = sum(max(drop, 0.0) for _, drop in found) or 1.0
         return tuple(PartShare(label, drop, max(drop, 0.0) / total) for label, drop in found)
 
-    def _stands_out(self, asked: Alternative) -> float:
+    def _stands_out(self, alternative: Alternative) -> float:
         """Return the z-score for another alternative; 0 if it has no pieces."""
-        if not asked.pieces:
+        if not alternative.pieces:
             return 0.0
-        branch = replace(self.branch, vector=self._understanding().meaning(asked.pieces, Kind.PICTURE).vector)
+        branch = replace(self.branch, vector=self._understanding().meaning(alternative.pieces, Kind.PICTURE).vector)
         return replace(self, branch=branch).stands_out()
 
     def _understanding(self) -> QueryEmbedder:
@@ -92,12 +92,12 @@ class Attribution:
     def _fixed(self) -> Alternative:
         """Return the alternative with all pieces but texts as vectors, so that each is encoded only once."""
         pieces = []
-        for part in self.asked.pieces:
+        for part in self.alternative.pieces:
             if not isinstance(part.piece, ByText):
                 vector = self._understanding().meaning((WeightedPiece(part.piece),), Kind.PICTURE).vector[0]
                 part = WeightedPiece(ByVector(vector), part.weight)
             pieces.append(part)
-        return replace(self.asked, pieces=tuple(pieces))
+        return replace(self.alternative, pieces=tuple(pieces))
 
 
 def _without_each(alternative: Alternative, names: Sequence[str]) -> Iterator[tuple[str, Alternative]]:
@@ -115,9 +115,11 @@ def _without_each(alternative: Alternative, names: Sequence[str]) -> Iterator[tu
             yield sign + word, replace(alternative, pieces=pieces)
 
 
-def without_a_word(asked: Alternative) -> Iterator[tuple[str, Alternative]]:
+def without_a_word(alternative: Alternative) -> Iterator[tuple[str, Alternative]]:
     """Return each word or part, and the alternative without it, as long as a wanted piece is left."""
-    names = [describe_piece(part.piece) for part in asked.pieces]
+    names = [describe_piece(part.piece) for part in alternative.pieces]
     return (
-        (label, rest) for label, rest in _without_each(asked, names) if any(part.weight > 0 for part in rest.pieces)
+        (label, rest)
+        for label, rest in _without_each(alternative, names)
+        if any(part.weight > 0 for part in rest.pieces)
     )

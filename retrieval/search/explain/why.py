@@ -68,7 +68,7 @@ class Explainer:
             reading=ScoreReading(chosen.score, fit.above_neutral(), chosen.confidence, chosen.band),
             second=item.second,
             match=answer.match,
-            understood=render_expression(replace(query, alternatives=(fit.asked,))),
+            understood=render_expression(replace(query, alternatives=(fit.alternative,))),
             parts=fit.parts(),
             sources=self._sources(fit, chosen, depth),
             filters=fit.checks,
@@ -94,7 +94,7 @@ class Explainer:
 
     def _words(self, fit: Attribution) -> tuple[str, ...]:
         with self.searcher.storage.read() as catalog:
-            found = catalog.full_text.matched(fit.branch.said, fit.item.content)
+            found = catalog.full_text.matched(fit.branch.text, fit.item.content)
         return tuple(f"{COLUMNS[column]}: {line}" for column, line in found)
 
     def _caption(self, fit: Attribution) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ class Explainer:
 
     def _seen(self, explanation: Why, fit: Attribution, item: Item) -> Why:
         """Return the explanation with the model's verdict and boxes, as far as the model can give them."""
-        model, wanted = self.model, fit.asked.words
+        model, wanted = self.model, fit.alternative.words
         if model is None or not wanted:
             return explanation
         image = pictures.load(item.path, IMAGE_SIZE, self.searcher.max_megapixels, item.second).image

@@ -127,7 +127,10 @@ class WhyNotExplainer:
 
     def _fewer_words(self, fit: Attribution) -> list[Change]:
         """Return the words without which the picture becomes a hit, the best rank first."""
-        each = [self._change(f"without {label}", asked, fit.item, self.k) for label, asked in without_a_word(fit.asked)]
+        each = [
+            self._change(f"without {label}", asked, fit.item, self.k)
+            for label, asked in without_a_word(fit.alternative)
+        ]
         return sorted((change for change in each if change), key=lambda change: change.rank)
 
     def _change(self, what: str, asked: Alternative, item: Item, depth: int) -> Change | None:
@@ -147,7 +150,7 @@ def _of(answer: Answer, item: Item) -> Hit | None:
 
 def _let_through(fit: Attribution) -> Iterator[tuple[str, Alternative]]:
     """Yield the query with its failed filters widened just enough to let the picture pass, then with them removed."""
-    parts = conjuncts(fit.asked.where)
+    parts = conjuncts(fit.alternative.where)
     stay = [part for part, check in zip(parts, fit.checks, strict=True) if check.passes]
     bad = [part for part, check in zip(parts, fit.checks, strict=True) if not check.passes]
     wider = [widen(part, fit.item) for part in bad]
@@ -156,9 +159,9 @@ def _let_through(fit: Attribution) -> Iterator[tuple[str, Alternative]]:
             f"{render_filter(part)} -> {render_filter(wide)}" if wide else f"without {render_filter(part)}"
             for part, wide in zip(bad, wider, strict=True)
         ]
-        yield ", ".join(steps), replace(fit.asked, where=all_of(*stay, *(wide for wide in wider if wide)))
-    if stay or fit.asked.pieces:
-        yield ", ".join(f"without {render_filter(part)}" for part in bad), replace(fit.asked, where=all_of(*stay))
+        yield ", ".join(steps), replace(fit.alternative, where=all_of(*stay, *(wide for wide in wider if wide)))
+    if stay or fit.alternative.pieces:
+        yield ", ".join(f"without {render_filter(part)}" for part in bad), replace(fit.alternative, where=all_of(*stay))
 
 
 def _all_the_same(hit: Hit, k: int) -> Change:

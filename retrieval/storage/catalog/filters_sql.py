@@ -81,7 +81,7 @@ class Filters(Repository):
         columns = (items.c.path, items.c.taken_at, items.c.camera, items.c.country, items.c.city, items.c.format)
         for some in chunks(ids):
             for row in self._connection.execute(select(*columns).where(items.c.id.in_(some))):
-                found = (
+                values = (
                     row.taken_at and row.taken_at[:4],
                     row.camera,
                     row.country,
@@ -89,7 +89,7 @@ class Filters(Repository):
                     row.format.lower(),
                     row.path.parent.name,
                 )
-                for name, value in zip(FACETS, found, strict=True):
+                for name, value in zip(FACETS, values, strict=True):
                     if value:
                         counts[name][value] += 1
         return {name: sorted(each.items(), key=lambda pair: (-pair[1], pair[0])) for name, each in counts.items()}
