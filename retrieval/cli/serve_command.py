@@ -131,13 +131,15 @@ def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> No
         note(f"library: {show_path(library.path)} ({len(library)} files)")
         who = "everyone with a token" if demand else "this machine alone, without a token"
         note(f"serving at http://{_shown(at.host)}:{port}/ to {who} (Ctrl-C ends it)")
-        _log_requests()
+        _log_requests(may.log_queries)
         serve(application(service, tokens, doors), place, sockets, service.jobs.stop_all)
     note("stopped")
 
 
-def _log_requests() -> None:
-    """Write the request log to standard error, each line as it is: JSON."""
+def _log_requests(queries: bool) -> None:
+    """Write the request log to standard error, each line as it is: JSON; what people search for only with `queries`."""
+    if not queries:
+        logging.getLogger("retrieval.search").setLevel(logging.WARNING)  # -v would show it
     log = logging.getLogger("retrieval.server")
     log.addHandler(logging.StreamHandler())
     log.setLevel(logging.INFO)

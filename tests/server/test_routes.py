@@ -329,6 +329,15 @@ def test_the_log_has_a_line_for_each_request_and_no_queries(http: httpx.Client, 
     assert not any("secret" in line for line in server.said)
 
 
+@pytest.mark.parametrize(("options", "shown"), [((), False), (("--log-queries",), True)])
+def test_a_verbose_server_shows_queries_only_if_asked(library: Library, options: tuple[str, ...], shown: bool) -> None:
+    with serving(library.path, "-vv", *options) as server:
+        assert httpx.get(f"{server.url}/v1/search", params={"q": "secret words"}).status_code == 200
+        assert soon(lambda: any('"path":"/v1/search"' in line.replace(" ", "") for line in server.said))
+        assert any("DEBUG retrieval.runtime.timing: find" in line for line in server.said)
+    assert any("secret" in line for line in server.said) is shown
+
+
 @pytest.mark.parametrize(
     ("method", "url", "status"),
     [
