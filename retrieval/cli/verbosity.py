@@ -6,8 +6,6 @@ import logging
 
 import click
 
-LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)  # by how often -v is given
-
 
 def verbose_option() -> click.Option:
     """Return the option; it shows the log until the command ends."""
@@ -28,7 +26,7 @@ def _show_log(ctx: click.Context, param: click.Parameter, count: int) -> None:  
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
     level, handlers = logger.level, logger.handlers[:]
-    logger.setLevel(LEVELS[min(count, len(LEVELS) - 1)])
+    logger.setLevel(logging.INFO if count == 1 else logging.DEBUG)
     logger.handlers = [handler]
 
     def restore() -> None:

@@ -135,8 +135,3 @@ def check(path: str | Path | None = None, settings: Settings | None = None, *, r
 
     settings = settings or config.load()
     return check(library_path(path, settings), vector_store(settings), repair=repair)
-
-
-def configure(**flags: object) -> Settings:
-    """Return the settings from flags, the environment and the TOML file."""
-    return config.load(None, **flags)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
+import numpy as np
+
+from ..runtime.sampling import evenly
+
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from ..types.records import Ids, Vectors
@@ -68,3 +71,9 @@ class VectorIndex(Protocol):
             LibraryDamaged: the file is incomplete, or has another number of dimensions.
         """
         ...
+
+
+def sample(index: VectorIndex, most: int, among: Ids | None) -> Vectors:
+    """Return up to `most` vectors `(n, dimensions)`, every n-th by id: of all, or of those `among`."""
+    ids = np.sort(index.ids) if among is None else among
+    return index.get(ids[evenly(len(ids), most)])

@@ -18,10 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import LibraryDamaged
-from ..runtime.sampling import evenly
 from ..types.records import Ids, Kind, Space, Vectors
 from . import ChangeLog, LibraryAddress, SyncPoint, Where
-from .file_index import VectorIndex
+from .file_index import VectorIndex, sample
 
 if TYPE_CHECKING:
     from ..config import Settings
@@ -83,9 +82,7 @@ class LocalCollection:
 
     def sample(self, most: int, among: Ids | None = None) -> Vectors:
         """Return every n-th vector in the order of the ids."""
-        index = self._index
-        ids = np.sort(index.ids) if among is None else among
-        return index.get(ids[evenly(len(ids), most)])
+        return sample(self._index, most, among)
 
     @property
     def _index(self) -> VectorIndex:

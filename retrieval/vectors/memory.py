@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..runtime.sampling import evenly
 from ..types.records import Ids, Kind, Space, Vectors
 from . import ChangeLog, LibraryAddress, SyncPoint, Where
 from .exact import Exact
+from .file_index import sample
 
 if TYPE_CHECKING:
     from ..config import Settings
@@ -48,8 +48,7 @@ class MemoryCollection:
 
     def sample(self, most: int, among: Ids | None = None) -> Vectors:
         """Return every n-th vector in the order of the ids."""
-        ids = np.sort(self._index.ids) if among is None else among
-        return self._index.get(ids[evenly(len(ids), most)])
+        return sample(self._index, most, among)
 
     def synchronise(self, changes: ChangeLog) -> None:
         """Send the changes since the last time."""
