@@ -78,10 +78,7 @@ def traced(model: str, folder: Path, place: Path) -> tuple[float, list[Stage]]:
 def alone(model: str, folder: Path) -> tuple[float, float]:
     """Photos a second of everything before the model, and of the model, each with the machine for itself."""
     with tempfile.TemporaryDirectory() as fresh, Library.create(fresh, Settings(model=model)) as library:
-        encoder, options = (
-            library.services.encoder(model),
-            library.services.indexer(None, False, lambda _: None).options,
-        )
+        encoder, options = library.services.encoder(model), library.services.indexer(lambda _: None).options
         encoder.images([encoder.prepare(_blank())] * 16)
         reader = Decoder(encoder.prepare, encoder.image_size, options.max_megapixels)
         files = [found for found in folders.scan([folder]) if isinstance(found, ScannedFile)][:400]

@@ -222,9 +222,9 @@ def _plain(query: Values) -> Values:
 def _file(image: str | Path | bytes) -> tuple[str, bytes]:
     if isinstance(image, bytes):
         return "image", image
-    from .pictures import read
+    from .pictures import read_file
 
-    return Path(image).name, read(Path(image))[0]
+    return Path(image).name, read_file(Path(image))[0]
 
 
 def _shown(images: Sequence[str | Path | bytes | int], **fields_: str) -> Values:

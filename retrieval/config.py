@@ -5,15 +5,21 @@ Does not know models or engines.
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 
 import platformdirs
 
 from .errors import UsageError
+
+log = logging.getLogger(__name__)
 
 SOCKET = "server.sock"  # socket in the folder of a library that a server has open
 VARIABLES = {
@@ -24,6 +30,8 @@ VARIABLES = {
     "batch_size": "RETRIEVAL_BATCH_SIZE",
     "workers": "RETRIEVAL_WORKERS",
     "max_megapixels": "RETRIEVAL_MAX_MEGAPIXELS",
+    "file_timeout": "RETRIEVAL_FILE_TIMEOUT",
+    "forget_after": "RETRIEVAL_FORGET_AFTER",
     "vlm": "RETRIEVAL_VLM",
     "vlm_family": "RETRIEVAL_VLM_FAMILY",
     "vlm_key": "RETRIEVAL_VLM_KEY",
@@ -43,6 +51,8 @@ class Settings:
     batch_size: int = 32  # pictures per call of the model
     workers: int = 0  # decoding threads; 0: one per core, at most 8
     max_megapixels: float = 250.0  # larger pictures are refused before they are decoded
+    file_timeout: float = 60.0  # seconds without progress after which a file or folder is given up
+    forget_after: float = 0.0  # days after which files that are not there are forgotten; 0: never
 
     vlm: str = "builtin"  # the vision-language model
     vlm_family: str = ""  # "": as its checkpoint says
@@ -75,8 +85,37 @@ def default_index(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the folder for files that can be made again."""
-    return platformdirs.user_cache_path("retrieval")
+    """Return the folder for files that can be made again: the user's, or a private one for temporary files.
+
+    That the user's cannot be written is said once, in the log.
+    """
+    usual = platformdirs.user_cache_path("retrieval")
+    if _writable(usual):
+        return usual
+    instead = Path(tempfile.gettempdir()) / f"retrieval-{os.getuid()}"
+    _warn(usual, instead)
+    return instead if _private(instead) else usual
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a folder can be written, or made."""
+    there = next((place for place in (folder, *folder.parents) if place.exists()), Path("/"))
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def _private(folder: Path) -> bool:
+    """Whether a folder for temporary files is this user's alone, made if it was not there."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
+
+
+@cache
+def _warn(usual: Path, instead: Path) -> None:
+    log.warning("the cache in %s cannot be written; %s is used (set XDG_CACHE_HOME to choose another)", usual, instead)
 
 
 def load(environment: Mapping[str, str] | None = None, **flags: object) -> Settings:
@@ -109,9 +148,8 @@ def _from_file(path: Path) -> dict[str, object]:
 
 
 def _typed(name: str, value: object) -> object:
-    kind = {"index": Path, "batch_size": int, "workers": int, "max_megapixels": float, "vlm_timeout": float}.get(
-        name, str
-    )
+    kinds = {"index": Path, "batch_size": int, "workers": int}
+    kind = kinds.get(name, float if isinstance(getattr(Settings, name), float) else str)
     try:
         return kind(value)
     except (TypeError, ValueError) as exc:

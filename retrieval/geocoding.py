@@ -13,6 +13,9 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 EARTH = 6371.0088  # kilometres, mean radius
 SMALLEST = 15_000  # least inhabitants of a city that a query can name
 
@@ -58,6 +61,23 @@ def find(name: str) -> NamedPlace | None:
         return None
     country = _names().get_countries()[best["countrycode"]]["name"]
     return NamedPlace(f"{best['name']}, {country}", float(best["latitude"]), float(best["longitude"]))
+
+
+def time_zone(latitude: float, longitude: float) -> str:
+    """Return the name of the time zone of the city nearest to a point, such as `Europe/Lisbon`."""
+    points, zones = _city_zones()
+    north, east = np.radians(points[:, 0]), np.radians(points[:, 1] - longitude)
+    here = math.radians(latitude)
+    nearness = np.sin(north) * math.sin(here) + np.cos(north) * math.cos(here) * np.cos(east)  # cosine of the angle
+    return zones[int(np.argmax(nearness))]
+
+
+@lru_cache(1)
+def _city_zones() -> tuple[npt.NDArray[np.float64], list[str]]:
+    """Return latitude and longitude (degrees) of every city, (n, 2), and the name of its time zone."""
+    cities = list(_names().get_cities().values())
+    points = np.array([(float(city["latitude"]), float(city["longitude"])) for city in cities])
+    return points, [str(city["timezone"]) for city in cities]
 
 
 def towns() -> list[tuple[float, float, int, str]]:

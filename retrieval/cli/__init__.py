@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper, UnsupportedOperation
 
 import click
 
 from .. import __version__
-from ..errors import RetrievalError
+from ..errors import RetrievalError, StorageFull
 from .verbosity import verbose_option
 
 COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
@@ -33,6 +36,7 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "duplicates": "Find pictures that are the same or nearly the same; link or move them.",
     "status": "Show what the library holds.",
     "remove": "Forget files or folders (the files stay).",
+    "relocate": "Say that a folder of the library has another path now.",
     "models": "List models, or fetch one.",
     "vlms": "List vision-language models, or fetch one.",
     "serve": "Serve the library: web page, HTTP API, MCP.",
@@ -42,6 +46,7 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "check": "Check that the library is consistent, and repair it.",
 }
 
+STOPPED = 130  # exit code after Ctrl-C
 EPILOG = """
 \b
 First steps:
@@ -51,7 +56,7 @@ First steps:
 \b
 Exit codes:
   0 done   1 nothing found, or `check` found something   2 wrong usage
-  3 library   4 model   5 input file or folder   6 disk full   130 Ctrl-C
+  3 library   4 model   5 input file or folder   6 disk full or no output   130 Ctrl-C
 \b
 Shell completion (bash; zsh and fish alike):
   eval "$(_RETRIEVAL_COMPLETE=bash_source retrieval)"
@@ -94,6 +99,12 @@ def program() -> None:
     gc.set_threshold(100_000)
     try:
         main()
+    except SystemExit as exc:
+        if exc.code == STOPPED:  # Ctrl-C: threads that still read or compute are not waited for
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(STOPPED)
+        raise
     finally:
         if "torch" not in sys.modules:  # torch complains about objects that are left at exit
             gc.freeze()
@@ -102,8 +113,10 @@ def program() -> None:
 def main() -> None:
     """Run the command line; an error becomes one line and an exit code."""
     warnings.filterwarnings("ignore")  # users get errors and notes; warnings of libraries are for developers
+    _prepare_output()
     try:
         cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as exc:
         exc.show()
         sys.exit(exc.exit_code)
@@ -112,7 +125,29 @@ def main() -> None:
         sys.exit(exc.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("retrieval: stopped", err=True)
-        sys.exit(130)
+        sys.exit(STOPPED)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of the output has gone, so nobody would see a message
+        _discard_output()  # the reader of the output has gone, so nobody would see a message
         sys.exit(0)
+    except OSError as exc:  # those of files are translated where they are read: this one is of the output
+        why = "it is closed" if isinstance(exc, UnsupportedOperation) else exc.strerror or exc
+        click.echo(f"retrieval: cannot write the output: {why}", err=True)
+        _discard_output()
+        sys.exit(StorageFull.exit_code)
+
+
+def _prepare_output() -> None:
+    """Make sure that every name can be printed, and that output which is closed is an error when it is written."""
+    if sys.stdout is None:  # closed by `>&-`
+        sys.stdout = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115  # not open for writing; for good
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for good
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Let what is still to be written go nowhere, so that the end of the program does not try again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from ..config import Settings
-from ..errors import SourceError, UsageError
+from ..errors import RetrievalError, SourceError, UsageError
 from ..library import backends
 from ..library.library import Library, plan
-from ..sources.folders import Rules
+from ..library.services import IndexOptions
+from ..sources import absolute_path
 from ..sources.lists import read_paths
+from ..sources.rules import Rules
 from ..types.results import Plan, Report
 from ..types.serialize import show_path, to_jsonable
 from .ocr_command import show_transcribed
@@ -30,7 +34,7 @@ from .options import (
     option_group,
     settings_options,
 )
-from .output import note, note_problems, print_json, stopped
+from .output import endings, note, note_problems, print_json, stopped
 from .progress import progress
 
 SHOWN = 5  # problems listed at the end of a run
@@ -45,8 +49,11 @@ class SourceOptions:
     images: Path | None
     stdin: bool
 
-    def places(self) -> list[Path]:
+    def places(self, known: Callable[[], Sequence[Path]]) -> list[Path]:
         """Return the folders and files to index; missing paths from standard input are left out, with a note.
+
+        `known` returns the folders that were indexed before: one of these may be missing, as when a drive is not
+        mounted.
 
         Raises:
             UsageError: nothing was named.
@@ -54,7 +61,7 @@ class SourceOptions:
         """
         named = [folder.expanduser() for folder in self.folders]
         for place in named:
-            if not place.exists():
+            if not os.path.lexists(place) and absolute_path(place) not in known():
                 raise SourceError(f"{show_path(place)} does not exist; give a folder of pictures or a picture file")
         listed = read_paths(sys.stdin.buffer) if self.stdin else []
         for place in [place for place in listed if not place.exists()]:
@@ -74,8 +81,19 @@ class RunOptions:
     """How to index it."""
 
     retry: bool
+    reread: bool
+    forget_missing: bool
     ocr: bool
     dry_run: bool
+
+    def with_rules(self, rules: Rules) -> IndexOptions:
+        """Return the options of the indexing run itself."""
+        return {
+            "rules": rules,
+            "retry": self.retry,
+            "reread": self.reread,
+            "forget_missing": self.forget_missing,
+        }
 
 
 @click.command(name="index")
@@ -92,6 +110,12 @@ class RunOptions:
     "how",
     RunOptions,
     click.option("--retry", is_flag=True, help="Try files again that failed before."),
+    click.option("--reread", is_flag=True, help="Read the metadata of all files anew, without encoding them."),
+    click.option(
+        "--forget-missing",
+        is_flag=True,
+        help="Forget files that are not there, except those with your captions, ratings or lessons.",
+    ),
     click.option("--ocr", is_flag=True, help="Then read the text in pictures, too; see `retrieval ocr`."),
     click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing."),
 )
@@ -103,27 +127,29 @@ def command(
 ) -> None:
     """Index FOLDERS of pictures (or single files) and caption files.
 
-    Only new and changed files are read; moved files and copies cost nothing; deleted files are removed. A file
-    that cannot be used is reported with its reason (`retrieval status --problems`) and tried again when it changes.
+    Only new and changed files are read; moved files and copies cost nothing. Files that are not there any more leave
+    the answers, but are not forgotten: they come back with their drive, captions and all. A file that cannot be used
+    is reported with its reason (`retrieval status --problems`) and tried again when it changes. Patterns are those
+    of git's .gitignore: `thumbs`, `*.mp4`, `2019/**`.
     Ctrl-C is safe at any moment: the next run goes on where this one stopped.
 
     \b
     Examples:
       retrieval index ~/Pictures
       retrieval index photos --captions captions.csv --images photos
-      retrieval index ~/Pictures --exclude 'screenshots/*' --dry-run
+      retrieval index ~/Pictures --exclude screenshots --dry-run
       find . -name '*.jpg' -print0 | retrieval index --stdin
       retrieval index ~/Pictures --model ViT-B-32/openai
     """
-    places = given.places()
+    places = given.places(lambda: _indexed_folders(settings))
     note(f"library: {show_path(backends.library_path(None, settings))}")
     if how.dry_run:
-        found = plan(places, settings, rules, retry=how.retry)
+        found = plan(places, settings, **how.with_rules(rules))
         print_json(found) if as_json else _show_plan(found)
         return
     with Library.create(None, settings) as library:
         with progress(quiet=quiet or as_json) as show:
-            report = library.index(places, given.tables(), rules=rules, retry=how.retry, progress=show)
+            report = library.index(places, given.tables(), progress=show, **how.with_rules(rules))
             texts = library.read_texts(places, progress=show) if how.ocr and not report.interrupted else None
         if as_json:
             print_json(to_jsonable(report) | ({"ocr": to_jsonable(texts)} if texts else {}))
@@ -137,6 +163,14 @@ def command(
         stopped()
 
 
+def _indexed_folders(settings: Settings) -> Sequence[Path]:
+    try:
+        with Library.open(None, settings, read_only=True) as library:
+            return library.status().roots
+    except RetrievalError:  # there is no library yet, or it says what is wrong when it is opened below
+        return ()
+
+
 def _show_plan(plan: Plan) -> None:
     rows = {
         "new": len(plan.added),
@@ -145,7 +179,9 @@ def _show_plan(plan: Plan) -> None:
         "not known to this model": len(plan.unembedded),
         "unchanged": plan.unchanged,
         "failed before": plan.failed_before,
-        "gone": len(plan.gone),
+        "to read metadata of": len(plan.reread),
+        "there again": len(plan.returned),
+        "not there any more": len(plan.missing),
         "problems": len(plan.problems),
     }
     for name, count in rows.items():
@@ -161,15 +197,25 @@ def show_report(report: Report) -> None:
         "changed": report.changed,
         "moved": report.moved,
         "copies": report.duplicates,
-        "removed": report.removed,
+        "metadata read anew": report.reread,
+        "there again": report.returned,
+        "not there any more": report.absent,
+        "forgotten": report.removed,
         "unchanged": report.unchanged,
         "captions": report.captions,
     }
     said = ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "no pictures found"
     click.echo(f"{said}; {report.encoded} pictures encoded in {report.seconds:.1f} s ({report.rate:.0f}/s)")
     note_problems(report.problems[:SHOWN])
-    if report.problems:
-        counts = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
-        note(f"{len(report.problems)} could not be used ({counts}); `retrieval status --problems` lists them")
+    for said, reasons in (("could not be used", report.reasons), ("are used, but not whole", report.remarks)):
+        if reasons:
+            counts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+            note(f"{sum(reasons.values())} {said} ({counts}); `retrieval status --problems` lists them")
+    if report.absent:
+        note("what is not there any more is kept, with its captions; `retrieval remove` or --forget-missing forgets it")
+    if report.passed_over:
+        note(f"passed over {endings(report.passed_over)}: not files with pictures that are read")
+    for line in report.notes:
+        note(f"note: {line}")
     if report.failed_before:
         note(f"{report.failed_before} failed before and have not changed; --retry tries them again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -105,6 +105,13 @@ def note_problems(problems: Iterable[Problem]) -> None:
     """Print one line per problem: the file, and why it could not be used."""
     for problem in problems:
         note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
+
+
+def endings(counts: Mapping[str, int], shown: int = 6) -> str:
+    """Return numbers of files by their ending in words: "3 .psd, 1 .ico"."""
+    each = [f"{count} {show_path(Path(end)) if end else 'without ending'}" for end, count in counts.items()]
+    more = sum(list(counts.values())[shown:])
+    return ", ".join(each[:shown]) + (f" and {more} more" if more else "")
 
 
 def stopped() -> NoReturn:

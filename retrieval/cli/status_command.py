@@ -9,7 +9,7 @@ from ..library.library import Library
 from ..types.records import Status
 from ..types.serialize import show_path
 from .options import INDEX, json_option, settings_options
-from .output import print_json, size
+from .output import endings, print_json, size
 
 
 @click.command(name="status")
@@ -48,6 +48,10 @@ def _show(status: Status) -> None:
         "folders": ", ".join(show_path(root) for root in status.roots) or "none",
         "problems": f"{status.problems}" + (" (--problems lists them)" if status.problems else ""),
     }
+    if status.absent:
+        rows["not there"] = f"{status.absent} files, kept until they are back (`retrieval index` looks for them)"
+    if status.passed_over:
+        rows["passed over"] = f"{endings(status.passed_over)} (not files with pictures that are read)"
     waiting = [space.model for space in status.spaces if space != serving]
     if waiting:
         rows["other models"] = ", ".join(waiting)

@@ -1,4 +1,4 @@
-"""The option -v: shows the library's log on standard error."""
+"""The option -v: shows the library's log on standard error; warnings are shown without it, too."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ def verbose_option() -> click.Option:
 
 def _show_log(ctx: click.Context, param: click.Parameter, count: int) -> None:  # noqa: ARG001  # click's
     root, logger = ctx.find_root(), logging.getLogger("retrieval")
-    if count <= root.meta.get(__name__, 0):
+    if count <= root.meta.get(__name__, -1):
         return
     root.meta[__name__] = count  # so that the option may stand before the command's name, after it, or both
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
+    detailed = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
+    handler.setFormatter(logging.Formatter(detailed if count else "note: %(message)s", "%H:%M:%S"))
     level, handlers = logger.level, logger.handlers[:]
-    logger.setLevel(logging.INFO if count == 1 else logging.DEBUG)
+    logger.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(count, 2)])
     logger.handlers = [handler]
 
     def restore() -> None:

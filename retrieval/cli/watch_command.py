@@ -14,7 +14,7 @@ import click
 from ..config import Settings
 from ..errors import LibraryLocked, SourceError, UsageError
 from ..library.library import Library
-from ..sources.folders import Rules
+from ..sources.rules import Rules
 from ..types.results import Report
 from ..types.serialize import show_path, to_jsonable
 from .options import (
@@ -82,7 +82,7 @@ def _indexed(library: Library, places: Sequence[Path], rules: Rules, stop: threa
     reported = False
     while True:
         try:
-            report = library.index([place for place in places if place.is_dir()], rules=rules)
+            report = library.index(places, rules=rules)
         except LibraryLocked as exc:
             if not reported:
                 note(f"{exc} (trying again until then)")
@@ -100,7 +100,7 @@ def _show(report: Report, as_json: bool) -> None:
         click.echo(json.dumps(to_jsonable(report), ensure_ascii=False))
         return
     counts = {"new": report.added, "changed": report.changed, "moved": report.moved, "copies": report.duplicates}
-    counts |= {"removed": report.removed}
+    counts |= {"not there any more": report.absent, "there again": report.returned, "forgotten": report.removed}
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     if said:
         click.echo(f"{time.strftime('%H:%M:%S')}  {said}; {report.encoded} encoded in {report.seconds:.1f} s")

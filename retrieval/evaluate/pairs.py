@@ -103,7 +103,7 @@ def _pictures(
     for number, (_, ready) in enumerate(read_ahead(files, reader, threads, 2 * batch_size + threads), start=1):
         if isinstance(ready, Problem):
             problems.append(ready)
-        else:
+        elif isinstance(ready, DecodedFile):
             batch.append(ready)
         if len(batch) == batch_size:
             flush()

@@ -91,6 +91,6 @@ def write_caption(storage: Storage, encoder: Encoder, picture: int, text: str) -
     with storage.write_lock("retrieval caption"):
         with storage.transaction() as catalog:
             catalog.captions.put_edited(picture, text_contents.add(catalog, [text])[0])
-            catalog.contents.drop_orphans()
+            catalog.contents.settle()
         text_contents.embed(storage, encoder, no_progress)
         storage.vectors.save()

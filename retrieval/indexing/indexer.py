@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,20 +17,25 @@ import numpy as np
 
 from ..calibration.calibration import Calibration
 from ..encoders import Encoder
+from ..errors import SourceError
 from ..pictures.video import is_video
 from ..runtime.timing import span
 from ..sources import absolute_path
-from ..sources.folders import Rules
+from ..sources.folders import Scan
+from ..sources.rules import Rules
+from ..storage.catalog import CatalogSession
 from ..storage.storage import Storage
-from ..types.records import Kind, Problem, Progress, ScannedFile, Vectors, no_progress
+from ..types.records import Kind, Problem, Progress, Reason, ScannedFile, Vectors, no_progress
 from ..types.results import Plan, Report
-from . import fingerprint_backfill, text_contents
-from . import plan as plans
-from .decode_ahead import DecodedFile, DecodedFrame, Decoder, read_ahead, work_ahead
+from . import absence, fingerprint_backfill, text_contents
+from .decode_ahead import DAMAGED, DecodedFile, DecodedFrame, Decoder, LivePhotoFilm, ReadFile, read_ahead, work_ahead
 from .geocode import look_up_places
 from .known_contents import KnownContents
+from .plan import KnownFiles, Planner
 
-Batch: TypeAlias = list[tuple[ScannedFile, DecodedFile | Problem]]
+Batch: TypeAlias = list[tuple[ScannedFile, ReadFile]]
+
+KEPT = "{} files that are not there are kept for their captions, ratings or lessons; `retrieval remove` forgets them"
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +46,10 @@ class Options:
 
     rules: Rules = field(default_factory=Rules)
     retry: bool = False  # also retry files that failed before and have not changed
+    reread: bool = False  # read the metadata of known files anew, without encoding them
+    forget_missing: bool = False  # forget the files below the folders that are not there
+    forget_after: float = 0.0  # days after which absent files are forgotten; 0: never
+    file_timeout: float = 60.0  # seconds without progress after which a file or folder is given up
     batch_size: int = 32
     threads: int = 4
     max_megapixels: float = 250.0
@@ -59,20 +69,27 @@ class Indexer:
 
         Raises:
             SourceError: a folder does not exist.
+            UsageError: a pattern of the rules is none.
         """
+        places = [absolute_path(folder) for folder in folders]
         with self.storage.read() as catalog:
-            indexed = catalog.items.indexed(
-                catalog.spaces.id_of(self.encoder.space) or 0, [absolute_path(folder) for folder in folders]
+            known = KnownFiles(
+                catalog.items.indexed(catalog.spaces.id_of(self.encoder.space) or 0, places),
+                catalog.problems.all(),
+                catalog.live_photo_films.all(),
+                catalog.roots.all(),
             )
-            failed = catalog.problems.all()
-        return plans.make_plan(
-            folders,
-            self.options.rules,
-            indexed,
-            failed,
-            retry=self.options.retry,
-            seen=lambda count: self.progress(Progress("scan", count)),
-        )
+        scan = Scan(places, self.options.rules, self.options.file_timeout, known.roots)
+        planner = Planner(known, retry=self.options.retry, reread=self.options.reread)
+        plan = planner.plan(scan, lambda count: self.progress(Progress("scan", count)))
+        return replace(plan, missing=plan.missing + self._below_gone_roots(places))
+
+    def _below_gone_roots(self, scanned: Sequence[Path]) -> tuple[Path, ...]:
+        """Return the files in indexed folders that are gone, though the run was not asked about them."""
+        gone = absence.gone_roots(self.storage, scanned, self.options.file_timeout)
+        with self.storage.read() as catalog:
+            absent = set(catalog.items.absent(gone)) if gone else set()
+            return tuple(path for root in gone for path in catalog.items.below(root) if path not in absent)
 
     def run(self, folders: Sequence[Path], captions: Sequence[tuple[Path, Path | None]] = ()) -> Report:
         """Index `folders`, then caption files (each with the folder that its picture names are relative to).
@@ -80,7 +97,7 @@ class Indexer:
         On Ctrl-C, committed work is kept and the report has `interrupted` set.
 
         Raises:
-            SourceError: a folder or caption file cannot be read.
+            SourceError: a folder does not exist, or the only caption file of a run without folders cannot be read.
             LibraryLocked: another process is writing.
         """
         with self.storage.write_lock("retrieval index"):
@@ -96,7 +113,8 @@ class Indexer:
             plan = self.plan(self._all_roots(folders))
             log.info("indexing %s", ", ".join(map(str, folders)))
             run.pictures(plan)
-            run.texts(captions)
+            run.forget(folders)
+            run.texts(captions, alone=not folders)
             self._switch()
         except KeyboardInterrupt:
             run.report = replace(run.report, interrupted=True)
@@ -118,7 +136,7 @@ class Indexer:
         with self.storage.read() as catalog:
             serving, roots = catalog.spaces.active(), catalog.roots.all()
             changing = serving is not None and serving[1] != self.encoder.space
-            files = [item.path for item in catalog.items.all()] if changing else []
+            files = [item.path for item in catalog.items.all()] if changing else []  # those that are there
         if not changing:
             return list(folders)
         return list(
@@ -145,42 +163,89 @@ class Indexer:
 
 @dataclass
 class _Run:
-    """The state of one run: its space and the report so far."""
+    """The state of one run: its space, what it knows of the files, and the report so far."""
 
     indexer: Indexer
     space_id: int
     report: Report = field(default_factory=Report)
+    seen: KnownContents = field(init=False)
+    added: set[Path] = field(default_factory=set)  # files that the library did not know
+    reread: set[Path] = field(default_factory=set)
+    failed: set[Path] = field(default_factory=set)
+    leaving: dict[int, list[Path]] = field(default_factory=dict)  # absent files, by content: where moved files were
+    moved: set[Path] = field(default_factory=set)  # of those, the ones that were found at another place
 
     def pictures(self, plan: Plan) -> None:
-        """Read, encode and store the files of the plan; remove those that are gone."""
-        storage, encoder, options = self.indexer.storage, self.indexer.encoder, self.indexer.options
-        seen = KnownContents.by(storage, self.space_id, len(plan.todo))
-        with storage.read() as catalog:
-            leaving = list(catalog.items.contents_at(plan.gone).values())
-        self.report = replace(self.report, unchanged=plan.unchanged, failed_before=plan.failed_before)
-        with storage.transaction() as catalog:  # problems with folders are recorded anew, where they persist
-            catalog.problems.clear([path for path in catalog.problems.all() if path.is_dir()])
+        """Read, encode and store the files of the plan; note which of the others are absent."""
+        storage = self.indexer.storage
+        self.seen = KnownContents.by(storage, self.space_id, len(plan.todo))
+        with storage.transaction() as catalog:
+            for path, content in (catalog.items.absent() | catalog.items.contents_at(plan.missing)).items():
+                self.leaving.setdefault(content, []).append(path)
+            catalog.problems.clear(plan.solved)
+            for root, counts in plan.passed_over.items():
+                catalog.roots.put_passed_over(root, counts)
+        endings = Counter[str]()
+        for counts in plan.passed_over.values():
+            endings.update(counts)
+        self.report = replace(
+            self.report,
+            unchanged=plan.unchanged,
+            failed_before=plan.failed_before,
+            passed_over=dict(endings.most_common()),
+            notes=plan.notes,
+        )
         self._note(plan.problems)
-        reader = Decoder(encoder.prepare, encoder.image_size, options.max_megapixels, seen)
-        window = 2 * options.batch_size + options.threads
-        added, todo, done = {found.path for found in plan.added}, plan.todo, 0
+        self.added, self.reread = {file.path for file in plan.added}, {file.path for file in plan.reread}
+        self._read(plan.todo)
+        alone = [file for file in plan.standby if file.part_of in self.failed]  # RAW files of broken JPEGs
+        self.added |= {file.path for file in alone}
+        self._read(alone)
+        self._note_absence(plan, {file.path for file in alone})
+        look_up_places(storage)
+        fingerprint_backfill.complete(storage, self.indexer.progress)
+
+    def _read(self, todo: Sequence[ScannedFile]) -> None:
+        """Read files, encode what is new, and store them batch by batch."""
+        encoder, options = self.indexer.encoder, self.indexer.options
+        reader = Decoder(encoder.prepare, encoder.image_size, options.max_megapixels, self.seen)
+        window, done = 2 * options.batch_size + options.threads, 0
         photos = [found for found in todo if not is_video(found.path)]
         videos = [found for found in todo if is_video(found.path)]
         for files, ahead in ((photos, window), (videos, 2)):  # one video may have as many frames as a whole window
-            batches = _batches(read_ahead(files, reader, options.threads, ahead), options.batch_size)
-            for batch, (fresh, vectors) in work_ahead(batches, self._encode):
+            results = read_ahead(files, reader, options.threads, ahead, options.file_timeout)
+            batches = _batches(results, options.batch_size)
+            for batch, (fresh, vectors) in work_ahead(batches, self._encode, options.file_timeout):
                 done += len(batch)
                 with span("store"):
-                    self._store(batch, fresh, vectors, seen, added, leaving)
+                    self._store(batch, fresh, vectors)
                 self.indexer.progress(Progress("pictures", done, len(todo)))
-        with storage.transaction() as catalog:
-            removed = catalog.items.remove(plan.gone)
-            catalog.problems.clear(plan.gone)
-            catalog.problems.clear(path for path in catalog.problems.all() if not path.exists())
-            catalog.contents.drop_orphans()
-        look_up_places(storage)
-        fingerprint_backfill.complete(storage, self.indexer.progress)
-        self.report = replace(self.report, removed=removed - self.report.moved)
+
+    def _note_absence(self, plan: Plan, used: set[Path]) -> None:
+        """Note which files are not there and which are again; nothing about them is deleted."""
+        unused = (file.path for file in plan.standby)  # RAW files whose picture can be used by now
+        missing = [path for path in (*plan.missing, *unused) if path not in self.moved and path not in used]
+        with self.indexer.storage.transaction() as catalog:
+            absent = catalog.items.mark_absent(missing)
+            catalog.items.mark_present(
+                (file.path for file in plan.returned), {file.path: file.ctime_ns for file in plan.returned}
+            )
+            catalog.problems.clear(plan.missing)
+            catalog.contents.settle()
+        self.report = replace(self.report, absent=absent, returned=self.report.returned + len(plan.returned))
+
+    def forget(self, folders: Sequence[Path]) -> None:
+        """Forget absent files: of these folders if the options ask for it, of all after the time of the settings."""
+        options, notes, forgotten = self.indexer.options, list(self.report.notes), 0
+        for asked, within, days in (
+            (options.forget_missing, folders, 0.0),
+            (options.forget_after > 0, None, options.forget_after),
+        ):
+            if asked:
+                count, kept = absence.forget(self.indexer.storage, within, days)
+                forgotten += count
+                notes += [KEPT.format(kept)] if kept else []
+        self.report = replace(self.report, removed=forgotten, notes=tuple(notes))
 
     def _note(self, problems: Sequence[Problem]) -> None:
         with self.indexer.storage.transaction() as catalog:
@@ -199,19 +264,11 @@ class _Run:
             parts = [encoder.images(pixels[k : k + size]) for k in range(0, len(pixels), size)]
         return fresh, np.concatenate(parts) if parts else encoder.images([])
 
-    def _store(
-        self,
-        batch: Batch,
-        fresh: dict[str, DecodedFrame],
-        vectors: Vectors,
-        seen: KnownContents,
-        added: set[Path],
-        leaving: list[int],
-    ) -> None:
+    def _store(self, batch: Batch, fresh: dict[str, DecodedFrame], vectors: Vectors) -> None:
         """Store a batch in one transaction."""
         report, problems = self.report, []
-        left = {digest: place for place, digest in enumerate(fresh) if digest not in seen.ids}  # not stored meanwhile
-        fresh, vectors = {digest: fresh[digest] for digest in left}, vectors[list(left.values())]
+        new = {digest: place for place, digest in enumerate(fresh) if digest not in self.seen.ids}  # not yet stored
+        fresh, vectors = {digest: fresh[digest] for digest in new}, vectors[list(new.values())]
         with self.indexer.storage.transaction() as catalog:
             numbers = {
                 digest: catalog.contents.add(Kind.PICTURE, digest, thumbnail=shot.thumbnail)
@@ -226,42 +283,80 @@ class _Run:
                 if isinstance(ready, Problem):
                     catalog.problems.put(ready, file)
                     problems.append(ready)
+                    self.failed.add(file.path)
                     continue
-                held = [(s.content or numbers.get(s.digest) or seen.ids[s.digest], s.second) for s in ready.shots]
-                catalog.items.put(file, held, ready.facts)
+                catalog.problems.clear((file.path, *file.sidecars))
+                if isinstance(ready, LivePhotoFilm):
+                    catalog.live_photo_films.put(file)
+                    continue
+                held = [(s.content or numbers.get(s.digest) or self.seen.ids[s.digest], s.second) for s in ready.shots]
                 content, digest = held[0][0], ready.shots[0].digest
+                ready = self._with_damage(catalog, content, ready)
+                catalog.items.put(file, held, ready.facts)
                 text_contents.link(catalog, content, ready.facts, ready.sidecar, file.path)
-                new = file.path in added
+                for remark in ready.remarks:
+                    catalog.problems.put(remark, file if remark.path == file.path else None)
+                problems += ready.remarks
                 stored_before = digest not in first
                 first -= {shot.digest for shot in ready.shots}
-                moved = new and stored_before and content in leaving
-                if moved:
-                    leaving.remove(content)
-                report = replace(
-                    report,
-                    added=report.added + (new and not moved),
-                    changed=report.changed + (not new),
-                    moved=report.moved + moved,
-                    duplicates=report.duplicates + (new and stored_before and not moved),
-                )
-            catalog.problems.clear(file.path for file, ready in batch if isinstance(ready, DecodedFile))
-        seen.add(numbers)
+                report = self._counted(report, catalog, file.path, content, stored_before=stored_before)
+            catalog.contents.settle()
+        self.seen.add(numbers)
         _log(problems)
         self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))
 
-    def texts(self, captions: Sequence[tuple[Path, Path | None]]) -> None:
-        """Link caption files, then embed every text that has no embedding yet."""
+    def _with_damage(self, catalog: CatalogSession, content: int, ready: DecodedFile) -> DecodedFile:
+        """Return what was read of a file; known pixels were not decoded again, and are as damaged as they were."""
+        if ready.facts.damaged or ready.shots[0].pixels is not None or not catalog.items.damaged([content]):
+            return ready
+        problem = Problem(ready.file.path, Reason.DAMAGED, DAMAGED)
+        return replace(ready, facts=replace(ready.facts, damaged=True), remarks=(*ready.remarks, problem))
+
+    def _counted(
+        self, report: Report, catalog: CatalogSession, path: Path, content: int, *, stored_before: bool
+    ) -> Report:
+        """Return the report with one more file; a new one with the content of an absent one has been moved."""
+        if path in self.reread:
+            return replace(report, reread=report.reread + 1)
+        if path not in self.added:
+            return replace(report, changed=report.changed + 1)
+        places = self.leaving.get(content, [])
+        if stored_before and places:
+            place = places.pop(0)
+            catalog.items.remove([place])
+            self.moved.add(place)
+            return replace(report, moved=report.moved + 1)
+        return replace(report, added=report.added + 1, duplicates=report.duplicates + stored_before)
+
+    def texts(self, captions: Sequence[tuple[Path, Path | None]], *, alone: bool) -> None:
+        """Link caption files, then embed every text that has no embedding yet.
+
+        Raises:
+            SourceError: the only file of a run that is about nothing else (`alone`) cannot be read; otherwise, a file
+                that cannot be read is a problem.
+        """
         storage = self.indexer.storage
-        linked, problems = 0, []
+        linked, problems, notes = 0, list[Problem](), list(self.report.notes)
         for table, images in captions:
-            with storage.transaction() as catalog:
-                count, bad = text_contents.read_file(catalog, table, images)
-            linked += count
-            problems += bad
+            try:
+                with storage.transaction() as catalog:
+                    found = text_contents.read_file(catalog, table, images)
+            except SourceError as exc:
+                if alone and len(captions) == 1:  # nothing else was asked for
+                    raise
+                problems.append(Problem(table, Reason.UNREADABLE, str(exc)))
+                continue
+            linked += found.linked
+            problems += found.problems
+            notes += found.notes
         _log(problems)
         encoded = text_contents.embed(storage, self.indexer.encoder, self.indexer.progress)
         self.report = replace(
-            self.report, texts=encoded, captions=linked, problems=self.report.problems + tuple(problems)
+            self.report,
+            texts=encoded,
+            captions=linked,
+            problems=self.report.problems + tuple(problems),
+            notes=tuple(notes),
         )
 
 
@@ -270,7 +365,7 @@ def _log(problems: Sequence[Problem]) -> None:
         log.info("cannot use %s: %s", problem.path, problem.message or problem.reason)
 
 
-def _batches(results: Iterator[tuple[ScannedFile, DecodedFile | Problem]], size: int) -> Iterator[Batch]:
+def _batches(results: Iterator[tuple[ScannedFile, ReadFile]], size: int) -> Iterator[Batch]:
     """Yield batches of about `size` pictures for the model, with the files in between that need no model."""
     batch: Batch = []
     waiting = 0

@@ -30,7 +30,7 @@ def remove_paths(storage: Storage, paths: Iterable[Path]) -> int:
                 removed += catalog.items.remove(below)
                 catalog.problems.clear(troubled)
                 catalog.roots.drop(roots)
-            catalog.contents.drop_orphans()
+            catalog.contents.settle()
         storage.vectors.save()
     return removed
 

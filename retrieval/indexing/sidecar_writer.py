@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import SourceError
 from ..pictures import sidecars
+from ..sources.folders import sidecar_digest
 from ..storage.catalog.captions import WrittenCaption
 from ..storage.storage import Storage
 from ..types.records import Item, Problem, Progress, Reason, no_progress
@@ -120,7 +121,7 @@ class SidecarWriter:
             part.write_bytes(data)
             part.replace(place)
         with self.storage.transaction() as catalog:
-            catalog.items.saw_sidecar(item.id, place.stat().st_mtime_ns if data is not None else 0)
+            catalog.items.saw_sidecars(item.id, sidecar_digest(item.path))
 
 
 def _digest(data: bytes) -> str:

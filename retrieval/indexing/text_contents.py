@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from ..encoders import Encoder
-from ..sources.caption_files import read_captions
+from ..sources.caption_files import open_captions
 from ..storage.catalog import CatalogSession
 from ..storage.catalog.items import OWN_WORDS
 from ..storage.storage import Storage
@@ -53,16 +54,28 @@ def embed(storage: Storage, encoder: Encoder, progress: Callable[[Progress], Non
     return encoded
 
 
-def read_file(catalog: CatalogSession, table: Path, images: Path | None) -> tuple[int, list[Problem]]:
-    """Link the captions of a caption file, replacing its earlier ones; return their number and the problems.
+@dataclass(frozen=True)
+class LinkedCaptions:
+    """What became of a caption file: how many captions were linked, what could not be used, and remarks."""
+
+    linked: int
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+def read_file(catalog: CatalogSession, table: Path, images: Path | None) -> LinkedCaptions:
+    """Link the captions of a caption file, replacing its earlier ones.
 
     Raises:
         SourceError: the file cannot be read.
     """
-    rows = list(read_captions(table, images))
+    opened = open_captions(table, images)
+    rows = list(opened.rows)
     problems = [row for row in rows if isinstance(row, Problem)]
     captions = [row for row in rows if isinstance(row, Caption)]
     pictures = catalog.items.contents_at({row.picture for row in captions if row.picture is not None})
+    others = {row.picture for row in captions if row.picture is not None} - pictures.keys()
+    pictures |= catalog.items.contents_at_folded(others)
     catalog.captions.unlink(("file",), table)
     linked = 0
     for picture, group in groupby(captions, key=lambda row: row.picture):
@@ -75,5 +88,5 @@ def read_file(catalog: CatalogSession, table: Path, images: Path | None) -> tupl
         content = None if picture is None else pictures[picture]
         catalog.captions.link(content, add(catalog, words), "file", table)
         linked += len(words)
-    catalog.contents.drop_orphans()
-    return linked, problems
+    catalog.contents.settle()
+    return LinkedCaptions(linked, tuple(problems), opened.notes)

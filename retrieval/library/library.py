@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 from .. import config
 from ..config import Settings
@@ -16,14 +16,14 @@ from ..errors import LibraryNotFound, SourceError
 from ..sources import absolute_path, absolute_paths
 from ..types.records import Problem, Progress, no_progress
 from . import backends
-from .services import ModelCache, Services
+from .services import IndexOptions, ModelCache, Services
 from .view import LibraryView
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from ..encoders import Encoder
-    from ..sources.folders import Rules
+    from ..sources.rules import Rules
     from ..transfer.duplicates import DuplicateFinder
     from ..types.records import Progress
     from ..types.results import OcrReport, Plan, Report
@@ -110,12 +110,18 @@ class Library(LibraryView):
         *,
         rules: Rules | None = None,
         retry: bool = False,
+        reread: bool = False,
+        forget_missing: bool = False,
         progress: Callable[[Progress], None] = no_progress,
     ) -> Report:
         """Bring the library up to date with folders (or single pictures) and caption files.
 
-        A caption file may come with the folder that its picture names are relative to. If `Settings.model` is not the
-        model of the library, everything is encoded again; the old space stays active until the new one is complete.
+        Files that are not found any more leave the answers, and all that is known of them is kept until they are
+        back; `forget_missing` forgets those below the folders, but for the ones with captions by hand, ratings or
+        lessons. `retry` tries files again that failed and have not changed; `reread` reads the metadata of all files
+        anew, without encoding them. A caption file may come with the folder that its picture names are relative to.
+        If `Settings.model` is not the model of the library, everything is encoded again; the old space stays active
+        until the new one is complete.
 
         Raises:
             SourceError: a folder or caption file cannot be read. One bad picture is a problem in the report instead.
@@ -124,15 +130,17 @@ class Library(LibraryView):
         """
         pairs = [(entry, None) if isinstance(entry, str | Path) else entry for entry in captions]
         tables = [(Path(table), Path(images) if images else None) for table, images in pairs]
-        return self.services.indexer(rules, retry, progress).run([Path(folder) for folder in folders], tables)
+        return self.services.indexer(
+            progress, rules=rules, retry=retry, reread=reread, forget_missing=forget_missing
+        ).run([Path(folder) for folder in folders], tables)
 
-    def plan(self, folders: Sequence[str | Path], *, rules: Rules | None = None, retry: bool = False) -> Plan:
-        """Return what `index` would do with these folders; changes nothing.
+    def plan(self, folders: Sequence[str | Path], **how: Unpack[IndexOptions]) -> Plan:
+        """Return what `index` would do with these folders and options; changes nothing.
 
         Raises:
             SourceError: a folder does not exist.
         """
-        return self.services.indexer(rules, retry, no_progress).plan([Path(folder) for folder in folders])
+        return self.services.indexer(no_progress, **how).plan([Path(folder) for folder in folders])
 
     def read_texts(
         self, places: Sequence[str | Path] | None = None, *, progress: Callable[[Progress], None] = no_progress
@@ -165,7 +173,7 @@ class Library(LibraryView):
         task = EmbeddingImporter(self.storage, encoder, self.settings.max_megapixels, progress)
         with self.storage.write_lock("retrieval import"):
             tables = task.read(place, base)
-            indexer = self.services.indexer(None, False, progress)
+            indexer = self.services.indexer(progress)
             report = indexer.run_held(task.pictures, [(table, base or place) for table in tables])
         told = {problem.path for problem in task.problems}  # a row without a caption is no problem here, either
         others = [each for each in report.problems if each.path not in told and each.path not in tables]
@@ -208,6 +216,17 @@ class Library(LibraryView):
 
         return DuplicateFinder(self.storage)
 
+    def relocate(self, old: str | Path, new: str | Path) -> int:
+        """Record that a folder (or file) of the library lies at another path now; return how many files that moves.
+
+        Raises:
+            UsageError: the library has nothing at the old path.
+            SourceError: there is nothing at the new path.
+        """
+        from ..indexing import relocate
+
+        return relocate.relocate(self.storage, absolute_path(old), absolute_path(new))
+
     def remove(self, paths: Sequence[str | Path]) -> int:
         """Remove pictures, folders and caption files from the library, not from disk; return how many pictures.
 
@@ -229,7 +248,7 @@ class Library(LibraryView):
         return remove.remove_model(self.storage, model)
 
 
-def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, retry: bool = False) -> Plan:
+def plan(folders: Sequence[str | Path], settings: Settings, **how: Unpack[IndexOptions]) -> Plan:
     """Return what `Library.index` would do with these folders; a missing library is not created.
 
     Raises:
@@ -239,7 +258,7 @@ def plan(folders: Sequence[str | Path], settings: Settings, rules: Rules, *, ret
 
     try:
         with Library.open(None, settings, read_only=True) as library:
-            return library.plan(folders, rules=rules, retry=retry)
+            return library.plan(folders, **how)
     except LibraryNotFound:
         with TemporaryDirectory() as nowhere, Library.create(Path(nowhere) / "library", settings) as library:
-            return library.plan(folders, rules=rules)
+            return library.plan(folders, **how)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from .. import config
 from ..config import Settings
@@ -27,11 +27,21 @@ if TYPE_CHECKING:
     from ..indexing.ocr_runner import OcrRunner
     from ..search import Searcher
     from ..search.pagination import Pager
+    from ..search.presence import FilePresence
     from ..search.rerank import Reranker
-    from ..sources.folders import Rules
+    from ..sources.rules import Rules
     from ..storage.storage import Storage
     from ..types.records import Progress, Space
     from ..vlm import VisionLanguageModel
+
+
+class IndexOptions(TypedDict, total=False):
+    """How an indexing run treats files that are known; see `Library.index`."""
+
+    rules: Rules | None
+    retry: bool
+    reread: bool
+    forget_missing: bool
 
 
 @dataclass
@@ -82,6 +92,16 @@ class Services:
     models: ModelCache
     folder: Path | None = None  # None: the whole library
     _calibration: Calibration | None = None
+    _file_presence: FilePresence | None = None
+
+    @property
+    def file_presence(self) -> FilePresence:
+        """What looks whether the files of an answer are there."""
+        from ..search.presence import FilePresence
+
+        if self._file_presence is None:
+            self._file_presence = FilePresence()
+        return self._file_presence
 
     @property
     def settings(self) -> Settings:
@@ -126,14 +146,18 @@ class Services:
         """Return the vision-language model of the settings."""
         return self.models.vlm()
 
-    def indexer(self, rules: Rules | None, retry: bool, progress: Callable[[Progress], None]) -> Indexer:
+    def indexer(self, progress: Callable[[Progress], None], **how: Unpack[IndexOptions]) -> Indexer:
         """Return an indexer with these options."""
         from ..indexing import Indexer, Options
-        from ..sources.folders import Rules
+        from ..sources.rules import Rules
 
         options = Options(
-            rules=rules or Rules(),
-            retry=retry,
+            rules=how.get("rules") or Rules(),
+            retry=how.get("retry", False),
+            reread=how.get("reread", False),
+            forget_missing=how.get("forget_missing", False),
+            forget_after=self.settings.forget_after,
+            file_timeout=self.settings.file_timeout,
             batch_size=self.settings.batch_size,
             threads=self.settings.threads,
             max_megapixels=self.settings.max_megapixels,

@@ -94,7 +94,7 @@ class LibraryView:
             answer = self.services.reranker(progress).search(searcher, query, request, request.rerank)
         else:
             answer = searcher.search(query, request)
-        answer = apply_threshold(answer, request.threshold)
+        answer = self.services.file_presence.only_there(apply_threshold(answer, request.threshold))
         return replace(answer, facets=searcher.facets(query)) if request.facets else answer
 
     def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
@@ -105,7 +105,7 @@ class LibraryView:
         """
         from ..search.confidence import apply_threshold
 
-        return apply_threshold(self.services.pager().next(cursor), threshold)
+        return self.services.file_presence.only_there(apply_threshold(self.services.pager().next(cursor), threshold))
 
     def why(
         self,

@@ -5,8 +5,11 @@ Knows formats, orientation and colour; of the picture's use it knows only the mi
 
 from __future__ import annotations
 
-import hashlib
 import io
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -17,26 +20,71 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from ..errors import PictureError
 from ..types.records import Facts, Picture, Reason
 from . import raw, video
-from .metadata import facts_of
+from .files import read_file
+from .metadata import read_metadata
+from .metadata.found import Found
 
 Image.MAX_IMAGE_PIXELS = None  # `_check` tests the size itself, after the header and before any pixel is decoded
+LEAST_PART = 0.1  # of a damaged picture's rows that must be there
+NEARLY_ALL = 0.9  # of its rows
+JPEG_END = b"\xff\xd9"
+PNG = b"\x89PNG\r\n\x1a\n"
+SIGNATURES = (  # first bytes of formats, for messages about files that no decoder takes
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF (of the large kind)"),
+    (b"MM\0+", "TIFF (of the large kind)"),
+    (b"\xff\xd8", "JPEG"),
+    (PNG, "PNG"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"8BPS", "PSD"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000 picture"),
+    (b"%PDF", "PDF"),
+    (b"PK\x03\x04", "ZIP archive"),
+)
+
+log = logging.getLogger(__name__)
 
 
-def read(path: Path) -> tuple[bytes, str]:
-    """Return a file's bytes and their content hash (BLAKE2b, 128 bits, hexadecimal).
+@dataclass
+class OpenedPicture:
+    """A picture whose header and metadata were read; its pixels are decoded on demand."""
+
+    found: Found
+    _load: Callable[[int], tuple[Image.Image, bool]]
+
+    def pixels(self, least: int = 0) -> Image.Image:
+        """Return the upright sRGB pixels; with a minimum side, the shorter side may be reduced to twice that.
+
+        If a part of the file is missing, the rows that are there are returned, and the facts say `damaged`.
+
+        Raises:
+            PictureError: nothing can be decoded; `reason` says why.
+        """
+        with _errors():
+            image, damaged = self._load(2 * least)
+            self.found.add({"damaged": damaged} if damaged else {})
+            return _upright_srgb(image, 2 * least)
+
+
+def open_picture(data: bytes, name: str = "", max_megapixels: float = 250.0) -> OpenedPicture:
+    """Open a picture of any format; its name tells RAW files from others.
 
     Raises:
-        PictureError: the file has vanished, cannot be read or is empty.
+        PictureError: it is broken, too large, or in an unknown format; `reason` says which.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as exc:
-        raise PictureError(Reason.VANISHED, "the file is no longer there") from exc
-    except OSError as exc:
-        raise PictureError(Reason.UNREADABLE, f"cannot read the file: {exc.strerror}") from exc
-    if not data:
-        raise PictureError(Reason.EMPTY, "the file is empty")
-    return data, hashlib.blake2b(data, digest_size=16).hexdigest()
+    _register_plugins()
+    with _errors(data):
+        if raw.is_raw(name):
+            opened = raw.open_raw(data, max_megapixels)
+            if opened is not None:
+                return OpenedPicture(opened.found, lambda _least: (opened.picture(), False))
+        image = _opened(data)
+        _check(image, max_megapixels)
+        return OpenedPicture(read_metadata(image), lambda least: _loaded(image, data, least))
 
 
 def decode(data: bytes, name: str = "", least: int = 0, max_megapixels: float = 250.0) -> Picture:
@@ -47,24 +95,9 @@ def decode(data: bytes, name: str = "", least: int = 0, max_megapixels: float = 
     Raises:
         PictureError: the picture is broken, too large, or in an unknown format; `reason` says which.
     """
-    _register_heif()
-    try:
-        raw_file = raw.is_raw(name)
-        image, known = raw.develop(data, max_megapixels) if raw_file else (Image.open(io.BytesIO(data)), Facts())
-        _check(image, max_megapixels)
-        said = facts_of(image, known)
-        return Picture(_upright_srgb(image, 2 * least), said)
-    except PictureError:
-        raise
-    except UnidentifiedImageError as exc:
-        raise PictureError(Reason.NOT_A_PICTURE, "the file is not in a known picture format") from exc
-    except MemoryError as exc:
-        raise PictureError(Reason.TOO_LARGE, "there is not enough memory to decode it") from exc
-    except Exception as exc:
-        # Decoders raise many kinds of errors on broken bytes (OSError, SyntaxError, struct.error, RuntimeError ...):
-        # each means that this file is broken, and none may end the run.
-        truncated = "truncated" in str(exc).lower() or isinstance(exc, EOFError)
-        raise PictureError(Reason.TRUNCATED if truncated else Reason.UNREADABLE, f"broken picture: {exc}") from exc
+    opened = open_picture(data, name, max_megapixels)
+    image = opened.pixels(least)
+    return Picture(image, opened.found.facts(name))
 
 
 def load(path: Path, least: int = 0, max_megapixels: float = 250.0, second: float | None = None) -> Picture:
@@ -75,22 +108,105 @@ def load(path: Path, least: int = 0, max_megapixels: float = 250.0, second: floa
     """
     if second is not None:
         return Picture(video.frame_at(path, second, least), Facts())
-    return decode(read(path)[0], path.name, least, max_megapixels)
+    return decode(read_file(path)[0], path.name, least, max_megapixels)
 
 
-def facts(data: bytes) -> Facts:
-    """Return the facts in a picture's bytes without decoding its pixels; empty facts if they cannot be read."""
-    _register_heif()
+@contextmanager
+def _errors(data: bytes = b"") -> Iterator[None]:
+    """Translate the errors of decoders."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return facts_of(image, Facts())
-    except Exception:  # as in `decode`; the picture itself was decoded before
-        return Facts()
+        yield
+    except PictureError:
+        raise
+    except UnidentifiedImageError as exc:
+        raise _unknown(data) from exc
+    except MemoryError as exc:
+        raise PictureError(Reason.TOO_LARGE, "there is not enough memory to decode it") from exc
+    except Exception as exc:
+        # Decoders raise many kinds of errors on broken bytes (OSError, SyntaxError, struct.error, RuntimeError ...):
+        # each means that this file is broken, and none may end the run.
+        truncated = "truncated" in str(exc).lower() or isinstance(exc, EOFError)
+        raise PictureError(
+            Reason.TRUNCATED if truncated else Reason.UNREADABLE, f"broken picture: {_line(exc)}"
+        ) from exc
+
+
+def _line(exc: Exception) -> str:
+    """Return the message of a decoder in one line."""
+    return " ".join(str(exc).split())[:200]
+
+
+def _unknown(data: bytes) -> PictureError:
+    """Return the error for bytes that no decoder takes; it names the format if the first bytes tell it."""
+    name = next((name for start, name in SIGNATURES if data.startswith(start)), "")
+    if data[4:8] == b"ftyp":
+        name = "HEIF, AVIF or MP4 file"
+    elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        name = "WebP file"
+    if name:
+        return PictureError(Reason.UNREADABLE, f"it is a {name}, but broken or of a kind that cannot be read")
+    if data.lstrip()[:1] == b"<":
+        return PictureError(Reason.NOT_A_PICTURE, "it is a web page or another text, not a picture")
+    return PictureError(Reason.NOT_A_PICTURE, "the file is not in a known picture format")
+
+
+def _opened(data: bytes) -> Image.Image:
+    """Open a picture; text blocks of a PNG that are larger than Pillow takes are left out."""
+    try:
+        return Image.open(io.BytesIO(data))
+    except ValueError:
+        if not data.startswith(PNG):
+            raise
+        return Image.open(io.BytesIO(_without_texts(data)))
+
+
+def _without_texts(data: bytes) -> bytes:
+    """Return a PNG without its compressed texts and colour profile."""
+    kept, at = [data[: len(PNG)]], len(PNG)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] not in (b"zTXt", b"iTXt", b"iCCP"):
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)
+
+
+def _loaded(image: Image.Image, data: bytes, least: int) -> tuple[Image.Image, bool]:
+    """Return the picture with its pixels, and whether it is damaged: then only the rows that could be decoded."""
+    if least:
+        image.draft(None, (least, least))  # JPEG: the largest reduction that keeps both sides at least this long
+    try:
+        image.load()
+    except (OSError, EOFError, SyntaxError, ValueError) as exc:
+        part = _decoded_part(image, data, least)
+        if part is None:
+            raise
+        log.info("a part is missing: %s", exc)
+        return part, True
+    return image, False
+
+
+def _decoded_part(image: Image.Image, data: bytes, least: int) -> Image.Image | None:
+    """Return the rows of a picture that were decoded before an error; None if they are too few to show anything."""
+    try:
+        part = image._new(image.im)  # what the decoder has filled so far
+        box = part.convert("RGB").getbbox()  # what was not decoded is black
+        if box is None or box[3] < LEAST_PART * part.height:
+            return None
+        if image.format == "JPEG" and box[3] >= NEARLY_ALL * part.height:  # with an end marker, the last rows come, too
+            whole = Image.open(io.BytesIO(data + JPEG_END))
+            whole.draft(None, (least, least) if least else None)
+            whole.load()
+            return whole
+        return part.crop((0, 0, part.width, box[3]))
+    except Exception:  # as above: broken bytes raise many kinds of errors
+        return None
 
 
 @cache
-def _register_heif() -> None:
+def _register_plugins() -> None:
     import pillow_heif
+    import pillow_jxl  # noqa: F401  # registers JPEG XL
 
     pillow_heif.register_heif_opener()
 
@@ -105,9 +221,6 @@ def _check(image: Image.Image, max_megapixels: float) -> None:
 
 
 def _upright_srgb(image: Image.Image, least: int) -> Image.Image:
-    if least:
-        image.draft(None, (least, least))  # JPEG: the largest reduction that keeps both sides at least this long
-    image.load()
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
     factor = min(upright.size) // least if least else 1

@@ -6,14 +6,19 @@ Knows LibRaw; does not know what the picture is used for.
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ..errors import PictureError
-from ..types.records import RAW_SUFFIXES, Facts, Reason
-from .metadata import tiff_facts
+from ..types.records import RAW_SUFFIXES, DatePrecision, Reason
+from .metadata import read_metadata, read_tiff_header
+from .metadata.exif import positive, whole
+from .metadata.found import Found
+from .metadata.text_decoding import clean
+from .metadata.timestamps import Moment, Rank, is_placeholder
 
 LARGE_ENOUGH = 512  # minimum pixels of a preview's shorter side
 
@@ -23,8 +28,27 @@ def is_raw(name: str) -> bool:
     return PurePath(name).suffix.lower() in RAW_SUFFIXES
 
 
-def develop(data: bytes, max_megapixels: float) -> tuple[Image.Image, Facts]:
-    """Return the picture of a RAW file and the facts in its header; the picture may still carry an EXIF orientation.
+@dataclass
+class OpenedRaw:
+    """A RAW file that LibRaw has opened."""
+
+    found: Found
+    _opened: Any  # rawpy ships no types
+    _preview: Image.Image | None
+
+    def picture(self) -> Image.Image:
+        """Return the preview or the development; it may still carry an EXIF orientation."""
+        sizes = self._opened.sizes
+        if self._preview is not None and min(self._preview.size) >= LARGE_ENOUGH:
+            return _turned(self._preview, sizes.flip)
+        half = min(sizes.width, sizes.height) >= 4 * LARGE_ENOUGH
+        return Image.fromarray(self._opened.postprocess(half_size=half, use_camera_wb=True))  # LibRaw turns it upright
+
+
+def open_raw(data: bytes, max_megapixels: float) -> OpenedRaw | None:
+    """Open a RAW file and read its metadata; None if it is a JPEG or TIFF that only has a RAW file's name.
+
+    What the file's own header and XMP say counts more than what its preview says.
 
     Raises:
         PictureError: it has too many pixels, or neither LibRaw nor Pillow can read it.
@@ -34,37 +58,55 @@ def develop(data: bytes, max_megapixels: float) -> tuple[Image.Image, Facts]:
     try:
         opened = rawpy.imread(io.BytesIO(data))
     except rawpy.LibRawError as exc:
-        return _as_another_format(data, exc), Facts()
-    with opened:
-        sizes = opened.sizes
-        if sizes.raw_width * sizes.raw_height / 1e6 > max_megapixels:
-            raise PictureError(Reason.TOO_LARGE, f"{sizes.raw_width} x {sizes.raw_height} pixels are more than allowed")
-        upright = (sizes.width, sizes.height)[:: -1 if sizes.flip in (5, 6) else 1]
-        facts = replace(tiff_facts(data), width=upright[0], height=upright[1], format="RAW")
-        preview = _preview(opened)
-        if preview is not None and min(preview.size) >= LARGE_ENOUGH:
-            return _turned(preview, sizes.flip), facts
-        pixels = opened.postprocess(half_size=min(sizes.width, sizes.height) >= 4 * LARGE_ENOUGH, use_camera_wb=True)
-        return Image.fromarray(pixels), facts  # LibRaw has turned it upright
+        _another_format(data, exc)
+        return None
+    sizes = opened.sizes
+    if sizes.raw_width * sizes.raw_height / 1e6 > max_megapixels:
+        raise PictureError(Reason.TOO_LARGE, f"{sizes.raw_width} x {sizes.raw_height} pixels are more than allowed")
+    preview = _preview(opened)
+    found = read_metadata(preview) if preview is not None else Found()
+    found.put(_shot(opened.other, opened.lens))
+    found.put(read_tiff_header(data))
+    width, height = (sizes.width, sizes.height)[:: -1 if sizes.flip in (5, 6) else 1]
+    found.add({"width": width, "height": height, "format": "RAW"})
+    return OpenedRaw(found, opened, preview)
 
 
-def _as_another_format(data: bytes, cause: Exception) -> Image.Image:
-    """Open a JPEG or TIFF that only has a RAW file's name."""
+def _shot(other: Any, lens: Any) -> Found:
+    """Return what LibRaw has read of the exposure, in containers that are not TIFF, too."""
+    found = Found()
+    taken = other.timestamp
+    moment = None if is_placeholder(taken) else Moment(taken, DatePrecision.SECOND, Rank.CHANGED)
+    found.add(
+        {
+            "iso": whole(other.iso_speed, 1, 10_000_000),
+            "aperture": positive(other.aperture),
+            "focal_length": positive(other.focal_length),
+            "exposure": positive(other.shutter_speed),
+            "lens": clean(lens.model),
+        },
+        [moment],
+    )
+    return found
+
+
+def _another_format(data: bytes, cause: Exception) -> None:
+    """Make sure that it is a JPEG or TIFF that only has a RAW file's name."""
     try:
-        return Image.open(io.BytesIO(data))
+        Image.open(io.BytesIO(data)).close()
     except UnidentifiedImageError:
         raise PictureError(Reason.NOT_A_PICTURE, f"not a RAW file that LibRaw knows: {cause}") from cause
 
 
-def _preview(opened: object) -> Image.Image | None:
+def _preview(opened: Any) -> Image.Image | None:
     import rawpy
 
     try:
-        found = opened.extract_thumb()  # type: ignore[attr-defined]  # rawpy ships no types
-    except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
+        found = opened.extract_thumb()
+        if found.format == rawpy.ThumbFormat.JPEG:
+            return Image.open(io.BytesIO(found.data))
+    except (rawpy.LibRawError, UnidentifiedImageError):  # there is none, or it is broken
         return None
-    if found.format == rawpy.ThumbFormat.JPEG:
-        return Image.open(io.BytesIO(found.data))
     return Image.fromarray(found.data) if found.format == rawpy.ThumbFormat.BITMAP else None
 
 

@@ -5,12 +5,13 @@ Knows the packet's text; does not know the library. `metadata.py` reads sidecars
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from ..errors import SourceError
-from .metadata import NAMESPACES, xmp_root
+from .metadata.xmp import NAMESPACES, xmp_root
 
 EMPTY = """<?xml version="1.0" encoding="UTF-8"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -29,10 +30,17 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # characte
 
 
 def place_of(picture: Path) -> Path:
-    """Return the path of the existing sidecar (`a.jpg.xmp` or `a.xmp`), otherwise `a.jpg.xmp`."""
+    """Return the path of the existing sidecar (`a.jpg.xmp` or `a.xmp`, in any case), otherwise `a.jpg.xmp`."""
     beside = picture.with_name(picture.name + ".xmp")
-    other = picture.with_suffix(".xmp")
-    return other if other.is_file() and not beside.is_file() else beside
+    return _in_any_case(beside) or _in_any_case(picture.with_suffix(".xmp")) or beside
+
+
+def _in_any_case(place: Path) -> Path | None:
+    """Return the file with this name, whatever its case; None if there is none."""
+    if place.is_file():
+        return place
+    names = sorted(os.listdir(place.parent)) if place.parent.is_dir() else []  # noqa: PTH208  # names are enough
+    return next((place.with_name(name) for name in names if name.lower() == place.name.lower()), None)
 
 
 def with_caption(packet: bytes | None, caption: str, model: str) -> bytes | None:
@@ -44,8 +52,11 @@ def with_caption(packet: bytes | None, caption: str, model: str) -> bytes | None
         SourceError: the packet is not XMP in UTF-8, already has a caption written here, or would break.
     """
     text = EMPTY.encode() if packet is None else packet
-    root, end = xmp_root(text), re.search(rb"[ \t]*</[A-Za-z_][\w.-]*:RDF\s*>", text)
-    if root is None or end is None:
+    try:
+        root, end = xmp_root(text), re.search(rb"[ \t]*</[A-Za-z_][\w.-]*:RDF\s*>", text)
+    except ValueError as exc:
+        raise SourceError("it is not an XMP packet in UTF-8") from exc
+    if end is None:
         raise SourceError("it is not an XMP packet in UTF-8")
     if b"retrieval:Caption" in text:
         raise SourceError("another library has written a caption into it")
@@ -61,6 +72,8 @@ def with_caption(packet: bytes | None, caption: str, model: str) -> bytes | None
         text=escape(caption),
     )
     found = text[: end.start()] + block.encode() + text[end.start() :]
-    if xmp_root(found) is None:
-        raise SourceError("a caption cannot be put into it without breaking it")
+    try:
+        xmp_root(found)
+    except ValueError as exc:
+        raise SourceError("a caption cannot be put into it without breaking it") from exc
     return found

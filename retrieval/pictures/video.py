@@ -6,11 +6,9 @@ reason.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import PictureError
-from ..types.records import VIDEO_SUFFIXES, Facts, Reason
+from ..runtime.daemon_pool import alive
+from ..types.records import VIDEO_SUFFIXES, Reason
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -49,24 +48,6 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def digest(path: Path) -> str:
-    """Return the content hash of a file, read in blocks (BLAKE2b, 128 bits, hexadecimal).
-
-    Raises:
-        PictureError: the file has vanished, cannot be read or is empty.
-    """
-    try:
-        with path.open("rb") as file:
-            hashed = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-            if not file.tell():
-                raise PictureError(Reason.EMPTY, "the file is empty")
-    except FileNotFoundError as exc:
-        raise PictureError(Reason.VANISHED, "the file is no longer there") from exc
-    except OSError as exc:
-        raise PictureError(Reason.UNREADABLE, f"cannot read the file: {exc.strerror}") from exc
-    return hashed.hexdigest()
-
-
 def scenes(path: Path, least: int = 0) -> Iterator[Frame]:
     """Yield a sharp frame of each scene, at most `MOST` of them.
 
@@ -76,10 +57,13 @@ def scenes(path: Path, least: int = 0) -> Iterator[Frame]:
     Raises:
         PictureError: the file is broken, or has no frame that can be decoded.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         length = _length(container, stream)
-        keys = sum(packet.is_keyframe for packet in container.demux(stream))
-    with _opened(path) as (container, stream):
+        keys = 0
+        for packet in container.demux(stream):
+            keys += packet.is_keyframe
+            alive()
+    with opened(path) as (container, stream):
         stream.thread_type = "AUTO"
         if keys * OFTEN >= length:
             stream.codec_context.skip_frame = "NONKEY"
@@ -101,7 +85,7 @@ def frame_at(path: Path, second: float, least: int = 0) -> Image.Image:
 
 
 def _frame_from(path: Path, second: float, least: int) -> Frame:
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         stream.thread_type = "AUTO"
         assert stream.time_base is not None
         container.seek(int(second / stream.time_base), stream=stream)
@@ -117,7 +101,7 @@ def evenly(path: Path, count: int, least: int = 0) -> list[Frame]:
     Raises:
         PictureError: the file is broken, or has no frame that can be decoded.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         length = _length(container, stream)
     frames: dict[float, Frame] = {}
     for number in range(count):
@@ -131,34 +115,23 @@ def evenly(path: Path, count: int, least: int = 0) -> list[Frame]:
     return list(frames.values())
 
 
-def facts(path: Path) -> Facts:
-    """Return the facts in the container, and the upright size in pixels.
+def seconds(path: Path) -> float:
+    """Return the duration in seconds; 0 if the file does not state it.
 
     Raises:
         PictureError: the file cannot be opened.
     """
-    with _opened(path) as (container, stream):
-        width, height = stream.codec_context.width, stream.codec_context.height
-        frame = next(container.decode(stream), None)
-        if frame is not None and frame.rotation % 180:
-            width, height = height, width
-        metadata = {**container.metadata, **stream.metadata}
-        title = metadata.get("title", "")
-        return Facts(
-            width=width,
-            height=height,
-            format=path.suffix[1:].upper(),
-            taken_at=_time(metadata.get("com.apple.quicktime.creationdate") or metadata.get("creation_time", "")),
-            camera=" ".join(
-                metadata[name] for name in ("com.apple.quicktime.make", "com.apple.quicktime.model") if name in metadata
-            ),
-            title=title,
-            description=metadata.get("description", "") or metadata.get("comment", ""),
-        )
+    with opened(path) as (container, stream):
+        return _length(container, stream)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a file, and yield its container with the first video stream.
+
+    Raises:
+        PictureError: it cannot be opened, or has no video.
+    """
     import av
 
     try:
@@ -170,7 +143,9 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise PictureError(Reason.VANISHED, "the file is no longer there") from exc
     except av.error.InvalidDataError as exc:
         raise PictureError(Reason.NOT_A_PICTURE, f"the file is not a video: {exc.strerror}") from exc
-    except (av.error.FFmpegError, OSError, ValueError) as exc:
+    except PictureError:
+        raise
+    except Exception as exc:  # broken bytes raise many kinds of errors, and streams without a decoder have no values
         raise PictureError(Reason.UNREADABLE, f"broken video: {exc}") from exc
 
 
@@ -188,6 +163,7 @@ def _looked_at(container: InputContainer, stream: VideoStream, length: float) ->
     step, last = max(STEP, length / (8 * MOST)), -1e9
     try:
         for frame in container.decode(stream):
+            alive()
             if frame.time is not None and frame.time - last >= step:
                 last = frame.time
                 yield frame
@@ -231,11 +207,3 @@ def _image(frame: VideoFrame, least: int) -> Image.Image:
 def _picture(frame: Any, width: int, height: int) -> Image.Image:
     found: Image.Image = frame.to_image(width=width, height=height)  # not annotated
     return found
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.year > 1971 else None  # cameras without a clock write the year 1904 or 1970

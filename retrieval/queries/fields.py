@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .. import geocoding
+from ..errors import UsageError
+from ..types import path_pattern
 from ..types.records import ByFile, ByItem, Query
 from . import dates
 from .filters import (
@@ -35,9 +37,10 @@ from .filters import (
 
 KILOMETRES = 10.0  # radius of `near:` if no distance is given
 FORMATS = (
-    "photo video raw jpeg png webp gif tiff bmp avif heif jpeg2000 ppm mp4 mov mkv webm avi".split()
+    "photo video raw jpeg png webp gif tiff bmp avif heif jxl jpeg2000 ppm psd tga mp4 mov mkv webm avi".split()
 )  # the values of `type:`
 SAME = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "movie": "video", "image": "photo"}
+NUMBER = r"-?\d+(?:\.\d+)?(?:/0*[1-9]\d*)?"
 UNITS = {"km": 1.0, "mi": 1.609344, "m": 0.001}
 
 
@@ -140,18 +143,32 @@ def _near(given: FieldValue) -> Filter:
 def _number(number: NumberField) -> Callable[[FieldValue], Filter]:
     def read(given: FieldValue) -> Filter:
         text = given.whole
-        if match := re.fullmatch(r"(-?\d+(?:\.\d+)?)?\.\.(-?\d+(?:\.\d+)?)?", text):
-            low, high = (float(part) if part else None for part in match.groups())
+        if match := re.fullmatch(rf"({NUMBER})?\.\.({NUMBER})?", text):
+            low, high = (_value(part) if part else None for part in match.groups())
             return Between(number, low, high)
-        match = re.fullmatch(r"(>=|<=|>|<|=)?(-?\d+(?:\.\d+)?)", text)
+        match = re.fullmatch(rf"(>=|<=|>|<|=)?({NUMBER})", text)
         if not match:
-            raise InvalidValue(f'"{text}" is not a number; write 4, >=4, <2000 or 3..5')
-        sign, at = match[1] or "=", float(match[2])
+            raise InvalidValue(f'"{text}" is not a number; write 4, >=4, <2000, 3..5 or 1/250')
+        sign, at = match[1] or "=", _value(match[2])
         low = math.nextafter(at, math.inf) if sign == ">" else at if sign in (">=", "=") else None
         high = math.nextafter(at, -math.inf) if sign == "<" else at if sign in ("<=", "=") else None
         return Between(number, low, high)
 
     return read
+
+
+def _value(text: str) -> float:
+    """Return a number, or a fraction such as 1/250 in the six digits with which files' numbers are stored."""
+    above, _, below = text.partition("/")
+    return float(f"{float(above) / float(below):.6g}") if below else float(above)
+
+
+def _path(given: FieldValue) -> Filter:
+    try:
+        path_pattern.anywhere(given.whole)
+    except UsageError as exc:
+        raise InvalidValue(str(exc)) from exc
+    return PathFits(given.whole)
 
 
 def _type(given: FieldValue) -> Filter:
@@ -206,12 +223,18 @@ FIELDS = {
     "place": Field(
         _says(TextField.CITY, TextField.REGION, TextField.COUNTRY), "place:lisbon", "city, region or country"
     ),
-    "path": Field(lambda given: PathFits(given.whole), "path:holidays/**", "path, name, or a tail of the path"),
+    "path": Field(
+        _path, 'path:"2019 Italy"', "a file or folder of this name, or a path; `*`, `**` and so on as in git"
+    ),
     "type": Field(_type, "type:raw", "photo, video, raw, or a format such as jpeg"),
     "rating": Field(_number(NumberField.RATING), "rating:>=4", "stars, 0 to 5; also 4, <3, 3..5"),
     "width": Field(_number(NumberField.WIDTH), "width:>=3000", "in pixels"),
     "height": Field(_number(NumberField.HEIGHT), "height:<1000", "in pixels"),
     "mp": Field(_number(NumberField.MEGAPIXELS), "mp:>12", "megapixels"),
+    "iso": Field(_number(NumberField.ISO), "iso:>=1600", "sensitivity"),
+    "f": Field(_number(NumberField.APERTURE), "f:<2", "aperture, as f-number"),
+    "focal": Field(_number(NumberField.FOCAL_LENGTH), "focal:24..70", "focal length in millimetres"),
+    "exposure": Field(_number(NumberField.EXPOSURE), "exposure:>=1/30", "exposure time in seconds"),
     "has": Field(_has, "has:gps", ", ".join(Presence)),
     "caption": Field(lambda given: Captioned(given.whole), "caption:birthday", "a caption contains these words"),
     "text": Field(
@@ -219,6 +242,7 @@ FIELDS = {
     ),
     "title": Field(_says(TextField.TITLE), "title:wedding", "the file's own title contains it"),
     "keyword": Field(_says(TextField.KEYWORD), "keyword:family", "one of the file's keywords contains it"),
+    "person": Field(_says(TextField.PERSON), "person:anna", "a person whom the file names contains it"),
     "similar": Field(_picture, "similar:pool.jpg", "looks like this picture"),
     "item": Field(_item, "item:12", "looks like this picture of the library"),
     "like": Field(_feedback(True), "like:pool.jpg", "more like this picture (or `like:#12`, of the library)"),

@@ -22,6 +22,7 @@ class TextField(StrEnum):
     CAMERA = "camera"
     LENS = "lens"
     KEYWORD = "keyword"
+    PERSON = "person"
     TITLE = "title"
     CITY = "city"
     REGION = "region"
@@ -43,6 +44,10 @@ class NumberField(StrEnum):
     WIDTH = "width"
     HEIGHT = "height"
     MEGAPIXELS = "megapixels"
+    ISO = "iso"
+    APERTURE = "f"  # the f-number
+    FOCAL_LENGTH = "focal"  # millimetres
+    EXPOSURE = "exposure"  # seconds
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Near:
 
 @dataclass(frozen=True)
 class PathFits:
-    """The path, the file name or another tail of the path matches a glob; `*` also matches `/`."""
+    """The file is, or lies in, what a pattern names, by the rules of `.gitignore` (see `types.path_pattern`)."""
 
     glob: str
 
@@ -88,6 +93,8 @@ class Presence(StrEnum):
     RATING = "rating"
     KEYWORDS = "keywords"
     TEXT = "text"
+    PEOPLE = "people"
+    DAMAGE = "damage"
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def _piece(part: WeightedPiece) -> Node | None:
         return FieldToken("like" if part.weight > 0 else "unlike", value)
     match part.piece:
         case ByText(text):
-            joined = part.weight != 1 and " " in text
+            joined = part.weight != 1 and (" " in text or not text[:1].isalpha())
             node: Node = Word(text, quoted=joined or not text.strip() or _strange(text))
         case ByFile(path):
             node = FieldToken("similar", str(path))

@@ -5,6 +5,8 @@
     part   = "-" part | weight part | "(" query ")" | token | "@" name | quoted | word
     token  = name ":" value          weight = number ":"          value = quoted [tail] | tail
 
+A weight has a letter, a quote, a bracket, a minus or an @ behind it: `18:45` and `16:9` are words.
+
 Does not know what any token means.
 """
 
@@ -89,7 +91,7 @@ PIECES = re.compile(
     r"""(?P<space>\s+)
     | (?P<open>\() | (?P<close>\))
     | (?P<minus>-(?=[^\s\-)]))
-    | (?P<weight>(?:\d+(?:\.\d+)?|\.\d+):(?=[^\s)]))
+    | (?P<weight>(?:\d+(?:\.\d+)?|\.\d+):(?=[^\W\d_]|["“„(@-]))
     | (?P<name>[A-Za-z_]+:(?=[^\s)]))
     | (?P<at>@\w[\w-]*(?=[\s)]|$))
     | (?P<quote>["“„])
@@ -239,7 +241,9 @@ def unparse(node: Node) -> str:
 
 
 def _grouped(node: Node) -> str:
-    return f"({unparse(node)})" if isinstance(node, AllOf | AnyOf | Minus) else unparse(node)
+    """Return the text of an operand; one that would be read otherwise behind a sign is put in brackets."""
+    bare = isinstance(node, Word) and not node.quoted and not node.text[:1].isalpha()
+    return f"({unparse(node)})" if bare or isinstance(node, AllOf | AnyOf | Minus) else unparse(node)
 
 
 def _quote(text: str) -> str:

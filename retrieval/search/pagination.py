@@ -138,7 +138,12 @@ class Pager:
                 nothing=answer.nothing,
                 found=candidates,
             )
-            token = self.pages.keep(self._key(query, request), kept)
+            try:
+                token = self.pages.keep(self._key(query, request), kept)
+            except LibraryError as exc:  # then each page is found anew
+                shown = self._show(Cursor("", (number - 1) * request.k, request.k), kept)
+                notes = (*shown.notes, f"{exc}; each page is found anew, by its number")
+                return replace(shown, notes=notes, cursor="", seconds=time.perf_counter() - started)
         shown = self._show(Cursor(token, (number - 1) * request.k, request.k), self.pages.get(token))
         return replace(shown, seconds=time.perf_counter() - started)
 

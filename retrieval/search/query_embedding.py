@@ -96,10 +96,10 @@ class QueryEmbedder:
                 return QueryEmbedding(concepts.direction(self.storage, name)[None])
 
     def _file(self, path: Path) -> QueryEmbedding:
-        from ..pictures import read  # loads Pillow, which text queries do not need
+        from ..pictures import read_file  # loads Pillow, which text queries do not need
 
         try:
-            return QueryEmbedding(self._picture(read(path)[0], path.name))
+            return QueryEmbedding(self._picture(read_file(path)[0], path.name))
         except PictureError as exc:
             raise PictureError(exc.reason, f"{path}: {exc}") from exc
 

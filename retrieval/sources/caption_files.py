@@ -1,56 +1,95 @@
-"""Reads caption files: CSV, TSV, JSON Lines, COCO JSON, parquet, and the `.txt` beside a picture.
+"""Reads caption files: CSV, TSV, JSON Lines, COCO JSON and parquet.
 
-Does not know whether the pictures are in the library.
+Encodings and separators are found out. Does not know whether the pictures are in the library.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import SourceError
+from ..runtime import charset
 from ..types.records import Caption, Problem, Reason
 from . import absolute_path, tables
-from .folders import sidecars
+from .delimited import BrokenRow, DelimitedText
 
-PICTURE_COLUMNS = ("image", "file_name", "filename", "image_path", "path", "file", "picture", "filepath")
-TEXT_COLUMNS = ("captions", "caption", "text", "description", "sentence", "title", "txt")
+PICTURE_COLUMNS = ("image", "file_name", "filename", "image_path", "path", "file", "picture", "filepath", "image_name")
+TEXT_COLUMNS = ("captions", "caption", "text", "description", "sentence", "title", "txt", "comment")
+LONGEST = 20_000  # letters of a caption
 Numbered: TypeAlias = "tuple[int, Mapping[str, Any] | Problem]"  # a row with its number
 Rows: TypeAlias = Iterator[Numbered]
 FORMATS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
+MARKS = (  # byte order marks; UTF-32's begin with those of UTF-16
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class CaptionFile:
+    """The rows of an opened caption file, and what was found out about it, for people."""
+
+    rows: Iterator[Caption | Problem]
+    notes: tuple[str, ...] = ()
 
 
 def read_captions(table: Path, images: Path | None = None) -> Iterator[Caption | Problem]:
-    """Yield every caption of `table`; picture names are relative to `images`, or else to the folder of the table.
+    """Yield every caption of `table`, and each row that cannot be used as a problem; see `open_captions`."""
+    return open_captions(table, images).rows
 
-    A row that cannot be used is yielded as a problem with its number.
+
+def open_captions(table: Path, images: Path | None = None) -> CaptionFile:
+    """Open a caption file; its picture names are relative to `images`, or else to the folder of the table.
+
+    A row that cannot be used is a problem with its number among the rows.
 
     Raises:
         SourceError: the file cannot be read, has an unknown format, or has no caption column.
     """
     folder = absolute_path(images or table.parent)
     if table.suffix.lower() == ".parquet":
-        return _captions(enumerate(tables.rows(table, (*PICTURE_COLUMNS, *TEXT_COLUMNS)), start=1), table, folder)
-    try:
-        content = table.read_text(encoding="utf-8-sig")
-    except OSError as exc:
-        raise SourceError(f"cannot read the captions in {table}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise SourceError(f"{table} is not UTF-8 text (byte {exc.start}); save it as UTF-8") from exc
+        rows = enumerate(tables.rows(table, (*PICTURE_COLUMNS, *TEXT_COLUMNS)), start=1)
+        return CaptionFile(_captions(rows, table, folder))
+    content, notes = _text(table)
     match table.suffix.lower():
         case ".jsonl" | ".ndjson":
-            rows = _json_lines(content, table)
+            return CaptionFile(_captions(_json_lines(content, table), table, folder), notes)
         case ".json":
-            rows = _coco(content, table)
+            return CaptionFile(_captions(_coco(content, table), table, folder), notes)
         case ".csv" | ".tsv" | ".txt":
-            rows = _csv(content, table)
+            delimited = DelimitedText.of(content, table.suffix.lower(), PICTURE_COLUMNS, TEXT_COLUMNS)
+            if delimited is None:
+                first = " ".join(content.split("\n", 1)[0].split())[:80] or "empty file"
+                raise SourceError(
+                    f"{table}: no caption column in the first line ({first}); "
+                    f"name one of the columns {', '.join(TEXT_COLUMNS)}"
+                )
+            said = notes + tuple(f"{table.name}: {note}" for note in delimited.notes)
+            return CaptionFile(_captions(_delimited(delimited, table), table, folder), said)
         case other:
             raise SourceError(f"{table}: captions come as {', '.join(FORMATS)}, not {other or 'a file without ending'}")
-    return _captions(rows, table, folder)
+
+
+def _text(table: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a file, and a note if it is not UTF-8."""
+    try:
+        data = table.read_bytes()
+    except OSError as exc:
+        raise SourceError(f"cannot read the captions in {table}: {exc.strerror}") from exc
+    encoding = next((name for mark, name in MARKS if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(encoding), ()
+    except UnicodeDecodeError:
+        found = charset.detected(data)
+        return data.decode(found, "replace"), (f"{table.name} is not UTF-8; it was read as {found}",)
 
 
 def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[Caption | Problem]:
@@ -60,23 +99,27 @@ def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[C
             continue
         texts = first_of(row, TEXT_COLUMNS)
         name = first_of(row, PICTURE_COLUMNS)
-        texts = texts if isinstance(texts, list) else [texts]
-        useful = [text.strip() for text in texts if isinstance(text, str) and text.strip()]
-        if not useful:
+        picture = absolute_path(folder / whole(name)) if isinstance(name, str) and name else None
+        used = 0
+        for text in texts if isinstance(texts, list) else [texts]:
+            if not isinstance(text, str) or not text.strip():
+                continue
+            used += 1
+            if len(text) > LONGEST:
+                message = f"the caption of row {number} has {len(text):,} letters, more than {LONGEST:,}"
+                yield Problem(table, Reason.BAD_ROW, message)
+                continue
+            if text != whole(text):
+                message = f"row {number} has half of a character (a surrogate), which was replaced"
+                yield Problem(table, Reason.BAD_ROW, message)
+            yield Caption(whole(text).strip(), picture, str(table))
+        if not used:
             yield Problem(table, Reason.BAD_ROW, f"row {number} has no caption")
-        for text in useful:
-            yield Caption(text, absolute_path(folder / name) if isinstance(name, str) and name else None, str(table))
 
 
-def sidecar_text(path: Path) -> str:
-    """Return the text of the `.txt` beside a picture, or an empty string.
-
-    Bytes that are not UTF-8 are replaced.
-    """
-    for place in sidecars(path):
-        if place.suffix == ".txt" and place.is_file():
-            return place.read_text(encoding="utf-8", errors="replace").strip()
-    return ""
+def whole(text: str) -> str:
+    """Return a text with halves of surrogate pairs, which no file can hold, replaced by question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def first_of(row: Mapping[str, Any], columns: Iterable[str]) -> object:
@@ -85,30 +128,23 @@ def first_of(row: Mapping[str, Any], columns: Iterable[str]) -> object:
     return next((lowered[column] for column in columns if lowered.get(column)), None)
 
 
-def _csv(content: str, table: Path) -> Rows:
-    delimiter = "\t" if table.suffix.lower() == ".tsv" else ","
-    reader = csv.DictReader(io.StringIO(content, newline=""), delimiter=delimiter)
-    header = [name.strip().lower() for name in reader.fieldnames or ()]
-    if not set(header) & set(TEXT_COLUMNS):
-        raise SourceError(
-            f"{table}: no caption column in the first line ({', '.join(header)[:80] or 'empty file'}); "
-            f"name one of the columns {', '.join(TEXT_COLUMNS)}"
-        )
-    try:
-        for row in reader:
-            yield reader.line_num, row
-    except csv.Error as exc:
-        yield reader.line_num, Problem(table, Reason.BAD_ROW, f"row {reader.line_num} is not CSV: {exc}")
+def _delimited(text: DelimitedText, table: Path) -> Rows:
+    for row in text.rows():
+        if isinstance(row, BrokenRow):
+            yield row.number, Problem(table, Reason.BAD_ROW, f"row {row.number}: {row.message}")
+        else:
+            yield row
 
 
 def _json_lines(content: str, table: Path) -> Rows:
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(content.split("\n"), start=1):  # a text may hold other line separators
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as exc:
-            yield number, Problem(table, Reason.BAD_ROW, f"row {number} is not JSON: {exc.msg}")
+        except (ValueError, RecursionError) as exc:
+            message = getattr(exc, "msg", "") or str(exc)
+            yield number, Problem(table, Reason.BAD_ROW, f"row {number} is not JSON: {message}")
             continue
         if isinstance(row, dict):
             yield number, row
@@ -118,13 +154,20 @@ def _json_lines(content: str, table: Path) -> Rows:
 
 def _coco(content: str, table: Path) -> Rows:
     try:
-        whole = json.loads(content)
-        names = {image["id"]: image["file_name"] for image in whole["images"]}
-        notes = [(note["image_id"], note["caption"]) for note in whole["annotations"]]
-    except (json.JSONDecodeError, KeyError, TypeError) as exc:
+        document = json.loads(content)
+        images, annotations = list(document["images"]), list(document["annotations"])
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise SourceError(f"{table} is not a COCO caption file (images, annotations with captions): {exc}") from exc
-    for number, (image, caption) in enumerate(notes, start=1):
-        if image in names:
-            yield number, {"image": names[image], "caption": caption}
+    names = {
+        str(image["id"]): image["file_name"]
+        for image in images
+        if isinstance(image, dict) and "id" in image and isinstance(image.get("file_name"), str)
+    }
+    for number, entry in enumerate(annotations, start=1):
+        image = entry.get("image_id") if isinstance(entry, dict) else None
+        if not isinstance(entry, dict) or not isinstance(entry.get("caption"), str):
+            yield number, Problem(table, Reason.BAD_ROW, f"annotation {number} has no caption")
+        elif str(image) in names:
+            yield number, {"image": names[str(image)], "caption": entry["caption"]}
         else:
             yield number, Problem(table, Reason.BAD_ROW, f"annotation {number} names the unknown image {image}")

@@ -1,64 +1,34 @@
-"""Finds picture files in folders: recursively, with globs, without system folders; unreadable places are reported.
+"""Finds picture files in folders: recursively, by rules, without system folders; what cannot be read is reported.
 
-Does not open pictures.
+Does not open pictures. Each folder is listed on a thread that is given up when the drive stops answering.
 """
 
 from __future__ import annotations
 
-import fnmatch
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..errors import SourceError
-from ..types.records import RAW_SUFFIXES, VIDEO_SUFFIXES, Problem, Reason, ScannedFile
+from ..runtime.daemon_pool import DaemonPool, Stalled, alive
+from ..types.records import Problem, Reason, ScannedFile
 from . import absolute_path
+from .companions import Companions, IndexedPictures
+from .rules import EXTENSIONS, RootRules, Rules, ending
 
-PROCESSED = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .gif .tif .tiff .bmp .dib .avif .heic .heif .hif .jp2 .j2k .jpx .jpf "
-    ".ppm .pgm .pbm .pnm".split()
-)
-EXTENSIONS = PROCESSED | RAW_SUFFIXES | VIDEO_SUFFIXES
-BESIDE = RAW_SUFFIXES | {".mov"}  # beside a picture of the same name: its RAW file, its live photo
-SKIPPED_FOLDERS = frozenset({"@eaDir", "#recycle", "$RECYCLE.BIN", "node_modules", "__MACOSX"})
-SIDECARS = (".xmp", ".txt")
+SECONDS = 60.0  # without a sign of life, after which a folder is given up
+PACKET, SYNC = 188, 0x47  # MPEG transport streams: each packet's length in bytes, and its first byte
+KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
+GONE = "it is not there now; what the library has of it is kept, and comes back with it"
 
-@dataclass(frozen=True)
-class Rules:
-    """Which files of a folder are indexed. Globs are matched against the name and the path below the root."""
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    hidden: bool = False
-
-    def takes(self, name: str, below: str) -> bool:
-        """Whether a file is indexed; `below` is its path relative to the root."""
-        if not self.hidden and name.startswith("."):  # macOS's `._name` too
-            return False
-        if _parts(name)[1] not in EXTENSIONS:
-            return False
-        if self.include and not _matches(name, below, self.include):
-            return False
-        return not _matches(name, below, self.exclude)
-
-    def enters(self, name: str, below: str) -> bool:
-        """Whether a folder is searched; `below` is its path relative to the root."""
-        if name in SKIPPED_FOLDERS or (not self.hidden and name.startswith(".")):
-            return False
-        return name != ".git" and not _matches(name, below, self.exclude)
-
-
-def matches(path: Path, globs: Sequence[str]) -> bool:
-    """Whether a path, its name or one of its tails matches one of the globs."""
-    tails = ("/".join(path.parts[-count:]) for count in range(1, len(path.parts) + 1))
-    return any(_matches(path.name, tail, globs) for tail in (*tails, str(path)))
-
-
-def _matches(name: str, below: str, globs: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatch(name, glob) or fnmatch.fnmatch(below, glob) for glob in globs)
+T = TypeVar("T")
 
 
 class DirectoryEntry(NamedTuple):
@@ -67,112 +37,226 @@ class DirectoryEntry(NamedTuple):
     path: str
     size: int
     mtime_ns: int
-    sidecar_mtime_ns: int
+    ctime_ns: int
+    sidecar_digest: str
+    sidecars: tuple[str, ...]  # names in the same folder
+    part_of: str = ""  # name of the picture in the same folder that a RAW file or film may be part of
 
     def found(self) -> ScannedFile:
         """Return the file in the form that is passed on for reading."""
-        return ScannedFile(Path(self.path), *self[1:])
+        path = Path(self.path)
+        beside = tuple(path.with_name(name) for name in self.sidecars)
+        whole = path.with_name(self.part_of) if self.part_of else None
+        return ScannedFile(path, *self[1:5], beside, whole)
 
 
-def scan(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[ScannedFile | Problem]:
+def scan(roots: Sequence[Path], rules: Rules | None = None) -> Iterator[ScannedFile | Problem]:
     """Yield every picture file under `roots` in the form for reading, and unreadable places as problems."""
-    return (entry.found() if isinstance(entry, DirectoryEntry) else entry for entry in scan_entries(roots, rules))
+    entries = Scan(roots, rules or Rules()).entries()
+    return (entry.found() if isinstance(entry, DirectoryEntry) else entry for entry in entries)
 
 
-def scan_entries(roots: Iterable[Path], rules: Rules | None = None) -> Iterator[DirectoryEntry | Problem]:
-    """Yield every picture file under `roots`, each once, in a stable order; unreadable places are yielded as problems.
+@dataclass
+class Scan:
+    """One walk through `roots`; the counts are complete when `entries` is exhausted."""
 
-    A root may be a single file, which is taken whatever the rules say. A RAW file or the video of a live photo beside a
-    processed picture of the same name is part of that picture, not a second one.
+    roots: Sequence[Path]
+    rules: Rules = field(default_factory=Rules)
+    seconds: float = SECONDS
+    known: Sequence[Path] = ()  # folders that were indexed: one that is gone is a problem, and no error
+    passed_over: dict[Path, Counter[str]] = field(default_factory=dict)  # of each root: files by unused ending
+    unused: set[tuple[str, str]] = field(default_factory=set)  # options and patterns that fitted nothing
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+    _names: dict[str, Companions] = field(default_factory=dict)  # of folders in which single files were named
+
+    def entries(self) -> Iterator[DirectoryEntry | Problem]:
+        """Yield every picture file under the roots, each once, in a stable order, and unreadable places as problems.
+
+        A root may be a single file, which is taken whatever the rules say.
+
+        Raises:
+            SourceError: a root does not exist, and is not among the known ones.
+            UsageError: a pattern is none.
+        """
+        self._pool = DaemonPool(1, self.seconds, "scan")
+        used: set[tuple[str, str]] = set()
+        try:
+            for root in map(absolute_path, self.roots):
+                kind = self._patiently(partial(_kind, root), root)
+                if isinstance(kind, Problem):
+                    yield kind
+                elif kind == "folder":
+                    rules = self.rules.at(str(root))
+                    yield from self._walk(root, rules)
+                    used |= {each for each in _options(self.rules) if each not in rules.unused}
+                elif kind == "file":
+                    entry = self._patiently(partial(self._single, root), root)
+                    yield entry
+                elif root in self.known:
+                    yield Problem(root, Reason.VANISHED, GONE)
+                else:
+                    raise SourceError(f"{_show(root)} does not exist; give a folder of pictures or a picture file")
+        finally:
+            self._pool.close()
+        self.unused = _options(self.rules) - used if self.passed_over else set()
+
+    def _walk(self, root: Path, rules: RootRules) -> Iterator[DirectoryEntry | Problem]:
+        """Yield the picture files below a root; folders that wait are kept here, so no depth is too deep."""
+        counts = self.passed_over.setdefault(root, Counter())
+        waiting: list[Iterator[_Folder | DirectoryEntry | Problem]] = [iter([_Folder(str(root), "")])]
+        while waiting:
+            found = next(waiting[-1], None)
+            if found is None:
+                waiting.pop()
+            elif isinstance(found, _Folder):
+                listing = self._patiently(partial(_list, found, rules, self._seen), Path(found.path))
+                if isinstance(listing, Problem):
+                    yield listing
+                else:
+                    counts.update(listing.passed_over)
+                    waiting.append(iter(listing.found))
+            else:
+                yield found
+
+    def _patiently(self, work: Callable[[], T], place: Path) -> T | Problem:
+        try:
+            return self._pool.result(self._pool.submit(work))
+        except Stalled:
+            return Problem(place, Reason.UNREADABLE, f"its drive has not answered for {self.seconds:.0f} s")
+        except OSError as exc:
+            return Problem(place, Reason.UNREADABLE, f"cannot list the folder: {exc.strerror}")
+
+    def _single(self, path: Path) -> DirectoryEntry | Problem:
+        folder = str(path.parent)
+        if folder not in self._names:
+            try:
+                self._names[folder] = Companions(os.listdir(folder))  # noqa: PTH208
+            except OSError:  # a folder that may be entered, but not listed
+                self._names[folder] = Companions(())
+        return _look(str(path), self._names[folder])
+
+
+class _Folder(NamedTuple):
+    path: str
+    below: str  # the path below the root, empty or ending in "/"
+
+
+@dataclass
+class _Listing:
+    found: list[_Folder | DirectoryEntry | Problem] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+
+def _options(rules: Rules) -> set[tuple[str, str]]:
+    return {("include", each) for each in rules.include} | {("exclude", each) for each in rules.exclude}
+
+
+def _kind(path: Path) -> str:
+    """Return whether a path is a folder or a file, or an empty text if it does not exist."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError:
+        return "file"  # it is there; `_look` says what is wrong with it
+    return "folder" if stat.S_ISDIR(mode) else "file"
+
+
+def _list(folder: _Folder, rules: RootRules, seen: set[tuple[int, int]]) -> _Listing:
+    """Return what is in a folder: the folders to enter, the files to index, and what cannot be read.
 
     Raises:
-        SourceError: a root does not exist.
+        OSError: it cannot be listed.
     """
-    seen: set[tuple[int, int]] = set()
-    for root in roots:
-        root = absolute_path(root)
-        if root.is_dir():
-            yield from _walk(str(root), "", rules or Rules(), seen)
-        elif root.exists():
-            yield _look(str(root))
-        else:
-            raise SourceError(f"{_show(root)} does not exist; give a folder of pictures or a picture file")
-
-
-def _walk(folder: str, above: str, rules: Rules, seen: set[tuple[int, int]]) -> Iterator[DirectoryEntry | Problem]:
-    """Yield the picture files of a folder whose path below the root is `above`."""
-    try:
-        status = os.stat(folder)  # noqa: PTH116  # strings, for speed; the same below
-        if (status.st_dev, status.st_ino) in seen:  # a loop of symbolic links, or the same folder twice
-            return
-        seen.add((status.st_dev, status.st_ino))
-        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
-    except OSError as exc:
-        yield Problem(Path(folder), Reason.UNREADABLE, f"cannot list the folder: {exc.strerror}")
-        return
-    names = {entry.name for entry in entries}
-    stems = {stem.lower() for stem, end in map(_parts, names) if end in PROCESSED}
-    for entry in entries:
-        below = above + entry.name
-        if entry.is_dir():
+    listing = _Listing()
+    status = os.stat(folder.path)  # noqa: PTH116  # strings, for speed; the same below
+    if (status.st_dev, status.st_ino) in seen:  # a loop of symbolic links, or the same folder twice
+        return listing
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(folder.path) as entries:
+        ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    companions = Companions([entry.name for entry in ordered])
+    files: list[os.DirEntry[str]] = []
+    places: list[tuple[bytes, _Folder | DirectoryEntry | Problem]] = []
+    rest: list[str] = []
+    for entry in ordered:
+        alive()
+        below = folder.below + entry.name
+        try:
+            is_folder = entry.is_dir()
+        except OSError as exc:  # a link that leads in a circle, or to where one may not look
+            if not rules.skips(entry.name):
+                message = f"cannot look at it: {exc.strerror}"
+                places.append((os.fsencode(entry.name), Problem(Path(entry.path), Reason.UNREADABLE, message)))
+            continue
+        if is_folder:
             if rules.enters(entry.name, below):
-                yield from _walk(entry.path, f"{below}/", rules, seen)
+                places.append((os.fsencode(entry.name), _Folder(entry.path, below + "/")))
         elif rules.takes(entry.name, below):
-            stem, end = _parts(entry.name)
-            if end in BESIDE and stem.lower() in stems:
-                continue
-            yield _look(entry.path, names)
+            files.append(entry)
+        elif not rules.skips(entry.name) and not (entry.is_symlink() and not os.path.exists(entry.path)):  # noqa: PTH110
+            rest.append(entry.name)
+    pictures = IndexedPictures([entry.name for entry in files])
+    used: set[str] = set()
+    for entry in files:
+        alive()
+        if ending(entry.name) == ".ts" and not _is_transport_stream(entry.path):
+            listing.passed_over[".ts"] += 1
+            continue
+        looked = _look(entry.path, companions, pictures.part_of(entry.name))
+        used.update(looked.sidecars if isinstance(looked, DirectoryEntry) else ())
+        places.append((os.fsencode(entry.name), looked))
+    listing.found = [place for _, place in sorted(places, key=lambda pair: pair[0])]
+    listing.passed_over.update(ending(name) for name in rest if name not in used and ending(name) not in EXTENSIONS)
+    return listing
 
 
-def _parts(name: str) -> tuple[str, str]:
-    """Return the file name without its suffix, and the suffix in lower case."""
-    stem, end = os.path.splitext(name)  # noqa: PTH122
-    return stem, end.lower()
+def _is_transport_stream(path: str) -> bool:
+    """Whether a `.ts` file holds video, and not the source code of a program."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123  # a pipe must not block
+            head = file.read(PACKET + 1) or b""
+    except OSError:
+        return True  # it is reported when it is read
+    return len(head) > PACKET and head[0] == head[PACKET] == SYNC
 
 
-def companions(path: Path) -> list[Path]:
-    """Return the files that belong to a picture: its sidecars, its RAW file, the video of a live photo."""
-    same = (path.with_suffix(end) for each in BESIDE for end in (each, each.upper()))
-    beside = [*sidecars(path), *(same if path.suffix.lower() in PROCESSED else ())]
-    return [each for each in dict.fromkeys(beside) if each.is_file()]
-
-
-def stands_for(path: Path) -> Path | None:
-    """Return the processed picture that is indexed in place of a RAW file or live photo video, or None."""
-    if path.suffix.lower() not in BESIDE:
-        return None
-    same = (each for each in path.parent.iterdir() if each.stem.lower() == path.stem.lower())
-    return next((each for each in same if each.suffix.lower() in PROCESSED), None)
-
-
-def _look(path: str, names: set[str] | None = None) -> DirectoryEntry | Problem:
+def _look(path: str, companions: Companions, part_of: str = "") -> DirectoryEntry | Problem:
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError as exc:
         reason = Reason.VANISHED if isinstance(exc, FileNotFoundError) else Reason.UNREADABLE
         return Problem(Path(path), reason, f"cannot look at the file: {exc.strerror}")
-    return DirectoryEntry(path, status.st_size, status.st_mtime_ns, _sidecar_time(path, names))
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        return Problem(Path(path), Reason.UNSUPPORTED, f"it is {kind}, not a file with a picture")
+    folder, name = os.path.split(path)
+    sidecars = companions.sidecars(name)
+    digest = _digest(folder, sidecars) if sidecars else ""
+    return DirectoryEntry(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, digest, sidecars, part_of)
 
 
-def sidecars(path: Path) -> tuple[Path, ...]:
-    """Return where the sidecars of a picture may be: `a.jpg.xmp` and `a.xmp`, and the same for `.txt`."""
-    return tuple(place for end in SIDECARS for place in (path.with_name(path.name + end), path.with_suffix(end)))
+def sidecar_digest(path: Path) -> str:
+    """Return what changes whenever a sidecar of a picture changes, comes or goes; empty if there is none.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    names = Companions(os.listdir(path.parent)).sidecars(path.name)  # noqa: PTH208
+    return _digest(str(path.parent), names) if names else ""
 
 
-def _sidecar_time(path: str, names: set[str] | None) -> int:
-    """Return the time (ns) of the newest sidecar, or 0; `names` are all names in the folder, if known."""
-    if names is not None:
-        name = os.path.basename(path)  # noqa: PTH119
-        stem = _parts(name)[0]
-        if not any((name + end in names or stem + end in names) for end in SIDECARS):
-            return 0
-    newest = 0
-    for place in sidecars(Path(path)):
+def _digest(folder: str, names: Iterable[str]) -> str:
+    """Return a digest of names, sizes and times: the change time (ctime) tells of edits that keep the file's time."""
+    stamp = hashlib.blake2b(digest_size=8)
+    for name in names:
         try:
-            newest = max(newest, place.stat().st_mtime_ns)
-        except OSError:
-            continue
-    return newest
+            status = os.stat(f"{folder}/{name}")  # noqa: PTH116
+            state = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+        except OSError as exc:
+            state = str(exc.errno)
+        stamp.update(os.fsencode(name) + b"\0" + state.encode())
+    return stamp.hexdigest()
 
 
 def _show(path: Path) -> str:

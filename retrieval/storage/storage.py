@@ -101,7 +101,8 @@ class Storage(Transactions):
         """Return what the library holds: counts, spaces, roots, size in bytes and the current writer."""
         with self.read() as catalog:
             counts, active, spaces = catalog.counts(), catalog.spaces.active(), catalog.spaces.all()
-            roots = catalog.roots.all()
+            roots, passed_over = catalog.roots.all(), catalog.roots.passed_over()
+            absent = catalog.items.count_absent()
         return Status(
             path=self.path,
             items=counts["items"],
@@ -114,4 +115,6 @@ class Storage(Transactions):
             bytes=0 if self.parent else manifest.size(self.path),
             writer="" if self.parent else WriteLock(self.path).holder(),
             roots=tuple(roots),
+            absent=absent,
+            passed_over=passed_over,
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import pictures
 from ..errors import PictureError, SourceError
-from ..sources.folders import EXTENSIONS
+from ..sources.rules import EXTENSIONS
 from ..types.records import Item, Problem, Reason
 from .copy_link import free
 
@@ -59,7 +59,7 @@ def write(
 def _jpeg(item: Item, max_megapixels: float) -> bytes:
     """Return the bytes of the file if it is an upright JPEG, else its picture encoded as one."""
     if item.facts.format == "JPEG" and item.facts.orientation == 1 and item.second is None:
-        return pictures.read(item.path)[0]
+        return pictures.read_file(item.path)[0]
     image = pictures.load(item.path, max_megapixels=max_megapixels, second=item.second).image
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)

@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import LibraryLocked, LibraryReadOnly, UsageError
 from ..indexing import fingerprint_backfill
 from ..search.near_duplicates import ALIKE, Similarity, group_near_duplicates
-from ..sources.folders import companions
+from ..sources.companions import beside as companions
 from ..storage.catalog.items import IndexedFile
 from ..storage.storage import Storage
 from ..types.records import Item, Progress, no_progress
@@ -144,7 +144,7 @@ class DuplicateFinder:
         if paths:
             with self.storage.transaction() as catalog:
                 catalog.items.remove(paths)
-                catalog.contents.drop_orphans()
+                catalog.contents.settle()
             self.storage.vectors.save()
 
 

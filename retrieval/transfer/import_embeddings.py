@@ -110,7 +110,7 @@ class EmbeddingImporter:
         ready: list[tuple[str, bytes, int, npt.NDArray[np.float32]]] = []
         for path, vector in batch:
             try:
-                data, digest = pictures.read(path)
+                data, digest = pictures.read_file(path)
                 if digest not in embedded:
                     image = pictures.decode(data, path.name, pictures.THUMBNAIL_SIDE // 2, self.max_megapixels).image
                     ready.append((digest, *pictures.thumbnail(image), _unit(vector)))

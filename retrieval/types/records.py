@@ -7,9 +7,9 @@ The score rule: a score is the cosine of two unit embeddings, in [-1, 1], higher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -35,7 +35,7 @@ RAW_SUFFIXES = frozenset(  # suffixes of files that are opened as camera RAW
 
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .mts .m2ts .3gp .wmv .ogv".split()
+    ".mp4 .m4v .mov .qt .mkv .webm .avi .mpg .mpeg .vob .mts .m2ts .ts .3gp .3g2 .wmv .asf .flv .ogv .insv".split()
 )  # suffixes of files that are opened as videos
 
 
@@ -74,8 +74,13 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     VANISHED = "vanished"
     UNSUPPORTED = "unsupported"
+    DAMAGED = "damaged"  # a part is missing; the rest is used
+    BAD_METADATA = "bad-metadata"  # of a file that is used all the same
     BAD_ROW = "bad-row"
     MISSING_PICTURE = "missing-picture"
+
+
+REMARKS = (Reason.DAMAGED, Reason.BAD_METADATA)  # reasons of files that are in the library all the same
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,30 @@ class Space:
     model: str  # the name that loads the model again
     dimensions: int
     fingerprint: str  # of weights and preprocessing: a changed checkpoint makes a new space
+
+
+class DatePrecision(IntEnum):
+    """How exactly a date is known; the span begins at `Facts.taken_at`."""
+
+    SECOND = 0
+    DAY = 1
+    MONTH = 2
+    YEAR = 3
+
+
+def last_second(at: datetime, precision: DatePrecision) -> datetime:
+    """Return the last second of the day, month or year that begins at a moment, without a time zone."""
+    start = at.replace(tzinfo=None)
+    match precision:
+        case DatePrecision.YEAR:
+            return datetime(start.year, 12, 31, 23, 59, 59)
+        case DatePrecision.MONTH:
+            following = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+        case DatePrecision.DAY:
+            following = start + timedelta(days=1)
+        case _:
+            return start
+    return following - timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -104,11 +133,28 @@ class Facts:
     description: str = ""
     keywords: tuple[str, ...] = ()
     rating: int | None = None  # 0 to 5, -1 for rejected
+    date_precision: DatePrecision = DatePrecision.SECOND
+    date_from_name: bool = False  # whether `taken_at` was read from the file's name, for want of anything better
+    comments: tuple[str, ...] = ()  # other texts about the picture: EXIF's and Windows' comments, those of JPEG and PNG
+    people: tuple[str, ...] = ()  # names of people in the picture, which are keywords, too
+    place: tuple[str, str, str] = ("", "", "")  # city, region, country, as written in the file
+    iso: int | None = None  # sensitivity
+    aperture: float | None = None  # the f-number
+    focal_length: float | None = None  # millimetres
+    exposure: float | None = None  # seconds
+    damaged: bool = False  # whether a part of the picture is missing; what is there was used
+
+    @property
+    def taken_to(self) -> datetime | None:
+        """The last second of the day, month or year that the date names; None if the moment itself is known."""
+        if self.taken_at is None or self.date_precision is DatePrecision.SECOND:
+            return None
+        return last_second(self.taken_at, self.date_precision)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The non-empty ones of title and description, without duplicates."""
-        return tuple(dict.fromkeys(text for text in (self.title, self.description) if text))
+        """The non-empty texts about the picture, without duplicates: title, description, comments."""
+        return tuple(dict.fromkeys(text for text in (self.title, self.description, *self.comments) if text))
 
 
 @dataclass(frozen=True)
@@ -126,7 +172,10 @@ class ScannedFile:
     path: Path
     size: int  # bytes
     mtime_ns: int
-    sidecar_mtime_ns: int = 0  # of its XMP or text sidecar; 0 if there is none
+    ctime_ns: int = 0  # when the file or its attributes last changed; 0: not known
+    sidecar_digest: str = ""  # changes whenever one of its sidecars changes, comes or goes
+    sidecars: tuple[Path, ...] = ()  # XMP files, text files and Google Takeout's JSON beside it
+    part_of: Path | None = None  # the picture that a RAW file or the film of a live photo may be part of
 
 
 @dataclass(frozen=True)
@@ -291,6 +340,8 @@ class Status:
     bytes: int
     writer: str = ""  # the process that is writing, in words; empty if none is
     roots: tuple[Path, ...] = ()
+    absent: int = 0  # files that are not there now; what is known of them is kept
+    passed_over: dict[str, int] = field(default_factory=dict)  # files in the roots by an ending that is not indexed
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any, Self, TypedDict, Unpack
 from ..errors import UsageError
 from .records import Budget, ByBytes, ByFile, ByItem, ByVector, Kind, Order, Query, Threshold, Vectors
 
+LARGEST_K = 1_000_000  # hits of one answer
 LONGEST, MOST = 4000, 1000  # characters of a query, and hits or pages of it, that one HTTP request may ask for
 
 
@@ -60,6 +61,8 @@ class SearchRequest:
     def __post_init__(self) -> None:
         if self.k < 1:
             raise UsageError(f"k must be at least 1, got {self.k}")
+        if self.k > LARGEST_K:
+            raise UsageError(f"k must be at most {LARGEST_K:,}, got {self.k}; --page leads on from there")
         if self.page is not None and self.page < 1:
             raise UsageError(f"pages are counted from 1, got page {self.page}")
         if self.page is not None and (self.rerank is not None or self.order != "score"):

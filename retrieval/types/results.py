@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from .records import AttributedText, Facts, Item, Problem, ScannedFile, Status
+from .records import REMARKS, AttributedText, Facts, Item, Problem, ScannedFile, Status
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,19 @@ class Plan:
     unembedded: tuple[ScannedFile, ...] = ()  # in the library, but not embedded by the requested model
     unchanged: int = 0
     failed_before: int = 0  # failed before, not changed since: not tried again
-    gone: tuple[Path, ...] = ()
+    reread: tuple[ScannedFile, ...] = ()  # in the library, but their metadata is to be read anew
+    returned: tuple[ScannedFile, ...] = ()  # were absent, and are there again as they were
+    missing: tuple[Path, ...] = ()  # not found any more; what is known of them is kept
+    standby: tuple[ScannedFile, ...] = ()  # RAW files that are indexed if the picture beside them cannot be used
     problems: tuple[Problem, ...] = ()
+    solved: tuple[Path, ...] = ()  # files and folders with a recorded problem that are not there any more
+    passed_over: dict[Path, dict[str, int]] = field(default_factory=dict)  # files by unused ending, of each folder
+    notes: tuple[str, ...] = ()  # remarks for the user, one line each
 
     @property
     def todo(self) -> tuple[ScannedFile, ...]:
         """All files that the run must read."""
-        return self.added + self.changed + self.retried + self.unembedded
+        return self.added + self.changed + self.retried + self.unembedded + self.reread
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,10 @@ class Report:
     changed: int = 0
     moved: int = 0
     duplicates: int = 0  # new files whose picture was already known
-    removed: int = 0
+    removed: int = 0  # absent files that were forgotten
+    absent: int = 0  # files that are not there any more; what is known of them is kept
+    returned: int = 0  # files that were absent, and are there again
+    reread: int = 0  # known files whose metadata was read anew
     unchanged: int = 0
     encoded: int = 0  # pictures that went through the model
     texts: int = 0  # texts that went through the model
@@ -47,11 +56,18 @@ class Report:
     seconds: float = 0.0
     interrupted: bool = False
     model: str = ""
+    passed_over: dict[str, int] = field(default_factory=dict)  # files by an ending that is not indexed
+    notes: tuple[str, ...] = ()  # remarks for the user, one line each
 
     @property
     def reasons(self) -> dict[str, int]:
-        """The number of problems by reason."""
-        return dict(Counter(problem.reason for problem in self.problems))
+        """The number of problems by reason, of what could not be used."""
+        return dict(Counter(problem.reason for problem in self.problems if problem.reason not in REMARKS))
+
+    @property
+    def remarks(self) -> dict[str, int]:
+        """The number of problems by reason, of files that are in the library all the same."""
+        return dict(Counter(problem.reason for problem in self.problems if problem.reason in REMARKS))
 
     @property
     def rate(self) -> float:

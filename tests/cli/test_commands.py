@@ -47,7 +47,7 @@ def test_dry_run_changes_nothing(run: Run, photos: Path) -> None:
     run("status", code=3)  # not even a library was made
     run("index", photos)
     (photos / "red.jpg").unlink()
-    assert "1  gone" in run("index", photos, "--dry-run").stdout
+    assert "1  not there any more" in run("index", photos, "--dry-run").stdout
     assert as_json(run("status", "--json"))["items"] == 4
 
 

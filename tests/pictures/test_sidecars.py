@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import SourceError
-from retrieval.pictures.metadata import sidecar_facts, xmp_fields
+from retrieval.pictures.metadata import read_sidecars
+from retrieval.pictures.metadata.found import Found
+from retrieval.pictures.metadata.xmp import read_xmp
 from retrieval.pictures.sidecars import EMPTY, with_caption
-from retrieval.types.records import Facts
 
 from ..conftest import Run
 
@@ -44,10 +45,12 @@ def test_a_caption_goes_in_beside_all_that_was_there(packet: bytes | None, capti
     for line in (packet or b"").splitlines():
         assert line.strip() in found
     assert b"dc:description" in found
-    fields, before = xmp_fields(found), xmp_fields(packet or EMPTY)
+    fields, before = read_xmp(found), read_xmp(packet or EMPTY)
     assert fields == before, "what a model said is no one's description"
     (tmp_path / "a.xmp").write_bytes(found.replace(b'retrieval:Caption="', b'retrieval:Caption="not '))
-    said = sidecar_facts(tmp_path / "a.jpg", Facts()).description  # as every other program reads it
+    read = Found()
+    read_sidecars([tmp_path / "a.xmp"], read)
+    said = read.facts().description  # as every other program reads it
     assert said == " ".join(caption.replace("\x07", " ").split())
 
 

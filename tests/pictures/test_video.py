@@ -15,7 +15,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from retrieval import Library, PictureError
-from retrieval.pictures import video
+from retrieval.pictures import hash_file, video
+from retrieval.pictures.video_metadata import read_video_metadata
 
 from ..conftest import Paint, Run
 
@@ -81,7 +82,7 @@ def test_a_film_held_upright_comes_upright(tmp_path: Path) -> None:
     data[place : place + 36] = struct.pack(">9i", 0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
     path.write_bytes(data)
     assert next(video.scenes(path)).image.size == SIZE[::-1]
-    facts = video.facts(path)
+    facts = read_video_metadata(path).facts()
     assert (facts.width, facts.height, facts.format) == (*SIZE[::-1], "MP4")
 
 
@@ -92,7 +93,7 @@ def test_what_is_no_film_is_said(tmp_path: Path, data: bytes, reason: str) -> No
     path = tmp_path / "a.mp4"
     path.write_bytes(data)
     with pytest.raises(PictureError) as caught:
-        video.digest(path)
+        hash_file(path)
         list(video.scenes(path))
     assert caught.value.reason == reason
 

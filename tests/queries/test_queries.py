@@ -264,3 +264,29 @@ def test_what_is_absent_is_said_to_be_read_as_present() -> None:
     assert interpret("a beach without people", NOW).notes == (
         "models read what is absent as present; -people takes it away",
     )
+
+
+@pytest.mark.parametrize("text", ["18:45", "16:9 television", "2:45", "train 18:45"])
+def test_a_time_or_ratio_is_words_and_no_weight(text: str) -> None:
+    assert weights(text) == [(text, 1.0)]
+
+
+@pytest.mark.parametrize("text", ["2:snow", '2:"45"', "2:(45)", "2:été"])
+def test_a_weight_stands_before_a_letter_or_a_sign(text: str) -> None:
+    assert [weight for _, weight in weights(text)] == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [("iso:>=1600", 1600.0, None), ("f:1.8", 1.8, 1.8), ("focal:24..70", 24.0, 70.0), ("exposure:1/250", 0.004, 0.004)],
+)
+def test_exposure_is_a_filter(text: str, low: float | None, high: float | None) -> None:
+    where = one(text).where
+    assert isinstance(where, Between)
+    assert (where.low, where.high) == (low, high)
+
+
+@pytest.mark.parametrize("text", ["exposure:1/0", "path:\\", "path:*a*b*c*d*e*f*g*", "iso:many"])
+def test_a_value_that_makes_no_sense_points_at_its_place(text: str) -> None:
+    with pytest.raises(QueryError):
+        interpret(text, NOW)

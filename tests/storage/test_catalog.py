@@ -78,7 +78,7 @@ def test_contents_no_file_holds_are_dropped_and_the_vector_files_are_told(databa
         stored.put([content], np.array([[1, 0, 0]], np.float32))
         before = stored.last_change()
         catalog.items.remove([Path("/a.jpg")])
-        catalog.contents.drop_orphans()
+        catalog.contents.settle()
         assert stored.count() == 0
         assert [part.tolist() for part in stored.changes_after(before)] == [[], [content]]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from retrieval.queries.filters import (
     TextField,
 )
 from retrieval.storage.catalog import Database
-from retrieval.types.records import Box, Facts, Kind, ScannedFile
+from retrieval.types.records import Box, DatePrecision, Facts, Kind, ScannedFile
 
 PATHS = ("/p/holidays/2023/a.jpg", "/p/holidays/b [1].jpg", "/p/work/c.nef", "/p/work/Été.JPG", "/p/film.mp4")
 FILES = {  # everything about five files, some of it unknown
@@ -43,6 +43,9 @@ FILES = {  # everything about five files, some of it unknown
     PATHS[3]: Facts(10, 10, "PNG", None, "", "", 0.0, 179.9, title="été 100%"),
     PATHS[4]: Facts(1920, 1080, "MP4", datetime(2022, 12, 31, 8), latitude=0.0, longitude=-179.9),
 }  # fmt: skip
+FILES[PATHS[0]] = replace(FILES[PATHS[0]], people=("Anna", "Été"), iso=1600, aperture=1.8, exposure=0.004)
+FILES[PATHS[2]] = replace(FILES[PATHS[2]], iso=100, focal_length=50.0, damaged=True)
+FILES[PATHS[1]] = replace(FILES[PATHS[1]], date_precision=DatePrecision.MONTH)
 CAPTIONS = {PATHS[0]: ["A Dog on the beach", "sand"], PATHS[3]: ["ÉTÉ"]}
 READ = {PATHS[2]: ["TOTAL 12.90", "Plumber"], PATHS[4]: []}
 PLACES = {
@@ -89,20 +92,24 @@ def fits(where: Filter, path: str) -> bool:
             return not fits(part, path)
         case Taken(since, until):
             at = facts.taken_at and facts.taken_at.replace(tzinfo=None)
-            return at is not None and (since is None or at >= since) and (until is None or at < until)
+            to = facts.taken_to or at
+            return at is not None and (since is None or at >= since) and (until is None or (to or at) < until)
         case Between(number, low, high):
             found = {
                 NumberField.RATING: facts.rating,
                 NumberField.WIDTH: facts.width,
                 NumberField.HEIGHT: facts.height,
                 NumberField.MEGAPIXELS: facts.width * facts.height / 1e6,
+                NumberField.ISO: facts.iso,
+                NumberField.APERTURE: facts.aperture,
+                NumberField.FOCAL_LENGTH: facts.focal_length,
+                NumberField.EXPOSURE: facts.exposure,
             }[number]
             return found is not None and (low is None or found >= low) and (high is None or found <= high)
         case Near(latitude, longitude, kilometres):
             return distance(facts.latitude, facts.longitude, latitude, longitude) <= kilometres
         case PathFits(glob):
-            names = path.split("/")
-            return any(fnmatch.fnmatchcase("/".join(names[start:]), glob) for start in range(len(names)))
+            return PATHS.index(path) in GLOBS[glob]
         case OfType(name):
             return name in {"JPEG": "jpeg photo", "MPO": "jpeg photo", "RAW": "raw photo", "PNG": "png photo",
                             "MP4": "mp4 video"}[facts.format].split()  # fmt: skip
@@ -115,7 +122,8 @@ def in_words(where: Filter, path: str) -> bool:
     match where:
         case TextContains(word, text):
             words = {"camera": [facts.camera], "lens": [facts.lens], "keyword": facts.keywords, "title": [facts.title],
-                     "city": [place.city], "region": [place.region], "country": [place.country]}[word]  # fmt: skip
+                     "person": facts.people, "city": [place.city],
+                     "region": [place.region], "country": [place.country]}[word]  # fmt: skip
             return any(contains(each, text) for each in words)
         case Captioned(text):
             return any(contains(each, text) for each in CAPTIONS.get(path, []))
@@ -130,6 +138,8 @@ def in_words(where: Filter, path: str) -> bool:
                 Presence.CAPTION: path in CAPTIONS,
                 Presence.RATING: facts.rating is not None,
                 Presence.KEYWORDS: bool(facts.keywords),
+                Presence.PEOPLE: bool(facts.people),
+                Presence.DAMAGE: facts.damaged,
             }[mark]
     raise TypeError(where)
 
@@ -157,8 +167,23 @@ def distance(a: float | None, b: float | None, c: float, d: float) -> float:
 
 MOMENTS = st.sampled_from([None, *(facts.taken_at.replace(tzinfo=None) for facts in FILES.values() if facts.taken_at)])
 WORDS = st.sampled_from(["", "nikon", "d*0", "100%", "_", "été", "ÉTÉ", 'a"b', "fam", "dog on", "lis", "*", "france"])
-NUMBERS = st.sampled_from([None, -1, 0, 3.5, 4, 12, 10, 600, 4000])
-GLOBS = ["holidays/*", "*.jpg", "b [[]1].jpg", "[!a].*", "work/**", "c.nef", "/p/work/*", "*", "nothing", "É?é.JPG"]
+NUMBERS = st.sampled_from([None, -1, 0, 0.004, 1.8, 3.5, 4, 12, 10, 50, 600, 4000])
+GLOBS = {  # what each fits, by the place in `PATHS`
+    "holidays/*": {0, 1},
+    "holidays": {0, 1},
+    "*.jpg": {0, 1, 3},
+    "b [[]1].jpg": {1},
+    "b [1].jpg": {1},
+    "[!a].*": {2},
+    "work/**": {2, 3},
+    "c.nef": {2},
+    "/p/work/*": {2, 3},
+    "/work": set(),
+    "*": {0, 1, 2, 3, 4},
+    "nothing": set(),
+    "É?é.JPG": {3},
+    "*.{NEF,mp4}": {2, 4},
+}
 LEAVES = st.one_of(
     st.builds(Taken, MOMENTS, MOMENTS),
     st.builds(TextContains, st.sampled_from(TextField), WORDS),
@@ -168,7 +193,7 @@ LEAVES = st.one_of(
     st.builds(
         Near, st.sampled_from([38.7, 48.8, 0.0]), st.sampled_from([-9.1, 2.3, 180.0]), st.sampled_from([5, 50, 2e3])
     ),
-    st.builds(PathFits, st.sampled_from(GLOBS)),
+    st.builds(PathFits, st.sampled_from(sorted(GLOBS))),
     st.builds(OfType, st.sampled_from(["photo", "video", "raw", "jpeg", "png", "mp4", "gif"])),
     st.builds(Has, st.sampled_from(Presence)),
 )

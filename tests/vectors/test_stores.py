@@ -95,7 +95,7 @@ def test_counts_vectors_and_samples_are_the_catalogs(storage: Storage) -> None:
 def test_what_a_writer_saves_every_reader_finds(storage: Storage, tmp_path: Path) -> None:
     new = put(storage, unit(3, seed=5), "new")
     with storage.transaction() as catalog:
-        catalog.contents.drop_orphans()
+        catalog.contents.settle()
     with storage.write_lock("test"):
         storage.vectors.save()
     assert collection(storage).count() == 53

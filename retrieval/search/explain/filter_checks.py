@@ -51,6 +51,8 @@ def _value(catalog: CatalogSession, where: Filter, item: Item) -> str:
     match where:
         case Taken():
             return f"taken {facts.taken_at:%Y-%m-%d %H:%M}" if facts.taken_at else "no date"
+        case TextContains(TextField.PERSON):
+            return ", ".join(facts.people) or "no people named"
         case TextContains(TextField.KEYWORD):
             return ", ".join(facts.keywords) or "no keywords"
         case TextContains(field):
@@ -85,14 +87,22 @@ def _value(catalog: CatalogSession, where: Filter, item: Item) -> str:
 
 
 def numbers(item: Item) -> dict[NumberField, float | None]:
-    """Return the item's values for filters on numbers; None for an unknown rating."""
+    """Return the item's values for filters on numbers; None for an unknown one."""
     width, height = item.facts.width, item.facts.height
     whole = {
         NumberField.WIDTH: float(width),
         NumberField.HEIGHT: float(height),
         NumberField.MEGAPIXELS: width * height / 1e6,
     }
-    return {**whole, NumberField.RATING: item.facts.rating}
+    facts = item.facts
+    return {
+        **whole,
+        NumberField.RATING: facts.rating,
+        NumberField.ISO: facts.iso,
+        NumberField.APERTURE: facts.aperture,
+        NumberField.FOCAL_LENGTH: facts.focal_length,
+        NumberField.EXPOSURE: facts.exposure,
+    }
 
 
 def widen(where: Filter, item: Item) -> Filter | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from ...queries.expression import Alternative, Expression
 from ...queries.filters import all_of
 from ...queries.render import render_expression, render_filter
-from ...sources.folders import EXTENSIONS, stands_for
+from ...sources.companions import stands_for
+from ...sources.rules import EXTENSIONS
 from ...types.explanations import Change, FilterCheck, ScoreReading, Standing, WhyNot
 from ...types.records import Answer, Hit, Item, Threshold
 from ...types.request import SearchRequest

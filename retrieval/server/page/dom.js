@@ -54,7 +54,17 @@ export function bytes(value) {
   return `${value.toFixed(1)} TiB`;
 }
 
-export function date(text) {
-  const found = new Date(text.slice(0, 19));
-  return found.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+const PRECISIONS = [ // of a date: to the second, a day, a month, a year
+  { dateStyle: "medium", timeStyle: "short" }, { dateStyle: "medium" }, { year: "numeric", month: "long" }, { year: "numeric" },
+];
+
+export function date(text, precision = 0) {
+  return new Date(text.slice(0, 19)).toLocaleString(undefined, PRECISIONS[precision]);
+}
+
+export function exposure(facts) {
+  const { exposure: seconds } = facts;
+  const time = seconds && (seconds < 0.4 ? `1/${Math.round(1 / seconds)} s` : `${seconds} s`);
+  const parts = [time, facts.aperture && `f/${facts.aperture}`, facts.iso && `ISO ${facts.iso}`];
+  return [...parts, facts.focal_length && `${facts.focal_length} mm`].filter(Boolean).join(", ");
 }

@@ -1,7 +1,7 @@
 // One picture, large: what is known of it, what is said of it, why it is here, and what the model says to questions.
 
 import { ask, original, stream, thumbnail } from "./api.js";
-import { $, count, date, el, fill, name, plural, svg } from "./dom.js";
+import { $, count, date, exposure, el, fill, name, plural, svg } from "./dom.js";
 
 const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|mts|m2ts|3gp|wmv|ogv)$/i;
 const SOURCES = { edited: "by hand", file: "caption file", sidecar: "beside the file", metadata: "in the file", generated: "a model" };
@@ -313,11 +313,12 @@ export class Viewer {
   facts(found) {
     const { facts, place } = found;
     const rows = {
-      Taken: facts.taken_at && date(facts.taken_at),
+      Taken: facts.taken_at && date(facts.taken_at, facts.date_precision) + (facts.date_from_name ? " (from the file's name)" : ""),
       Place: place.filter(Boolean).join(", "),
       Size: facts.width && `${facts.width} × ${facts.height} (${((facts.width * facts.height) / 1e6).toFixed(1)} MP)`,
       Format: facts.format, Camera: facts.camera, Lens: facts.lens, Title: facts.title,
-      Description: facts.description, Keywords: facts.keywords.join(", "),
+      Exposure: exposure(facts), Description: facts.description, Comments: facts.comments.join("\n"),
+      People: facts.people.join(", "), Damaged: facts.damaged ? "a part of the picture is missing" : "", Keywords: facts.keywords.join(", "),
       Rating: facts.rating > 0 ? "★".repeat(facts.rating) : "",
       Coordinates: facts.latitude !== null && facts.longitude !== null ? `${facts.latitude.toFixed(5)}, ${facts.longitude.toFixed(5)}` : "",
       "Also at": found.copies.join("\n"), "Nearly the same": (this.entry.folded ?? []).join("\n"), Item: String(found.item),

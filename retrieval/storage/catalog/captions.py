@@ -11,7 +11,8 @@ from sqlalchemy import and_, delete, exists, func, insert, select
 
 from ...types.records import AttributedText, Kind
 from .repository import Repository, chunks, now
-from .schema import captions, contents, items
+from .schema import captions, contents
+from .schema import present_items as items
 
 GENERATED, EDITED = "generated", "edited"  # sources of captions: by a model, and by hand
 NOWHERE = Path()

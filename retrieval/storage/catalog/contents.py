@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, insert, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
-from ...types.records import Kind
+from ...types.records import REMARKS, Kind
 from .repository import Repository, chunks
 from .schema import captions, changes, contents, embeddings, items, problems, spaces
 
@@ -39,8 +52,8 @@ class Contents(Repository):
         return {row.id: row.thumbnail for row in rows if row.thumbnail}
 
     def count(self, kind: Kind) -> int:
-        """Return the number of contents of a kind."""
-        return self._count(select(func.count()).where(contents.c.kind == kind))
+        """Return the number of contents of a kind that are present."""
+        return self._count(select(func.count()).where(contents.c.kind == kind, contents.c.absent == 0))
 
     def lacking(self, space_id: int, kind: Kind) -> list[int]:
         """Return the ids of the contents that still need an embedding in a space.
@@ -50,8 +63,9 @@ class Contents(Repository):
         has = exists().where(embeddings.c.content_id == contents.c.id, embeddings.c.space_id == space_id)
         query = select(contents.c.id).where(contents.c.kind == kind, ~has).order_by(contents.c.id)
         if kind is Kind.PICTURE:
-            whole = ~exists().where(problems.c.path == items.c.path)
-            query = query.where(exists().where(items.c.content_id == contents.c.id, whole))
+            whole = ~exists().where(problems.c.path == items.c.path, problems.c.reason.not_in(REMARKS))
+            there = items.c.absent_since.is_(None)
+            query = query.where(exists().where(items.c.content_id == contents.c.id, there, whole))
         return list(self._connection.execute(query).scalars())
 
     def embedded(self, space_id: int, among: Iterable[str] | None = None) -> dict[str, int]:
@@ -74,13 +88,55 @@ class Contents(Repository):
         rows = self._connection.execute(select(contents.c.hash, contents.c.id).select_from(joined).where(*same))
         return {row[0]: row[1] for row in rows}
 
-    def drop_orphans(self) -> None:
-        """Delete contents that nothing refers to any more, and log this for the vector files."""
+    def settle(self) -> None:
+        """Delete contents that nothing refers to any more, and note which are present; log both for the vector files.
+
+        A picture is present if a file that is there holds it; a text, if it belongs to such a picture or to none.
+        Vector stores hold the present contents only. Called at the end of each transaction that changes files or
+        captions; it looks only at the contents that triggers have listed.
+        """
         if self._connection.execute(text("SELECT 1 FROM orphan_candidates LIMIT 1")).first() is None:
             return
         self._drop(Kind.PICTURE, ~exists().where(items.c.content_id == contents.c.id))
         self._drop(Kind.TEXT, ~exists().where(captions.c.text_id == contents.c.id))
+        listed = text("SELECT content_id FROM orphan_candidates").columns(contents.c.id)
+        candidates = set(self._connection.execute(select(contents.c.id).where(contents.c.id.in_(listed))).scalars())
+        there = exists().where(items.c.content_id == contents.c.id, items.c.absent_since.is_(None))
+        changed = self._note_presence(Kind.PICTURE, candidates, there)
+        for some in chunks(changed):
+            of_pictures = select(captions.c.text_id).where(captions.c.picture_id.in_(some))
+            candidates |= set(self._connection.execute(of_pictures).scalars())
+        picture = contents.alias("picture")
+        seen = exists().where(
+            captions.c.text_id == contents.c.id,
+            or_(
+                captions.c.picture_id.is_(None),
+                exists().where(picture.c.id == captions.c.picture_id, picture.c.absent == 0),
+            ),
+        )
+        self._note_presence(Kind.TEXT, candidates, seen)
         self._connection.execute(text("DELETE FROM orphan_candidates"))
+
+    def _note_presence(self, kind: Kind, among: Iterable[int], present: ColumnElement[bool]) -> list[int]:
+        """Note for each of these contents whether it is present, and return those for which this has changed."""
+        changed: list[int] = []
+        for some in chunks(among):
+            of_kind = (contents.c.id.in_(some), contents.c.kind == kind)
+            for absent, wrong in ((1, ~present), (0, present)):
+                ids = list(
+                    self._connection.execute(
+                        select(contents.c.id).where(*of_kind, contents.c.absent == 1 - absent, wrong)
+                    ).scalars()
+                )
+                if not ids:
+                    continue
+                self._connection.execute(update(contents).where(contents.c.id.in_(ids)).values(absent=absent))
+                columns = [embeddings.c.space_id, literal(str(kind)), embeddings.c.content_id, literal(absent)]
+                logged = select(*columns).where(embeddings.c.content_id.in_(ids))
+                names = ["space_id", "kind", "content_id", "removed"]
+                self._connection.execute(insert(changes).from_select(names, logged))
+                changed += ids
+        return changed
 
     def _drop(self, kind: Kind, unused: Any) -> None:
         loose = text("SELECT content_id FROM orphan_candidates").columns(contents.c.id)

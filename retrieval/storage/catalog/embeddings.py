@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import Result, delete, func, insert, select
+from sqlalchemy import ColumnElement, Result, delete, func, insert, select
 
 from ...types.records import Ids, Kind, Vectors
 from ...vectors import SyncPoint
@@ -56,21 +56,21 @@ class Embeddings(Repository):
         return self._arrays(rows)
 
     def all(self) -> Iterator[tuple[Ids, Vectors]]:
-        """Yield all embeddings in chunks of ids `(n,)` and vectors `(n, dimensions)`."""
-        for part in self._rows().partitions(CHUNK):
+        """Yield the embeddings of present contents in chunks of ids `(n,)` and vectors `(n, dimensions)`."""
+        for part in self._rows(contents.c.absent == 0).partitions(CHUNK):
             yield self._arrays([(row.content_id, row.vector) for row in part])
 
     def contents(self) -> Ids:
-        """Return the ids of the contents that have an embedding, `(n,)`, in order."""
+        """Return the ids of the present contents that have an embedding, `(n,)`, in order."""
         query = select(embeddings.c.content_id).join(contents, contents.c.id == embeddings.c.content_id)
-        same = (embeddings.c.space_id == self.space_id, contents.c.kind == self.kind)
+        same = (embeddings.c.space_id == self.space_id, contents.c.kind == self.kind, contents.c.absent == 0)
         found = self._connection.execute(query.where(*same).order_by(embeddings.c.content_id)).scalars()
         return np.array(list(found), np.int64)
 
     def count(self) -> int:
-        """Return the number of embeddings."""
+        """Return the number of embeddings of present contents."""
         joined = embeddings.join(contents, contents.c.id == embeddings.c.content_id)
-        same = (embeddings.c.space_id == self.space_id, contents.c.kind == self.kind)
+        same = (embeddings.c.space_id == self.space_id, contents.c.kind == self.kind, contents.c.absent == 0)
         return int(self._connection.execute(select(func.count()).select_from(joined).where(*same)).scalar_one())
 
     def malformed(self, tolerance: float) -> list[int]:
@@ -96,12 +96,12 @@ class Embeddings(Repository):
             noted = [{"space_id": self.space_id, "kind": self.kind, "content_id": i, "removed": 1} for i in some]
             self._connection.execute(insert(changes), noted)
 
-    def _rows(self) -> Result[Any]:
+    def _rows(self, *which: ColumnElement[bool]) -> Result[Any]:
         joined = embeddings.join(contents, contents.c.id == embeddings.c.content_id)
         query = (
             select(embeddings.c.content_id, embeddings.c.vector)
             .select_from(joined)
-            .where(embeddings.c.space_id == self.space_id, contents.c.kind == self.kind)
+            .where(embeddings.c.space_id == self.space_id, contents.c.kind == self.kind, *which)
         )
         return self._connection.execute(query.order_by(embeddings.c.content_id))
 

@@ -33,7 +33,8 @@ from ...queries.filters import (
 from .dialects import Dialect
 from .mapping import NO_SECOND
 from .repository import Repository, chunks
-from .schema import captions, contents, items, ocr_lines
+from .schema import captions, contents, ocr_lines
+from .schema import present_items as items
 
 Clause = ColumnElement[bool]
 
@@ -43,7 +44,12 @@ NUMBERS: Mapping[NumberField, ColumnElement[Any]] = {
     NumberField.WIDTH: items.c.width,
     NumberField.HEIGHT: items.c.height,
     NumberField.MEGAPIXELS: items.c.width * items.c.height / 1e6,
+    NumberField.ISO: items.c.iso,
+    NumberField.APERTURE: items.c.aperture,
+    NumberField.FOCAL_LENGTH: items.c.focal_length,
+    NumberField.EXPOSURE: items.c.exposure,
 }
+ALWAYS_KNOWN = (NumberField.WIDTH, NumberField.HEIGHT, NumberField.MEGAPIXELS)
 FACETS = ("year", "camera", "country", "city", "type", "folder")
 
 
@@ -114,10 +120,11 @@ def _item_clause(where: Filter, dialect: Dialect) -> Clause:
     match where:
         case Taken(since, until):
             at = func.substr(items.c.taken_at, 1, 19)  # the camera's clock, without its time zone
+            to = func.coalesce(items.c.taken_to, at)  # a month passes only where all of it does
             bounds = [at >= since.isoformat()] if since else []
-            return and_(items.c.taken_at.is_not(None), *bounds, *([at < until.isoformat()] if until else []))
-        case TextContains(TextField.KEYWORD, text):
-            each = dialect.elements(items.c.keywords)
+            return and_(items.c.taken_at.is_not(None), *bounds, *([to < until.isoformat()] if until else []))
+        case TextContains(TextField.KEYWORD | TextField.PERSON as field, text):
+            each = dialect.elements(items.c.keywords if field is TextField.KEYWORD else items.c.people)
             return exists(select(each.c.value).where(dialect.contains(each.c.value, text)))
         case TextContains(field, text):
             return dialect.contains(items.c[str(field)], text)
@@ -129,7 +136,7 @@ def _item_clause(where: Filter, dialect: Dialect) -> Clause:
             away = dialect.kilometres(items.c.latitude, items.c.longitude, latitude, longitude)
             return and_(items.c.latitude.is_not(None), away <= kilometres)
         case PathFits(glob):
-            return dialect.glob(items.c.path, glob)
+            return dialect.path_fits(items.c.path, glob)
         case OfType(name):
             return _of_type(name)
         case Captioned(text):
@@ -168,6 +175,10 @@ def _has(mark: Presence) -> Clause:
             return items.c.rating.is_not(None)
         case Presence.KEYWORDS:
             return items.c.keywords != json.dumps(())
+        case Presence.PEOPLE:
+            return items.c.people != json.dumps(())
+        case Presence.DAMAGE:
+            return items.c.damaged == 1
         case Presence.CAPTION:
             return exists(select(captions.c.id).where(captions.c.picture_id == items.c.content_id))
         case Presence.TEXT:
@@ -186,12 +197,16 @@ def _required_fields(where: Filter) -> dict[str, Clause]:
             return {"date": _has(Presence.DATE)}
         case Near() | TextContains(TextField.CITY | TextField.REGION | TextField.COUNTRY):
             return {"place": _has(Presence.GPS)}
+        case TextContains(TextField.PERSON):
+            return {"person": _has(Presence.PEOPLE)}
         case TextContains(TextField.KEYWORD):
             return {"keyword": _has(Presence.KEYWORDS)}
         case TextContains(field):
             return {str(field): items.c[str(field)] != ""}
         case Between(NumberField.RATING):
             return {"rating": _has(Presence.RATING)}
+        case Between(field) if field not in ALWAYS_KNOWN:
+            return {str(field): NUMBERS[field].is_not(None)}
         case Captioned():
             return {"caption": _has(Presence.CAPTION)}
         case OcrContains():

@@ -13,7 +13,8 @@ from sqlalchemy import exists, func, select
 from ...types.records import Kind
 from .mapping import NO_SECOND
 from .repository import Repository, chunks
-from .schema import contents, fingerprints, items
+from .schema import contents, fingerprints
+from .schema import present_items as items
 
 Bits = npt.NDArray[np.uint64]
 

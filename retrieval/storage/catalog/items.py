@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import LargeBinary, and_, delete, exists, false, func, or_, select, type_coerce, update
 
 from ...geocoding import NearestTown
+from ...types.path_pattern import fold
 from ...types.records import Facts, Item, ScannedFile
+from .captions import EDITED
 from .mapping import NO_SECOND, inside, item_row, to_item
-from .repository import Repository, chunks
-from .schema import UNPLACED, captions, embeddings, items
+from .repository import Repository, chunks, now
+from .schema import UNPLACED, captions, embeddings, examples, items, present_items
 
 OWN_WORDS = ("metadata", "sidecar")  # sources of captions that come with the picture file itself
 PLACES = 50  # places up to which the catalog is asked for each
@@ -26,7 +28,9 @@ class IndexedFile(NamedTuple):
     content: int
     size: int
     mtime_ns: int
-    sidecar_mtime_ns: int
+    ctime_ns: int
+    sidecar_digest: str
+    absent: bool  # whether it was not found by an earlier run
     embedded: bool  # in the space that was asked about
 
 
@@ -40,7 +44,9 @@ class Items(Repository):
         """
         has = exists().where(embeddings.c.content_id == items.c.content_id, embeddings.c.space_id == space_id)
         path = type_coerce(items.c.path, LargeBinary)  # as strings: a `Path` for each would cost more than all else
-        columns = (path, items.c.content_id, items.c.size, items.c.mtime_ns, items.c.sidecar_mtime_ns)
+        absent = items.c.absent_since.is_not(None)
+        stamps = (items.c.size, items.c.mtime_ns, items.c.ctime_ns, items.c.sidecar_digest)
+        columns = (path, items.c.content_id, *stamps, absent)
         chosen = select(*columns, has).order_by(items.c.second.desc())
         if within is not None and len(within) <= PLACES:
             chosen = chosen.where(or_(false(), *map(inside, within)))
@@ -50,7 +56,13 @@ class Items(Repository):
             name = os.fsdecode(row[0])
             before = by_path.get(name)
             by_path[name] = IndexedFile(
-                row[1], row[2], row[3], row[4], bool(row[5]) and (before is None or before.embedded)
+                row[1],
+                row[2],
+                row[3],
+                row[4],
+                row[5],
+                bool(row[6]),
+                bool(row[7]) and (before is None or before.embedded),
             )
         return by_path
 
@@ -64,9 +76,50 @@ class Items(Repository):
         self._connection.execute(delete(items).where(others))
         self._upsert(items, rows, ["path", "second"])
 
-    def saw_sidecar(self, item: int, mtime_ns: int) -> None:
-        """Record the modification time of an item's sidecar, so that it is not read again."""
-        self._connection.execute(update(items).where(items.c.id == item).values(sidecar_mtime_ns=mtime_ns))
+    def saw_sidecars(self, item: int, digest: str) -> None:
+        """Record the state of an item's sidecars, so that they are not read again."""
+        self._connection.execute(update(items).where(items.c.id == item).values(sidecar_digest=digest))
+
+    def mark_absent(self, paths: Iterable[Path]) -> int:
+        """Note that files were not found; what is known of them is kept. Return how many files this is new for."""
+        marked = 0
+        for some in chunks(paths):
+            those = and_(items.c.path.in_(some), items.c.absent_since.is_(None))
+            marked += self._count(select(func.count(items.c.path.distinct())).where(those))
+            self._connection.execute(update(items).where(those).values(absent_since=now()))
+        return marked
+
+    def mark_present(self, paths: Iterable[Path], ctimes: Mapping[Path, int]) -> None:
+        """Note that absent files are there again, unchanged but for their change time (ns)."""
+        for path in paths:
+            values = {"absent_since": None, "ctime_ns": ctimes[path]}
+            self._connection.execute(update(items).where(items.c.path == path).values(**values))
+
+    def absent(self, within: Sequence[Path] | None = None) -> dict[Path, int]:
+        """Return the files that are not there (None: all; else at or below these places), with their content ids."""
+        chosen = select(items.c.path, items.c.content_id).where(items.c.absent_since.is_not(None))
+        if within is not None:
+            chosen = chosen.where(or_(false(), *map(inside, within)))
+        return {row[0]: row[1] for row in self._connection.execute(chosen.order_by(items.c.second.desc()))}
+
+    def forgettable(self, before: str, within: Sequence[Path] | None = None) -> tuple[list[Path], int]:
+        """Return the files that are absent since before a time, and how many others are kept for their owner's words.
+
+        Those are files with a caption by hand, a rating, or a role as a taught example.
+        """
+        edited = exists().where(captions.c.picture_id == items.c.content_id, captions.c.source == EDITED)
+        taught = exists().where(examples.c.content_id == items.c.content_id)
+        owned = or_(edited, taught, items.c.rating.is_not(None))
+        chosen = select(items.c.path, func.max(owned)).where(items.c.absent_since < before).group_by(items.c.path)
+        if within is not None:
+            chosen = chosen.where(or_(false(), *map(inside, within)))
+        rows = self._connection.execute(chosen).all()
+        return [row[0] for row in rows if not row[1]], sum(1 for row in rows if row[1])
+
+    def damaged(self, among: Iterable[int]) -> set[int]:
+        """Return which of these contents were found to be damaged when they were decoded."""
+        chosen = select(items.c.content_id).where(items.c.damaged == 1)
+        return {row[0] for row in self._each(among, lambda some: chosen.where(items.c.content_id.in_(some)))}
 
     def remove(self, paths: Iterable[Path]) -> int:
         """Remove files with the captions that came with them; return how many files were removed."""
@@ -79,16 +132,20 @@ class Items(Repository):
         return removed
 
     def count(self) -> int:
-        """Return the number of files; the frames of a video count once."""
-        return self._count(select(func.count(items.c.path.distinct())))
+        """Return the number of files that are there; the frames of a video count once."""
+        return self._count(select(func.count(present_items.c.path.distinct())))
+
+    def count_absent(self) -> int:
+        """Return the number of files that are not there."""
+        return self._count(select(func.count(items.c.path.distinct())).where(items.c.absent_since.is_not(None)))
 
     def below(self, folder: Path) -> list[Path]:
         """Return the indexed files that are `folder` or lie in it."""
         return list(self._connection.execute(select(items.c.path).where(inside(folder)).distinct()).scalars())
 
     def all(self) -> Iterator[Item]:
-        """Yield all items, ordered by path."""
-        return (to_item(row) for row in self._connection.execute(select(items).order_by(items.c.path)))
+        """Yield all items that are there, ordered by path."""
+        return (to_item(row) for row in self._connection.execute(select(present_items).order_by(present_items.c.path)))
 
     def get(self, ids: Iterable[int]) -> Iterator[Item]:
         """Yield the items with these ids."""
@@ -101,7 +158,7 @@ class Items(Repository):
 
     def within(self, places: Sequence[Path] | None) -> list[Item]:
         """Return the items that are one of these files or lie in one of these folders (None: all), ordered by path."""
-        chosen = select(items).order_by(items.c.path)
+        chosen = select(items).where(items.c.absent_since.is_(None)).order_by(items.c.path)
         if places is None:
             return [to_item(row) for row in self._connection.execute(chosen)]
         found: dict[int, Item] = {}
@@ -118,9 +175,9 @@ class Items(Repository):
         return found
 
     def holding(self, ids: Iterable[int]) -> dict[int, list[Item]]:
-        """Return the items that hold each of these contents, in order of path."""
+        """Return the items that hold each of these contents and are there, in order of path."""
         found: dict[int, list[Item]] = defaultdict(list)
-        chosen = select(items).order_by(items.c.path)
+        chosen = select(items).where(items.c.absent_since.is_(None)).order_by(items.c.path)
         for row in self._each(ids, lambda some: chosen.where(items.c.content_id.in_(some))):
             found[row.content_id].append(to_item(row))
         return found
@@ -134,13 +191,22 @@ class Items(Repository):
             found |= {row[0]: row[1] for row in rows}
         return found
 
+    def contents_at_folded(self, paths: Collection[Path]) -> dict[Path, int]:
+        """Return the content id of each file whose name is the same in another Unicode form (NFC or NFD)."""
+        wanted = {fold(str(path)): path for path in paths if not str(path).isascii()}
+        if not wanted:
+            return {}
+        rows = self._connection.execute(select(items.c.path, items.c.content_id).order_by(items.c.second.desc()))
+        return {wanted[name]: row[1] for row in rows if (name := fold(str(row[0]))) in wanted}
+
     def unplaced(self) -> list[tuple[int, float, float]]:
         """Return the id, latitude and longitude (degrees) of items whose place was not looked up yet."""
         query = select(items.c.id, items.c.latitude, items.c.longitude).where(*UNPLACED)
         return [(row[0], row[1], row[2]) for row in self._connection.execute(query)]
 
     def put_places(self, ids: Sequence[int], places: Sequence[NearestTown]) -> None:
-        """Store the places of items."""
+        """Store the places of items, as far as their files do not name them."""
         for number, place in zip(ids, places, strict=True):
-            row = {"city": place.city, "region": place.region, "country": place.country}
+            named = {"city": place.city, "region": place.region, "country": place.country}
+            row = {name: func.coalesce(func.nullif(items.c[name], ""), text) for name, text in named.items()}
             self._connection.execute(update(items).where(items.c.id == number).values(row))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
-from .dialects.sqlite import ORPHANS
+from .dialects.sqlite import ORPHANS, PRESENCE
 from .dialects.sqlite_full_text import INDEX, QUEUE, VISIBLE_VIEW
 from .schema import metadata
 
@@ -201,6 +201,35 @@ def m015_names(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m016_absence(connection: Connection) -> None:
+    """Keep files that are not there, their change times, and what metadata is read since.
+
+    No file has a change time yet, so that the next indexing run reads the metadata of each one anew.
+    """
+    columns = {
+        "items": (
+            "ctime_ns INTEGER DEFAULT '0' NOT NULL, sidecar_digest TEXT DEFAULT '' NOT NULL, taken_to TEXT, "
+            "date_precision INTEGER DEFAULT '0' NOT NULL, date_from_name INTEGER DEFAULT '0' NOT NULL, "
+            "comments TEXT DEFAULT '[]' NOT NULL, people TEXT DEFAULT '[]' NOT NULL, iso INTEGER, aperture FLOAT, "
+            "focal_length FLOAT, exposure FLOAT, damaged INTEGER DEFAULT '0' NOT NULL, absent_since TEXT"
+        ),
+        "contents": "absent INTEGER DEFAULT '0' NOT NULL",
+        "roots": "passed_over TEXT DEFAULT '{}' NOT NULL",
+    }
+    for statement in (
+        *(f"ALTER TABLE {table} ADD COLUMN {each}" for table, some in columns.items() for each in some.split(", ")),
+        "ALTER TABLE items DROP COLUMN sidecar_mtime_ns",
+        "CREATE TABLE live_photo_films (path BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, "
+        "ctime_ns INTEGER NOT NULL, PRIMARY KEY (path))",
+        "DROP INDEX items_unplaced",
+        "CREATE INDEX items_unplaced ON items (id) "
+        "WHERE latitude IS NOT NULL AND longitude IS NOT NULL AND (city = '' OR country = '')",
+        "CREATE INDEX items_absent ON items (absent_since) WHERE absent_since IS NOT NULL",
+        *PRESENCE,
+    ):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # the first one starts from version 1
     m002_what_models_say,
     m003_sidecars,
@@ -216,6 +245,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # the first one starts
     m013_loose,
     m014_forgetting,
     m015_names,
+    m016_absence,
 )
 VERSION = 1 + len(MIGRATIONS)
 
@@ -230,7 +260,7 @@ def migrate(connection: Connection) -> None:
     version = version_of(connection)
     if not version:
         metadata.create_all(connection)
-        for statement in (INDEX, *QUEUE, VISIBLE_VIEW, *ORPHANS):
+        for statement in (INDEX, *QUEUE, VISIBLE_VIEW, *ORPHANS, *PRESENCE):
             connection.execute(text(statement))
     else:
         for number in range(version, VERSION):

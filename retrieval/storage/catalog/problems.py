@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import delete, func, select
 
 from ...types.records import Problem, ScannedFile
 from .repository import Repository, chunks
-from .schema import problems, roots
+from .schema import live_photo_films, problems, roots
 
 
 class Problems(Repository):
@@ -46,12 +48,45 @@ class Problems(Repository):
         return [path for path in rows if path.is_relative_to(folder)]
 
 
+class LivePhotoFilms(Repository):
+    """Films that are the moving part of a photo beside them, and are not indexed by themselves."""
+
+    def put(self, file: ScannedFile) -> None:
+        """Record a film, with its size and times."""
+        row = {"path": file.path, "size": file.size, "mtime_ns": file.mtime_ns, "ctime_ns": file.ctime_ns}
+        self._upsert(live_photo_films, [row], ["path"])
+
+    def all(self) -> dict[str, tuple[int, int, int]]:
+        """Return the films by path, each with its size (bytes) and times (mtime and ctime, ns)."""
+        rows = self._connection.execute(select(live_photo_films))
+        return {str(row.path): (row.size, row.mtime_ns, row.ctime_ns) for row in rows}
+
+    def drop(self, paths: Iterable[Path]) -> None:
+        """Forget films."""
+        for some in chunks(paths):
+            self._connection.execute(delete(live_photo_films).where(live_photo_films.c.path.in_(some)))
+
+
 class Roots(Repository):
     """The folders that were indexed."""
 
     def add(self, folders: Iterable[Path]) -> None:
         """Record folders as indexed roots."""
         self._upsert(roots, [{"path": folder} for folder in folders])
+
+    def put_passed_over(self, folder: Path, counts: Mapping[str, int]) -> None:
+        """Record how many files with an ending that is not indexed lie in a folder."""
+        row = {"path": folder, "passed_over": json.dumps(counts)}
+        self._upsert(roots, [row], ["path"])
+
+    def passed_over(self) -> dict[str, int]:
+        """Return how many files with each ending that is not indexed there are, the most frequent first."""
+        known = {row.path: json.loads(row.passed_over) for row in self._connection.execute(select(roots))}
+        counts: Counter[str] = Counter()
+        for folder, some in known.items():
+            if not any(folder != other and folder.is_relative_to(other) for other in known):
+                counts.update(some)
+        return dict(counts.most_common())
 
     def all(self) -> list[Path]:
         """Return the folders that were indexed, in order."""

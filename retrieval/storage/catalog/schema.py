@@ -22,6 +22,8 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     literal_column,
+    or_,
+    select,
 )
 from sqlalchemy.engine import Dialect
 
@@ -62,6 +64,7 @@ contents = Table(  # pictures and texts by hash: each is processed once, whateve
     Column("hash", Text, nullable=False),
     Column("text", Text, nullable=False, default=""),
     Column("thumbnail", LargeBinary),
+    Column("absent", Integer, nullable=False, server_default="0"),  # 1: no file that is there holds it (see `Contents`)
     UniqueConstraint("kind", "hash"),
     CheckConstraint("kind IN ('picture', 'text')"),
     sqlite_autoincrement=True,  # ids are never reused: vectors are stored by them
@@ -76,11 +79,15 @@ items = Table(  # picture files, and the frames of video files
     Column("content_id", ForeignKey("contents.id"), nullable=False),
     Column("size", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
-    Column("sidecar_mtime_ns", Integer, nullable=False, default=0),
+    Column("ctime_ns", Integer, nullable=False, server_default="0"),  # 0: to be read again
+    Column("sidecar_digest", Text, nullable=False, server_default=""),
     Column("width", Integer, nullable=False, default=0),
     Column("height", Integer, nullable=False, default=0),
     Column("format", Text, nullable=False, default=""),
     Column("taken_at", Text),  # ISO 8601, with an offset where the file gives one
+    Column("taken_to", Text),  # the last second of the day, month or year, where no more is known; else NULL
+    Column("date_precision", Integer, nullable=False, server_default="0"),
+    Column("date_from_name", Integer, nullable=False, server_default="0"),
     Column("camera", Text, nullable=False, default=""),
     Column("lens", Text, nullable=False, default=""),
     Column("latitude", Float),
@@ -90,7 +97,15 @@ items = Table(  # picture files, and the frames of video files
     Column("description", Text, nullable=False, default=""),
     Column("keywords", Text, nullable=False, default="[]"),  # JSON list
     Column("rating", Integer),
-    Column("city", Text, nullable=False, server_default=""),  # looked up from the coordinates
+    Column("comments", Text, nullable=False, server_default="[]"),  # JSON list
+    Column("people", Text, nullable=False, server_default="[]"),  # JSON list
+    Column("iso", Integer),
+    Column("aperture", Float),
+    Column("focal_length", Float),  # millimetres
+    Column("exposure", Float),  # seconds
+    Column("damaged", Integer, nullable=False, server_default="0"),
+    Column("absent_since", Text),  # ISO 8601, UTC: when the file was first not found; NULL: it is there
+    Column("city", Text, nullable=False, server_default=""),  # as the file says, or of the coordinates
     Column("region", Text, nullable=False, server_default=""),
     Column("country", Text, nullable=False, server_default=""),
     UniqueConstraint("path", "second"),
@@ -103,8 +118,16 @@ CLOCK: ColumnElement[str] = literal_column(
 )  # the camera's clock; undated files come last
 Index("items_by_clock", CLOCK, items.c.id)  # the order of browsing
 
-UNPLACED = (items.c.latitude.is_not(None), items.c.longitude.is_not(None), items.c.country == "")
+UNPLACED = (
+    items.c.latitude.is_not(None),
+    items.c.longitude.is_not(None),
+    or_(items.c.city == "", items.c.country == ""),
+)
 Index("items_unplaced", items.c.id, sqlite_where=and_(*UNPLACED))  # items whose place is still to be looked up
+Index("items_absent", items.c.absent_since, sqlite_where=items.c.absent_since.is_not(None))
+
+present_items = select(items).where(items.c.absent_since.is_(None)).subquery("present_items")  # what answers come from
+PRESENT_CLOCK: ColumnElement[str] = literal_column("coalesce(substr(present_items.taken_at, 1, 19), '')")
 
 captions = Table(  # which texts belong to which pictures
     "captions",
@@ -237,4 +260,18 @@ problems = Table(
     Column("mtime_ns", Integer, nullable=False, default=0),
 )
 
-roots = Table("roots", metadata, Column("path", PathBytes, primary_key=True))
+roots = Table(
+    "roots",
+    metadata,
+    Column("path", PathBytes, primary_key=True),
+    Column("passed_over", Text, nullable=False, server_default="{}"),  # JSON: files by an ending that is not indexed
+)
+
+live_photo_films = Table(  # films that are the moving part of a photo beside them, as they were when that was found
+    "live_photo_films",
+    metadata,
+    Column("path", PathBytes, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("ctime_ns", Integer, nullable=False),
+)

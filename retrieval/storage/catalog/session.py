@@ -18,7 +18,8 @@ from .fingerprints import Fingerprints
 from .full_text import FullText
 from .items import Items
 from .names import NameTable
-from .problems import Problems, Roots
+from .paths import Paths
+from .problems import LivePhotoFilms, Problems, Roots
 from .spaces import Spaces
 from .timeline import Timeline
 
@@ -88,6 +89,16 @@ class CatalogSession:
     def problems(self) -> Problems:
         """Files that could not be used."""
         return Problems(*self._parts)
+
+    @cached_property
+    def live_photo_films(self) -> LivePhotoFilms:
+        """Films that belong to photos beside them."""
+        return LivePhotoFilms(*self._parts)
+
+    @cached_property
+    def paths(self) -> Paths:
+        """The paths of all tables, for moving a folder."""
+        return Paths(*self._parts)
 
     @cached_property
     def roots(self) -> Roots:

@@ -7,7 +7,10 @@ from sqlalchemy import func, select, tuple_
 from ...types.records import Item
 from .mapping import to_item
 from .repository import Repository
-from .schema import CLOCK, items
+from .schema import CLOCK as ANY_CLOCK
+from .schema import PRESENT_CLOCK as CLOCK
+from .schema import items as all_items
+from .schema import present_items as items
 
 
 class Timeline(Repository):
@@ -20,7 +23,7 @@ class Timeline(Repository):
         """
         query = select(items).order_by(CLOCK.desc(), items.c.id.desc()).limit(count)
         if after is not None:
-            last = select(CLOCK, items.c.id).where(items.c.id == after)
+            last = select(ANY_CLOCK, all_items.c.id).where(all_items.c.id == after)
             query = query.where(tuple_(CLOCK, items.c.id) < last.scalar_subquery())
         if until:
             query = query.where(until + "~" >= CLOCK)  # "~" sorts after every character of a time

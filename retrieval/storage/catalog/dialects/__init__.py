@@ -50,8 +50,8 @@ class Dialect(Protocol):
         """Return whether a text contains a pattern, ignoring case; `*` matches anything."""
         ...
 
-    def glob(self, path: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-        """Return whether a path, or one of its tails, matches a glob."""
+    def path_fits(self, path: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+        """Return whether a path is, or lies in, what a pattern names (`types.path_pattern`)."""
         ...
 
     def kilometres(self, latitude: Any, longitude: Any, to_latitude: float, to_longitude: float) -> ColumnElement[Any]:

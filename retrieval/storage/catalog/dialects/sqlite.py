@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, create_engine, event, func, or_, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    LargeBinary,
+    Table,
+    create_engine,
+    event,
+    func,
+    text,
+    type_coerce,
+)
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DatabaseError
@@ -22,12 +33,13 @@ from sqlalchemy.types import Boolean
 
 from ....errors import LibraryDamaged, LibraryError, LibraryLocked, LibraryReadOnly, StorageFull
 from ....geocoding import kilometres
+from ....types import path_pattern
 from .sqlite_full_text import SqliteFullText
 from .sqlite_row_security import restrict
 
 BUSY_SECONDS = 10
 
-# Contents that a row has stopped pointing to: `Contents.drop_orphans` looks at no others.
+# Contents that a row has stopped pointing to: `Contents.settle` looks at no others.
 ORPHANS = (
     "CREATE TABLE orphan_candidates (content_id INTEGER NOT NULL)",
     *(
@@ -36,6 +48,18 @@ ORPHANS = (
         for table, column in (("items", "content_id"), ("captions", "text_id"))
         for event in ("update", "delete")
     ),
+)
+
+# Contents that may have become present again.
+PRESENCE = tuple(
+    f"CREATE TRIGGER {table}_{event}_presence AFTER {event.upper()} ON {table} "
+    f"WHEN (SELECT absent FROM contents WHERE id = new.{column}) BEGIN "
+    f"INSERT INTO orphan_candidates VALUES (new.{column}); END"
+    for table, event, column in (
+        ("items", "insert", "content_id"),
+        ("items", "update", "content_id"),
+        ("captions", "insert", "text_id"),
+    )
 )
 
 
@@ -50,10 +74,9 @@ class Sqlite:
         """Return a call of our function `says`, which knows case beyond ASCII."""
         return as_type(func.says(column, pattern), Boolean)
 
-    def glob(self, path: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-        """Return SQLite's GLOB, which writes negated sets as `[^...]`."""
-        name, pattern = as_type(path, Text), pattern.replace("[!", "[^")
-        return or_(name.op("GLOB")(pattern), name.op("GLOB")(f"*/{pattern}"))
+    def path_fits(self, path: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+        """Return a call of our function `path_fits`."""
+        return as_type(func.path_fits(type_coerce(path, LargeBinary), pattern), Boolean)
 
     def kilometres(self, latitude: Any, longitude: Any, to_latitude: float, to_longitude: float) -> ColumnElement[Any]:
         """Return a call of our function `kilometres`."""
@@ -82,6 +105,7 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.create_function("says", 2, contains, deterministic=True)
+        connection.create_function("path_fits", 2, _path_fits, deterministic=True)
         connection.create_function("kilometres", 4, kilometres, deterministic=True)
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -98,6 +122,10 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
         connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _path_fits(path: bytes, pattern: str) -> bool:
+    return path_pattern.fits(os.fsdecode(path), pattern)
 
 
 def contains(text: str | None, pattern: str) -> bool:

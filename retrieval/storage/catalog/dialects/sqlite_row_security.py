@@ -20,7 +20,7 @@ VIEWS = {
         "OR picture_id NOT IN (SELECT content_id FROM main.items WHERE NOT {inside}))"
     ),
     "contents": (
-        "SELECT * FROM main.contents WHERE id IN (SELECT content_id FROM temp.items) "
+        "SELECT * FROM main.contents WHERE id IN (SELECT content_id FROM temp.items WHERE absent_since IS NULL) "
         "OR id IN (SELECT text_id FROM temp.captions)"
     ),
     **{
@@ -30,7 +30,8 @@ VIEWS = {
     # Full text is indexed over all files of a picture, so it leaves out pictures that also lie elsewhere.
     "visible": "SELECT id FROM temp.contents WHERE id NOT IN (SELECT content_id FROM main.items WHERE NOT {inside})",
     "problems": "SELECT * FROM main.problems WHERE {inside}",
-    "roots": "SELECT {folder} AS path",
+    "live_photo_films": "SELECT * FROM main.live_photo_films WHERE {inside}",
+    "roots": "SELECT {folder} AS path, '{{}}' AS passed_over",
     **{table: f"SELECT * FROM main.{table} WHERE 0" for table in ("saved", "rerank_trials", "sidecars")},
 }
 UNRESTRICTED = {"spaces", "changes", "vector_files"}  # tables about models and files, not about pictures

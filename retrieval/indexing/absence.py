@@ -1,0 +1,55 @@
+"""Files that are not there: their embeddings and every word about them are kept until a person forgets them.
+
+A drive that is not mounted, a folder that was renamed and a file that was deleted look the same from here. Knows the
+disk and the catalog; does not decide what is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from ..runtime.daemon_pool import DaemonPool, Stalled
+from ..storage.storage import Storage
+
+NOW = "9999"  # later than every time in the catalog
+
+
+def gone_roots(storage: Storage, scanned: Sequence[Path], seconds: float) -> list[Path]:
+    """Return the indexed folders outside the `scanned` ones that are gone or empty, or do not answer in time."""
+    with storage.read() as catalog:
+        roots = [root for root in catalog.roots.all() if not any(root.is_relative_to(each) for each in scanned)]
+    roots = [root for root in roots if not any(each.is_relative_to(root) for each in scanned)]  # those are there
+    pool = DaemonPool(1, seconds, "roots")
+    gone: list[Path] = []
+    for root in roots:
+        try:
+            there = pool.result(pool.submit(partial(_has_anything, root)))
+        except Stalled:
+            there = False
+        gone += [] if there else [root]
+    pool.close()
+    return gone
+
+
+def _has_anything(root: Path) -> bool:
+    try:
+        return next(root.iterdir(), None) is not None
+    except OSError:
+        return False
+
+
+def forget(storage: Storage, within: Sequence[Path] | None, days: float) -> tuple[int, int]:
+    """Forget the files that have been absent for so many days; return how many, and how many others are kept.
+
+    Files with a caption by hand, a rating, or a role as a taught example are kept: only `remove` forgets them.
+    """
+    before = NOW if not days else (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+    with storage.transaction() as catalog:
+        paths, kept = catalog.items.forgettable(before, within)
+        forgotten = catalog.items.remove(paths)
+        catalog.problems.clear(paths)
+        catalog.contents.settle()
+    return forgotten, kept

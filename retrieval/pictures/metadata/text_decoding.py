@@ -1,0 +1,62 @@
+"""Fields of metadata to text: those that a standard leaves open, and those that programs fill against the standard."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from ...runtime.charset import decode_text
+
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
+EXIF_PREFIXES = {b"ASCII\0\0\0": "", b"UNICODE\0": "utf-16", b"JIS\0\0\0\0\0": "iso2022_jp", b"\0" * 8: ""}
+
+
+def clean(value: object) -> str:
+    """Return a value of a metadata field as text: decoded, without control characters, on the ends stripped.
+
+    Pillow reads EXIF's text as Latin-1; such text is decoded again.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, tuple | list) and value and all(isinstance(each, int) and 0 <= each < 256 for each in value):
+        value = bytes(value)
+    if isinstance(value, str):
+        try:
+            value = value.encode("latin-1")
+        except UnicodeEncodeError:
+            return tidy(str(value))
+    return tidy(decode_text(value) if isinstance(value, bytes) else str(value))
+
+
+def tidy(text: str) -> str:
+    """Return text without control characters and lone surrogates, on the ends stripped."""
+    return CONTROL.sub(" ", text.encode("utf-8", "replace").decode("utf-8")).strip()
+
+
+def utf16(value: object) -> str:
+    """Return the text of Windows' XP fields: UTF-16, little-endian."""
+    data = bytes(value) if isinstance(value, bytes | tuple | list) else b""
+    return tidy(data.decode("utf-16-le", "replace").split("\0")[0])
+
+
+def user_comment(value: object, *, big_endian: bool) -> str:
+    """Return the text of EXIF's UserComment, whose first 8 bytes name its encoding."""
+    if isinstance(value, str):
+        return clean(value)
+    if not isinstance(value, bytes):
+        return ""
+    encoding, data = EXIF_PREFIXES.get(value[:8]), value[8:]
+    if encoding is None:
+        encoding, data = "", value  # written without the prefix
+    if encoding == "utf-16":
+        if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = _utf16_order(data, big_endian=big_endian)
+        return tidy(data.decode(encoding, "replace").split("\0")[0])
+    return tidy(decode_text(data.split(b"\0")[0] if not encoding else data, encoding))
+
+
+def _utf16_order(data: bytes, *, big_endian: bool) -> str:
+    """Return the byte order of UTF-16: where letters are ASCII, their zeros tell; else that of the file."""
+    high, low = data[0::2].count(0), data[1::2].count(0)
+    big = high > low if high != low else big_endian
+    return "utf-16-be" if big else "utf-16-le"

@@ -1,0 +1,101 @@
+"""Threads for work that may never come back, such as reading from a drive that stopped answering.
+
+The threads are daemons: no one waits for them, neither at Ctrl-C nor at the end of the program. Does not know the work.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotDone
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+POLL = 1.0  # seconds between two looks at a task that is waited for
+
+
+class Stalled(Exception):  # it says what is the case, as the errors of this package do
+    """A task has shown no sign of life for as long as was allowed."""
+
+
+@dataclass(eq=False)
+class Task(Generic[T]):
+    """Work that was handed to a pool, and when it last showed that it goes on."""
+
+    work: Callable[[], T]
+    context: Context
+    future: Future[T] = field(default_factory=Future)
+    beat: float | None = None  # monotonic time, in seconds; None: not begun
+
+    def run(self) -> None:
+        """Do the work on the current thread; its result or error goes to the future."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        self.beat = time.monotonic()
+        _CURRENT.set(self)
+        try:
+            self.future.set_result(self.work())
+        except BaseException as exc:
+            self.future.set_exception(exc)
+
+
+_CURRENT: ContextVar[Task[Any] | None] = ContextVar("task", default=None)
+
+
+def alive() -> None:
+    """Say that the current task goes on: called in loops that may take longer than a task is given."""
+    task = _CURRENT.get()
+    if task is not None:
+        task.beat = time.monotonic()
+
+
+class DaemonPool:
+    """Runs tasks on `threads` threads; a thread that is stuck is replaced."""
+
+    def __init__(self, threads: int, seconds: float, name: str) -> None:
+        self._seconds, self._name = seconds, name
+        self._tasks: queue.SimpleQueue[Task[Any] | None] = queue.SimpleQueue()
+        self._open = True
+        self._threads = threads
+        for _ in range(threads):
+            self._start()
+
+    def _start(self) -> None:
+        threading.Thread(target=self._loop, name=self._name, daemon=True).start()
+
+    def _loop(self) -> None:
+        while (task := self._tasks.get()) is not None and self._open:
+            task.context.run(task.run)
+
+    def submit(self, work: Callable[[], T]) -> Task[T]:
+        """Hand over work, which runs in a copy of the caller's context; tasks begin in this order."""
+        task = Task(work, copy_context())
+        self._tasks.put(task)
+        return task
+
+    def result(self, task: Task[T]) -> T:
+        """Wait for a task and return its result, or raise its error; Ctrl-C ends the wait at once.
+
+        Raises:
+            Stalled: it showed no sign of life for the seconds of this pool; it is given up.
+        """
+        while True:
+            try:
+                return task.future.result(timeout=min(POLL, self._seconds))
+            except NotDone:
+                if task.future.done():
+                    raise  # the work itself raised a TimeoutError
+                if task.beat is not None and time.monotonic() - task.beat > self._seconds:
+                    self._start()  # in place of the thread that is stuck
+                    raise Stalled from None
+
+    def close(self) -> None:
+        """Begin no further task; those that run are not waited for."""
+        self._open = False
+        for _ in range(2 * self._threads):
+            self._tasks.put(None)

@@ -1,0 +1,142 @@
+"""Which files of a folder belong to which picture: sidecars, the RAW file beside a JPEG, the film of a live photo.
+
+Goes by names alone, in any case and Unicode form. Does not open files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..types.path_pattern import fold
+from ..types.records import RAW_SUFFIXES, VIDEO_SUFFIXES
+from .rules import PROCESSED, ending
+
+LIVE_PICTURES = frozenset(".jpg .jpeg .heic .heif .hif".split())  # what the still of a live photo is
+LIVE_FILMS = frozenset(".mov .mp4".split())
+SIDECARS = (".xmp", ".txt")
+
+# Google Takeout cuts the names of its JSON files to 51 characters, and puts the number of a copy behind the ending.
+TAKEOUT = "supplemental-metadata"
+TAKEOUT_LONGEST = 46  # characters before `.json`
+NUMBERED = re.compile(r"^(.*)(\(\d+\))$", re.DOTALL)
+EDITED = re.compile(
+    r"-(?:edited|effects|bearbeitet|modifi[eé]|edit(?:ado|ada)|modificato|bewerkt|redigerad|muokattu|edytowane|edited)$"
+)
+
+
+@dataclass
+class Companions:
+    """The names of one folder, by which pictures find what belongs to them."""
+
+    names: Iterable[str]
+    _by_key: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _takeout: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _cut: list[tuple[str, str]] = field(default_factory=list)  # Takeout's names that were cut: the rest, and the file
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            end = ending(name)
+            if end in SIDECARS:
+                self._by_key[_key(name)].append(name)
+            elif end == ".json":
+                for key in _takeout_keys(name):
+                    self._takeout[key].append(name)
+                if len(name) >= TAKEOUT_LONGEST:
+                    self._cut.append((_key(name.removesuffix(".json")), name))
+
+    def sidecars(self, name: str) -> tuple[str, ...]:
+        """Return the names of a picture's sidecars: XMP first, then text, then Takeout's JSON; the full name first.
+
+        `a.jpg.xmp` and `a.xmp`, `a.jpg.txt` and `a.txt`, `a.jpg.json` and its variants.
+        """
+        if not self._by_key and not self._takeout:
+            return ()
+        stem = os.path.splitext(name)[0]  # noqa: PTH122  # strings, for speed
+        found: list[str] = []
+        for end in SIDECARS:
+            for base in (name, stem):
+                same = self._by_key.get(_key(base + end), ())
+                found += sorted(same, key=lambda each: os.path.splitext(each)[0] != base)  # noqa: PTH122
+        return tuple(dict.fromkeys((*found, *self._of_takeout(name))))
+
+    def _of_takeout(self, name: str) -> list[str]:
+        if not self._takeout:
+            return []
+        for key in _picture_keys(name):
+            if key in self._takeout:
+                return self._takeout[key]
+        key = _key(name)
+        return [file for cut, file in self._cut if len(cut) >= TAKEOUT_LONGEST - 1 and key.startswith(cut)]
+
+
+@dataclass
+class IndexedPictures:
+    """The pictures of one folder that are indexed, by which RAW files and films find the picture they are part of."""
+
+    taken: Iterable[str]
+    _by_stem: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        for name in self.taken:
+            if ending(name) in PROCESSED:
+                self._by_stem[_key(os.path.splitext(name)[0])].append(name)  # noqa: PTH122
+
+    def part_of(self, name: str) -> str:
+        """Return the picture that a RAW file or film may be part of; empty if there is none."""
+        end = ending(name)
+        if end not in RAW_SUFFIXES and end not in LIVE_FILMS:
+            return ""
+        same = self._by_stem.get(_key(os.path.splitext(name)[0]), [])  # noqa: PTH122
+        return next((each for each in same if end in RAW_SUFFIXES or ending(each) in LIVE_PICTURES), "")
+
+
+def _key(name: str) -> str:
+    return fold(name).casefold()
+
+
+def _takeout_keys(name: str) -> Iterable[str]:
+    """Return the names of the picture that a JSON file of Google Takeout may belong to, as keys."""
+    base = name[: -len(".json")]
+    number = ""
+    if match := NUMBERED.match(base):
+        base, number = match.groups()
+    head, dot, tail = base.rpartition(".")
+    if dot and TAKEOUT.startswith(tail.lower()) and head:
+        yield _key(head) + number
+    yield _key(base) + number
+
+
+def _picture_keys(name: str) -> Iterable[str]:
+    """Return the keys under which the JSON of a picture may be filed, the likeliest first."""
+    stem, end = os.path.splitext(name)  # noqa: PTH122
+    bare, number = match.groups() if (match := NUMBERED.match(stem)) else (stem, "")
+    for base in dict.fromkeys((bare, EDITED.sub("", bare))):
+        yield _key(base + end) + number
+        yield _key(base) + number
+        if end.lower() in VIDEO_SUFFIXES:
+            for other in (".heic", ".jpg", ".jpeg"):
+                yield _key(base + other) + number
+
+
+def beside(path: Path) -> list[Path]:
+    """Return the files that belong to a picture on disk: its sidecars, its RAW file, the film of a live photo.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    names = os.listdir(path.parent)  # noqa: PTH208  # names are all that is needed
+    pairs = IndexedPictures([path.name])
+    parts = [name for name in sorted(names) if name != path.name and pairs.part_of(name)]
+    found = (*Companions(names).sidecars(path.name), *parts)
+    return [path.parent / name for name in found if (path.parent / name).is_file()]
+
+
+def stands_for(path: Path) -> Path | None:
+    """Return the picture on disk that is indexed in place of a RAW file or the film of a live photo, or None."""
+    name = IndexedPictures(os.listdir(path.parent)).part_of(path.name)  # noqa: PTH208
+    return path.parent / name if name else None
