@@ -181,7 +181,7 @@ def _show_plan(plan: Plan) -> None:
         "failed before": plan.failed_before,
         "to read metadata of": len(plan.reread),
         "there again": len(plan.returned),
-        "not there any more": len(plan.missing),
+        "not there any more": len(plan.gone),
         "problems": len(plan.problems),
     }
     for name, count in rows.items():

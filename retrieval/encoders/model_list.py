@@ -23,6 +23,19 @@ def known() -> list[ModelInfo]:
     return [_installed(ModelInfo(**row)) for row in rows]
 
 
+def knows_only_english(model: str) -> bool:
+    """Return whether a model is known to understand English alone."""
+    rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))["model"]
+    return any(row["name"] == model and row.get("languages") == "English" for row in rows)
+
+
+def multilingual() -> str:
+    """Return the name of the smallest model of `known.toml` that understands many languages."""
+    rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))["model"]
+    many = [row for row in rows if row.get("languages", "").startswith("many")]
+    return str(min(many, key=lambda row: float(row.get("download", 0)))["name"])
+
+
 def everything() -> list[ModelInfo]:
     """Return the models of `known.toml`, then every other architecture and tag that open_clip lists."""
     import open_clip

@@ -82,14 +82,11 @@ class Indexer:
         scan = Scan(places, self.options.rules, self.options.file_timeout, known.roots)
         planner = Planner(known, retry=self.options.retry, reread=self.options.reread)
         plan = planner.plan(scan, lambda count: self.progress(Progress("scan", count)))
-        return replace(plan, missing=plan.missing + self._below_gone_roots(places))
-
-    def _below_gone_roots(self, scanned: Sequence[Path]) -> tuple[Path, ...]:
-        """Return the files in indexed folders that are gone, though the run was not asked about them."""
-        gone = absence.gone_roots(self.storage, scanned, self.options.file_timeout)
+        roots = absence.gone_roots(self.storage, places, self.options.file_timeout)
         with self.storage.read() as catalog:
-            absent = set(catalog.items.absent(gone)) if gone else set()
-            return tuple(path for root in gone for path in catalog.items.below(root) if path not in absent)
+            absent = set(catalog.items.absent(roots)) if roots else set()
+            gone = tuple(path for root in roots for path in catalog.items.below(root) if path not in absent)
+        return replace(plan, gone=plan.gone + gone, gone_roots=tuple(roots))
 
     def run(self, folders: Sequence[Path], captions: Sequence[tuple[Path, Path | None]] = ()) -> Report:
         """Index `folders`, then caption files (each with the folder that its picture names are relative to).
@@ -180,7 +177,7 @@ class _Run:
         storage = self.indexer.storage
         self.seen = KnownContents.by(storage, self.space_id, len(plan.todo))
         with storage.transaction() as catalog:
-            for path, content in (catalog.items.absent() | catalog.items.contents_at(plan.missing)).items():
+            for path, content in (catalog.items.absent() | catalog.items.contents_at(plan.gone)).items():
                 self.leaving.setdefault(content, []).append(path)
             catalog.problems.clear(plan.solved)
             for root, counts in plan.passed_over.items():
@@ -224,13 +221,14 @@ class _Run:
     def _note_absence(self, plan: Plan, used: set[Path]) -> None:
         """Note which files are not there and which are again; nothing about them is deleted."""
         unused = (file.path for file in plan.standby)  # RAW files whose picture can be used by now
-        missing = [path for path in (*plan.missing, *unused) if path not in self.moved and path not in used]
+        missing = [path for path in (*plan.gone, *unused) if path not in self.moved and path not in used]
         with self.indexer.storage.transaction() as catalog:
             absent = catalog.items.mark_absent(missing)
             catalog.items.mark_present(
                 (file.path for file in plan.returned), {file.path: file.ctime_ns for file in plan.returned}
             )
-            catalog.problems.clear(plan.missing)
+            catalog.problems.clear(plan.gone)
+            catalog.roots.drop([root for root in plan.gone_roots if not catalog.items.below(root)])  # all has moved
             catalog.contents.settle()
         self.report = replace(self.report, absent=absent, returned=self.report.returned + len(plan.returned))
 

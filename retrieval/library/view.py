@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ..queries import interpret
 from ..queries.expression import Expression, WeightedPiece
 from ..queries.filters import Or, PathFits
+from ..queries.language import foreign_language
 from ..queries.saved_names import KnownNames
 from ..sources import absolute_path, absolute_paths
 from ..types.records import Answer, ByBytes, ByFile, Progress, Query, Threshold, no_progress
@@ -95,7 +96,22 @@ class LibraryView:
         else:
             answer = searcher.search(query, request)
         answer = self.services.file_presence.only_there(apply_threshold(answer, request.threshold))
+        hint = self._language_hint(query)
+        answer = replace(answer, notes=(*answer.notes, hint)) if hint else answer
         return replace(answer, facets=searcher.facets(query)) if request.facets else answer
+
+    def _language_hint(self, query: Expression) -> str:
+        """Return a remark if the words are in a language that the library's model does not understand."""
+        from ..encoders import model_list
+
+        language = foreign_language(query.words)
+        if not language or not model_list.knows_only_english(self.model):
+            return ""
+        other = model_list.multilingual()
+        return (
+            f"the words seem to be {language}, and {self.model} understands English: translate them, or index with a "
+            f"model of many languages (`retrieval index FOLDER --model {other}`)"
+        )
 
     def next_page(self, cursor: str, *, threshold: Threshold = "weak") -> Answer:
         """Return the page that a cursor points at.

@@ -37,7 +37,8 @@ from .filters import (
 
 KILOMETRES = 10.0  # radius of `near:` if no distance is given
 FORMATS = (
-    "photo video raw jpeg png webp gif tiff bmp avif heif jxl jpeg2000 ppm psd tga mp4 mov mkv webm avi".split()
+    "photo video raw jpeg png webp gif tiff bmp avif heif jxl jpeg2000 ppm psd tga qoi mp4 m4v mov mkv webm avi mpg "
+    "mpeg mts m2ts ts vob 3gp wmv flv ogv".split()
 )  # the values of `type:`
 SAME = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "jp2": "jpeg2000", "movie": "video", "image": "photo"}
 NUMBER = r"-?\d+(?:\.\d+)?(?:/0*[1-9]\d*)?"

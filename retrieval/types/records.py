@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -92,13 +92,18 @@ class Space:
     fingerprint: str  # of weights and preprocessing: a changed checkpoint makes a new space
 
 
-class DatePrecision(IntEnum):
-    """How exactly a date is known; the span begins at `Facts.taken_at`."""
+class DatePrecision(StrEnum):
+    """How exactly a date is known; the span begins at `Facts.taken_at`. The most exact one comes first."""
 
-    SECOND = 0
-    DAY = 1
-    MONTH = 2
-    YEAR = 3
+    SECOND = "second"
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+    @property
+    def coarseness(self) -> int:
+        """0 for the most exact one, and more for those that follow."""
+        return list(DatePrecision).index(self)
 
 
 def last_second(at: datetime, precision: DatePrecision) -> datetime:
@@ -137,7 +142,7 @@ class Facts:
     date_from_name: bool = False  # whether `taken_at` was read from the file's name, for want of anything better
     comments: tuple[str, ...] = ()  # other texts about the picture: EXIF's and Windows' comments, those of JPEG and PNG
     people: tuple[str, ...] = ()  # names of people in the picture, which are keywords, too
-    place: tuple[str, str, str] = ("", "", "")  # city, region, country, as written in the file
+    place: tuple[str, str, str] = ("", "", "")  # city, region, country: as the file says, else of the coordinates
     iso: int | None = None  # sensitivity
     aperture: float | None = None  # the f-number
     focal_length: float | None = None  # millimetres

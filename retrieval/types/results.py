@@ -22,9 +22,10 @@ class Plan:
     failed_before: int = 0  # failed before, not changed since: not tried again
     reread: tuple[ScannedFile, ...] = ()  # in the library, but their metadata is to be read anew
     returned: tuple[ScannedFile, ...] = ()  # were absent, and are there again as they were
-    missing: tuple[Path, ...] = ()  # not found any more; what is known of them is kept
+    gone: tuple[Path, ...] = ()  # not found any more; what is known of them is kept
     standby: tuple[ScannedFile, ...] = ()  # RAW files that are indexed if the picture beside them cannot be used
     problems: tuple[Problem, ...] = ()
+    gone_roots: tuple[Path, ...] = ()  # indexed folders that the run was not asked about, and that are not there
     solved: tuple[Path, ...] = ()  # files and folders with a recorded problem that are not there any more
     passed_over: dict[Path, dict[str, int]] = field(default_factory=dict)  # files by unused ending, of each folder
     notes: tuple[str, ...] = ()  # remarks for the user, one line each

@@ -81,6 +81,7 @@ def test_a_folder_that_was_renamed_is_recognised_by_its_pictures(library: Librar
     place = photos.rename(photos.with_name("renamed"))
     report = library.index([place])
     assert (report.moved, report.added, report.encoded) == (4, 0, 0)
+    assert library.status().roots == (place,)
     assert all(hit.path and hit.path.is_file() and not hit.copies for hit in library.search("type:photo").hits)
 
 
@@ -143,6 +144,13 @@ def test_what_cannot_be_relocated_is_an_error(
     with pytest.raises(SourceError if new == "nowhere" else UsageError):
         library.relocate(tmp_path / old, tmp_path / new)
     assert len(shown(library)) == 4
+
+
+def test_why_not_says_that_a_file_is_not_there(library: Library, photos: Path) -> None:
+    library.index([photos])
+    (photos / "red.jpg").unlink()
+    library.index([photos])
+    assert "what is known of it is kept" in library.why_not("red", photos / "red.jpg").said
 
 
 def test_a_check_finds_nothing_wrong_with_a_library_with_absent_files(library: Library, photos: Path) -> None:

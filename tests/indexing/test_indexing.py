@@ -148,7 +148,7 @@ def test_a_dry_run_says_what_would_happen_and_does_nothing(library: Library, pho
     paint("cyan.png")
     (photos / "red.jpg").unlink()
     plan = library.plan([photos])
-    assert ([f.path.name for f in plan.added], [p.name for p in plan.missing], plan.unchanged) == (
+    assert ([f.path.name for f in plan.added], [p.name for p in plan.gone], plan.unchanged) == (
         ["cyan.png"],
         ["red.jpg"],
         3,

@@ -71,7 +71,7 @@ def of_xmp(body: str = "", attributes: str = "") -> Facts:
         ("2019-05-06 10:11:12", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
         ("2019/05/06T10.11.12", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
         ("2019-05-06T10:11:12.345Z", datetime(2019, 5, 6, 10, 11, 12, tzinfo=UTC), DatePrecision.SECOND),
-        ("2019-05-06T10:11+02:00", datetime(2019, 5, 6, 10, 11, tzinfo=timezone(timedelta(hours=2))), 0),
+        ("2019-05-06T10:11+02:00", datetime(2019, 5, 6, 10, 11, tzinfo=timezone(timedelta(hours=2))), "second"),
         ("20190506T101112", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
         ("2019:05:06 10:11", datetime(2019, 5, 6, 10, 11), DatePrecision.SECOND),
         ("2019:05:06 24:00:00", datetime(2019, 5, 7), DatePrecision.SECOND),
@@ -85,7 +85,7 @@ def of_xmp(body: str = "", attributes: str = "") -> Facts:
         ("20190000", datetime(2019, 1, 1), DatePrecision.YEAR),
     ],
 )
-def test_dates_are_read_in_every_spelling(text: str, at: datetime, precision: int) -> None:
+def test_dates_are_read_in_every_spelling(text: str, at: datetime, precision: str) -> None:
     moment = read_moment(text, Rank.ORIGINAL)
     assert moment is not None
     assert (moment.at, moment.precision) == (at, precision)

@@ -48,6 +48,11 @@ class Moment:
     precision: DatePrecision
     rank: Rank
 
+    @property
+    def coarseness(self) -> int:
+        """0 if the second is known, and more the less is."""
+        return self.precision.coarseness
+
 
 def read_moment(text: str, rank: Rank, offset: str = "") -> Moment | None:
     """Return the moment that a text says, with a zone from the text or else from `offset`; None if it says none.
@@ -124,10 +129,10 @@ def choose(moments: list[Moment]) -> Moment | None:
     if not moments:
         return None
     best = min(moments, key=lambda moment: moment.rank)
-    exact = [each for each in moments if each.precision < best.precision and _within(each.at, best)]
+    exact = [each for each in moments if each.coarseness < best.coarseness and _within(each.at, best)]
     if best.rank is Rank.TAKEOUT:  # UTC without a zone: a camera's own clock near it says the same, more exactly
         exact += [each for each in moments if each.rank > best.rank and _near(each.at, best.at)]
-    return min(exact, key=lambda moment: (moment.precision, moment.rank)) if exact else best
+    return min(exact, key=lambda moment: (moment.coarseness, moment.rank)) if exact else best
 
 
 def corrected(moments: list[Moment]) -> list[Moment]:

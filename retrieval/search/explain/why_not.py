@@ -19,6 +19,7 @@ from ..searcher import DEEPEST, Searcher
 from .attribution import Attribution, without_a_word
 from .filter_checks import conjuncts, widen
 
+KEPT = "`retrieval index` finds it when it is back, `retrieval relocate` tells where its folder is now"
 APART = SearchRequest(k=DEEPEST, fold=False)  # every picture by itself, as deep as answers go
 
 
@@ -51,10 +52,14 @@ class WhyNotExplainer:
         with self.searcher.storage.read() as catalog:
             problem, _, _ = catalog.problems.all().get(place, (None, 0, 0))
             roots = [root for root in catalog.roots.all() if place.is_relative_to(root)]
+            kept = place in catalog.items.absent([place])
         result = WhyNot(self.query.text, place, Standing.UNKNOWN, "")
         if problem is not None:
             said = f"it could not be used: {problem.reason}: {problem.message}"
             return replace(result, standing=Standing.FAILED, said=said, problem=problem)
+        if kept:
+            said = f"it was not there when its folder was last indexed; what is known of it is kept: {KEPT}"
+            return replace(result, standing=Standing.MISSING, said=said)
         if place.is_dir():
             return replace(result, said="it is a folder; name a picture")
         if not place.is_file():

@@ -54,11 +54,12 @@ export function bytes(value) {
   return `${value.toFixed(1)} TiB`;
 }
 
-const PRECISIONS = [ // of a date: to the second, a day, a month, a year
-  { dateStyle: "medium", timeStyle: "short" }, { dateStyle: "medium" }, { year: "numeric", month: "long" }, { year: "numeric" },
-];
+const PRECISIONS = {
+  second: { dateStyle: "medium", timeStyle: "short" }, day: { dateStyle: "medium" },
+  month: { year: "numeric", month: "long" }, year: { year: "numeric" },
+};
 
-export function date(text, precision = 0) {
+export function date(text, precision = "second") {
   return new Date(text.slice(0, 19)).toLocaleString(undefined, PRECISIONS[precision]);
 }
 

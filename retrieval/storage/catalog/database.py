@@ -70,7 +70,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[CatalogSession]:
         """Yield a session for writing: committed at the end, rolled back on any error."""
-        with self._connection() as connection:
+        with self._connection(writes=True) as connection:
             session = CatalogSession(connection, self.dialect)
             yield session
             session.full_text.refresh()
@@ -89,11 +89,12 @@ class Database:
         self._engine.dispose()
 
     def _migrate(self) -> None:
-        with self._connection() as connection:
+        with self._connection(writes=True) as connection:
             migrate(connection)
             connection.commit()
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _connection(self, *, writes: bool = False) -> Iterator[Connection]:
         with translated(self.path), self._engine.connect() as connection:
+            connection.execution_options(writes=writes)
             yield connection

@@ -152,8 +152,9 @@ class Items(Repository):
         return (to_item(row) for row in self._each(ids, lambda some: select(items).where(items.c.id.in_(some))))
 
     def at(self, path: Path) -> list[Item]:
-        """Return the item of the picture at a path, or the items of the frames of a video."""
-        rows = self._connection.execute(select(items).where(items.c.path == path).order_by(items.c.second))
+        """Return the item of the picture at a path, or the items of the frames of a video, if the file is there."""
+        there = items.c.absent_since.is_(None)
+        rows = self._connection.execute(select(items).where(items.c.path == path, there).order_by(items.c.second))
         return [to_item(row) for row in rows]
 
     def within(self, places: Sequence[Path] | None) -> list[Item]:

@@ -31,7 +31,7 @@ def item_row(file: ScannedFile, content: int, facts: Facts, second: float) -> di
         "format": facts.format,
         "taken_at": facts.taken_at.isoformat() if facts.taken_at else None,
         "taken_to": facts.taken_to.isoformat() if facts.taken_to else None,
-        "date_precision": int(facts.date_precision),
+        "date_precision": str(facts.date_precision),
         "date_from_name": int(facts.date_from_name),
         "camera": facts.camera,
         "lens": facts.lens,
@@ -81,9 +81,10 @@ def to_item(row: Row[Any]) -> Item:
         focal_length=row.focal_length,
         exposure=row.exposure,
         damaged=bool(row.damaged),
+        place=(row.city, row.region, row.country),
     )
     second = None if row.second == NO_SECOND else row.second
-    return Item(row.id, row.path, row.content_id, facts, second, (row.city, row.region, row.country))
+    return Item(row.id, row.path, row.content_id, facts, second, facts.place)
 
 
 def inside(place: Path, column: ColumnElement[Any] = items.c.path) -> ColumnElement[bool]:

@@ -209,7 +209,7 @@ def m016_absence(connection: Connection) -> None:
     columns = {
         "items": (
             "ctime_ns INTEGER DEFAULT '0' NOT NULL, sidecar_digest TEXT DEFAULT '' NOT NULL, taken_to TEXT, "
-            "date_precision INTEGER DEFAULT '0' NOT NULL, date_from_name INTEGER DEFAULT '0' NOT NULL, "
+            "date_precision TEXT DEFAULT 'second' NOT NULL, date_from_name INTEGER DEFAULT '0' NOT NULL, "
             "comments TEXT DEFAULT '[]' NOT NULL, people TEXT DEFAULT '[]' NOT NULL, iso INTEGER, aperture FLOAT, "
             "focal_length FLOAT, exposure FLOAT, damaged INTEGER DEFAULT '0' NOT NULL, absent_since TEXT"
         ),

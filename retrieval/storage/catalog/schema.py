@@ -86,7 +86,7 @@ items = Table(  # picture files, and the frames of video files
     Column("format", Text, nullable=False, default=""),
     Column("taken_at", Text),  # ISO 8601, with an offset where the file gives one
     Column("taken_to", Text),  # the last second of the day, month or year, where no more is known; else NULL
-    Column("date_precision", Integer, nullable=False, server_default="0"),
+    Column("date_precision", Text, nullable=False, server_default="second"),
     Column("date_from_name", Integer, nullable=False, server_default="0"),
     Column("camera", Text, nullable=False, default=""),
     Column("lens", Text, nullable=False, default=""),

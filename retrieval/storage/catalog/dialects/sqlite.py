@@ -119,7 +119,8 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:  # pragma: no cover  # called by SQLAlchemy
-        connection.exec_driver_sql("BEGIN")
+        # A transaction that reads first and writes then would fail at once if another one has written in between.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
     return engine
 
