@@ -18,6 +18,7 @@ from .rules import PROCESSED, ending
 
 LIVE_PICTURES = frozenset(".jpg .jpeg .heic .heif .hif".split())  # what the still of a live photo is
 LIVE_FILMS = frozenset(".mov .mp4".split())
+PARTS = RAW_SUFFIXES | LIVE_FILMS
 SIDECARS = (".xmp", ".txt")
 
 # Google Takeout cuts the names of its JSON files to 51 characters, and puts the number of a copy behind the ending.
@@ -40,6 +41,8 @@ class Companions:
 
     def __post_init__(self) -> None:
         for name in self.names:
+            if name[-5:].rpartition(".")[2].lower() not in ("xmp", "txt", "json"):  # most names, for speed
+                continue
             end = ending(name)
             if end in SIDECARS:
                 self._by_key[_key(name)].append(name)
@@ -76,20 +79,25 @@ class Companions:
 
 @dataclass
 class IndexedPictures:
-    """The pictures of one folder that are indexed, by which RAW files and films find the picture they are part of."""
+    """The files of one folder that are indexed: by them, RAW files and films find the picture they are part of."""
 
     taken: Iterable[str]
     _by_stem: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
-        for name in self.taken:
-            if ending(name) in PROCESSED:
+        ends = [(name, ending(name)) for name in self.taken]
+        if not any(end in PARTS for _, end in ends):  # then nobody asks
+            return
+        for name, end in ends:
+            if end in PROCESSED:
                 self._by_stem[_key(os.path.splitext(name)[0])].append(name)  # noqa: PTH122
 
     def part_of(self, name: str) -> str:
         """Return the picture that a RAW file or film may be part of; empty if there is none."""
+        if not self._by_stem:
+            return ""
         end = ending(name)
-        if end not in RAW_SUFFIXES and end not in LIVE_FILMS:
+        if end not in PARTS:
             return ""
         same = self._by_stem.get(_key(os.path.splitext(name)[0]), [])  # noqa: PTH122
         return next((each for each in same if end in RAW_SUFFIXES or ending(each) in LIVE_PICTURES), "")
@@ -130,8 +138,9 @@ def beside(path: Path) -> list[Path]:
         OSError: the folder cannot be listed.
     """
     names = os.listdir(path.parent)  # noqa: PTH208  # names are all that is needed
-    pairs = IndexedPictures([path.name])
-    parts = [name for name in sorted(names) if name != path.name and pairs.part_of(name)]
+    parts = sorted(name for name in names if ending(name) in PARTS and name != path.name)
+    pictures = IndexedPictures([path.name, *parts])
+    parts = [name for name in parts if pictures.part_of(name)]
     found = (*Companions(names).sidecars(path.name), *parts)
     return [path.parent / name for name in found if (path.parent / name).is_file()]
 

@@ -23,6 +23,7 @@ from .companions import Companions, IndexedPictures
 from .rules import EXTENSIONS, RootRules, Rules, ending
 
 SECONDS = 60.0  # without a sign of life, after which a folder is given up
+BEAT = 64  # entries between two signs of life
 PACKET, SYNC = 188, 0x47  # MPEG transport streams: each packet's length in bytes, and its first byte
 KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
@@ -176,37 +177,39 @@ def _list(folder: _Folder, rules: RootRules, seen: set[tuple[int, int]]) -> _Lis
     with os.scandir(folder.path) as entries:
         ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
     companions = Companions([entry.name for entry in ordered])
-    files: list[os.DirEntry[str]] = []
-    places: list[tuple[bytes, _Folder | DirectoryEntry | Problem]] = []
+    places: list[_Folder | os.DirEntry[str] | Problem] = []  # in order; files that are taken are looked at below
     rest: list[str] = []
-    for entry in ordered:
-        alive()
-        below = folder.below + entry.name
+    for number, entry in enumerate(ordered):
+        if number % BEAT == 0:
+            alive()
+        name = entry.name
         try:
             is_folder = entry.is_dir()
         except OSError as exc:  # a link that leads in a circle, or to where one may not look
-            if not rules.skips(entry.name):
-                message = f"cannot look at it: {exc.strerror}"
-                places.append((os.fsencode(entry.name), Problem(Path(entry.path), Reason.UNREADABLE, message)))
+            if not rules.skips(name):
+                places.append(Problem(Path(entry.path), Reason.UNREADABLE, f"cannot look at it: {exc.strerror}"))
             continue
         if is_folder:
-            if rules.enters(entry.name, below):
-                places.append((os.fsencode(entry.name), _Folder(entry.path, below + "/")))
-        elif rules.takes(entry.name, below):
-            files.append(entry)
-        elif not rules.skips(entry.name) and not (entry.is_symlink() and not os.path.exists(entry.path)):  # noqa: PTH110
-            rest.append(entry.name)
-    pictures = IndexedPictures([entry.name for entry in files])
+            if rules.enters(name, folder.below + name):
+                places.append(_Folder(entry.path, f"{folder.below}{name}/"))
+        elif rules.takes(name, folder.below + name):
+            places.append(entry)
+        elif not rules.skips(name) and not (entry.is_symlink() and not os.path.exists(entry.path)):  # noqa: PTH110
+            rest.append(name)
+    pictures = IndexedPictures([place.name for place in places if isinstance(place, os.DirEntry)])
     used: set[str] = set()
-    for entry in files:
-        alive()
-        if ending(entry.name) == ".ts" and not _is_transport_stream(entry.path):
+    for number, place in enumerate(places):
+        if number % BEAT == 0:
+            alive()
+        if not isinstance(place, os.DirEntry):
+            listing.found.append(place)
+        elif place.name.endswith((".ts", ".TS")) and not _is_transport_stream(place.path):
             listing.passed_over[".ts"] += 1
-            continue
-        looked = _look(entry.path, companions, pictures.part_of(entry.name))
-        used.update(looked.sidecars if isinstance(looked, DirectoryEntry) else ())
-        places.append((os.fsencode(entry.name), looked))
-    listing.found = [place for _, place in sorted(places, key=lambda pair: pair[0])]
+        else:
+            looked = _look(place.path, companions, pictures.part_of(place.name))
+            if isinstance(looked, DirectoryEntry) and looked.sidecars:
+                used.update(looked.sidecars)
+            listing.found.append(looked)
     listing.passed_over.update(ending(name) for name in rest if name not in used and ending(name) not in EXTENSIONS)
     return listing
 

@@ -57,6 +57,8 @@ class RootRules:
         """Whether a file is indexed; `below` is its path relative to the root."""
         if self.skips(name) or ending(name) not in EXTENSIONS:
             return False
+        if self._include is None and self._exclude is None:
+            return True
         place = path_pattern.fold(below)
         self._note("include", place)
         self._note("exclude", place)

@@ -67,4 +67,4 @@ def test_the_full_name_comes_first_and_the_same_case_before_others() -> None:
     ],
 )
 def test_a_raw_file_or_film_is_part_of_a_picture_of_its_kind(name: str, picture: str) -> None:
-    assert IndexedPictures(["A.jpg", "clip.png", "live.heic"]).part_of(name) == picture
+    assert IndexedPictures(["A.jpg", "clip.png", "live.heic", name]).part_of(name) == picture
