@@ -105,7 +105,7 @@ class Indexer:
         started = time.monotonic()
         folders = [absolute_path(folder) for folder in folders]
         captions = [(absolute_path(table), images) for table, images in captions]
-        run = _Run(self, self._start(folders))
+        run = _Run(self, self._space())
         try:
             plan = self.plan(self._all_roots(folders))
             log.info("indexing %s", ", ".join(map(str, folders)))
@@ -120,25 +120,23 @@ class Indexer:
             self._calibrate()
         return replace(run.report, seconds=time.monotonic() - started, model=self.encoder.space.model)
 
-    def _start(self, folders: Sequence[Path]) -> int:
+    def _space(self) -> int:
         with self.storage.transaction() as catalog:
-            catalog.roots.add(folder for folder in folders if folder.is_dir())
             return catalog.spaces.add(self.encoder.space)
 
     def _all_roots(self, folders: Sequence[Path]) -> list[Path]:
         """Return the folders asked for.
 
-        If the model changes, also every known folder and file that exists, so that the new space becomes complete.
+        If the model changes, also every known folder and file that is there, so that the new space becomes complete.
         """
         with self.storage.read() as catalog:
             serving, roots = catalog.spaces.active(), catalog.roots.all()
-            changing = serving is not None and serving[1] != self.encoder.space
-            files = [item.path for item in catalog.items.all()] if changing else []  # those that are there
-        if not changing:
-            return list(folders)
-        return list(
-            dict.fromkeys([*folders, *(root for root in roots if root.is_dir()), *(f for f in files if f.is_file())])
-        )
+            if serving is None or serving[1] == self.encoder.space:
+                return list(folders)
+            alone = [item.path for item in catalog.items.all() if not any(map(item.path.is_relative_to, roots))]
+        gone = absence.gone_roots(self.storage, folders, self.options.file_timeout)
+        there = (root for root in roots if root not in gone)
+        return list(dict.fromkeys([*folders, *there, *(file for file in alone if file.is_file())]))
 
     def _switch(self) -> None:
         """Make the new model's space the active one once it is complete."""

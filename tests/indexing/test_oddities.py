@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from retrieval.sources.rules import Rules
 from retrieval.types.records import Facts
 
 from .. import dng
-from ..conftest import Paint
+from ..conftest import COLOURS, Paint
 from ..pictures.test_metadata import packet
 from ..pictures.test_video import film
 
@@ -106,9 +107,8 @@ def test_a_jpeg_without_its_last_bytes_is_found_and_marked(library: Library, tmp
 
 
 def test_a_file_whose_drive_does_not_answer_is_a_row_and_the_others_come(
-    library: Library, photos: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    object.__setattr__(library.settings, "file_timeout", 0.4)
     never, real = threading.Event(), os.fstat
 
     def stuck(descriptor: int) -> os.stat_result:
@@ -117,10 +117,11 @@ def test_a_file_whose_drive_does_not_answer_is_a_row_and_the_others_come(
         return real(descriptor)
 
     monkeypatch.setattr(os, "fstat", stuck)
-    report = library.index([photos])
-    never.set()
-    assert report.added == 3
-    assert problems(library) == {"red.jpg": "unreadable"}
+    with Library.create(tmp_path / "library", replace(COLOURS, file_timeout=0.4)) as library:
+        report = library.index([photos])
+        never.set()
+        assert report.added == 3
+        assert problems(library) == {"red.jpg": "unreadable"}
     assert "made no progress" in report.problems[0].message
 
 
