@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ..library import backends
 from ..library.library import Library, plan
 from ..library.services import IndexOptions
 from ..sources import absolute_path
+from ..sources.folders import is_missing
 from ..sources.lists import read_paths
 from ..sources.rules import Rules
 from ..types.results import Plan, Report
@@ -61,7 +61,7 @@ class SourceOptions:
         """
         named = [folder.expanduser() for folder in self.folders]
         for place in named:
-            if not os.path.lexists(place) and absolute_path(place) not in known():
+            if is_missing(place) and absolute_path(place) not in known():
                 raise SourceError(f"{show_path(place)} does not exist; give a folder of pictures or a picture file")
         listed = read_paths(sys.stdin.buffer) if self.stdin else []
         for place in [place for place in listed if not place.exists()]:

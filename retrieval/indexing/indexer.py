@@ -179,7 +179,7 @@ class _Run:
                 self.leaving.setdefault(content, []).append(path)
             catalog.problems.clear(plan.solved)
             for root, counts in plan.passed_over.items():
-                catalog.roots.put_passed_over(root, counts)
+                catalog.roots.put(root, counts)
         endings = Counter[str]()
         for counts in plan.passed_over.values():
             endings.update(counts)

@@ -57,6 +57,17 @@ def scan(roots: Sequence[Path], rules: Rules | None = None) -> Iterator[ScannedF
     return (entry.found() if isinstance(entry, DirectoryEntry) else entry for entry in entries)
 
 
+def is_missing(path: Path, seconds: float = SECONDS) -> bool:
+    """Return whether there is nothing at a path; one whose drive does not answer in time may be there."""
+    pool = DaemonPool(1, seconds, "look")
+    try:
+        return not pool.result(pool.submit(partial(os.path.lexists, path)))
+    except Stalled:
+        return False
+    finally:
+        pool.close()
+
+
 @dataclass
 class Scan:
     """One walk through `roots`; the counts are complete when `entries` is exhausted."""

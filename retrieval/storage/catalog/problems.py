@@ -70,12 +70,8 @@ class LivePhotoFilms(Repository):
 class Roots(Repository):
     """The folders that were indexed."""
 
-    def add(self, folders: Iterable[Path]) -> None:
-        """Record folders as indexed roots."""
-        self._upsert(roots, [{"path": folder} for folder in folders])
-
-    def put_passed_over(self, folder: Path, counts: Mapping[str, int]) -> None:
-        """Record how many files with an ending that is not indexed lie in a folder."""
+    def put(self, folder: Path, counts: Mapping[str, int]) -> None:
+        """Record that a folder was indexed, and how many files with an ending that is not indexed lie in it."""
         row = {"path": folder, "passed_over": json.dumps(counts)}
         self._upsert(roots, [row], ["path"])
 
