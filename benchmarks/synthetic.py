@@ -106,7 +106,8 @@ def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -
     rows = pictures(count, space.dimensions)
     with storage.transaction() as catalog:
         number = catalog.spaces.add(space)
-        catalog.roots.add({file.parent for file in files})
+        for folder in {file.parent for file in files}:
+            catalog.roots.put(folder, {})
     for start in range(0, count, BATCH):
         add(storage, number, space, start, rows[start : start + BATCH], files[start : start + BATCH])
     with storage.write_lock("benchmark"):
@@ -134,7 +135,7 @@ def add(storage: Storage, number: int, space: Space, start: int, rows: Rows, fil
 
 def _looked_at(file: Path) -> ScannedFile:
     status = file.stat()
-    return ScannedFile(file, status.st_size, status.st_mtime_ns)
+    return ScannedFile(file, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 class Drawn:
