@@ -21,6 +21,7 @@ from .errors import UsageError
 
 log = logging.getLogger(__name__)
 
+LONGEST = 36_500  # days after which files can be forgotten
 SOCKET = "server.sock"  # socket in the folder of a library that a server has open
 VARIABLES = {
     "index": "RETRIEVAL_INDEX",
@@ -131,6 +132,10 @@ def load(environment: Mapping[str, str] | None = None, **flags: object) -> Setti
     settings = replace(Settings(), **{name: _typed(name, value) for name, value in found.items()})  # type: ignore[arg-type]  # _typed gives each field its own type
     if settings.batch_size < 1:
         raise UsageError(f"batch_size must be at least 1, got {settings.batch_size}")
+    if not settings.file_timeout > 0:
+        raise UsageError(f"file_timeout must be above 0 seconds, got {settings.file_timeout:g}")
+    if not 0 <= settings.forget_after <= LONGEST:
+        raise UsageError(f"forget_after must be 0 to {LONGEST} days, got {settings.forget_after:g}")
     return settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -13,7 +14,7 @@ from io import TextIOWrapper, UnsupportedOperation
 import click
 
 from .. import __version__
-from ..errors import RetrievalError, StorageFull
+from ..errors import RetrievalError, SourceError, StorageFull
 from .verbosity import verbose_option
 
 COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
@@ -46,6 +47,7 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "check": "Check that the library is consistent, and repair it.",
 }
 
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT, errno.EFBIG)
 STOPPED = 130  # exit code after Ctrl-C
 EPILOG = """
 \b
@@ -129,7 +131,10 @@ def main() -> None:
     except BrokenPipeError:
         _discard_output()  # the reader of the output has gone, so nobody would see a message
         sys.exit(0)
-    except OSError as exc:  # those of files are translated where they are read: this one is of the output
+    except OSError as exc:  # those of files are translated where they are read: this one is most likely of the output
+        if exc.errno not in OUTPUT_ERRORS and not isinstance(exc, UnsupportedOperation):
+            click.echo(f"retrieval: {exc}", err=True)
+            sys.exit(SourceError.exit_code)
         why = "it is closed" if isinstance(exc, UnsupportedOperation) else exc.strerror or exc
         click.echo(f"retrieval: cannot write the output: {why}", err=True)
         _discard_output()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +49,10 @@ class SourceOptions:
     images: Path | None
     stdin: bool
 
-    def places(self, known: Callable[[], Sequence[Path]]) -> list[Path]:
+    def places(self, known: Callable[[Path], bool]) -> list[Path]:
         """Return the folders and files to index; missing paths from standard input are left out, with a note.
 
-        `known` returns the folders that were indexed before: one of these may be missing, as when a drive is not
+        `known` says whether a folder or file was indexed before: one of these may be missing, as when a drive is not
         mounted.
 
         Raises:
@@ -61,7 +61,7 @@ class SourceOptions:
         """
         named = [folder.expanduser() for folder in self.folders]
         for place in named:
-            if is_missing(place) and absolute_path(place) not in known():
+            if is_missing(place) and not known(absolute_path(place)):
                 raise SourceError(f"{show_path(place)} does not exist; give a folder of pictures or a picture file")
         listed = read_paths(sys.stdin.buffer) if self.stdin else []
         for place in [place for place in listed if not place.exists()]:
@@ -141,7 +141,7 @@ def command(
       find . -name '*.jpg' -print0 | retrieval index --stdin
       retrieval index ~/Pictures --model ViT-B-32/openai
     """
-    places = given.places(lambda: _indexed_folders(settings))
+    places = given.places(lambda place: _is_indexed(place, settings))
     note(f"library: {show_path(backends.library_path(None, settings))}")
     if how.dry_run:
         found = plan(places, settings, **how.with_rules(rules))
@@ -163,12 +163,12 @@ def command(
         stopped()
 
 
-def _indexed_folders(settings: Settings) -> Sequence[Path]:
+def _is_indexed(place: Path, settings: Settings) -> bool:
     try:
         with Library.open(None, settings, read_only=True) as library:
-            return library.status().roots
+            return place in library.status().roots or library.items.has(place)
     except RetrievalError:  # there is no library yet, or it says what is wrong when it is opened below
-        return ()
+        return False
 
 
 def _show_plan(plan: Plan) -> None:

@@ -16,7 +16,7 @@ from ..types.records import Threshold
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PATH = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path, readable=False)  # what cannot be read is said where it is read
 INDEX = click.option(
     "--index",
     type=PATH,

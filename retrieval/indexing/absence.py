@@ -41,14 +41,18 @@ def _has_anything(root: Path) -> bool:
         return False
 
 
-def forget(storage: Storage, within: Sequence[Path] | None, days: float) -> tuple[int, int]:
+def forget(
+    storage: Storage, within: Sequence[Path] | None, days: float, unseen: Sequence[Path] = ()
+) -> tuple[int, int]:
     """Forget the files that have been absent for so many days; return how many, and how many others are kept.
 
-    Files with a caption by hand, a rating, or a role as a taught example are kept: only `remove` forgets them.
+    Files with a caption by hand, a rating, or a role as a taught example are kept: only `remove` forgets them. So are
+    files below `unseen` places, which could not be looked at.
     """
     before = NOW if not days else (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
     with storage.transaction() as catalog:
         paths, kept = catalog.items.forgettable(before, within)
+        paths = [path for path in paths if not any(path.is_relative_to(place) for place in unseen)]
         forgotten = catalog.items.remove(paths)
         catalog.problems.clear(paths)
         catalog.contents.settle()

@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from ..types.records import Pixels
 
 
+BROKEN = "put back a whole copy, or leave it out with --exclude"
+NEXT_STEPS = {
+    **dict.fromkeys(Reason, BROKEN),
+    Reason.EMPTY: "copy it again, or delete it",
+    Reason.NOT_A_PICTURE: "give it its right ending, or leave it out with --exclude",
+    Reason.VANISHED: "run it again when it is back",
+}
+
 log = logging.getLogger(__name__)
 
 FILE_TIMEOUT = 60.0  # seconds without progress after which a file is given up
@@ -94,7 +102,7 @@ class Decoder:
             sidecars = pictures.read_sidecars(file.sidecars, found)
             facts = found.facts(file.path.name)
         except PictureError as exc:
-            return Problem(file.path, exc.reason, str(exc))
+            return Problem(file.path, exc.reason, f"{exc}; {NEXT_STEPS[Reason(exc.reason)]}")
         except Exception as exc:  # whatever is wrong with one file, or with this program, the run goes on
             log.exception("reading %s failed", file.path)
             return Problem(file.path, Reason.UNREADABLE, f"reading it failed: {type(exc).__name__}: {exc}")

@@ -27,7 +27,7 @@ from ..storage.catalog import CatalogSession
 from ..storage.storage import Storage
 from ..types.records import Kind, Problem, Progress, Reason, ScannedFile, Vectors, no_progress
 from ..types.results import Plan, Report
-from . import absence, fingerprint_backfill, text_contents
+from . import absence, fingerprint_backfill, own_words, text_contents
 from .decode_ahead import DAMAGED, DecodedFile, DecodedFrame, Decoder, LivePhotoFilm, ReadFile, read_ahead, work_ahead
 from .geocode import look_up_places
 from .known_contents import KnownContents
@@ -79,7 +79,8 @@ class Indexer:
                 catalog.live_photo_films.all(),
                 catalog.roots.all(),
             )
-        scan = Scan(places, self.options.rules, self.options.file_timeout, known.roots)
+        files = [place for place in places if str(place) in known.indexed]
+        scan = Scan(places, self.options.rules, self.options.file_timeout, [*known.roots, *files])
         planner = Planner(known, retry=self.options.retry, reread=self.options.reread)
         plan = planner.plan(scan, lambda count: self.progress(Progress("scan", count)))
         roots = absence.gone_roots(self.storage, places, self.options.file_timeout)
@@ -169,6 +170,7 @@ class _Run:
     failed: set[Path] = field(default_factory=set)
     leaving: dict[int, list[Path]] = field(default_factory=dict)  # absent files, by content: where moved files were
     moved: set[Path] = field(default_factory=set)  # of those, the ones that were found at another place
+    unseen: list[Path] = field(default_factory=list)  # places that could not be looked at
 
     def pictures(self, plan: Plan) -> None:
         """Read, encode and store the files of the plan; note which of the others are absent."""
@@ -191,6 +193,7 @@ class _Run:
             notes=plan.notes,
         )
         self._note(plan.problems)
+        self.unseen = [problem.path for problem in plan.problems if problem.reason != Reason.VANISHED]
         self.added, self.reread = {file.path for file in plan.added}, {file.path for file in plan.reread}
         self._read(plan.todo)
         alone = [file for file in plan.standby if file.part_of in self.failed]  # RAW files of broken JPEGs
@@ -238,7 +241,7 @@ class _Run:
             (options.forget_after > 0, None, options.forget_after),
         ):
             if asked:
-                count, kept = absence.forget(self.indexer.storage, within, days)
+                count, kept = absence.forget(self.indexer.storage, within, days, self.unseen)
                 forgotten += count
                 notes += [KEPT.format(kept)] if kept else []
         self.report = replace(self.report, removed=forgotten, notes=tuple(notes))
@@ -288,6 +291,7 @@ class _Run:
                 held = [(s.content or numbers.get(s.digest) or self.seen.ids[s.digest], s.second) for s in ready.shots]
                 content, digest = held[0][0], ready.shots[0].digest
                 ready = self._with_damage(catalog, content, ready)
+                own_words.carry_over(catalog, file.path, content)
                 catalog.items.put(file, held, ready.facts)
                 text_contents.link(catalog, content, ready.facts, ready.sidecar, file.path)
                 for remark in ready.remarks:
@@ -296,7 +300,6 @@ class _Run:
                 stored_before = digest not in first
                 first -= {shot.digest for shot in ready.shots}
                 report = self._counted(report, catalog, file.path, content, stored_before=stored_before)
-            catalog.contents.settle()
         self.seen.add(numbers)
         _log(problems)
         self.report = replace(report, encoded=report.encoded + len(fresh), problems=report.problems + tuple(problems))
@@ -316,9 +319,10 @@ class _Run:
             return replace(report, reread=report.reread + 1)
         if path not in self.added:
             return replace(report, changed=report.changed + 1)
-        places = self.leaving.get(content, [])
+        places = [place for place in self.leaving.get(content, []) if place != path]
         if stored_before and places:
-            place = places.pop(0)
+            place = places[0]
+            self.leaving[content].remove(place)
             catalog.items.remove([place])
             self.moved.add(place)
             return replace(report, moved=report.moved + 1)

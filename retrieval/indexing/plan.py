@@ -17,7 +17,7 @@ from ..types.results import Plan
 
 TOLD = 100  # files between two reports of progress
 GROUPS = ("added", "changed", "retried", "unembedded", "reread", "returned", "standby")
-Failed = Mapping[Path, tuple[Problem, int, int]]  # problem, size (bytes) and time (ns) of the file when it failed
+Failed = Mapping[Path, tuple[Problem, int, int, int]]  # with size (bytes) and times (ns) of the file when it failed
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,11 @@ class Planner:
     known: KnownFiles
     retry: bool = False  # try files again that failed and have not changed
     reread: bool = False  # read the metadata of all files anew
-    _failures: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _failures: dict[str, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._failures = {
-            str(path): (size, mtime_ns)
-            for path, (problem, size, mtime_ns) in self.known.failed.items()
-            if problem.reason not in REMARKS
+            str(path): stamp for path, (problem, *stamp) in self.known.failed.items() if problem.reason not in REMARKS
         }
 
     def plan(self, scan: folders.Scan, seen: Callable[[int], object]) -> Plan:
@@ -109,7 +107,7 @@ class Planner:
             return "same" if same_sidecars and indexed.ctime_ns == entry.ctime_ns else "changed"
         failed = self._failures.get(entry.path)
         if failed is not None:
-            return "bad" if failed == stamp and not self.retry else "retried"
+            return "bad" if failed == [*stamp, entry.ctime_ns] and not self.retry else "retried"
         if indexed is None:
             return "added"
         return "unembedded" if (indexed.size, indexed.mtime_ns) == stamp else "changed"
@@ -144,7 +142,7 @@ class Planner:
         lost = [path for path, file in self.known.indexed.items() if not file.absent and path not in entries]
         for root in {absolute_path(root) for root in roots}:
             inside = f"{str(root).rstrip('/')}/"
-            gone = [Path(path) for path in lost if path.startswith(inside)]
+            gone = [Path(path) for path in lost if path.startswith(inside) or path == str(root)]
             missing.update(gone)
             if gone and root.is_dir() and not any(path.startswith(inside) for path in entries):
                 message = (

@@ -27,7 +27,9 @@ def remove_paths(storage: Storage, paths: Iterable[Path]) -> int:
                 words = catalog.captions.unlink(("file",), path)
                 if not (below or troubled or roots or words):
                     raise UsageError(f"the library has nothing at {path}; nothing was removed")
+                held = set(catalog.items.contents_at(below).values())
                 removed += catalog.items.remove(below)
+                catalog.contents.drop_own_words(content for content in held if not catalog.items.files_with(content))
                 catalog.problems.clear(troubled)
                 catalog.roots.drop(roots)
             catalog.contents.settle()

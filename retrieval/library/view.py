@@ -270,7 +270,7 @@ class LibraryView:
     def problems(self) -> list[Problem]:
         """Return the files that could not be used, with the reasons."""
         with self.storage.read() as catalog:
-            return [problem for problem, _, _ in catalog.problems.all().values()]
+            return [problem for problem, *_ in catalog.problems.all().values()]
 
     def thumbnails(self, contents: Sequence[int]) -> dict[int, bytes]:
         """Return the WebP thumbnails of these contents (`Hit.content`), by content id."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ Image.MAX_IMAGE_PIXELS = None  # `_check` tests the size itself, after the heade
 LEAST_PART = 0.1  # of a damaged picture's rows that must be there
 NEARLY_ALL = 0.9  # of its rows
 JPEG_END = b"\xff\xd9"
+COMPRESSED = (b"zTXt", b"iTXt", b"iCCP")  # chunks of a PNG that may be larger than Pillow takes
 PNG = b"\x89PNG\r\n\x1a\n"
 SIGNATURES = (  # first bytes of formats, for messages about files that no decoder takes
     (b"II*\0", "TIFF"),
@@ -84,7 +86,7 @@ def open_picture(data: bytes, name: str = "", max_megapixels: float = 250.0) -> 
                 return OpenedPicture(opened.found, lambda _least: (opened.picture(), False))
         image = _opened(data)
         _check(image, max_megapixels)
-        return OpenedPicture(read_metadata(image), lambda least: _loaded(image, data, least))
+        return OpenedPicture(read_metadata(image, data), lambda least: _loaded(image, data, least))
 
 
 def decode(data: bytes, name: str = "", least: int = 0, max_megapixels: float = 250.0) -> Picture:
@@ -151,21 +153,26 @@ def _unknown(data: bytes) -> PictureError:
 
 
 def _opened(data: bytes) -> Image.Image:
-    """Open a picture; text blocks of a PNG that are larger than Pillow takes are left out."""
+    """Open a picture; blocks of a PNG that are not needed to show it never cost it."""
     try:
         return Image.open(io.BytesIO(data))
-    except ValueError:
+    except Exception:  # too large a text, a wrong checksum, a block that is cut off: each raises another error
         if not data.startswith(PNG):
             raise
-        return Image.open(io.BytesIO(_without_texts(data)))
+    try:
+        return Image.open(io.BytesIO(_critical_chunks(data, sound_too=True)))
+    except Exception:  # as above
+        return Image.open(io.BytesIO(_critical_chunks(data, sound_too=False)))
 
 
-def _without_texts(data: bytes) -> bytes:
-    """Return a PNG without its compressed texts and colour profile."""
+def _critical_chunks(data: bytes, *, sound_too: bool) -> bytes:
+    """Return a PNG with the chunks that it needs, and on demand those others that are sound and not compressed."""
     kept, at = [data[: len(PNG)]], len(PNG)
     while at + 12 <= len(data):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        if data[at + 4 : at + 8] not in (b"zTXt", b"iTXt", b"iCCP"):
+        kind = data[at + 4 : at + 8]
+        sound = zlib.crc32(data[at + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
+        if kind[:1].isupper() or (sound_too and sound and kind not in COMPRESSED):
             kept.append(data[at:end])
         at = end
     return b"".join(kept)
@@ -191,14 +198,14 @@ def _decoded_part(image: Image.Image, data: bytes, least: int) -> Image.Image | 
     try:
         part = image._new(image.im)  # what the decoder has filled so far
         box = part.convert("RGB").getbbox()  # what was not decoded is black
-        if box is None or box[3] < LEAST_PART * part.height:
-            return None
-        if image.format == "JPEG" and box[3] >= NEARLY_ALL * part.height:  # with an end marker, the last rows come, too
+        rows = 0 if box is None else box[3]
+        # With an end marker, the last rows of a JPEG come, too, and what there is of a progressive one.
+        if image.format == "JPEG" and (rows >= NEARLY_ALL * part.height or image.info.get("progressive")):
             whole = Image.open(io.BytesIO(data + JPEG_END))
             whole.draft(None, (least, least) if least else None)
             whole.load()
-            return whole
-        return part.crop((0, 0, part.width, box[3]))
+            return whole if whole.convert("L").getextrema() != (128, 128) else None  # grey: nothing was decoded
+        return part.crop((0, 0, part.width, rows)) if rows >= LEAST_PART * part.height else None
     except Exception:  # as above: broken bytes raise many kinds of errors
         return None
 

@@ -16,6 +16,7 @@ from .video_metadata import read_video_metadata
 
 LONGEST = 6.0  # seconds of the film of a live photo; phones write 1.5 to 3
 APART = timedelta(seconds=15)  # between the times that phones write into the two
+DAY = timedelta(hours=26)  # two clocks in different time zones differ by no more
 ZONES = timedelta(minutes=15)  # time zones differ by multiples of this, and films may have another zone
 
 
@@ -34,7 +35,7 @@ def is_film_of(film: Path, picture: Path | None, max_megapixels: float) -> bool:
     one, other = _taken(still), _taken(read_video_metadata(film))
     if one is None or other is None:
         return True
-    return min((one - other) % ZONES, (other - one) % ZONES) <= APART
+    return abs(one - other) <= DAY and min((one - other) % ZONES, (other - one) % ZONES) <= APART
 
 
 def _taken(found: Found) -> datetime | None:

@@ -25,6 +25,8 @@ from .metadata.timestamps import Moment, Rank, in_file_name, read_moment
 from .metadata.xmp import read_xmp
 
 XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+FARTHEST, ZONES = timedelta(hours=14), timedelta(minutes=15)  # time zones are multiples of these
+LATE = timedelta(seconds=5)  # between the name of a film and what is written into it
 LARGEST = 16 << 20  # bytes of an XMP packet
 PLACES = ("com.apple.quicktime.location.iso6709", "location", "location-eng", "geo", "gps", "xyz")
 ISO_BASE_MEDIA = frozenset(".mp4 .m4v .mov .qt .3gp .3g2 .insv".split())
@@ -71,7 +73,7 @@ def _add_tags(tags: Mapping[str, str], found: Found) -> None:
             "description": own_words(_first(tags, "com.apple.quicktime.description", "description", "synopsis")),
             "comments": [own_words(_first(tags, "com.apple.quicktime.comment", "comment"))],
             "keywords": [each.strip() for each in re.split(r"[,;]", keywords)],
-            "rating": whole(tags.get("com.apple.quicktime.rating.user"), 1, 5),
+            "rating": whole(tags.get("com.apple.quicktime.rating.user") or tags.get("rating"), 1, 5),
             "latitude": latitude,
             "longitude": longitude,
         }
@@ -93,8 +95,10 @@ def _universal(tags: Mapping[str, str], name: str, latitude: float | None, longi
     if said is None or said.precision is not DatePrecision.SECOND:
         return said
     named = in_file_name(name)
-    if named is not None and named.at.replace(tzinfo=None) == said.at.replace(tzinfo=None):
-        return Moment(said.at.replace(tzinfo=None), said.precision, said.rank)  # the camera wrote its clock as UTC
+    if named is not None and named.precision is DatePrecision.SECOND and not name.lower().startswith("pxl_"):
+        apart = named.at.replace(tzinfo=None) - said.at.replace(tzinfo=None)
+        if abs(apart) <= FARTHEST and min(apart % ZONES, -apart % ZONES) <= LATE:  # the name has the camera's own clock
+            return Moment(named.at.replace(tzinfo=None), said.precision, said.rank)
     at = said.at if said.at.tzinfo else said.at.replace(tzinfo=ZoneInfo("UTC"))
     return Moment(_local(at, latitude, longitude), said.precision, said.rank)
 

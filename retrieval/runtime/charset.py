@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 WORDS = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")  # with a letter beyond ASCII
@@ -16,7 +17,13 @@ def decode_text(data: bytes, encoding: str = "") -> str:
             return data.decode(name)
         except (UnicodeDecodeError, LookupError):
             continue
-    return data.decode(detected(data), "replace")
+    cut = codecs.getincrementaldecoder("utf-8")()
+    try:
+        text = cut.decode(data)
+    except UnicodeDecodeError:
+        return data.decode(detected(data), "replace")
+    # UTF-8 that a field's length has cut in the middle of a character; what else could end so has no whole ones
+    return text if not text.isascii() else data.decode(detected(data), "replace")
 
 
 def detected(data: bytes) -> str:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import unquote, urlsplit
 
 from ..errors import SourceError
 from ..runtime import charset
@@ -18,7 +21,10 @@ from ..types.records import Caption, Problem, Reason
 from . import absolute_path, tables
 from .delimited import BrokenRow, DelimitedText
 
-PICTURE_COLUMNS = ("image", "file_name", "filename", "image_path", "path", "file", "picture", "filepath", "image_name")
+PICTURE_COLUMNS = (
+    *("image", "file_name", "filename", "image_path", "path", "file", "picture", "filepath", "image_name"),
+    *("sourcefile", "photo"),
+)
 TEXT_COLUMNS = ("captions", "caption", "text", "description", "sentence", "title", "txt", "comment")
 LONGEST = 20_000  # letters of a caption
 Numbered: TypeAlias = "tuple[int, Mapping[str, Any] | Problem]"  # a row with its number
@@ -81,10 +87,16 @@ def open_captions(table: Path, images: Path | None = None) -> CaptionFile:
 def _text(table: Path) -> tuple[str, tuple[str, ...]]:
     """Return the text of a file, and a note if it is not UTF-8."""
     try:
-        data = table.read_bytes()
+        # without O_NONBLOCK, opening a pipe would wait for its writer
+        with open(os.open(table, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SourceError(f"{table} is not a regular file; save the captions in one")
+            data = file.read()
     except OSError as exc:
         raise SourceError(f"cannot read the captions in {table}: {exc.strerror}") from exc
     encoding = next((name for mark, name in MARKS if data.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\0" in data[:2] and len(data) % 2 == 0:  # UTF-16 without its mark
+        encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
     try:
         return data.decode(encoding), ()
     except UnicodeDecodeError:
@@ -99,7 +111,7 @@ def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[C
             continue
         texts = first_of(row, TEXT_COLUMNS)
         name = first_of(row, PICTURE_COLUMNS)
-        picture = absolute_path(folder / whole(name)) if isinstance(name, str) and name else None
+        picture = _picture(folder, whole(name)) if isinstance(name, str) and name else None
         used = 0
         for text in texts if isinstance(texts, list) else [texts]:
             if not isinstance(text, str) or not text.strip():
@@ -115,6 +127,15 @@ def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[C
             yield Caption(whole(text).strip(), picture, str(table))
         if not used:
             yield Problem(table, Reason.BAD_ROW, f"row {number} has no caption")
+
+
+def _picture(folder: Path, name: str) -> Path:
+    """Return the picture that a row names: a path, one with the separators of Windows, or a `file:` address."""
+    if name.startswith("file://"):
+        name = unquote(urlsplit(name).path)
+    place = absolute_path(folder / name)
+    other = absolute_path(folder / name.replace("\\", "/"))
+    return other if other != place and not place.exists() else place
 
 
 def whole(text: str) -> str:
@@ -137,7 +158,8 @@ def _delimited(text: DelimitedText, table: Path) -> Rows:
 
 
 def _json_lines(content: str, table: Path) -> Rows:
-    for number, line in enumerate(content.split("\n"), start=1):  # a text may hold other line separators
+    lines = content.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # a text may hold other line separators
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
@@ -155,6 +177,9 @@ def _json_lines(content: str, table: Path) -> Rows:
 def _coco(content: str, table: Path) -> Rows:
     try:
         document = json.loads(content)
+        if isinstance(document, list) and all(isinstance(row, dict) for row in document):
+            yield from enumerate(document, start=1)  # a list of rows, as exiftool writes it
+            return
         images, annotations = list(document["images"]), list(document["annotations"])
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise SourceError(f"{table} is not a COCO caption file (images, annotations with captions): {exc}") from exc

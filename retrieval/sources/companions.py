@@ -26,7 +26,9 @@ TAKEOUT = "supplemental-metadata"
 TAKEOUT_LONGEST = 46  # characters before `.json`
 NUMBERED = re.compile(r"^(.*)(\(\d+\))$", re.DOTALL)
 EDITED = re.compile(
-    r"-(?:edited|effects|bearbeitet|modifi[eé]|edit(?:ado|ada)|modificato|bewerkt|redigerad|muokattu|edytowane|edited)$"
+    r"-(?:edited?|effects|bearbeitet|modifi[eé]|editad[oa]|modificato|(?:ge)?bewerkt|gewijzigd|redigerad|muokattu"
+    r"|edytowane|編集済み)$",
+    re.IGNORECASE,
 )
 
 
@@ -37,7 +39,7 @@ class Companions:
     names: Iterable[str]
     _by_key: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _takeout: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    _cut: list[tuple[str, str]] = field(default_factory=list)  # Takeout's names that were cut: the rest, and the file
+    _cut: list[tuple[str, str, str]] = field(default_factory=list)  # Takeout's cut names: rest, number, and the file
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -50,7 +52,8 @@ class Companions:
                 for key in _takeout_keys(name):
                     self._takeout[key].append(name)
                 if len(name) >= TAKEOUT_LONGEST:
-                    self._cut.append((_key(name.removesuffix(".json")), name))
+                    rest, number = _numbered(name[: -len(".json")])
+                    self._cut.append((_key(rest), number, name))
 
     def sidecars(self, name: str) -> tuple[str, ...]:
         """Return the names of a picture's sidecars: XMP first, then text, then Takeout's JSON; the full name first.
@@ -73,8 +76,11 @@ class Companions:
         for key in _picture_keys(name):
             if key in self._takeout:
                 return self._takeout[key]
-        key = _key(name)
-        return [file for cut, file in self._cut if len(cut) >= TAKEOUT_LONGEST - 1 and key.startswith(cut)]
+        stem, end = os.path.splitext(name)  # noqa: PTH122
+        bare, number = _numbered(stem)
+        key = _key(bare + end)
+        long = [each for each in self._cut if len(each[0]) >= TAKEOUT_LONGEST - 4]
+        return [file for cut, of_copy, file in long if of_copy == number and key.startswith(cut)]
 
 
 @dataclass
@@ -107,22 +113,31 @@ def _key(name: str) -> str:
     return fold(name).casefold()
 
 
+def _numbered(base: str) -> tuple[str, str]:
+    """Return a name without the number of a copy at its end, and that number: `a.jpg`, `(1)`."""
+    match = NUMBERED.match(base)
+    return (match[1], match[2]) if match else (base, "")
+
+
 def _takeout_keys(name: str) -> Iterable[str]:
     """Return the names of the picture that a JSON file of Google Takeout may belong to, as keys."""
-    base = name[: -len(".json")]
-    number = ""
-    if match := NUMBERED.match(base):
-        base, number = match.groups()
+    yield _key(name[: -len(".json")])  # `photo (1).jpg.json`
+    base, number = _numbered(name[: -len(".json")])
     head, dot, tail = base.rpartition(".")
-    if dot and TAKEOUT.startswith(tail.lower()) and head:
+    whole_head, _, whole_tail = name[: -len(".json")].rpartition(".")
+    if TAKEOUT.startswith(whole_tail.lower()) and whole_head:
+        yield _key(whole_head)
+    if dot and (TAKEOUT.startswith(tail.lower()) or tail.lower() == "metadata") and head:
         yield _key(head) + number
     yield _key(base) + number
 
 
 def _picture_keys(name: str) -> Iterable[str]:
     """Return the keys under which the JSON of a picture may be filed, the likeliest first."""
-    stem, end = os.path.splitext(name)  # noqa: PTH122
-    bare, number = match.groups() if (match := NUMBERED.match(stem)) else (stem, "")
+    yield _key(name)
+    stem, end = os.path.splitext(fold(name))  # noqa: PTH122
+    yield _key(stem)
+    bare, number = _numbered(stem)
     for base in dict.fromkeys((bare, EDITED.sub("", bare))):
         yield _key(base + end) + number
         yield _key(base) + number

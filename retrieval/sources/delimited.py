@@ -16,6 +16,7 @@ from .rules import PROCESSED, ending
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 USUAL = {".csv": ",", ".tsv": "\t", ".txt": ","}
 NUMBER = re.compile(r"(?<=\.\w{3})#\d+$|(?<=\.\w{4})#\d+$")  # of a caption, as in Flickr's `a.jpg#0`
+EXCEL_OR_COMMENT = re.compile(r"^(?:sep=.|#)", re.IGNORECASE)  # lines above the header
 LONGEST_FIELD = 50_000_000  # letters: more than any file that is meant
 MOST_LINES = 200  # lines that one quoted field may have
 
@@ -49,7 +50,7 @@ class DelimitedText:
         csv.field_size_limit(LONGEST_FIELD)
         lines = content.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         lines = [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-        start = next((place for place, line in enumerate(lines) if line.strip()), None)
+        start = next((k for k, line in enumerate(lines) if line.strip() and not EXCEL_OR_COMMENT.match(line)), None)
         if start is None:
             return None
         usual = USUAL[suffix]
@@ -89,7 +90,11 @@ class DelimitedText:
             at += count
             row = dict(zip(self.header, cells, strict=False))
             if len(cells) > len(self.header):  # a separator in a text without quotes
-                row[self.header[-1]] = self.separator.join(cells[len(self.header) - 1 :])
+                line, last = self.lines[at - count].rstrip("\n"), len(self.header) - 1
+                bare = count == 1 and '"' not in line
+                row[self.header[-1]] = (
+                    line.split(self.separator, last)[-1] if bare else self.separator.join(cells[last:])
+                )
             if self.picture is not None and self.header[self.picture] in row:
                 name = self.header[self.picture]
                 row[name] = NUMBER.sub("", row[name])

@@ -167,7 +167,7 @@ def _kind(path: Path) -> str:
     """Return whether a path is a folder or a file, or an empty text if it does not exist."""
     try:
         mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a name with NUL is none
         return ""
     except OSError:
         return "file"  # it is there; `_look` says what is wrong with it

@@ -12,6 +12,7 @@ def read_paths(stream: BinaryIO) -> list[Path]:
 
     Names need not be UTF-8.
     """
-    data = stream.read()
+    data = stream.read().removeprefix(b"\xef\xbb\xbf")
     separator = b"\0" if b"\0" in data else b"\n"
-    return [Path(os.fsdecode(part)) for part in data.split(separator) if part.strip(b"\r")]
+    parts = data.split(separator) if separator == b"\0" else data.replace(b"\r\n", b"\n").split(separator)
+    return [Path(os.fsdecode(part)) for part in parts if part.strip(b"\r")]

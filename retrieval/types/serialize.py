@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,9 +40,13 @@ def from_jsonable(value: Any, kind: type[T]) -> T:
     return msgspec.convert(value, kind, strict=False, dec_hook=_from_builtin)
 
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
 def show_path(path: Path) -> str:
-    """Return a path as text, with bytes that are not UTF-8 escaped."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Return a path as text, with bytes that are not UTF-8 and control characters escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text)
 
 
 def _to_builtin(value: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from retrieval import Library
 from retrieval.errors import SourceError, UsageError
@@ -120,6 +122,82 @@ def test_files_are_forgotten_after_the_time_of_the_settings(library: Library, ph
         time.sleep(1.1)  # the catalog keeps times to the second
         with Library.open(library.path, replace(COLOURS, forget_after=days)) as other:
             assert other.index([photos]).removed == forgotten
+
+
+def test_a_picture_that_is_edited_in_place_keeps_its_captions_and_lessons(library: Library, photos: Path) -> None:
+    """Rated, turned or saved again: its bytes are others, and it is the same picture."""
+    path = photos / "dog.png"
+    picture = Image.linear_gradient("L").convert("RGB").rotate(20)
+    picture.save(path)
+    library.index([photos])
+    library.captions.set(path, "a zebra")
+    library.saved.teach("stripes", yes=[path], no=[photos / "red.jpg"])
+    for edited in (picture.resize((200, 200)), picture.rotate(90), picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)):
+        edited.save(path)
+        assert library.index([photos]).changed == 1
+        assert shown(library, "caption:zebra") == ["dog.png"]
+    assert library.saved.taught()["stripes"] == (1, 1)
+
+
+def test_another_picture_of_the_same_name_takes_no_captions_and_the_first_gets_them_back(
+    library: Library, photos: Path, tmp_path: Path
+) -> None:
+    """Two cards of cameras at one mount point, with the same file names."""
+    Image.linear_gradient("L").convert("RGB").save(photos / "IMG_1.png")
+    library.index([photos])
+    library.captions.set(photos / "IMG_1.png", "a zebra")
+    (photos / "IMG_1.png").rename(tmp_path / "first.png")
+    Image.radial_gradient("L").convert("RGB").save(photos / "IMG_1.png")
+    library.index([photos])
+    assert shown(library, "caption:zebra") == []
+    (tmp_path / "first.png").rename(photos / "IMG_1.png")
+    assert library.index([photos]).encoded == 0
+    assert shown(library, "caption:zebra") == ["IMG_1.png"]
+    library.remove([photos / "IMG_1.png"])
+    library.index([photos])
+    assert shown(library, "caption:zebra") == [], "remove forgets what was written, too"
+
+
+def test_files_that_are_renumbered_while_others_take_their_names_are_all_there(library: Library, paint: Paint) -> None:
+    """Larger than a batch: contents whose path was taken must not go before they are found at their new one."""
+    photos = paint("0.png", "rgb(0,0,9)").parent
+    for number in range(1, 90):
+        paint(f"{number}.png", f"rgb({number * 2},0,9)")
+    library.index([photos])
+    library.captions.set(photos / "5.png", "a zebra")
+    for number in range(89, -1, -1):
+        (photos / f"{number}.png").rename(photos / f"{number + 40}.png")
+    for number in range(40):
+        paint(f"{number}.png", f"rgb(0,{number * 2 + 1},200)")
+    library.index([photos])
+    assert library.status().items == 130
+    assert shown(library, "caption:zebra") == ["45.png"]
+
+
+def test_what_could_not_be_looked_at_is_not_forgotten(
+    library: Library, paint: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = paint("locked/red.jpg").parent.parent
+    paint("blue.jpg")
+    library.index([photos])
+    real = os.scandir
+
+    def refuse(folder: str | Path) -> object:  # root may read everything
+        if str(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        assert library.index([photos], forget_missing=True).removed == 0
+    assert library.index([photos]).returned == 1
+
+
+def test_a_single_file_that_is_gone_costs_no_other(library: Library, photos: Path) -> None:
+    library.index([photos / "red.jpg"])
+    (photos / "red.jpg").unlink()
+    report = library.index([photos / "red.jpg", photos])
+    assert (report.added, report.absent) == (3, 1)
 
 
 def test_a_folder_is_relocated_by_hand(library: Library, photos: Path, paint: Paint) -> None:

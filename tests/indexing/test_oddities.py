@@ -106,6 +106,37 @@ def test_a_jpeg_without_its_last_bytes_is_found_and_marked(library: Library, tmp
     assert all(facts.damaged for facts in facts_by_name(library).values()), "known pixels are as damaged as before"
 
 
+def test_a_progressive_jpeg_without_its_end_is_found_too(library: Library, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (200, 200), "red").save(out, "JPEG", progressive=True)
+    (tmp_path / "red.jpg").write_bytes(out.getvalue()[:-2])
+    assert library.index([tmp_path / "red.jpg"]).added == 1
+    assert problems(library) == {"red.jpg": "damaged"}
+
+
+def test_a_block_of_a_png_that_is_not_needed_never_costs_it(library: Library, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), "red").save(out, "PNG", dpi=(72, 72))
+    data = out.getvalue()
+    at = data.index(b"pHYs")
+    (tmp_path / "checksum.png").write_bytes(data[: at + 5] + b"\xff" + data[at + 6 :])
+    assert library.index([tmp_path / "checksum.png"]).problems == ()
+
+
+def test_a_file_that_was_mended_is_tried_again_although_size_and_time_are_the_same(
+    library: Library, paint: Paint
+) -> None:
+    path = paint("red.jpg")
+    whole = path.read_bytes()
+    path.write_bytes(bytes(len(whole)))
+    os.utime(path, ns=(10**18, 10**18))
+    assert library.index([path.parent]).added == 0
+    path.write_bytes(whole)
+    os.utime(path, ns=(10**18, 10**18))
+    assert len(library.index([path.parent]).problems) == 0
+    assert list(facts_by_name(library)) == ["red.jpg"]
+
+
 def test_a_file_whose_drive_does_not_answer_is_a_row_and_the_others_come(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,9 +267,13 @@ def test_a_raw_file_answers_for_itself_as_long_as_its_jpeg_is_broken(library: Li
     assert library.index([photos]).added == 1
     assert list(facts_by_name(library)) == ["a.dng"]
     assert library.index([photos]).unchanged == 1
+    library.captions.set(photos / "a.dng", "a zebra")
     Image.new("RGB", (64, 48), "red").save(photos / "a.jpg")
     library.index([photos])
     assert list(facts_by_name(library)) == ["a.jpg"]
+    (photos / "a.jpg").write_bytes(b"\xff\xd8 broken again")
+    assert library.index([photos]).moved == 0
+    assert [hit.path for hit in library.search("caption:zebra").hits] == [photos / "a.dng"]
 
 
 def exif_at(moment: datetime) -> bytes:
@@ -265,10 +300,11 @@ def dated_film(path: Path, moment: str, seconds: float) -> None:
     [
         ("live.jpg", "2019-05-06T08:11:14Z", 2.0, True),  # UTC, and the still's clock is that of Berlin
         ("live.jpg", "2019-05-06T09:02:00Z", 2.0, False),
+        ("live.jpg", "2016-11-10T08:11:14Z", 2.0, False),
         ("live.jpg", "2019-05-06T08:11:14Z", 9.0, False),
         ("live.png", "2019-05-06T08:11:14Z", 2.0, False),
     ],
-    ids=["live photo", "another time", "too long", "another kind"],
+    ids=["live photo", "another time", "another year", "too long", "another kind"],
 )
 def test_a_film_belongs_to_a_live_photo_only_by_length_kind_and_time(
     library: Library, paint: Paint, still: str, film_at: str, seconds: float, part: bool

@@ -76,9 +76,21 @@ def of_xmp(body: str = "", attributes: str = "") -> Facts:
         ("2019:05:06 10:11", datetime(2019, 5, 6, 10, 11), DatePrecision.SECOND),
         ("2019:05:06 24:00:00", datetime(2019, 5, 7), DatePrecision.SECOND),
         ("2019:05:06 10:11:60", datetime(2019, 5, 6, 10, 12), DatePrecision.SECOND),
+        ("2019:05:06  9:11:12", datetime(2019, 5, 6, 9, 11, 12), DatePrecision.SECOND),
+        ("2019: 5: 6 10:11:12", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
+        ("2019:5:6 1:2:3", datetime(2019, 5, 6, 1, 2, 3), DatePrecision.SECOND),
+        ("2019:05:06 10:11:12 PM", datetime(2019, 5, 6, 22, 11, 12), DatePrecision.SECOND),
+        ("2019:05:06 10:11:12 CEST", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
+        ("2019-05-06t10:11:12z", datetime(2019, 5, 6, 10, 11, 12, tzinfo=UTC), DatePrecision.SECOND),
+        ("2019-05-06T10:11:12+02", datetime(2019, 5, 6, 10, 11, 12, tzinfo=timezone(timedelta(hours=2))), "second"),
+        (
+            "Mon, 06 May 2019 10:11:12 +0200",
+            datetime(2019, 5, 6, 10, 11, 12, tzinfo=timezone(timedelta(hours=2))),
+            "second",
+        ),
+        ("2019年05月06日 10:11:12", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
         ("2019-5-6", datetime(2019, 5, 6), DatePrecision.DAY),
         ("2019:05:06", datetime(2019, 5, 6), DatePrecision.DAY),
-        ("1970-01-01", datetime(1970, 1, 1), DatePrecision.DAY),
         ("2019-05", datetime(2019, 5, 1), DatePrecision.MONTH),
         ("2019:05:00", datetime(2019, 5, 1), DatePrecision.MONTH),
         ("2019", datetime(2019, 1, 1), DatePrecision.YEAR),
@@ -102,6 +114,7 @@ def test_dates_are_read_in_every_spelling(text: str, at: datetime, precision: st
         "1969:12:31 19:00:00",
         "1904-01-01T00:00:00Z",
         "1980:01:01 00:00:00",
+        "1970:01:01",
         "2019:13:01 00:00:00",
         "2019:02:30 10:00:00",
         "2019:05:06 25:00:00",
@@ -124,6 +137,9 @@ def test_placeholders_and_nonsense_are_no_dates(text: str) -> None:
         ("WhatsApp Image 2019-05-06 at 10.11.12.jpeg", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
         ("signal-2019-05-06-101112.jpg", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
         ("2019-05-06 10.11.12.jpg", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
+        ("Screen Shot 2019-05-06 at 10.11.12 PM.png", datetime(2019, 5, 6, 22, 11, 12), DatePrecision.SECOND),
+        ("2019-05-06T10-11-12.jpg", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
+        ("photo_5@06-05-2019_10-11-12.jpg", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
         ("VID_20190506_101112.mp4", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
     ],
 )
@@ -133,7 +149,9 @@ def test_the_names_of_phones_and_messengers_hold_dates(name: str, at: datetime, 
     assert (moment.at, moment.precision) == (at, precision)
 
 
-@pytest.mark.parametrize("name", ["DSC01234.jpg", "1001773457_577c3a7d70.jpg", "a20190506.jpg", "20191399.jpg"])
+@pytest.mark.parametrize(
+    "name", ["DSC01234.jpg", "1001773457_577c3a7d70.jpg", "a20190506.jpg", "20191399.jpg", "IMG_19700101_000000.jpg"]
+)
 def test_other_names_hold_none(name: str) -> None:
     assert in_file_name(name) is None
 
@@ -181,6 +199,9 @@ def test_dates_of_xmp_are_read(attribute: str) -> None:
         ("48° 8′ 13.2″ West", -48.137),
         ("48/1,8/1,132/10N", 48.137),
         ("48,137", 48.137),
+        ("48,137N", 48.137),
+        ("4.8137e1", 48.137),
+        ("48,60.0N", 49.0),
         ("48,75N", None),
         ("north", None),
         ("", None),
@@ -257,6 +278,39 @@ def test_texts_of_exif_are_never_garbled(encoding: str) -> None:
 )
 def test_the_users_comment_says_its_encoding(data: bytes, text: str) -> None:
     assert user_comment(data, big_endian=True) == text
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("Ein schöner Tag in Größ".encode()[:-1], "Ein schöner Tag in Grö"),
+        ("un café".encode("latin-1"), "un café"),
+        ("собака на пляже".encode("cp1251") + b"\0\0\0", "собака на пляже"),
+        ("\ufeffZürich".encode(), "Zürich"),
+    ],
+)
+def test_texts_that_are_cut_or_padded_are_read(data: bytes, text: str) -> None:
+    assert clean(data) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_sidecars_in_every_encoding_of_xml_are_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.xmp").write_bytes((packet("", 'xmp:Rating="5"').decode() + "\n").encode(encoding))
+    assert sidecar_facts(tmp_path / "a.xmp").rating == 5
+
+
+def test_microsofts_fields_as_exiftool_writes_them_are_read() -> None:
+    text = packet(bag("MicrosoftPhoto:LastKeywordXMP", "A/B"), 'MicrosoftPhoto:Rating="99"').decode()
+    found = facts(jpeg(xmp=text.replace("photo/1.0/", "photo/1.0").encode()))
+    assert (found.keywords, found.rating) == (("B", "A"), 5)
+
+
+def test_the_xmp_of_a_gif_is_read() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(out, "GIF")
+    block = b"\x21\xff\x0bXMP DataXMP" + packet("", 'xmp:Rating="4"') + b"\x01" + bytes(range(255, -1, -1)) + b"\0\0"
+    data = out.getvalue()
+    assert facts(data[:-1] + block + data[-1:], "a.gif").rating == 4
 
 
 def test_control_characters_and_halves_of_characters_are_not_stored() -> None:

@@ -359,6 +359,9 @@ def test_a_table_without_a_header_is_read_and_that_is_said(tmp_path: Path, line:
         ("c.csv", 'image,caption\na.jpg,"two\nlines"\nb.jpg,b\n', 2, ""),
         ("c.csv", 'image,caption\na.jpg,12" ruler\nb.jpg,one, two\n', 2, ""),
         ("c.csv", "image,caption\r\na.jpg,a\r\n\r\nb.jpg,b", 2, ""),
+        ("c.csv", "sep=;\nimage;caption\na.jpg;a\nb.jpg;b\n", 2, ""),
+        ("c.csv", "# made by hand\nSourceFile,Description\na.jpg,a\nb.jpg,b, and more\n", 2, ""),
+        ("c.jsonl", '{"image":"a.jpg","caption":"a"}\r{"image":"b.jpg","caption":"b"}\r', 2, ""),
         ("c.json", '{"images":[{"id":1,"file_name":"a.jpg"},{"id":[]},7],"annotations":[{"image_id":1,"caption":"a"},'
                    '{"image_id":1},{"image_id":{},"caption":"b"},8]}', 1, "annotation 2"),
     ],

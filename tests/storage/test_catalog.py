@@ -96,8 +96,8 @@ def test_a_file_that_knows_the_changes_lets_them_be_forgotten(database: Database
 def test_a_problem_is_kept_with_the_state_of_its_file(database: Database) -> None:
     problem = Problem(Path("/x.jpg"), Reason.TRUNCATED, "broken")
     with database.transaction() as catalog:
-        catalog.problems.put(problem, ScannedFile(Path("/x.jpg"), 7, 8))
-        assert catalog.problems.all() == {Path("/x.jpg"): (problem, 7, 8)}
+        catalog.problems.put(problem, ScannedFile(Path("/x.jpg"), 7, 8, 9))
+        assert catalog.problems.all() == {Path("/x.jpg"): (problem, 7, 8, 9)}
         catalog.problems.clear([Path("/x.jpg")])
         assert catalog.problems.all() == {}
 

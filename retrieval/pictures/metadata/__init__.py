@@ -5,6 +5,7 @@ Knows the standards' fields; does not know pixels. A block that is broken never 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from .xmp import read_xmp
 LARGEST = 64 << 20  # bytes of a sidecar that are read
 XMP_TAG, IPTC_TAG = 700, 33723  # of TIFF files, and of RAW files that are TIFF
 PHOTOSHOP_IPTC, PHOTOSHOP_EXIF, PHOTOSHOP_XMP = 1028, 1058, 1060  # image resources of PSD files
+SCANNED = frozenset({"GIF", "JXL", "JPEG2000"})  # formats whose XMP Pillow does not hand out
+XMP_END = b"</x:xmpmeta>"
 PNG_TEXTS = {"Title": "title", "Description": "description", "Comment": "comments", "Keywords": "keywords"}
 
 
@@ -38,8 +41,11 @@ class SidecarText:
     problems: tuple[Problem, ...] = ()
 
 
-def read_metadata(image: Image.Image) -> Found:
-    """Return what the metadata blocks of an opened picture say."""
+def read_metadata(image: Image.Image, data: bytes = b"") -> Found:
+    """Return what the metadata blocks of an opened picture say.
+
+    `data` is the file itself, for formats of which Pillow reads less.
+    """
     found = read_exif(image.getexif)
     orientation = found.values.get("orientation", 1)
     width, height = image.size[::-1] if orientation >= 5 else image.size
@@ -49,6 +55,8 @@ def read_metadata(image: Image.Image) -> Found:
     if PHOTOSHOP_EXIF in resources:
         _quietly(lambda: found.put(read_exif(lambda: _exif_of(resources[PHOTOSHOP_EXIF]))))
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or resources.get(PHOTOSHOP_XMP)
+    if not packet and image.format in SCANNED:
+        packet = _packet_in(data)
     if packet:
         _quietly(lambda: found.add(*_said(read_xmp(packet))))
     _quietly(lambda: _comments(image.info, found))
@@ -67,6 +75,8 @@ def read_tiff_header(data: bytes) -> Found:
         packet, block = exif.get(XMP_TAG), exif.get(IPTC_TAG)
     except Exception:  # as for EXIF itself
         return found
+    if isinstance(block, tuple) and all(isinstance(number, int) for number in block):  # exiftool writes it as LONG
+        block = struct.pack(f"{'>' if data[:2] == b'MM' else '<'}{len(block)}I", *block)
     if isinstance(block, bytes):
         _quietly(lambda: found.add(*_said(read_iptc(parse_iptc(block)))))
     if packet:
@@ -103,6 +113,12 @@ def read_sidecars(places: Sequence[Path], found: Found) -> SidecarText:
     return SidecarText(text, tuple(problems))
 
 
+def _packet_in(data: bytes) -> bytes:
+    """Return the XMP packet that lies somewhere in a file, or nothing."""
+    start, end = data.find(b"<x:xmpmeta"), data.rfind(XMP_END)
+    return data[start : end + len(XMP_END)] if 0 <= start < end else b""
+
+
 def _utf16(data: bytes) -> str:
     return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
 
@@ -136,10 +152,12 @@ def _comments(info: Mapping[Any, Any], found: Found) -> None:
     comment = info.get("comment")
     if isinstance(comment, bytes | str):
         found.add({"comments": [own_words(clean(comment))]})
+    texts = {key.lower(): value for key, value in info.items() if isinstance(key, str)}
     for key, field in PNG_TEXTS.items():
-        text = info.get(key)
+        text = texts.get(key.lower())
         if isinstance(text, str) and text.strip():
             words = own_words(clean(text))
             found.add({field: [words] if field == "comments" else words.split(",") if field == "keywords" else words})
-    if isinstance(info.get("Creation Time"), str):
-        found.add({}, [read_moment(info["Creation Time"], Rank.CREATED)])
+    for key in ("creation time", "creation_time", "date:create"):
+        if isinstance(texts.get(key), str):
+            found.add({}, [read_moment(texts[key], Rank.CREATED)])

@@ -39,8 +39,12 @@ def from_parts(parts: object, reference: str) -> float | None:
 def from_text(text: str) -> float | None:
     """Return degrees from `38,42.5N`, `38,42,30N`, `-9.14`, `9.14 W` or `48 deg 8' 13.2" N`; None for other text."""
     text = text.strip().upper().replace("−", "-")
+    try:
+        return float(text) if math.isfinite(float(text)) else None  # also 4.8137e1
+    except ValueError:
+        pass
     letters = re.findall(r"(?<![A-Z])[NSEW](?:ORTH|OUTH|AST|EST)?(?![A-Z])", text)
-    if not letters and re.fullmatch(r"[+-]?\d{1,3},\d{3,}", text):
+    if re.fullmatch(r"[+-]?\d{1,3},\d{3,}\s*[NSEW]?", text):
         text = text.replace(",", ".")  # a decimal comma
     found = NUMBER.findall(text)
     if not 1 <= len(found) <= 3 or len(letters) > 1:
@@ -71,7 +75,8 @@ def _packed(sign: str, digits: str, fraction: str, width: int) -> float:
 
 
 def _signed(values: list[float], reference: str, *, negative: bool) -> float | None:
-    if any(not math.isfinite(number) for number in values) or any(number >= 60 for number in values[1:]):
+    values = [values[0], *(0.0 if math.isnan(number) else number for number in values[1:])]  # seconds of 0/0
+    if any(not math.isfinite(number) for number in values) or any(number > 60 for number in values[1:]):
         return None
     value: float = abs(values[0]) + sum(number / 60**k for k, number in enumerate(values) if k)
     minus = negative or values[0] < 0 or reference.strip().upper()[:1] in ("S", "W")

@@ -10,7 +10,7 @@ from .text_decoding import clean, tidy
 from .timestamps import Rank, read_moment
 
 UTF8 = b"\x1b%G"  # the declaration of a coded character set, record 1:90
-TITLE, KEYWORDS, DATE, TIME, CITY, REGION, COUNTRY, CAPTION = 5, 25, 55, 60, 90, 95, 101, 120
+TITLE, KEYWORDS, DATE, TIME, CITY, REGION, COUNTRY, HEADLINE, CAPTION = 5, 25, 55, 60, 90, 95, 101, 105, 120
 
 
 def read_iptc(fields: Mapping[tuple[int, int], object]) -> Found:
@@ -25,12 +25,12 @@ def read_iptc(fields: Mapping[tuple[int, int], object]) -> Found:
     moment = read_moment(f"{day}T{time}", Rank.IPTC) if time else None
     found.add(
         {
-            "title": " ".join(texts(TITLE)),
+            "title": " ".join(texts(TITLE)) or " ".join(texts(HEADLINE)),
             "description": " ".join(texts(CAPTION)),
             "keywords": texts(KEYWORDS),
             "place": (" ".join(texts(CITY)), " ".join(texts(REGION)), " ".join(texts(COUNTRY))),
         },
-        [moment or read_moment(day, Rank.IPTC)],
+        [moment or (None if time else read_moment(day, Rank.IPTC))],
     )
     return found
 

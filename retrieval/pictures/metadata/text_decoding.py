@@ -25,12 +25,12 @@ def clean(value: object) -> str:
             value = value.encode("latin-1")
         except UnicodeEncodeError:
             return tidy(str(value))
-    return tidy(decode_text(value) if isinstance(value, bytes) else str(value))
+    return tidy(decode_text(value.strip(b"\0")) if isinstance(value, bytes) else str(value))
 
 
 def tidy(text: str) -> str:
     """Return text without control characters and lone surrogates, on the ends stripped."""
-    return CONTROL.sub(" ", text.encode("utf-8", "replace").decode("utf-8")).strip()
+    return CONTROL.sub(" ", text.encode("utf-8", "replace").decode("utf-8")).strip("\ufeff \t\r\n")
 
 
 def utf16(value: object) -> str:
@@ -48,11 +48,20 @@ def user_comment(value: object, *, big_endian: bool) -> str:
     encoding, data = EXIF_PREFIXES.get(value[:8]), value[8:]
     if encoding is None:
         encoding, data = "", value  # written without the prefix
+    if encoding == "utf-16" and b"\0" not in data and _is_utf8(data):
+        encoding = "utf-8"  # against the standard
     if encoding == "utf-16":
         if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = _utf16_order(data, big_endian=big_endian)
         return tidy(data.decode(encoding, "replace").split("\0")[0])
     return tidy(decode_text(data.split(b"\0")[0] if not encoding else data, encoding))
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return len(data.decode()) > 0
+    except UnicodeDecodeError:
+        return False
 
 
 def _utf16_order(data: bytes, *, big_endian: bool) -> str:

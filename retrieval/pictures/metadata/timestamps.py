@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from enum import IntEnum
 from pathlib import PurePath
 
@@ -16,13 +17,21 @@ WRITTEN = re.compile(
     r"(?:[T\s_:\-]*(?P<hour>\d{2})[:.\-h]?(?P<minute>\d{2})(?:[:.\-m]?(?P<second>\d{2})(?:[.,]\d*)?)?"
     r"\s*(?P<zone>Z|[+-]\d{1,2}:?\d{2})?)?)?)?"
 )
-SINGLE = re.compile(r"(\d{4})[:\-/.](\d{1,2})[:\-/.](\d{1,2})(?!\d)")  # 2019-5-6
+SINGLE = re.compile(r"^(\d{4})[:\-/.年]\s*(\d{1,2})[:\-/.月]\s*(\d{1,2})日?(?!\d)")  # 2019-5-6, 2019: 5: 6
+CLOCK = re.compile(r"(?<=[\sT])(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?(?!\d)")  # 9:11:12
+HALF = re.compile(r"\s*\b([AP])\.?M\.?$")
+ZONE_NAME = re.compile(r"(?<=\d)\s+(?!AM$|PM$)[A-Z]{2,5}$")  # CEST
+MAIL = re.compile(r"^[A-Za-z]{3},?\s+\d{1,2}\s+[A-Za-z]{3}\s+\d{4}")  # Mon, 06 May 2019 10:11:12 +0200
+DEVICES = range(2, 9)  # ranks of dates that devices write, where the first day of their calendar is no date
 IN_NAMES = re.compile(
     r"(?<![0-9])(?P<year>(?:19|20)\d\d)(?P<mark>[-_.]?)(?P<month>0[1-9]|1[0-2])(?P=mark)(?P<day>0[1-9]|[12]\d|3[01])"
-    r"(?:[-_. T]*(?:at |um |à )?(?P<hour>[01]\d|2[0-3])[-_.h:]?(?P<minute>[0-5]\d)[-_.m:]?(?P<second>[0-5]\d)"
-    r"|(?![0-9]))"
+    r"(?:[-_. t]*(?:at |um |à )?(?P<hour>[01]?\d|2[0-3])[-_.h:]?(?P<minute>[0-5]\d)[-_.m:]?(?P<second>[0-5]\d)"
+    r"(?:\s*(?P<half>[ap])m\b)?|(?![0-9]))"
 )
-WORD_BEFORE = re.compile(r"(?:^|[^a-z0-9]|img|vid|pxl|mvimg|pano|burst|dsc|dji|screenshot|signal|photo|video|scan)$")
+WORD_BEFORE = re.compile(
+    r"(?:^|[^a-z0-9]|img|img_e|vid|pxl|mvimg|pano|burst|dsc|dji|screenshot|signal|photo|video|scan)$"
+)
+DAY_FIRST = re.compile(r"^(?:photo|video|file|audio)_\d+@(\d\d)-(\d\d)-(\d{4})_(\d\d-\d\d-\d\d)")
 EPOCH_IN_NAME = re.compile(r"^(?:fb_img|received|mmexport|wx_camera|snapchat)[-_]?(1\d{12})(?!\d)")
 
 
@@ -59,7 +68,7 @@ def read_moment(text: str, rank: Rank, offset: str = "") -> Moment | None:
 
     A year, a month or a day alone is kept as such. Hour 24 and second 60 are the start of what follows.
     """
-    text = SINGLE.sub(lambda m: f"{m[1]}-{int(m[2]):02}-{int(m[3]):02}", text.strip())
+    text, shift = _regular(text)
     found = WRITTEN.fullmatch(text)
     if found is None:
         return None
@@ -68,6 +77,7 @@ def read_moment(text: str, rank: Rank, offset: str = "") -> Moment | None:
     if not day:
         precision = DatePrecision.MONTH if month else DatePrecision.YEAR
     hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
+    hour = hour if shift is None else hour % 12 + shift
     if precision is not DatePrecision.SECOND:
         hour = minute = second = 0
     if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
@@ -78,10 +88,28 @@ def read_moment(text: str, rank: Rank, offset: str = "") -> Moment | None:
         at = datetime(year, month or 1, day or 1) + timedelta(hours=hour, minutes=minute, seconds=second)
     except (ValueError, OverflowError):  # there is no such day
         return None
-    if precision is DatePrecision.SECOND and is_placeholder(at):
+    by_device = precision is DatePrecision.SECOND or (precision is DatePrecision.DAY and rank in DEVICES)
+    if by_device and is_placeholder(at):
         return None
     zone = read_zone(found["zone"] or offset) if precision is DatePrecision.SECOND else None
     return Moment(at.replace(tzinfo=zone), precision, rank)
+
+
+def _regular(text: str) -> tuple[str, int | None]:
+    """Return a date with two digits for each part, and the hours to add if it was written with AM or PM."""
+    text = text.strip()
+    if MAIL.match(text):
+        try:
+            return parsedate_to_datetime(text).isoformat(), None
+        except ValueError:
+            return text, None
+    text = ZONE_NAME.sub("", text.upper())
+    half = HALF.search(text)
+    text = HALF.sub("", text)
+    text = SINGLE.sub(lambda m: f"{m[1]}-{int(m[2]):02}-{int(m[3]):02}", text)
+    text = CLOCK.sub(lambda m: ":".join(f"{int(part):02}" for part in m.groups() if part), text)
+    text = re.sub(r"([+-]\d\d)$", r"\1:00", text) if re.search(r"\d\d:\d\d[+-]\d\d$", text) else text
+    return text, None if half is None else 12 if half[1] == "P" else 0
 
 
 def is_placeholder(at: datetime) -> bool:
@@ -108,13 +136,19 @@ def in_file_name(name: str) -> Moment | None:
     if match := EPOCH_IN_NAME.match(stem):
         at = datetime.fromtimestamp(int(match[1]) / 1000, UTC).astimezone().replace(microsecond=0)
         return Moment(at, DatePrecision.SECOND, Rank.NAME)
+    if match := DAY_FIRST.search(stem):  # Telegram's photo_5@06-05-2019_10-11-12
+        stem = f"{match[3]}-{match[2]}-{match[1]}_{match[4]}"
     for found in IN_NAMES.finditer(stem):
         if not WORD_BEFORE.search(stem[: found.start()]):
             continue
         numbers = [int(found[part] or 0) for part in ("year", "month", "day", "hour", "minute", "second")]
+        if found["half"]:
+            numbers[3] = numbers[3] % 12 + (12 if found["half"] == "p" else 0)
         try:
             at = datetime(*numbers)  # type: ignore[arg-type]  # six numbers
         except ValueError:
+            continue
+        if is_placeholder(at):
             continue
         if found["hour"] is None:
             return Moment(at, DatePrecision.DAY, Rank.NAME)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -27,6 +28,10 @@ NAMESPACES = {
     "MPReg": "http://ns.microsoft.com/photo/1.2/t/Region#",
     "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "mwg-kw": "http://www.metadataworkinggroup.com/schemas/keywords/",
+    "acdsee": "http://ns.acdsee.com/iptc/1.0/",
+    "mediapro": "http://ns.iview-multimedia.com/mediapro/1.0/",
+    "pdf": "http://ns.adobe.com/pdf/1.3/",
     "retrieval": "urn:x-retrieval:xmp:1.0/",
 }
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -41,8 +46,13 @@ def xmp_root(packet: bytes | str) -> Element:
     """
     from defusedxml import ElementTree
 
+    data = packet.encode() if isinstance(packet, str) else packet
+    if data[:2] not in (b"\xff\xfe", b"\xfe\xff") and b"\0" not in data[:4]:  # in UTF-16, zeros belong to characters
+        data = data.removeprefix(b"\xef\xbb\xbf").strip(b"\0 \r\n\t")
+    data = data.replace(b'"http://ns.microsoft.com/photo/1.0"', b'"http://ns.microsoft.com/photo/1.0/"')  # exiftool's
+    data = data.replace(b"'http://ns.microsoft.com/photo/1.0'", b"'http://ns.microsoft.com/photo/1.0/'")
     try:
-        root: Element = ElementTree.fromstring(packet.strip(b"\0 \r\n\t") if isinstance(packet, bytes) else packet)
+        root: Element = ElementTree.fromstring(data)
     except Exception as exc:  # the parser raises many kinds: unknown encodings, depth, forbidden entities
         raise ValueError(f"it is not valid XML: {exc}") from exc
     return root
@@ -59,7 +69,8 @@ def read_xmp(packet: bytes | str, rank: Rank = Rank.XMP) -> Found:
     root = xmp_root(packet)
     found = Found()
     latitude, longitude = coordinates.place(*_coordinates(root))
-    description = _alternative(root, "dc:description")
+    description = _alternative(root, "dc:description") or _alternative(root, "tiff:ImageDescription")
+    description = description or _value(root, "acdsee:caption")
     found.add(
         {
             "title": _alternative(root, "dc:title") or _value(root, "photoshop:Headline"),
@@ -134,7 +145,11 @@ def _alternative(root: Element, short: str) -> str:
 
 def _keywords(root: Element) -> Iterator[str]:
     """Yield keywords from everywhere that programs put them; each level of a hierarchy is one."""
-    yield from _list(root, "dc:subject")
+    for short in ("dc:subject", "photoshop:SupplementalCategories", "acdsee:keywords", "mediapro:CatalogSets"):
+        yield from _list(root, short)
+    for each in root.iter(_name("mwg-kw:Keyword")):
+        yield tidy(each.text or "")
+    yield from (part.strip() for part in re.split(r"[,;]", _value(root, "pdf:Keywords")))
     for short, separator in (
         ("lr:hierarchicalSubject", "|"),
         ("digiKam:TagsList", "/"),
@@ -148,6 +163,8 @@ def _keywords(root: Element) -> Iterator[str]:
 def _people(root: Element) -> Iterator[str]:
     """Yield the names of people: as IPTC lists them, and of face regions (MWG's and Microsoft's)."""
     yield from _list(root, "Iptc4xmpExt:PersonInImage")
+    for person in root.iter(_name("Iptc4xmpExt:PersonName")):
+        yield _alternative(person, "rdf:Alt") or tidy("".join(person.itertext()))
     kind, name = _name("mwg-rs:Type"), _name("mwg-rs:Name")
     for region in root.iter():
         if _property(region, name) and _property(region, kind).lower() in ("face", ""):
@@ -188,7 +205,7 @@ def _coordinates(root: Element) -> Iterable[float | None]:
 
 
 def _rating(root: Element) -> int | None:
-    stars = whole(_value(root, "xmp:Rating"), -1, 5)
+    stars = whole(_value(root, "xmp:Rating") or _value(root, "acdsee:rating"), -1, 5)
     return stars if stars is not None else stars_of_percent(whole(_value(root, "MicrosoftPhoto:Rating"), 1, 99))
 
 

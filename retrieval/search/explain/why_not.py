@@ -50,7 +50,7 @@ class WhyNotExplainer:
 
     def _absent(self, place: Path) -> WhyNot:
         with self.searcher.storage.read() as catalog:
-            problem, _, _ = catalog.problems.all().get(place, (None, 0, 0))
+            problem, *_ = catalog.problems.all().get(place, (None, 0, 0, 0))
             roots = [root for root in catalog.roots.all() if place.is_relative_to(root)]
             kept = place in catalog.items.absent([place])
         result = WhyNot(self.query.text, place, Standing.UNKNOWN, "")

@@ -52,6 +52,15 @@ class Captions(Repository):
         self._connection.execute(delete(captions).where(captions.c.picture_id == picture, gone))
         self._link(picture, text, EDITED, "", "")
 
+    def copy_edited(self, picture: int, to: int) -> None:
+        """Give a picture the captions by hand of another one, unless it has its own."""
+        edited = captions.c.source == EDITED
+        if self._connection.execute(select(captions.c.id).where(captions.c.picture_id == to, edited)).first():
+            return
+        found = select(captions.c.text_id).where(captions.c.picture_id == picture, edited).order_by(captions.c.id)
+        for text in list(self._connection.execute(found).scalars()):
+            self._link(to, text, EDITED, "", "")
+
     def _link(self, picture: int, text: int, source: str, model: str, prompt: str) -> None:
         row = {"picture_id": picture, "text_id": text, "source": source, "origin": NOWHERE}
         self._connection.execute(insert(captions).values(**row, model=model, prompt=prompt, made_at=now()))

@@ -22,7 +22,12 @@ from sqlalchemy import (
 
 from ...types.records import REMARKS, Kind
 from .repository import Repository, chunks
-from .schema import captions, changes, contents, embeddings, items, problems, spaces
+from .schema import captions, changes, contents, embeddings, examples, items, problems, spaces
+
+OWN_WORDS = or_(  # of a picture in `contents`
+    exists().where(captions.c.picture_id == contents.c.id, captions.c.source == "edited"),
+    exists().where(examples.c.content_id == contents.c.id),
+)
 
 
 class Contents(Repository):
@@ -88,8 +93,21 @@ class Contents(Repository):
         rows = self._connection.execute(select(contents.c.hash, contents.c.id).select_from(joined).where(*same))
         return {row[0]: row[1] for row in rows}
 
+    def has_own_words(self, picture: int) -> bool:
+        """Whether a picture has a caption by hand, or is an example of a taught word."""
+        return bool(self._connection.execute(select(contents.c.id).where(contents.c.id == picture, OWN_WORDS)).first())
+
+    def drop_own_words(self, pictures: Iterable[int]) -> None:
+        """Delete the captions by hand and the lessons of pictures."""
+        for some in chunks(pictures):
+            own = and_(captions.c.picture_id.in_(some), captions.c.source == "edited")
+            self._connection.execute(delete(captions).where(own))
+            self._connection.execute(delete(examples).where(examples.c.content_id.in_(some)))
+
     def settle(self) -> None:
         """Delete contents that nothing refers to any more, and note which are present; log both for the vector files.
+
+        A picture that people have captioned or taught with is kept though no file holds it: it may come back.
 
         A picture is present if a file that is there holds it; a text, if it belongs to such a picture or to none.
         Vector stores hold the present contents only. Called at the end of each transaction that changes files or
@@ -97,7 +115,7 @@ class Contents(Repository):
         """
         if self._connection.execute(text("SELECT 1 FROM orphan_candidates LIMIT 1")).first() is None:
             return
-        self._drop(Kind.PICTURE, ~exists().where(items.c.content_id == contents.c.id))
+        self._drop(Kind.PICTURE, and_(~exists().where(items.c.content_id == contents.c.id), ~OWN_WORDS))
         self._drop(Kind.TEXT, ~exists().where(captions.c.text_id == contents.c.id))
         listed = text("SELECT content_id FROM orphan_candidates").columns(contents.c.id)
         candidates = set(self._connection.execute(select(contents.c.id).where(contents.c.id.in_(listed))).scalars())

@@ -192,6 +192,10 @@ class Items(Repository):
             found |= {row[0]: row[1] for row in rows}
         return found
 
+    def files_with(self, content: int) -> int:
+        """Return how many files hold a content, those that are not there included."""
+        return self._count(select(func.count(items.c.path.distinct())).where(items.c.content_id == content))
+
     def contents_at_folded(self, paths: Collection[Path]) -> dict[Path, int]:
         """Return the content id of each file whose name is the same in another Unicode form (NFC or NFD)."""
         wanted = {fold(str(path)): path for path in paths if not str(path).isascii()}

@@ -214,6 +214,7 @@ def m016_absence(connection: Connection) -> None:
             "focal_length FLOAT, exposure FLOAT, damaged INTEGER DEFAULT '0' NOT NULL, absent_since TEXT"
         ),
         "contents": "absent INTEGER DEFAULT '0' NOT NULL",
+        "problems": "ctime_ns INTEGER DEFAULT '0' NOT NULL",
         "roots": "passed_over TEXT DEFAULT '{}' NOT NULL",
     }
     for statement in (

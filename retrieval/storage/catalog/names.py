@@ -32,6 +32,12 @@ class NameTable(Repository):
         rows = [{"name": name, "content_id": content, "wanted": int(yes)} for content, yes in wanted.items()]
         self._upsert(examples, rows, ["name", "content_id"])
 
+    def copy_examples(self, content: int, to: int) -> None:
+        """Make a picture an example of whatever another one is an example of."""
+        found = select(examples.c.name, examples.c.wanted).where(examples.c.content_id == content)
+        rows = [{"name": row.name, "content_id": to, "wanted": row.wanted} for row in self._connection.execute(found)]
+        self._upsert(examples, rows, ["name", "content_id"])
+
     def examples(self, name: str) -> dict[int, bool]:
         """Return the content ids of the examples of a concept, each with whether it is positive."""
         rows = self._connection.execute(select(examples).where(examples.c.name == name).order_by(examples.c.content_id))

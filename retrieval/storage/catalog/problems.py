@@ -25,6 +25,7 @@ class Problems(Repository):
             "message": problem.message,
             "size": file.size if file else 0,
             "mtime_ns": file.mtime_ns if file else 0,
+            "ctime_ns": file.ctime_ns if file else 0,
         }
         self._upsert(problems, [row], ["path"])
 
@@ -37,10 +38,12 @@ class Problems(Repository):
         for some in chunks(paths):
             self._connection.execute(delete(problems).where(problems.c.path.in_(some)))
 
-    def all(self) -> dict[Path, tuple[Problem, int, int]]:
-        """Return every problem by path, with the size (bytes) and modification time (ns) of the file then."""
+    def all(self) -> dict[Path, tuple[Problem, int, int, int]]:
+        """Return every problem by path, with the size (bytes) and times (mtime and ctime, ns) of the file then."""
         rows = self._connection.execute(select(problems).order_by(problems.c.path))
-        return {row.path: (Problem(row.path, row.reason, row.message), row.size, row.mtime_ns) for row in rows}
+        return {
+            row.path: (Problem(row.path, row.reason, row.message), row.size, row.mtime_ns, row.ctime_ns) for row in rows
+        }
 
     def below(self, folder: Path) -> list[Path]:
         """Return the paths with problems that are `folder` or lie in it."""

@@ -258,6 +258,7 @@ problems = Table(
     Column("message", Text, nullable=False),
     Column("size", Integer, nullable=False, default=0),
     Column("mtime_ns", Integer, nullable=False, default=0),
+    Column("ctime_ns", Integer, nullable=False, server_default="0"),
 )
 
 roots = Table(
