@@ -261,7 +261,8 @@ class _Run:
         size, encoder = self.indexer.options.batch_size, self.indexer.encoder
         with span("encode"):  # in several calls: a video may have more frames than a batch
             parts = [encoder.images(pixels[k : k + size]) for k in range(0, len(pixels), size)]
-        return fresh, np.concatenate(parts) if parts else encoder.images([])
+        # known pictures alone must not load the model
+        return fresh, np.concatenate(parts) if parts else np.empty((0, encoder.space.dimensions), np.float32)
 
     def _store(self, batch: Batch, fresh: dict[str, DecodedFrame], vectors: Vectors) -> None:
         """Store a batch in one transaction."""

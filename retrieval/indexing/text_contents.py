@@ -14,7 +14,7 @@ from pathlib import Path
 from ..encoders import Encoder
 from ..sources.caption_files import open_captions
 from ..storage.catalog import CatalogSession
-from ..storage.catalog.items import OWN_WORDS
+from ..storage.catalog.items import FROM_FILE
 from ..storage.storage import Storage
 from ..types.records import Caption, Facts, Kind, Problem, Progress, Reason
 
@@ -31,7 +31,7 @@ def add(catalog: CatalogSession, words: Sequence[str]) -> list[int]:
 
 def link(catalog: CatalogSession, content: int, facts: Facts, sidecar: str, path: Path) -> None:
     """Link the texts of a picture file and its `.txt` to the picture, replacing earlier ones."""
-    catalog.captions.unlink(OWN_WORDS, path)
+    catalog.captions.unlink(FROM_FILE, path)
     catalog.captions.link(content, add(catalog, facts.texts), "metadata", path)
     if sidecar:
         catalog.captions.link(content, add(catalog, [sidecar]), "sidecar", path)

@@ -24,7 +24,7 @@ from ...types.records import REMARKS, Kind
 from .repository import Repository, chunks
 from .schema import captions, changes, contents, embeddings, examples, items, problems, spaces
 
-OWN_WORDS = or_(  # of a picture in `contents`
+SAID_BY_PEOPLE = or_(  # of a picture in `contents`
     exists().where(captions.c.picture_id == contents.c.id, captions.c.source == "edited"),
     exists().where(examples.c.content_id == contents.c.id),
 )
@@ -95,7 +95,9 @@ class Contents(Repository):
 
     def has_own_words(self, picture: int) -> bool:
         """Whether a picture has a caption by hand, or is an example of a taught word."""
-        return bool(self._connection.execute(select(contents.c.id).where(contents.c.id == picture, OWN_WORDS)).first())
+        return bool(
+            self._connection.execute(select(contents.c.id).where(contents.c.id == picture, SAID_BY_PEOPLE)).first()
+        )
 
     def drop_own_words(self, pictures: Iterable[int]) -> None:
         """Delete the captions by hand and the lessons of pictures."""
@@ -115,7 +117,7 @@ class Contents(Repository):
         """
         if self._connection.execute(text("SELECT 1 FROM orphan_candidates LIMIT 1")).first() is None:
             return
-        self._drop(Kind.PICTURE, and_(~exists().where(items.c.content_id == contents.c.id), ~OWN_WORDS))
+        self._drop(Kind.PICTURE, and_(~exists().where(items.c.content_id == contents.c.id), ~SAID_BY_PEOPLE))
         self._drop(Kind.TEXT, ~exists().where(captions.c.text_id == contents.c.id))
         listed = text("SELECT content_id FROM orphan_candidates").columns(contents.c.id)
         candidates = set(self._connection.execute(select(contents.c.id).where(contents.c.id.in_(listed))).scalars())

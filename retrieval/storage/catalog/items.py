@@ -18,7 +18,7 @@ from .mapping import NO_SECOND, inside, item_row, to_item
 from .repository import Repository, chunks, now
 from .schema import UNPLACED, captions, embeddings, examples, items, present_items
 
-OWN_WORDS = ("metadata", "sidecar")  # sources of captions that come with the picture file itself
+FROM_FILE = ("metadata", "sidecar")  # sources of captions that come with the picture file itself
 PLACES = 50  # places up to which the catalog is asked for each
 
 
@@ -125,7 +125,7 @@ class Items(Repository):
         """Remove files with the captions that came with them; return how many files were removed."""
         removed = 0
         for some in chunks(paths):
-            own = and_(captions.c.source.in_(OWN_WORDS), captions.c.origin.in_(some))
+            own = and_(captions.c.source.in_(FROM_FILE), captions.c.origin.in_(some))
             self._connection.execute(delete(captions).where(own))
             removed += self._count(select(func.count(items.c.path.distinct())).where(items.c.path.in_(some)))
             self._connection.execute(delete(items).where(items.c.path.in_(some)))
