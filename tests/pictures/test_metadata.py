@@ -543,3 +543,21 @@ def test_jpeg_xl_is_a_picture_like_others() -> None:
     found = decode(out.getvalue(), "a.jxl")
     assert found.image.size == (60, 40)
     assert (found.facts.format, found.facts.taken_at) == ("JXL", datetime(2019, 5, 6, 10, 11, 12))
+
+
+def psd(resources: dict[int, bytes]) -> bytes:
+    """A red PSD of 16 x 8 pixels, with these image resources."""
+    header = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 8, 16, 8, 3)
+    blocks = b"".join(
+        b"8BIM" + struct.pack(">HHI", number, 0, len(data)) + data + b"\0" * (len(data) % 2)
+        for number, data in resources.items()
+    )
+    pixels = b"\xff" * 128 + b"\0" * 256
+    return header + struct.pack(">II", 0, len(blocks)) + blocks + struct.pack(">IH", 0, 0) + pixels
+
+
+def test_a_psd_is_its_composite_with_its_metadata() -> None:
+    keywords = b"\x1c\x02\x19\x00\x05zebra"
+    found = decode(psd({1028: keywords, 1060: packet("", 'xmp:Rating="4"')}), "a.psd")
+    assert found.image.getpixel((3, 3)) == (255, 0, 0)
+    assert (found.facts.format, found.facts.rating, found.facts.keywords) == ("PSD", 4, ("zebra",))
