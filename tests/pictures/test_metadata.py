@@ -131,6 +131,8 @@ def test_placeholders_and_nonsense_are_no_dates(text: str) -> None:
     ("name", "at", "precision"),
     [
         ("IMG_20190506_101112.jpg", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
+        ("IMG_20190506_221112.jpg", datetime(2019, 5, 6, 22, 11, 12), DatePrecision.SECOND),
+        ("WhatsApp Image 2019-05-06 at 9.11.12 PM.jpeg", datetime(2019, 5, 6, 21, 11, 12), DatePrecision.SECOND),
         ("20190506_101112.jpg", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),
         ("IMG-20190506-WA0001.jpg", datetime(2019, 5, 6), DatePrecision.DAY),
         ("Screenshot_2019-05-06-10-11-12.png", datetime(2019, 5, 6, 10, 11, 12), DatePrecision.SECOND),

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from retrieval import Library
+from retrieval.queries import interpret
+from retrieval.search.pagination import AnswerStore, Pager
 from retrieval.types.records import Kind
+from retrieval.types.request import SearchRequest
 
 
 def test_a_file_that_vanished_since_is_left_out_and_that_is_said(library: Library, photos: Path) -> None:
@@ -57,3 +60,30 @@ def test_a_drive_that_does_not_answer_costs_a_second_once(
     assert len(library.search("red", threshold="none").hits) == 4
     never.set()
     assert len(asked) == 1
+
+
+def test_pages_work_where_they_cannot_be_kept(library: Library, photos: Path, tmp_path: Path) -> None:
+    library.index([photos])
+    (tmp_path / "file").touch()
+    pager = Pager(library.services.searcher(), AnswerStore(tmp_path / "file" / "pages"))
+    pages = [pager.page(interpret("type:photo"), SearchRequest("type:photo", k=3, page=page)) for page in (1, 2)]
+    assert [len(page.hits) for page in pages] == [3, 1]
+    assert all("each page is found anew" in page.notes[-1] and not page.cursor for page in pages)
+
+
+def test_why_not_says_what_a_picture_has_of_each_filter(library: Library, photos: Path) -> None:
+    library.index([photos])
+    said = {
+        "iso:>=1600": "no iso",
+        "f:<2": "no f",
+        "person:anna": "no people named",
+        "keyword:zebra": "no keywords",
+        "camera:nikon": "no camera",
+        "near:Munich": "no coordinates",
+        "on:2019": "no date",
+        "path:nothing": str(photos / "red.jpg"),
+        "width:>4000": "64",
+    }
+    for query, value in said.items():
+        found = library.why_not(f"red {query}", photos / "red.jpg")
+        assert [check.value for check in found.filters if not check.passes] == [value], query
