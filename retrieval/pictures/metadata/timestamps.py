@@ -25,8 +25,8 @@ MAIL = re.compile(r"^[A-Za-z]{3},?\s+\d{1,2}\s+[A-Za-z]{3}\s+\d{4}")  # Mon, 06 
 DEVICES = range(2, 9)  # ranks of dates that devices write, where the first day of their calendar is no date
 IN_NAMES = re.compile(
     r"(?<![0-9])(?P<year>(?:19|20)\d\d)(?P<mark>[-_.]?)(?P<month>0[1-9]|1[0-2])(?P=mark)(?P<day>0[1-9]|[12]\d|3[01])"
-    r"(?:[-_. t]*(?:at |um |à )?(?P<hour>2[0-3]|[01]\d|\d(?=[-_.h:]))[-_.h:]?(?P<minute>[0-5]\d)[-_.m:]?(?P<second>[0-5]\d)"
-    r"(?:\s*(?P<half>[ap])m\b)?|(?![0-9]))"
+    r"(?:[-_. t]*(?:at |um |à )?(?P<hour>2[0-3]|[01]\d|\d(?=[-_.h:]))[-_.h:]?"
+    r"(?P<minute>[0-5]\d)[-_.m:]?(?P<second>[0-5]\d)(?:\s*(?P<half>[ap])m\b)?|(?![0-9]))"
 )
 WORD_BEFORE = re.compile(
     r"(?:^|[^a-z0-9]|img|img_e|vid|pxl|mvimg|pano|burst|dsc|dji|screenshot|signal|photo|video|scan)$"
