@@ -1,10 +1,12 @@
 """Threads for work that may never come back, such as reading from a drive that stopped answering.
 
-The threads are daemons: no one waits for them, neither at Ctrl-C nor at the end of the program. Does not know the work.
+The threads are daemons: no one waits for one that is stuck, neither at Ctrl-C nor at the end of the program. Does not
+know the work.
 """
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 import time
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+GRACE = 5.0  # seconds that the end of a program gives to tasks that run: native code must not be cut off in the middle
 POLL = 1.0  # seconds between two looks at a task that is waited for
 
 
@@ -38,13 +41,27 @@ class Task(Generic[T]):
             return
         self.beat = time.monotonic()
         _CURRENT.set(self)
+        _RUNNING.add(self)
         try:
             self.future.set_result(self.work())
         except BaseException as exc:
             self.future.set_exception(exc)
+        finally:
+            _RUNNING.discard(self)
 
 
 _CURRENT: ContextVar[Task[Any] | None] = ContextVar("task", default=None)
+_RUNNING: set[Task[Any]] = set()
+_ENDING = threading.Event()
+
+
+@atexit.register
+def _end() -> None:
+    """Begin no further task, and give those that run a moment to end."""
+    _ENDING.set()
+    until = time.monotonic() + GRACE
+    while _RUNNING and time.monotonic() < until:
+        time.sleep(0.02)
 
 
 def alive() -> None:
@@ -69,7 +86,7 @@ class DaemonPool:
         threading.Thread(target=self._loop, name=self._name, daemon=True).start()
 
     def _loop(self) -> None:
-        while (task := self._tasks.get()) is not None and self._open:
+        while (task := self._tasks.get()) is not None and self._open and not _ENDING.is_set():
             task.context.run(task.run)
 
     def submit(self, work: Callable[[], T]) -> Task[T]:

@@ -62,3 +62,14 @@ def test_a_program_ends_while_a_task_is_stuck() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=50)
     assert done.stdout == "end\n"
     assert time.monotonic() - started < 30
+
+
+def test_the_end_of_a_program_lets_work_that_goes_on_end_first() -> None:
+    """Native code that is cut off in the middle would abort the process."""
+    program = (
+        "import time; from retrieval.runtime.daemon_pool import DaemonPool\n"
+        "pool = DaemonPool(1, 60.0, 'test'); pool.submit(lambda: (time.sleep(0.5), print('worked', flush=True)))\n"
+        "pool.submit(lambda: print('never')); time.sleep(0.2); pool.close(); print('end', flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=50)
+    assert done.stdout == "end\nworked\n"
