@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from ..runtime.daemon_pool import DaemonPool, Stalled
+from ..runtime.daemon_pool import Stalled, in_time
 from ..storage.storage import Storage
 
 NOW = "9999"  # later than every time in the catalog
@@ -22,16 +22,14 @@ def gone_roots(storage: Storage, scanned: Sequence[Path], seconds: float) -> lis
     with storage.read() as catalog:
         roots = [root for root in catalog.roots.all() if not any(root.is_relative_to(each) for each in scanned)]
     roots = [root for root in roots if not any(each.is_relative_to(root) for each in scanned)]  # those are there
-    pool = DaemonPool(1, seconds, "roots")
-    gone: list[Path] = []
-    for root in roots:
-        try:
-            there = pool.result(pool.submit(partial(_has_anything, root)))
-        except Stalled:
-            there = False
-        gone += [] if there else [root]
-    pool.close()
-    return gone
+    return [root for root in roots if not _answers(root, seconds)]
+
+
+def _answers(root: Path, seconds: float) -> bool:
+    try:
+        return in_time(partial(_has_anything, root), seconds)
+    except Stalled:
+        return False
 
 
 def _has_anything(root: Path) -> bool:

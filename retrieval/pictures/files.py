@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import PictureError
 from ..runtime.daemon_pool import alive
+from ..runtime.regular_files import NotRegular, open_regular
 from ..types.records import Reason
 
 BLOCK = 8 << 20  # bytes read at a time
@@ -41,18 +41,17 @@ def hash_file(path: Path) -> str:
 
 def _blocks(path: Path, largest: int | None) -> Iterator[bytes]:
     try:
-        # without O_NONBLOCK, opening a pipe would wait for its writer
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise PictureError(Reason.UNSUPPORTED, "it is not a regular file")
-            if largest is not None and status.st_size > largest:
-                raise PictureError(Reason.TOO_LARGE, f"{status.st_size:,} bytes are more than are read")
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if largest is not None and size > largest:
+                raise PictureError(Reason.TOO_LARGE, f"{size:,} bytes are more than are read")
             while block := file.read(BLOCK):
                 yield block
                 alive()
             if not file.tell():
                 raise PictureError(Reason.EMPTY, "the file is empty")
+    except NotRegular as exc:
+        raise PictureError(Reason.UNSUPPORTED, "it is not a regular file") from exc
     except FileNotFoundError as exc:
         raise PictureError(Reason.VANISHED, "the file is no longer there") from exc
     except OSError as exc:

@@ -116,3 +116,16 @@ class DaemonPool:
         self._open = False
         for _ in range(2 * self._threads):
             self._tasks.put(None)
+
+
+def in_time(work: Callable[[], T], seconds: float) -> T:
+    """Return what a single piece of work returns, or raise its error.
+
+    Raises:
+        Stalled: it did not come back within these seconds; it is given up.
+    """
+    pool = DaemonPool(1, seconds, "single")
+    try:
+        return pool.result(pool.submit(work))
+    finally:
+        pool.close()

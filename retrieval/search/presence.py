@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..runtime.daemon_pool import DaemonPool, Stalled
+from ..runtime.daemon_pool import Stalled, in_time
 from ..types.records import Answer, Hit, Kind
 
 SECONDS, PAUSE = 1.0, 60.0  # to wait for the drives, and before they are asked again
@@ -50,14 +50,11 @@ class FilePresence:
         paths = {path for hit in hits for path in (hit.path, *hit.copies) if path is not None}
         if not paths or time.monotonic() < self.asked_again:
             return paths
-        pool = DaemonPool(1, SECONDS, "presence")
         try:
-            return pool.result(pool.submit(lambda: {path for path in paths if os.path.exists(path)}))  # noqa: PTH110
+            return in_time(lambda: {path for path in paths if os.path.exists(path)}, SECONDS)  # noqa: PTH110
         except Stalled:
             self.asked_again = time.monotonic() + PAUSE
             return paths
-        finally:
-            pool.close()
 
 
 def _gaps(hits: Collection[Hit | None]) -> list[int]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import SourceError
 from ..runtime import charset
+from ..runtime.regular_files import NotRegular, open_regular
 from ..types.records import Caption, Problem, Reason
 from . import absolute_path, tables
 from .delimited import BrokenRow, DelimitedText
@@ -87,11 +86,10 @@ def open_captions(table: Path, images: Path | None = None) -> CaptionFile:
 def _text(table: Path) -> tuple[str, tuple[str, ...]]:
     """Return the text of a file, and a note if it is not UTF-8."""
     try:
-        # without O_NONBLOCK, opening a pipe would wait for its writer
-        with open(os.open(table, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise SourceError(f"{table} is not a regular file; save the captions in one")
+        with open_regular(table) as file:
             data = file.read()
+    except NotRegular as exc:
+        raise SourceError(f"{table} is not a regular file; save the captions in one") from exc
     except OSError as exc:
         raise SourceError(f"cannot read the captions in {table}: {exc.strerror}") from exc
     encoding = next((name for mark, name in MARKS if data.startswith(mark)), "utf-8")

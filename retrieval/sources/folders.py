@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ..errors import SourceError
-from ..runtime.daemon_pool import DaemonPool, Stalled, alive
+from ..runtime.daemon_pool import DaemonPool, Stalled, alive, in_time
 from ..types.records import Problem, Reason, ScannedFile
 from . import absolute_path
 from .companions import Companions, IndexedPictures
@@ -59,13 +59,10 @@ def scan(roots: Sequence[Path], rules: Rules | None = None) -> Iterator[ScannedF
 
 def is_missing(path: Path, seconds: float = SECONDS) -> bool:
     """Return whether there is nothing at a path; one whose drive does not answer in time may be there."""
-    pool = DaemonPool(1, seconds, "look")
     try:
-        return not pool.result(pool.submit(partial(os.path.lexists, path)))
+        return not in_time(partial(os.path.lexists, path), seconds)
     except Stalled:
         return False
-    finally:
-        pool.close()
 
 
 @dataclass
@@ -100,7 +97,7 @@ class Scan:
                 elif kind == "folder":
                     rules = self.rules.at(str(root))
                     yield from self._walk(root, rules)
-                    used |= {each for each in _options(self.rules) if each not in rules.unused}
+                    used |= self.rules.patterns - rules.unused
                 elif kind == "file":
                     entry = self._patiently(partial(self._single, root), root)
                     yield entry
@@ -110,7 +107,7 @@ class Scan:
                     raise SourceError(f"{_show(root)} does not exist; give a folder of pictures or a picture file")
         finally:
             self._pool.close()
-        self.unused = _options(self.rules) - used if self.passed_over else set()
+        self.unused = self.rules.patterns - used if self.passed_over else set()
 
     def _walk(self, root: Path, rules: RootRules) -> Iterator[DirectoryEntry | Problem]:
         """Yield the picture files below a root; folders that wait are kept here, so no depth is too deep."""
@@ -157,10 +154,6 @@ class _Folder(NamedTuple):
 class _Listing:
     found: list[_Folder | DirectoryEntry | Problem] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
-
-
-def _options(rules: Rules) -> set[tuple[str, str]]:
-    return {("include", each) for each in rules.include} | {("exclude", each) for each in rules.exclude}
 
 
 def _kind(path: Path) -> str:

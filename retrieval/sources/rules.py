@@ -30,6 +30,11 @@ class Rules:
     exclude: tuple[str, ...] = ()
     hidden: bool = False
 
+    @property
+    def patterns(self) -> set[tuple[str, str]]:
+        """Every pattern, with the name of its option."""
+        return {("include", each) for each in self.include} | {("exclude", each) for each in self.exclude}
+
     def at(self, root: str) -> RootRules:
         """Return the rules as they read below a root, which absolute patterns may name.
 
@@ -48,9 +53,7 @@ class RootRules:
     unused: set[tuple[str, str]] = field(default_factory=set)  # option and pattern, as they were given
 
     def __post_init__(self) -> None:
-        self.unused = {("include", each) for each in self.rules.include} | {
-            ("exclude", each) for each in self.rules.exclude
-        }
+        self.unused = self.rules.patterns
         _ = self._include, self._exclude  # a pattern that is none is an error at once
 
     def takes(self, name: str, below: str) -> bool:

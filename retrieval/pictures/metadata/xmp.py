@@ -186,15 +186,11 @@ def _place(root: Element) -> tuple[str, str, str]:
     """Return city, region and country: where the picture was made, else what it shows, else Photoshop's fields."""
     for short in ("Iptc4xmpExt:LocationCreated", "Iptc4xmpExt:LocationShown"):
         for location in root.iter(_name(short)):
-            parts = [_inside(location, f"Iptc4xmpExt:{field}") for _, field in PLACE]
+            parts = [_alternative(location, f"Iptc4xmpExt:{field}") for _, field in PLACE]
             if any(parts):
                 return parts[0], parts[1], parts[2]
     city, region, country = (_value(root, short) for short, _ in PLACE)
     return city, region, country
-
-
-def _inside(element: Element, short: str) -> str:
-    return _alternative(element, short)
 
 
 def _coordinates(root: Element) -> Iterable[float | None]:

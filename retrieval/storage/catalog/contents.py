@@ -21,11 +21,12 @@ from sqlalchemy import (
 )
 
 from ...types.records import REMARKS, Kind
+from .captions import EDITED
 from .repository import Repository, chunks
 from .schema import captions, changes, contents, embeddings, examples, items, problems, spaces
 
 SAID_BY_PEOPLE = or_(  # of a picture in `contents`
-    exists().where(captions.c.picture_id == contents.c.id, captions.c.source == "edited"),
+    exists().where(captions.c.picture_id == contents.c.id, captions.c.source == EDITED),
     exists().where(examples.c.content_id == contents.c.id),
 )
 
@@ -102,7 +103,7 @@ class Contents(Repository):
     def drop_own_words(self, pictures: Iterable[int]) -> None:
         """Delete the captions by hand and the lessons of pictures."""
         for some in chunks(pictures):
-            own = and_(captions.c.picture_id.in_(some), captions.c.source == "edited")
+            own = and_(captions.c.picture_id.in_(some), captions.c.source == EDITED)
             self._connection.execute(delete(captions).where(own))
             self._connection.execute(delete(examples).where(examples.c.content_id.in_(some)))
 
