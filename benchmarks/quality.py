@@ -1,20 +1,16 @@
 """What each part of a search adds: recall, mean reciprocal rank and nDCG with 95% intervals of a paired bootstrap.
 
     python benchmarks/quality.py dev.csv dev/ [--rerank]
-    python benchmarks/quality.py dev.csv dev/ --fit 0.5
 
 Words to pictures: the last caption of each picture looks for it; the others are stored in the library, or not. Pictures
-to words: each picture looks for its captions among all. Everything is asked of the product's own code. `--fit` stores
-captions of this share of the pictures, looks for the best weights of the rankings on every other query and reports on
-the rest: that is how the shipped ones were found. Rows that say "not used" were tried and are not in the product.
+to words: each picture looks for its captions among all. Everything is asked of the product's own code. Rows that say
+"not used" were tried and are not in the product. `benchmarks/quality_of_texts.py` asks what texts of other kinds do.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import itertools
-import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,9 +21,6 @@ import numpy.typing as npt
 from retrieval import Library, Settings
 from retrieval.evaluate.reranking import gain
 from retrieval.pictures import load
-from retrieval.queries import interpret
-from retrieval.search import hybrid
-from retrieval.search.fusion import WEIGHTS, Source, reciprocal_rank_fusion
 from retrieval.search.rerank import weighted_log_odds
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Budget, Caption, Hit, Kind
@@ -35,7 +28,6 @@ from retrieval.types.request import SearchRequest
 from retrieval.vlm import IMAGE_SIZE, SupportsVisionCache
 
 DEPTH = 50  # hits that are looked at
-GRID = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 
 Ranks = npt.NDArray[np.float64]  # of each query's first right answer, infinite where it is not among the hits
 Gains = npt.NDArray[np.float64]  # of each query, nDCG@10
@@ -80,36 +72,10 @@ class Table:
         self.first = self.first or found
 
 
-def fit(library: Library, queries: Sequence[tuple[str, int]]) -> None:
-    """The best weights of the rankings on one half of the queries, and what they give on the other."""
-    lists = [(rankings(library, text), right) for text, right in queries]
-    tried = [{Source.PIXELS: 1.0, Source.CAPTIONS: c, Source.WORDS: w} for c, w in itertools.product(GRID, GRID)]
-    best = max(tried, key=lambda weights: mrr(lists[::2], weights))
-    pixels = {Source.PIXELS: 1.0, Source.CAPTIONS: 0.0, Source.WORDS: 0.0}
-    for name, weights in (("pixels", pixels), ("shipped", dict(WEIGHTS)), ("fitted", best)):
-        shown = ", ".join(f"{source} {weight:g}" for source, weight in weights.items())
-        here, there = (100 * mrr(some, weights) for some in (lists[::2], lists[1::2]))
-        print(f"  {name:<8} {shown}: MRR {here:.1f}, on the other half {there:.1f}")
-
-
-def rankings(library: Library, text: str) -> Mapping[Source, Sequence[int]]:
-    """What is fused for a query."""
-    _, space = library.storage.active_space()
-    side = library.services.searcher().branches(interpret(f'"{text}"'), space, Kind.PICTURE)[0]
-    return hybrid.retrieve(side, side.nearest(DEPTH), hybrid.DEEP)[0]
-
-
-def mrr(answers: Sequence[tuple[Mapping[Source, Sequence[int]], int]], weights: Mapping[Source, float]) -> float:
-    """The mean reciprocal rank of the right picture in fused rankings."""
-    found = [(reciprocal_rank_fusion(lists, weights)[:DEPTH], right) for lists, right in answers]
-    return float(np.mean([1 / (ranked.index(right) + 1) if right in ranked else 0 for ranked, right in found]))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("captions", type=Path)
     parser.add_argument("images", type=Path)
-    parser.add_argument("--fit", type=float, metavar="SHARE")
     parser.add_argument("--rerank", action="store_true")
     given = parser.parse_args()
     captions: dict[Path, list[str]] = {}
@@ -136,11 +102,6 @@ def main() -> None:
                 ).hits
             ]
 
-        if given.fit:
-            some = dict(random.Random(0).sample(list(captions.items()), round(given.fit * len(captions))))
-            library.index([], [(_table(Path(folder) / "some.csv", some), given.images)])
-            fit(library, queries)
-            return
         table, ones = Table("words to pictures"), [1] * len(queries)
         table.row("cosine", ask(plain), ones)
         for name, correction in CORRECTIONS.items():

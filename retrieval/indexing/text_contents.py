@@ -70,23 +70,27 @@ def read_file(catalog: CatalogSession, table: Path, images: Path | None) -> Link
         SourceError: the file cannot be read.
     """
     opened = open_captions(table, images)
-    rows = list(opened.rows)
-    problems = [row for row in rows if isinstance(row, Problem)]
-    captions = [row for row in rows if isinstance(row, Caption)]
+    found = list(opened.rows)
+    problems = [row for row in found if isinstance(row, Problem)]
+    captions = [row for row in found if isinstance(row, Caption)]
     pictures = catalog.items.contents_at({row.picture for row in captions if row.picture is not None})
     others = {row.picture for row in captions if row.picture is not None} - pictures.keys()
     pictures |= catalog.items.contents_at_folded(others)
     catalog.captions.unlink(("file",), table)
     linked = 0
     for picture, group in groupby(captions, key=lambda row: row.picture):
-        words = [row.text for row in group]
+        rows = list(group)
         if picture is not None and picture not in pictures:
             problems.append(
                 Problem(picture, Reason.MISSING_PICTURE, f"{table.name} names it; the library has no such file")
             )
             continue
         content = None if picture is None else pictures[picture]
-        catalog.captions.link(content, add(catalog, words), "file", table)
-        linked += len(words)
+        people = [row.text for row in rows if not row.model or content is None]
+        catalog.captions.link(content, add(catalog, people), "file", table)
+        for row in rows:
+            if row.model and content is not None:
+                catalog.captions.put_generated(content, add(catalog, [row.text])[0], row.model, "")
+        linked += len(rows)
     catalog.contents.settle()
     return LinkedCaptions(linked, tuple(problems), opened.notes)

@@ -18,7 +18,7 @@ from ..queries.filters import Or, PathFits
 from ..queries.language import foreign_language
 from ..queries.saved_names import KnownNames
 from ..sources import absolute_path, absolute_paths
-from ..types.records import Answer, ByBytes, ByFile, Progress, Query, Threshold, no_progress
+from ..types.records import Answer, ByBytes, ByFile, Kind, Progress, Query, Threshold, no_progress
 from ..types.request import SearchOptions, SearchRequest
 from .services import Services
 
@@ -85,6 +85,7 @@ class LibraryView:
             PictureError: the picture to search by cannot be used.
             ModelError: the model to rerank with cannot be loaded; if it fails later, the answer has a note.
         """
+        from ..search import suggestions
         from ..search.confidence import apply_threshold
 
         request = SearchRequest.of(request, **options)
@@ -98,6 +99,8 @@ class LibraryView:
         answer = self.services.file_presence.only_there(apply_threshold(answer, request.threshold))
         hint = self._language_hint(query)
         answer = replace(answer, notes=(*answer.notes, hint)) if hint else answer
+        if suggestions.wanted(answer) and request.kind is Kind.PICTURE:
+            answer = replace(answer, suggestions=suggestions.Suggester(self.storage).suggest(query))
         return replace(answer, facets=searcher.facets(query)) if request.facets else answer
 
     def _language_hint(self, query: Expression) -> str:

@@ -90,7 +90,7 @@ def read(name: str, value: str, tail: str, now: datetime) -> Meaning:
         KeyError: there is no such token.
         Wrong: the token does not accept this value.
     """
-    return FIELDS[name].read(FieldValue(value, tail, now))
+    return FIELDS[ALIASES.get(name, name)].read(FieldValue(value, tail, now))
 
 
 def _span(given: FieldValue) -> dates.Span:
@@ -248,4 +248,18 @@ FIELDS = {
     "item": Field(_item, "item:12", "looks like this picture of the library"),
     "like": Field(_feedback(True), "like:pool.jpg", "more like this picture (or `like:#12`, of the library)"),
     "unlike": Field(_feedback(False), "unlike:lake.jpg", "less like this picture"),
+}
+ALIASES = {  # what other programs call them
+    **dict.fromkeys(("folder", "dir", "directory", "file", "filename", "name", "album"), "path"),
+    **dict.fromkeys(("date", "year", "month", "day", "taken", "when"), "on"),
+    **dict.fromkeys(("after", "from"), "since"),
+    **dict.fromkeys(("before", "to"), "until"),
+    **dict.fromkeys(("make", "model", "device"), "camera"),
+    **dict.fromkeys(("tag", "tags", "keywords", "subject"), "keyword"),
+    **dict.fromkeys(("people", "who", "face"), "person"),
+    **dict.fromkeys(("location", "where", "state"), "place"),
+    **dict.fromkeys(("format", "filetype", "ext"), "type"),
+    **dict.fromkeys(("stars", "star"), "rating"),
+    **dict.fromkeys(("ocr",), "text"),
+    **dict.fromkeys(("aperture",), "f"),
 }

@@ -113,8 +113,8 @@ class _Interpreter:
         try:
             return fields.read(token.name, token.value, token.tail, self.now)
         except KeyError:
-            near = difflib.get_close_matches(token.name, fields.FIELDS, 1)
-            hint = f", perhaps {near[0]}:" if near else ""
+            near = difflib.get_close_matches(token.name, [*fields.FIELDS, *fields.ALIASES], 1)
+            hint = f", perhaps {fields.ALIASES.get(near[0], near[0])}:" if near else ""
             what = f'nothing is called "{token.name}:"{hint}; put it in quotes to search for it as words'
             raise self.error(what, token.span) from None
         except fields.InvalidValue as exc:

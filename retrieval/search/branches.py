@@ -28,6 +28,7 @@ class Candidate:
     items: Sequence[int] | None = None  # the items that passed the filter; None: all of them
     confidence: float | None = None
     band: Band = Band.UNKNOWN
+    by: str = ""  # which of its texts gave it a higher band than its pixels; empty if none did
     sources: Sequence[str] = ()
     beneath: Sequence[tuple[int, Sequence[int] | None]] = ()  # near-duplicates: content, items that passed
 
@@ -90,6 +91,16 @@ class Branch:
         """Return the z-score of each candidate, never more than the one before."""
         z_scores = [self.z_score(each.score or 0.0) for each in candidates]
         return np.minimum.accumulate(z_scores).tolist() if z_scores else []
+
+    @property
+    def mean(self) -> float:
+        """The mean of the vector's cosines over the library."""
+        return self._scale[0]
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the vector's cosines over the library."""
+        return self._scale[1]
 
     @cached_property
     def _scale(self) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """The confidence of hits, and whether anything in the library looks like the query at all.
 
 A hit has a calibrated probability of being the one meant, from its share of the query's likelihood over all pictures,
-and a z-score of its cosine against the anchor texts' cosines with the same picture. docs/confidence.md has the numbers.
+and a z-score of its cosine against the anchor texts' cosines with the pictures nearest to the query. docs/confidence.md
+has the numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 SHARPNESS = {Kind.PICTURE: 3.0, Kind.TEXT: 0.85}  # of the likelihood, over the anchor texts' mean std
 SHARE = {Kind.PICTURE: (0.823, -0.532), Kind.TEXT: (1.35, 1.456)}  # log-odds of a share -> of a right hit (COCO dev)
-STRONG, LIKELY = (0.5, 3.5), (0.2, 3.0)  # probability, or z-score against the anchor texts
+STRONG, LIKELY = (0.5, 3.5), (0.2, 3.0)  # probability, or z-score: one scale for all hits, so that bands keep the order
 SMALL = 30  # with fewer pictures, there is no confidence
 ARTICLES = {"a", "an", "the"}
 # A single word fits each picture less than a caption does: if it is as word-like as `WORD`, the threshold on the
@@ -47,6 +48,7 @@ class Match:
     scale: ImageScale
     log_odds: float  # that something does
     threshold: float  # on the log-odds, below which nothing does
+    heights: tuple[float, float]  # mean and std of the anchor texts' cosines, averaged over the nearest pictures
 
     @property
     def nothing(self) -> bool:
@@ -67,15 +69,18 @@ def match(branch: Branch) -> Match | None:
     log_odds = float(calibration.log_odds(branch.words, np.array([z]), scale)[0])
     single = len([word for word in branch.text.casefold().split() if word not in ARTICLES]) == 1
     further = FURTHER if single and anchors.word_likeness(branch.words)[0] >= WORD else 0.0
-    return Match(anchors, scale, log_odds, scale.threshold - further)
+    return Match(anchors, scale, log_odds, scale.threshold - further, (float(mean.mean()), float(std.mean())))
 
 
-def of_pictures(branch: Branch, match: Match, contents: Sequence[int]) -> Confidence:
-    """Return the confidence of pictures found by the branch's text."""
+def of_pictures(branch: Branch, match: Match, contents: Sequence[int], gains: Floats | float = 0.0) -> Confidence:
+    """Return the confidence of pictures found by the branch's text.
+
+    `gains`, (n,), is what their texts add to their cosines.
+    """
     assert branch.words is not None  # a match is of a text
     scale, words, rows = match.scale, branch.words[0], branch.context.rows(contents)
-    cosines = (rows @ words).astype(np.float64)
-    mean, std = branch.context.scale(match.anchors, contents)
+    cosines = (rows @ words).astype(np.float64) + gains
+    mean, std = match.heights
     z_scores, probability = (cosines - mean) / std, _sigmoid(np.array(match.log_odds))
     sharp = SHARPNESS[Kind.PICTURE] / max(scale.picture_std, 1e-6)
     rest = (branch.context.sample @ words).astype(np.float64)

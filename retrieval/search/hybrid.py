@@ -1,6 +1,7 @@
-"""Hybrid search for pictures: retrieve by pixels, captions and full text, calibrate, fuse, and say how sure it is.
+"""Hybrid search for pictures: by pixels and by texts, calibrated, in one order, and with how sure each hit is.
 
-Does not know the query language.
+A picture's fit is its cosine, plus what its texts say for the query on the scale of the cosine; order, confidence and
+band all come from it. Does not know the query language.
 """
 
 from __future__ import annotations
@@ -8,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ..calibration.calibration import CANDIDATES
 from ..types.records import Band, Kind
 from . import confidence
 from .branches import Branch, BranchResult, Candidate
-from .confidence import Match
-from .fusion import Source, reciprocal_rank_fusion
+from .confidence import SHARPNESS, Match
+from .evidence import DEEP, NONE, Evidence, Source, gather
 
-COVERED = 0.9  # least share of pictures with texts for a ranking by captions: the others would get no rank
-SAME = 3.0  # z-score against the anchor texts from which two texts mean much the same
-DEEP = 200  # hits from each ranking by texts, at least
-
-Rankings = Mapping[Source, Sequence[int]]  # content ids, best first
+STEP = 30.0  # nats by which pictures with every term come before others where pixels do not count
+WITHOUT_SCALE = 3.0  # nats for each standard deviation of the query's cosines, where the library has no scale
 
 
 def find(branch: Branch, count: int) -> BranchResult:
@@ -28,87 +28,96 @@ def find(branch: Branch, count: int) -> BranchResult:
     if branch.words is None:  # the query is not only text: nothing but the cosine is known
         return BranchResult(nearest, branch.z_scores(nearest))
     match = confidence.match(branch) if nearest else None
-    rankings, literal = retrieve(branch, nearest, max(count, DEEP))
-    order = fuse(rankings, literal, match)
-    candidates = complete(branch, nearest, order, rankings)
-    return band(branch, candidates, literal, match, by_words=Source.WORDS in rankings)
+    texts = gather(branch, [each.content for each in nearest], count)
+    found = complete(branch, nearest, texts)
+    fits = {each.content: fit(branch, match, each, texts[each.content]) for each in found}
+    candidates = sorted(found, key=lambda each: -fits[each.content])
+    return band(branch, candidates, [fits[each.content] for each in candidates], texts, match)
 
 
-def retrieve(branch: Branch, nearest: Sequence[Candidate], count: int) -> tuple[Rankings, set[int]]:
-    """Return the rankings by pixels and by texts, and the pictures whose texts have every word of the query."""
-    rankings: dict[Source, Sequence[int]] = {Source.PIXELS: [each.content for each in nearest]}
-    passing = branch.passing
-    with branch.storage.read() as catalog:
-        texts = _similar_texts(branch, count) if catalog.captions.coverage() >= COVERED else []
-        owners = catalog.captions.pictures_of(texts)
-        captioned = dict.fromkeys(picture for text in texts for picture in owners.get(text, []))
-        allowed = None if passing is None else list(passing)
-        spelled = catalog.full_text.search(branch.text, count, allowed)
-        literal = set(catalog.full_text.containing_all(branch.text, count, allowed))
-    if captioned:
-        rankings[Source.CAPTIONS] = [each for each in captioned if passing is None or each in passing]
-    if spelled:
-        rankings[Source.WORDS] = spelled
-    return rankings, literal
-
-
-def fuse(rankings: Rankings, literal: set[int], match: Match | None) -> list[int]:
-    """Return all pictures of the rankings in one order; those whose texts have every word of the query come first.
-
-    If nothing looks like the query, the ranking by pixels is noise, and comes last.
-    """
-    blind = match is not None and match.nothing
-    fused = reciprocal_rank_fusion(
-        {name: ids for name, ids in rankings.items() if name is not Source.PIXELS or not blind}
-    )
-    fused.sort(key=lambda content: content not in literal)
-    return [*dict.fromkeys((*fused, *rankings[Source.PIXELS]))]
-
-
-def complete(branch: Branch, nearest: Sequence[Candidate], order: Sequence[int], rankings: Rankings) -> list[Candidate]:
-    """Return the candidates in this order with their sources; those found by texts only get their cosine.
+def complete(branch: Branch, nearest: Sequence[Candidate], texts: Mapping[int, Evidence]) -> list[Candidate]:
+    """Return the nearest pictures and those that texts found, with their cosines and what they were found by.
 
     A picture without an embedding in the active space is left out.
     """
     assert branch.vector is not None  # the query has a text
     by_content = {each.content: each for each in nearest}
-    branch.context.read(order)
-    for content in order:
+    near = set(list(by_content)[:DEEP])
+    branch.context.read(list(texts))
+    for content in texts:
         row = branch.context.row(content)
         if content not in by_content and row is not None:
             by_content[content] = branch.candidate(content, float(row @ branch.vector[0]))
     return [
-        replace(by_content[content], sources=_sources(rankings, content)) for content in order if content in by_content
+        replace(each, sources=tuple(map(str, (*([Source.PIXELS] if each.content in near else []), *said.sources))))
+        for each in by_content.values()
+        for said in (texts[each.content],)
     ]
 
 
+def fit(branch: Branch, match: Match | None, candidate: Candidate, said: Evidence) -> float:
+    """Return a picture's fit, on the scale of the query's cosines.
+
+    If nothing looks like the query, the cosines are noise: the texts decide, and cosines break their ties only.
+    """
+    score, unit = candidate.score or 0.0, nat(branch, match)
+    if match is None:
+        return score + unit * (said.nats + STEP * said.whole)
+    if not match.nothing:
+        return score + unit * said.nats
+    if not said.half:
+        return score
+    return 1.0 + unit * (STEP * (1 + said.whole) + said.nats) + 0.001 * score
+
+
+def nat(branch: Branch, match: Match | None) -> float:
+    """Return how much of a cosine one nat of evidence is worth: what it is in the likelihood of the confidence."""
+    if match is None:
+        return branch.spread / WITHOUT_SCALE
+    return match.scale.picture_std / SHARPNESS[Kind.PICTURE]
+
+
 def band(
-    branch: Branch, candidates: list[Candidate], literal: set[int], match: Match | None, *, by_words: bool
+    branch: Branch,
+    candidates: list[Candidate],
+    fits: Sequence[float],
+    texts: Mapping[int, Evidence],
+    match: Match | None,
 ) -> BranchResult:
-    """Return the candidates with how sure each is; `STRONG` are those whose texts have every word of the query."""
-    z_scores = branch.z_scores(candidates)
+    """Return the candidates, best first, with how sure each is, never surer than the one before, and by what."""
+    z_scores = np.minimum.accumulate([branch.z_score(each) for each in fits]).tolist()
+    said = [texts.get(each.content, NONE) for each in candidates]
     if match is None or not candidates:
-        return BranchResult(_literal(candidates, literal), z_scores)
-    of_pictures = confidence.of_pictures(branch, match, [each.content for each in candidates])
-    sure = _literal(confidence.with_confidence(candidates, of_pictures), literal)
-    return BranchResult(sure, z_scores, of_pictures.match, of_pictures.nothing and not by_words)
+        bands = [Band.STRONG if each.whole else Band.UNKNOWN for each in said]
+        return BranchResult(_banded(candidates, bands, said, [Band.UNKNOWN] * len(said)), z_scores)
+    contents = [each.content for each in candidates]
+    pixels = confidence.of_pictures(branch, match, contents)
+    if match.nothing:
+        bands = [Band.STRONG if each.whole else Band.LIKELY if each.half else Band.WEAK for each in said]
+        known = [None if each.half else sure for each, sure in zip(said, pixels.confidence, strict=True)]
+        found = _banded(candidates, bands, said, [Band.WEAK] * len(said))
+        found = [replace(each, confidence=sure) for each, sure in zip(found, known, strict=True)]
+        return BranchResult(found, z_scores, pixels.match, not any(each.half for each in said))
+    whole = confidence.of_pictures(branch, match, contents, nat(branch, match) * np.array([each.nats for each in said]))
+    found = _banded(candidates, _descending(whole.bands), said, pixels.bands)
+    found = [replace(each, confidence=sure) for each, sure in zip(found, whole.confidence, strict=True)]
+    return BranchResult(found, z_scores, whole.match)
 
 
-def _similar_texts(branch: Branch, count: int) -> list[int]:
-    """Return the texts that mean much the same as the query, best first: those well above the anchor texts."""
-    anchors = branch.calibration.anchors()
-    if anchors is None or branch.words is None:
-        return []
-    mean, std = anchors.scale(branch.words)
-    scores, texts = branch.storage.vectors.nearest(Kind.TEXT, branch.words, count)
-    least = mean[0] + SAME * std[0]
-    return [int(text) for score, text in zip(scores[0], texts[0], strict=True) if text >= 0 and score >= least]
+def _banded(
+    candidates: Sequence[Candidate], bands: Sequence[Band], said: Sequence[Evidence], by_pixels: Sequence[Band]
+) -> list[Candidate]:
+    """Return the candidates with their bands; where pixels alone give a lower one, with what text gave it."""
+    rows = zip(candidates, bands, said, by_pixels, strict=True)
+    return [
+        replace(each, band=band, by=texts.by if band is not Band.WEAK and below.rank > band.rank else "")
+        for each, band, texts, below in rows
+    ]
 
 
-def _literal(candidates: Sequence[Candidate], literal: set[int]) -> list[Candidate]:
-    return [replace(each, band=Band.STRONG) if each.content in literal else each for each in candidates]
-
-
-def _sources(rankings: Rankings, content: int) -> tuple[str, ...]:
-    """Return the rankings that have a picture among their first `DEEP`."""
-    return tuple(str(source) for source, ids in rankings.items() if content in ids[:DEEP])
+def _descending(bands: Sequence[Band]) -> list[Band]:
+    """Return the bands, none surer than the one before."""
+    found: list[Band] = []
+    for each in bands:
+        found.append(max(each, found[-1], key=lambda band: band.rank) if found else each)
+    return found

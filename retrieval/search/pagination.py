@@ -31,6 +31,7 @@ class KeptAnswer:
     query: str
     kind: Kind
     searched: int
+    total: int
     model: str
     notes: Sequence[str]
     match: float | None
@@ -132,6 +133,7 @@ class Pager:
                 query=query.text,
                 kind=request.kind,
                 searched=answer.searched,
+                total=answer.total,
                 model=answer.model,
                 notes=answer.notes,
                 match=answer.match,
@@ -170,7 +172,7 @@ class Pager:
         following = str(replace(at, start=end)) if end < len(kept.found) else ""
         spent = time.perf_counter() - started
         answer = Answer(kept.query, tuple(hits), kept.searched, kept.model, spent, tuple(notes), cursor=following)
-        return replace(answer, match=kept.match, nothing=kept.nothing)
+        return replace(answer, total=kept.total, match=kept.match, nothing=kept.nothing)
 
 
 def _name(question: str) -> str:

@@ -25,7 +25,7 @@ from ..storage.storage import Storage
 from ..types.records import Answer, Budget, Hit, Judgement, Progress, VisionFeatures, no_progress
 from ..types.request import SearchRequest
 from ..vlm import IMAGE_SIZE, Ability, SupportsVisionCache, VisionLanguageModel
-from .fusion import Source
+from .evidence import Source
 from .searcher import Searcher
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Reranker:
     taken in descending order, so that a hit that full text put first has the highest one. The weight, the only
     parameter, belongs to the model and is fitted by `retrieval eval --rerank`. Stopping is that of top-k by upper
     bounds: an unchecked picture is given the mean verdict plus `HOPE` standard deviations, and checking ends once none
-    can reach the top k. Where captions have a ranking of their own, only queries with counts or negations are reranked.
+    can reach the top k. Where captions found most hits, only queries with counts or negations are reranked.
 
     Counts and negations are asked one by one, if the model can answer such questions; the log-odds of all parts add up.
     The verdict on each part is stored by its words, so that other queries with the same part reuse it.
@@ -84,7 +84,8 @@ class Reranker:
         counted = replace(counted, facts=counted.facts + tuple(unwanted(phrase) for phrase in query.unwanted))
         deeper = replace(request, k=max(request.k, budget.depth))
         answer = searcher.search(query.reworded(counted.text), deeper)
-        if not (budget.anyway or counted.facts) and any(Source.CAPTIONS in hit.sources for hit in answer.hits):
+        captioned = sum(Source.CAPTIONS in hit.sources for hit in answer.hits)
+        if not (budget.anyway or counted.facts) and 2 * captioned > len(answer.hits):
             return replace(answer, query=query.text, hits=answer.hits[: request.k], notes=(*answer.notes, CAPTIONED))
         ordered = self.rerank(counted, answer, request.k, budget)
         seen = any(hit.verdict and weighted_log_odds(hit.verdict) > OVERRULES_NOTHING for hit in ordered.hits)
@@ -147,10 +148,14 @@ class _Task:
         return self.answer.hits
 
     def found(self) -> Answer:
-        """Return the best k hits in the order known so far."""
+        """Return the best k hits in the order known so far; it has as many strong and likely ones as before, first."""
+        bands = sorted((hit.band for hit in self.hits), key=lambda band: band.rank)
         hits = [
-            replace(self.hits[place], rank=rank, verdict=self.verdicts.get(self.hits[place].content))
-            for rank, place in enumerate(self.order()[: self.k], start=1)
+            replace(
+                hit, rank=rank, verdict=self.verdicts.get(hit.content), band=band, by=hit.by if band is hit.band else ""
+            )
+            for rank, (place, band) in enumerate(zip(self.order()[: self.k], bands, strict=False), start=1)
+            for hit in (self.hits[place],)
         ]
         return replace(self.answer, hits=tuple(hits), seconds=self.answer.seconds + time.perf_counter() - self.started)
 

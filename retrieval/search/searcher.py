@@ -95,6 +95,7 @@ class Searcher:
         log.info("%r: %d %ss pass the filters, %d hits, %.1f ms", query.text, total, kind, len(hits), 1000 * seconds)
         match = max((each.match for each in results if each.match is not None), default=None)
         answer = Answer(query.text, hits, total, space.model, seconds, tuple(notes), match=match, nothing=nothing)
+        answer = replace(answer, total=self.storage.vectors.count(kind))
         by_content = {each.content: each for each in candidates}
         return answer, [by_content[hit.content] for hit in hits]
 
@@ -191,9 +192,8 @@ class Searcher:
                 copies = tuple(item.path for item in here[1:])
                 item, rank = here[0], len(hits) + 1
                 hit = Hit(rank, each.score, Kind.PICTURE, each.content, item.path, copies, text, item.id)
-                hit = replace(
-                    hit, second=item.second, taken_at=item.facts.taken_at, confidence=each.confidence, band=each.band
-                )
+                hit = replace(hit, second=item.second, taken_at=item.facts.taken_at)
+                hit = replace(hit, confidence=each.confidence, band=each.band, by=each.by)
                 boxes = tuple(line for line in lines.get(each.content, []) if shares_term(line.label, words))
                 beneath = tuple(
                     item.path

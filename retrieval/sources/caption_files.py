@@ -9,6 +9,7 @@ import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -25,6 +26,7 @@ PICTURE_COLUMNS = (
     *("sourcefile", "photo"),
 )
 TEXT_COLUMNS = ("captions", "caption", "text", "description", "sentence", "title", "txt", "comment")
+MODEL_COLUMN, MODELS_COLUMN = "caption_model", "caption_models"  # which model wrote it, or each; empty: a person
 LONGEST = 20_000  # letters of a caption
 Numbered: TypeAlias = "tuple[int, Mapping[str, Any] | Problem]"  # a row with its number
 Rows: TypeAlias = Iterator[Numbered]
@@ -61,7 +63,7 @@ def open_captions(table: Path, images: Path | None = None) -> CaptionFile:
     """
     folder = absolute_path(images or table.parent)
     if table.suffix.lower() == ".parquet":
-        rows = enumerate(tables.rows(table, (*PICTURE_COLUMNS, *TEXT_COLUMNS)), start=1)
+        rows = enumerate(tables.rows(table, (*PICTURE_COLUMNS, *TEXT_COLUMNS, MODELS_COLUMN, MODEL_COLUMN)), start=1)
         return CaptionFile(_captions(rows, table, folder))
     content, notes = _text(table)
     match table.suffix.lower():
@@ -108,10 +110,11 @@ def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[C
             yield row
             continue
         texts = first_of(row, TEXT_COLUMNS)
-        name = first_of(row, PICTURE_COLUMNS)
+        name, model = first_of(row, PICTURE_COLUMNS), first_of(row, (MODELS_COLUMN, MODEL_COLUMN))
         picture = _picture(folder, whole(name)) if isinstance(name, str) and name else None
         used = 0
-        for text in texts if isinstance(texts, list) else [texts]:
+        several = texts if isinstance(texts, list) else [texts]
+        for text, by in zip_longest(several, model if isinstance(model, list) else [model] * len(several)):
             if not isinstance(text, str) or not text.strip():
                 continue
             used += 1
@@ -122,7 +125,7 @@ def _captions(rows: Iterable[Numbered], table: Path, folder: Path) -> Iterator[C
             if text != whole(text):
                 message = f"row {number} has half of a character (a surrogate), which was replaced"
                 yield Problem(table, Reason.BAD_ROW, message)
-            yield Caption(whole(text).strip(), picture, str(table))
+            yield Caption(whole(text).strip(), picture, str(table), by if isinstance(by, str) else "")
         if not used:
             yield Problem(table, Reason.BAD_ROW, f"row {number} has no caption")
 

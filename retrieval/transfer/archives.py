@@ -11,11 +11,13 @@ import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from .. import pictures
 from ..errors import PictureError, SourceError
+from ..sources.caption_files import MODEL_COLUMN, MODELS_COLUMN
 from ..sources.rules import EXTENSIONS
 from ..types.records import Item, Problem, Reason
 from .copy_link import free
@@ -78,7 +80,7 @@ def unpack(archives: Sequence[Path], folder: Path) -> Iterator[Path | Problem]:
     for archive in archives:
         place = folder / archive.stem
         pictures_of: dict[str, Path] = {}
-        texts: dict[str, list[str]] = {}
+        texts: dict[str, list[tuple[str, str]]] = {}
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
@@ -102,27 +104,34 @@ def unpack(archives: Sequence[Path], folder: Path) -> Iterator[Path | Problem]:
                         texts[key] = _texts(content.read(), ending, texts.get(key, []))
         except (tarfile.TarError, EOFError, OSError) as exc:
             yield Problem(archive, Reason.TRUNCATED, f"the archive cannot be read: {exc}")
-        rows = [(path.name, text) for key, path in pictures_of.items() for text in texts.get(key, [])]
+        rows = [(path.name, *said) for key, path in pictures_of.items() for said in texts.get(key, [])]
         if rows:
             _write_captions(place / CAPTIONS, rows)
 
 
-def _texts(data: bytes, ending: str, captions: list[str]) -> list[str]:
-    """Return the text of a `.txt`, or the `captions` (or `caption`) of a `.json`; or `known`, unless it is shorter."""
+def _texts(data: bytes, ending: str, captions: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the text of a `.txt`, or the `captions` (or `caption`) of a `.json`; or `captions`, unless it has fewer.
+
+    Each has the model that wrote it, which is empty for captions by people.
+    """
     text = data.decode("utf-8", "replace")
     try:
         row = json.loads(text) if ending == ".json" else {"caption": text}
     except ValueError:
         return captions
     found = row.get("captions") or [row.get("caption")] if isinstance(row, dict) else []
-    said = [" ".join(each.split()) for each in found if isinstance(each, str) and each.strip()]
-    return said if len(said) > len(captions) else captions
+    models = row.get(MODELS_COLUMN) if isinstance(row, dict) else None
+    pairs = zip_longest(found, models if isinstance(models, list) else [], fillvalue="")
+    said = [
+        (" ".join(text.split()), str(model or "")) for text, model in pairs if isinstance(text, str) and text.strip()
+    ]
+    return said if len(said) > len(captions) or (len(said) == len(captions) and ending == ".json") else captions
 
 
-def _write_captions(path: Path, rows: Sequence[tuple[str, str]]) -> None:
+def _write_captions(path: Path, rows: Sequence[tuple[str, str, str]]) -> None:
     try:
         with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
-            csv.writer(stream).writerows([("image", "caption"), *rows])
+            csv.writer(stream).writerows([("image", "caption", MODEL_COLUMN), *rows])
     except OSError as exc:
         raise SourceError(f"cannot write {path}: {exc.strerror}") from exc
 

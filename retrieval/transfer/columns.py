@@ -28,12 +28,16 @@ FACTS: dict[str, tuple[str, Callable[[Item], Any]]] = {  # name -> type and valu
     "rating": ("int64", lambda item: item.facts.rating),
 }
 TYPES = {"image_path": "string", "caption": "string", **{name: kind for name, (kind, _) in FACTS.items()}}
-TYPES["captions"] = "strings"
+TYPES |= {"captions": "strings", "caption_models": "strings"}
 
 
-def row(item: Item, captions: Sequence[str]) -> dict[str, Any]:
-    """Return the row of one item; `caption` is the first of its captions."""
+def row(item: Item, captions: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return the row of one item; `caption` is the first of its captions.
+
+    `captions` are (text, model that wrote it) pairs; the model is empty for captions by people.
+    """
     facts = {name: value(item) for name, (_, value) in FACTS.items()}
-    first = captions[0] if captions else ""
+    first = captions[0][0] if captions else ""
     path = str(item.path).encode("utf-8", "backslashreplace").decode()  # escape bytes that are not UTF-8
-    return {"image_path": path, "caption": first, **facts, "captions": list(captions)}
+    texts, models = [text for text, _ in captions], [model for _, model in captions]
+    return {"image_path": path, "caption": first, **facts, "captions": texts, "caption_models": models}

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import SourceError, UsageError
 from ..sources import tables
+from ..sources.caption_files import MODEL_COLUMN
 from ..storage.storage import Storage
 from ..types.records import Format, Item, Kind, Problem, Progress, no_progress
 from . import archives, columns
@@ -78,7 +79,7 @@ class Exporter:
         for start in range(0, len(items), BATCH):
             some = items[start : start + BATCH]
             with self.storage.read() as catalog:
-                captions = catalog.captions.of({item.content for item in some})
+                captions = catalog.captions.with_models({item.content for item in some})
             for place, item in enumerate(some, start=start + 1):
                 yield item, columns.row(item, captions.get(item.content, []))
                 if place % 100 == 0 or place == len(items):
@@ -87,11 +88,15 @@ class Exporter:
     def _csv(self, items: Sequence[Item]) -> Written:
         path = self.folder / "captions.csv"
         with path.open("w", newline="", encoding="utf-8") as stream:
-            out = csv.DictWriter(stream, list(columns.TYPES)[:-1], extrasaction="ignore")
+            names = [name for name in columns.TYPES if name not in ("captions", "caption_models")]
+            out = csv.DictWriter(stream, [*names, MODEL_COLUMN], extrasaction="ignore")
             out.writeheader()
             for _, row in self._rows(items):
-                for text in row["captions"] or [""]:
-                    out.writerow({**row, "keywords": "; ".join(row["keywords"]), "caption": text})
+                for text, model in (
+                    zip(row["captions"], row["caption_models"], strict=True) if row["captions"] else [("", "")]
+                ):
+                    told = {"keywords": "; ".join(row["keywords"]), "caption": text, MODEL_COLUMN: model}
+                    out.writerow({**row, **told})
         return [path], []
 
     def _parquet(self, items: Sequence[Item]) -> Written:

@@ -25,11 +25,11 @@ class PartShare:
 
 @dataclass(frozen=True)
 class SourceShare:
-    """The contribution of one ranking to a picture's place."""
+    """The contribution of a picture's pixels, or of one kind of its texts, to its place."""
 
     source: str  # pixels, captions, words
-    rank: int  # in that ranking
-    share: float  # of the fusion points from all rankings, from 0 to 1
+    rank: int  # by it alone
+    share: float  # of what speaks for the picture in all, from 0 to 1
     matched: tuple[str, ...] = ()  # what matched there, such as "caption: a dog on the beach"
 
 

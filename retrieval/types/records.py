@@ -54,6 +54,11 @@ class Band(StrEnum):
     WEAK = "weak"
     UNKNOWN = ""  # no confidence is known for this model or query
 
+    @property
+    def rank(self) -> int:
+        """The band's place, from 0 for the surest."""
+        return list(Band).index(self)
+
 
 Threshold: TypeAlias = Literal["strong", "likely", "weak", "none"]  # the lowest band that is shown; none: all hits
 
@@ -190,6 +195,7 @@ class Caption:
     text: str
     picture: Path | None
     origin: str  # the file it came from
+    model: str = ""  # that wrote it; empty: a person
 
 
 @dataclass(frozen=True)
@@ -283,9 +289,10 @@ class Hit:
     taken_at: datetime | None = None  # by the camera's clock
     confidence: float | None = None  # probability that this hit is the one that was meant
     band: Band = Band.UNKNOWN
+    by: str = ""  # which of its texts gave it this band, if its pixels did not: name, folder, caption, ...
     boxes: tuple[Box, ...] = ()  # lines of text in the picture (OCR) that contain a word of the query
     beneath: tuple[Path, ...] = ()  # near-duplicates, folded under this hit
-    sources: tuple[str, ...] = ()  # the rankings that found it: pixels, captions (embeddings), words (full text)
+    sources: tuple[str, ...] = ()  # what found it: pixels, captions (embeddings), words (full text)
     width: int = 0  # of a picture, in pixels, upright
     height: int = 0
 
@@ -297,6 +304,15 @@ class Budget:
     seconds: float | None = None  # None: no time limit
     depth: int = 50  # how many of the encoder's hits may be checked
     anyway: bool = False  # rerank even where measurements say that it does not help
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Another query that may be meant."""
+
+    query: str
+    kind: str  # what a word of the query is: camera, person, place, keyword, folder; or spelling
+    count: int | None = None  # how many pictures it finds; None: not known
 
 
 @dataclass(frozen=True)
@@ -314,6 +330,8 @@ class Answer:
     nothing: bool = False  # whether that is so improbable that the answer is "nothing here looks like that"
     facets: dict[str, list[tuple[str, int]]] | None = None  # counts by year, camera and so on, if requested
     cursor: str = ""  # of the next page; empty on the last page and without pagination
+    total: int = 0  # how many pictures or texts the library has; `searched` are those that pass the filters
+    suggestions: tuple[Suggestion, ...] = ()  # other queries that may be meant, where this answer is weak or empty
 
 
 @dataclass(frozen=True)

@@ -77,12 +77,23 @@ def test_a_strange_name_survives_to_the_pipe(run: Run, photos: Path) -> None:
     assert "caf\\\\xe9" in run("search", "red", "-k", 1, "--json").stdout
 
 
-SURE = ("match", "nothing", "facets")
+SURE = ("match", "nothing", "facets", "suggestions")
 
 
 def test_json_has_the_documented_shape(filled: Run) -> None:
     found = as_json(filled("search", "red", "-k", 1, "--json"))
-    assert set(found) == {"query", "hits", "searched", "model", "seconds", "notes", "generated", "cursor", *SURE}
+    assert set(found) == {
+        "query",
+        "hits",
+        "searched",
+        "model",
+        "seconds",
+        "notes",
+        "generated",
+        "cursor",
+        "total",
+        *SURE,
+    }
     hits = found["hits"]
     assert isinstance(hits, list)
     assert set(hits[0]) == {
@@ -98,6 +109,7 @@ def test_json_has_the_documented_shape(filled: Run) -> None:
         "second",
         "confidence",
         "band",
+        "by",
         "sources",
         "width",
         "height",
@@ -215,7 +227,7 @@ def test_models_are_listed(run: Run) -> None:
         (["index"], 2, "name at least one folder"),
         (["index", "nowhere"], 5, "nowhere does not exist"),
         (["index", "--captions", "nowhere.csv"], 5, "cannot read the captions"),
-        (["search", "--image", "nowhere.jpg"], 5, "no longer there"),
+        (["search", "--image", "nowhere.jpg"], 5, "no such file"),
         (["search", "red", "--index", "nowhere"], 3, "retrieval index FOLDER --index nowhere"),
         (["search", "red", "--sheet", "a.pdf"], 2, "a .html or .png file"),
         (["remove", "nowhere"], 2, "nothing was removed"),

@@ -115,7 +115,7 @@ def test_a_picture_that_cannot_be_used_says_why(filled: Library, tmp_path: Path)
     with pytest.raises(PictureError) as caught:
         filled.search(image=tmp_path / "bad.jpg")
     assert caught.value.reason == "not-a-picture"
-    with pytest.raises(PictureError, match="no longer there"):
+    with pytest.raises(PictureError, match="no such file"):
         filled.search(image=tmp_path / "nowhere.jpg")
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from retrieval import Library
 from retrieval.errors import ModelError, SourceError, UsageError
+from retrieval.indexing import text_contents
 from retrieval.transfer.copy_link import copied, linked
 from retrieval.types.request import SearchRequest
 
@@ -132,6 +133,32 @@ def test_csv_has_a_row_for_each_caption_and_can_be_indexed(filled: Library, othe
     assert sorted(row["caption"] for row in rows if "red" in row["image_path"]) == ["a red door", "red again"]
     other.index([row["image_path"] for row in rows], [tmp_path / "out" / "captions.csv"])
     assert said(other) == said(filled)
+
+
+@pytest.mark.parametrize("form", ["npy", "parquet", "csv", "webdataset"])
+def test_captions_by_a_model_come_back_as_by_that_model(
+    filled: Library, other: Library, tmp_path: Path, form: str
+) -> None:
+    def by_models(library: Library) -> list[tuple[str, str]]:
+        with library.storage.read() as catalog:
+            found = catalog.captions.with_models({item.content for item in library})
+        return sorted({pair for pairs in found.values() for pair in pairs})
+
+    content = next(item.content for item in filled if item.path.name == "red.jpg")
+    with filled.storage.transaction() as catalog:
+        catalog.captions.put_generated(content, text_contents.add(catalog, ["a thing"])[0], "some-vlm", "")
+    before = by_models(filled)
+    assert ("a thing", "some-vlm") in before
+    assert ("a red door", "") in before
+    for library in (other, filled):  # into another library, and into the same one
+        exported = filled.export(tmp_path / f"out{len(library)}", form)  # type: ignore[arg-type]  # one of them
+        if form == "webdataset":
+            library.import_archives(exported.files, tmp_path / f"unpacked{len(library)}")
+        elif form == "csv":
+            library.index([item.path for item in filled], [exported.files[0]])
+        else:
+            library.import_embeddings(exported.folder)
+        assert by_models(library) == before
 
 
 def test_archives_hold_upright_jpegs_with_texts(filled: Library, other: Library, tmp_path: Path) -> None:

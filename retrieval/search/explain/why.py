@@ -21,8 +21,8 @@ from ...types.explanations import Heat, ScoreReading, SourceShare, Why
 from ...types.records import Hit, Item, Kind
 from ...types.request import SearchRequest
 from ...vlm import IMAGE_SIZE, Ability
-from .. import hybrid
-from ..fusion import RANK, WEIGHTS, Source
+from .. import confidence, hybrid
+from ..evidence import NONE, Source, gather
 from ..searcher import DEEPEST, Searcher
 from .attribution import Attribution
 
@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from ...vlm import VisionLanguageModel
 
 NOTHING = "nothing here looks like the query: `retrieval search` shows this only with --threshold none"
-COLUMNS = {"captions": "caption", "told": "a model's caption", "about": "file", "names": "name", "written": "shown"}
+COLUMNS = {
+    "captions": "caption",
+    "told": "a model's caption",
+    "about": "file",
+    "names": "name",
+    "folders": "folder",
+    "written": "shown",
+}
 
 
 @dataclass(frozen=True)
@@ -79,17 +86,29 @@ class Explainer:
         return self._seen(explanation, fit, item) if self.model is not None else explanation
 
     def _sources(self, fit: Attribution, hit: Hit, depth: int) -> tuple[SourceShare, ...]:
-        """Return the share of each ranking in the picture's fusion points, as in the search."""
+        """Return the share of pixels and of each kind of text in the picture's fit, as in the search."""
         branch = fit.branch
-        if branch.words is None:
+        if branch.words is None or hit.score is None:
             return ()
-        lists, _ = hybrid.retrieve(branch, branch.nearest(max(depth, CANDIDATES)), max(depth, hybrid.DEEP))
-        places = {source: ranked.index(hit.content) + 1 for source, ranked in lists.items() if hit.content in ranked}
-        points = {source: WEIGHTS[source] / (RANK + place) for source, place in places.items()}
+        nearest = branch.nearest(max(depth, CANDIDATES))
+        match = confidence.match(branch) if nearest else None
+        texts = gather(branch, [each.content for each in nearest], depth)
+        said = texts.get(hit.content, NONE)
+        above = max(hit.score - branch.mean, 0.0) / hybrid.nat(branch, match)
+        pixels = 0.0 if match is not None and match.nothing and said.half else above
+        nats = {Source.PIXELS: pixels, Source.CAPTIONS: said.nats - said.words, Source.WORDS: said.words}
+        total = sum(max(each, 0.0) for each in nats.values()) or 1.0
+        places = [each.content for each in nearest]
+        ranks = {
+            Source.PIXELS: places.index(hit.content) + 1 if hit.content in places else len(places) + 1,
+            Source.CAPTIONS: 1 + sum(each.nats - each.words > said.nats - said.words for each in texts.values()),
+            Source.WORDS: 1 + sum(each.words > said.words for each in texts.values()),
+        }
         matched = {Source.WORDS: self._words(fit), Source.CAPTIONS: self._caption(fit)}
         return tuple(
-            SourceShare(str(source), place, points[source] / sum(points.values()), matched.get(source, ()))
-            for source, place in places.items()
+            SourceShare(str(source), ranks[source], max(value, 0.0) / total, matched.get(source, ()))
+            for source, value in nats.items()
+            if source in (Source.PIXELS, *said.sources)
         )
 
     def _words(self, fit: Attribution) -> tuple[str, ...]:

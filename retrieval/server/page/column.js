@@ -9,7 +9,7 @@ export const USUAL = { threshold: "weak", order: "score", fold: true, rerank: fa
 
 const entry = (hit) => ({
   item: hit.item, path: hit.path, text: hit.text, band: hit.band, width: hit.width, height: hit.height,
-  second: hit.second, beneath: hit.beneath.length, folded: hit.beneath, rank: hit.rank, score: hit.score, verdict: hit.verdict,
+  by: hit.by, second: hit.second, beneath: hit.beneath.length, folded: hit.beneath, rank: hit.rank, score: hit.score, verdict: hit.verdict,
 });
 
 export class Column {
@@ -84,7 +84,19 @@ export class Column {
         .map((band) => el("span", { class: "legend" }, el("span", { class: `band ${band}` }), `${band} match`)),
       ...(answer.hits.length ? answer.notes : []).map((note) => el("span", { class: "note" }, note)),
     );
+    if (answer.hits.length) this.answerNode.append(...this.suggestions());
     this.state(answer.hits.length ? "" : answer.nothing ? "nothing" : "none");
+  }
+
+  // Other queries that may be meant, to be clicked.
+  suggestions() {
+    const { suggestions } = this.answer;
+    if (!suggestions.length) return [];
+    const buttons = suggestions.map((each) => el(
+      "button", { type: "button", class: "suggestion", onclick: () => this.suggested?.(each.query) },
+      each.count === null ? each.query : `${each.query} (${count(each.count)})`,
+    ));
+    return [el("p", { class: "suggestions" }, "Perhaps: ", ...buttons)];
   }
 
   told(text) {
@@ -137,8 +149,8 @@ export class Column {
       "Show the nearest all the same",
     );
     const states = {
-      nothing: () => [el("h2", {}, "Nothing here looks like that"), el("p", {}, "No picture of this library is likely to be what you mean."), again({ threshold: "none" })],
-      none: () => [el("h2", {}, "No picture fits"), ...this.answer.notes.map((note) => el("p", {}, note)), this.answer.searched ? again({ threshold: "none" }) : null],
+      nothing: () => [el("h2", {}, "Nothing here looks like that"), el("p", {}, "No picture of this library is likely to be what you mean."), ...this.suggestions(), again({ threshold: "none" })],
+      none: () => [el("h2", {}, "No picture fits"), ...this.answer.notes.map((note) => el("p", {}, note)), ...this.suggestions(), this.answer.searched ? again({ threshold: "none" }) : null],
       empty: () => [el("h2", {}, "This library is empty"), el("p", {}, "Index a folder, here under Library or with "), el("code", {}, "retrieval index ~/Pictures")],
       error: () => [el("h2", {}, "That did not work"), el("p", {}, error.message), error.place ? this.pointed(error) : null],
     };

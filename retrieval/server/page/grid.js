@@ -122,7 +122,7 @@ export class Grid {
     tile.setAttribute("aria-posinset", place + 1);
     const link = tile.firstChild;
     link.tabIndex = place === this.at ? 0 : -1;
-    const band = BANDS[entry.band] ?? "";
+    const band = [BANDS[entry.band], entry.by ? `by its ${entry.by}` : ""].filter(Boolean).join(", ");
     link.firstChild.alt = [entry.text || name(entry.path), band].filter(Boolean).join(", ");
     const badges = link.lastChild;
     const told = `${entry.band ?? ""}|${entry.beneath ?? 0}|${entry.second ?? ""}`;

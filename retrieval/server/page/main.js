@@ -159,6 +159,7 @@ function drawOptions() {
   fill($("#other-options"), ...(state.comparing ? side.options(second.settings, () => second.search(asked()), "Answers, right") : []));
 }
 first.changed = second.changed = drawOptions;
+first.suggested = second.suggested = (query) => insert(query);
 
 async function loadNames() {
   const canWrite = state.caller && state.caller.scope !== "read" && !state.caller.folder;

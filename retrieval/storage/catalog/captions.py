@@ -80,15 +80,34 @@ class Captions(Repository):
             by_picture[row.picture_id].append(row.text)
         return by_picture
 
+    def with_models(self, pictures: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
+        """Return the texts of each picture in the order of `of`, each with the model that wrote it ("" for people)."""
+        found: dict[int, list[tuple[str, str]]] = defaultdict(list)
+        chosen = select(captions.c.picture_id, contents.c.text, captions.c.model, captions.c.source)
+        chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
+        chosen = chosen.order_by(captions.c.source == GENERATED, captions.c.source != EDITED, captions.c.id)
+        for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
+            found[row.picture_id].append((row.text, row.model if row.source == GENERATED else ""))
+        return found
+
     def count(self) -> int:
         """Return the number of captions."""
         return self._count(select(func.count()).select_from(captions))
 
-    def coverage(self) -> float:
-        """Return the share of pictures that have a text, by people or models."""
-        has = func.count(captions.c.picture_id.distinct())
-        pictures = self._count(select(func.count()).where(contents.c.kind == Kind.PICTURE))
-        return self._count(select(has)) / max(pictures, 1)
+    def captioned(self) -> tuple[int, int]:
+        """Return how many pictures have a caption by people, and how many one by a model."""
+        has = select(func.count(captions.c.picture_id.distinct()))
+        by_model = captions.c.source == GENERATED
+        return self._count(has.where(~by_model)), self._count(has.where(by_model))
+
+    def authors(self, pictures: Iterable[int]) -> tuple[set[int], set[int]]:
+        """Return which of these pictures have a caption by people, and which one by a model."""
+        people: set[int] = set()
+        models: set[int] = set()
+        chosen = select(captions.c.picture_id, (captions.c.source == GENERATED).label("by_model")).distinct()
+        for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
+            (models if row.by_model else people).add(row.picture_id)
+        return people, models
 
     def pairs(self) -> list[tuple[int, int]]:
         """Return each distinct (picture id, text id) pair of captions that no model generated."""
@@ -110,10 +129,12 @@ class Captions(Repository):
             found[row.picture_id].append(row.text_id)
         return [(picture, text) for picture in wanted for text in found[picture]]
 
-    def pictures_of(self, texts: Iterable[int]) -> dict[int, list[int]]:
-        """Return the ids of the pictures that each of these texts belongs to."""
+    def pictures_of(self, texts: Iterable[int], *, by_people: bool = False) -> dict[int, list[int]]:
+        """Return the ids of the pictures that each of these texts belongs to; with `by_people`, as a person's text."""
         found: dict[int, list[int]] = defaultdict(list)
         chosen = select(captions.c.text_id, captions.c.picture_id).order_by(captions.c.id)
+        if by_people:
+            chosen = chosen.where(captions.c.source != GENERATED)
         for row in self._each(texts, lambda some: chosen.where(captions.c.text_id.in_(some))):
             if row.picture_id is not None and row.picture_id not in found[row.text_id]:
                 found[row.text_id].append(row.picture_id)

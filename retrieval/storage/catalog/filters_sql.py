@@ -78,6 +78,22 @@ class Filters(Repository):
     def _any(self, known: Clause) -> bool:
         return bool(self._connection.execute(select(select(items.c.id).where(known).exists())).scalar())
 
+    def values(self, most: int) -> dict[str, Counter[str]]:
+        """Return how many of the library's items have each camera, person, place, keyword and folder.
+
+        Looks through `most` items only; the keys are the names of tokens: camera, person, place, keyword, path.
+        """
+        found: dict[str, Counter[str]] = {name: Counter() for name in ("camera", "person", "place", "keyword", "path")}
+        columns = (items.c.path, items.c.camera, items.c.city, items.c.region, items.c.country)
+        chosen = select(*columns, items.c.keywords, items.c.people).limit(most)
+        for row in self._connection.execute(chosen):
+            found["camera"][row.camera] += 1
+            found["path"][row.path.parent.name] += 1
+            found["place"].update({row.city, row.region, row.country})
+            found["keyword"].update(set(json.loads(row.keywords)))
+            found["person"].update(set(json.loads(row.people)))
+        return {name: Counter({value: n for value, n in each.items() if value}) for name, each in found.items()}
+
     def facets(self, ids: Iterable[int]) -> dict[str, list[tuple[str, int]]]:
         """Return how many of these items there are of each year, camera, country, city, type and folder.
 

@@ -6,14 +6,13 @@ Knows which texts a picture has and what a term is; the index itself is the dial
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .captions import GENERATED
-from .dialects import FullTextIndex
+from .dialects import FullTextIndex, TermPlace
 from .repository import Repository, chunks
 
 if TYPE_CHECKING:
@@ -24,7 +23,16 @@ if TYPE_CHECKING:
     from .dialects import Dialect
     from .items import Items
 
+COLUMNS = (  # captions by people and by models, metadata, file and folder names, text in the picture (OCR)
+    "captions",
+    "told",
+    "about",
+    "names",
+    "folders",
+    "written",
+)
 TERM = re.compile(r"\d+(?:[.,:/-]\d+)+|\w+")  # a number with its separators is one term
+MOST_TERMS = 64  # of a query that are looked up
 FOLDERS = 3  # folders above a file whose names are indexed
 STOP_WORDS = frozenset(
     "a an and are at be by for from has in is it its of on or that the their this to was with".split()
@@ -69,27 +77,19 @@ class FullText(Repository):
                 "told": spaced(own),
                 "about": spaced(about),
                 "written": spaced(line.label for line in lines.get(content, [])),
-                "names": spaced(dict.fromkeys(name for item in items for name in _names(item.path))),
+                "names": spaced(dict.fromkeys(_words(item.path.stem) for item in items)),
+                "folders": spaced(dict.fromkeys(name for item in items for name in _folders(item.path))),
             }
         return by_content
 
-    def search(self, query: str, k: int, allowed: Sequence[int] | None = None) -> list[int]:
-        """Return the ids of the k pictures whose texts match a query best, best first.
+    def counts(self, wanted: Sequence[str]) -> dict[TermPlace, int]:
+        """Return how many pictures have each term, by column; no entry where none has."""
+        places = [TermPlace(column, term) for term in wanted[:MOST_TERMS] for column in COLUMNS]
+        return {place: count for place, count in zip(places, self._index.counts(places), strict=True) if count}
 
-        A picture must match at least half of the terms of the query, and be one of `allowed` (None: all).
-        """
-        wanted = terms(query)
-        ranked = self._index.any_of(wanted, k, allowed)
-        if not ranked or (len(wanted) < 3 and not self._index.limited):
-            return ranked
-        matches = Counter(content for term in wanted for content in self._index.any_of([term], len(ranked), ranked))
-        if self._index.limited:  # BM25 would reveal how often words occur elsewhere
-            ranked.sort(key=lambda content: (-matches[content], content))
-        return [content for content in ranked if 2 * matches[content] >= len(wanted)]
-
-    def containing_all(self, query: str, k: int, allowed: Sequence[int] | None = None) -> list[int]:
-        """Return the ids of up to k pictures with every term of a query in texts that no model generated."""
-        return self._index.all_of(terms(query), k, allowed)
+    def holders(self, places: Sequence[TermPlace], among: Sequence[int] | None = None) -> dict[TermPlace, list[int]]:
+        """Return the pictures that have each term in its column, of `among` only if that is given."""
+        return dict(zip(places, self._index.holders(places, among), strict=True))
 
     def matched(self, query: str, content: int) -> list[tuple[str, str]]:
         """Return the lines of text of a picture that contain a term of a query, each with its column."""
@@ -118,6 +118,10 @@ def spaced(texts: Iterable[str]) -> str:
     )
 
 
-def _names(path: Path) -> list[str]:
-    """Return the file name without its suffix and the names of the folders above it, with their words separated."""
-    return [re.sub(r"[_\W]+", " ", name) for name in (path.stem, *(up.name for up in list(path.parents)[:FOLDERS]))]
+def _folders(path: Path) -> list[str]:
+    """Return the names of the folders above a file, with their words separated."""
+    return [_words(up.name) for up in list(path.parents)[:FOLDERS]]
+
+
+def _words(name: str) -> str:
+    return re.sub(r"[_\W]+", " ", name)

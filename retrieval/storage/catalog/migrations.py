@@ -231,6 +231,16 @@ def m016_absence(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m017_folder_names(connection: Connection) -> None:
+    """Keep the names of folders apart from the names of files in the full text, which is read anew."""
+    for statement in (
+        "DROP TABLE full_text",
+        INDEX,
+        "INSERT INTO fts_queue SELECT DISTINCT content_id FROM items",
+    ):
+        connection.execute(text(statement))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # the first one starts from version 1
     m002_what_models_say,
     m003_sidecars,
@@ -247,6 +257,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # the first one starts
     m014_forgetting,
     m015_names,
     m016_absence,
+    m017_folder_names,
 )
 VERSION = 1 + len(MIGRATIONS)
 

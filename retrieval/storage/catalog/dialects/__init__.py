@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -10,13 +11,16 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.selectable import TableValuedAlias
 
 
+@dataclass(frozen=True)
+class TermPlace:
+    """A term (a word or phrase of `full_text.terms`) in one column of the full text."""
+
+    column: str
+    term: str
+
+
 class FullTextIndex(Protocol):
     """A full-text index over pictures, inside one transaction; terms are words or phrases of `full_text.terms`."""
-
-    @property
-    def limited(self) -> bool:
-        """Whether the connection sees one folder only, so that ranks must not tell of other pictures."""
-        ...
 
     def pending(self) -> list[int]:
         """Return the content ids of pictures whose texts have changed since `replace` was called for them."""
@@ -26,12 +30,12 @@ class FullTextIndex(Protocol):
         """Index these pictures anew: a row has an `id` and a text for each column; without a row, a picture is gone."""
         ...
 
-    def any_of(self, terms: Sequence[str], k: int, allowed: Sequence[int] | None) -> list[int]:
-        """Return up to `k` pictures with any of the terms, best first, among the `allowed` ones."""
+    def counts(self, places: Sequence[TermPlace]) -> list[int]:
+        """Return the number of visible pictures that have each term in its column."""
         ...
 
-    def all_of(self, terms: Sequence[str], k: int, allowed: Sequence[int] | None) -> list[int]:
-        """Return up to `k` pictures with all terms in texts that people or files wrote, best first."""
+    def holders(self, places: Sequence[TermPlace], among: Sequence[int] | None = None) -> list[list[int]]:
+        """Return the visible pictures that have each term in its column, of `among` only if that is given."""
         ...
 
     def lines(self, terms: Sequence[str], content: int) -> list[tuple[str, str]]:

@@ -1,17 +1,19 @@
-"""SQLite's full text: FTS5 with BM25 (Robertson & Zaragoza 2009), and the triggers that queue changed pictures."""
+"""SQLite's full text: an FTS5 table, and the triggers that queue changed pictures."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from . import TermPlace
+
 # A row has the id of its picture. The Porter stemmer finds "dogs" by "dog"; accents are ignored.
 INDEX = (
-    "CREATE VIRTUAL TABLE full_text USING fts5(captions, told, about, names, written, "
+    "CREATE VIRTUAL TABLE full_text USING fts5(captions, told, about, names, folders, written, "
     "tokenize = 'porter unicode61 remove_diacritics 2')"
 )
 QUEUE = (
@@ -25,9 +27,8 @@ QUEUE = (
 )
 VISIBLE_VIEW = "CREATE VIEW visible AS SELECT id FROM contents"  # a connection limited to a folder has its own
 VISIBLE = "EXISTS (SELECT 1 FROM visible WHERE visible.id = full_text.rowid)"
-COLUMNS = ("captions", "told", "about", "names", "written")
-WEIGHTS = (1.0, 0.5, 1.0, 0.5, 1.0)  # BM25 weights of the columns
-HUMAN_COLUMNS = "{captions about names written}"  # all columns but that of generated captions
+COLUMNS = ("captions", "told", "about", "names", "folders", "written")
+MOST_SELECTS = 400  # in one statement: SQLite allows 500
 
 
 class SqliteFullText:
@@ -37,10 +38,10 @@ class SqliteFullText:
         self._connection = connection
 
     @cached_property
-    def limited(self) -> bool:
-        """Whether this connection sees only a part of the catalog."""
+    def _visible(self) -> str:
+        """The condition on rows, where this connection sees only a part of the catalog."""
         own = text("SELECT 1 FROM temp.sqlite_master WHERE name = 'visible'")
-        return self._connection.execute(own).first() is not None
+        return "" if self._connection.execute(own).first() is None else f" AND {VISIBLE}"
 
     def pending(self) -> list[int]:
         """Return the content ids in the queue, each once."""
@@ -53,21 +54,42 @@ class SqliteFullText:
         gone = [{"id": content} for content in contents]
         self._connection.execute(text("DELETE FROM full_text WHERE rowid = :id"), gone)
         if rows:
-            columns = "INSERT INTO full_text (rowid, captions, told, about, names, written) "
-            values = "VALUES (:id, :captions, :told, :about, :names, :written)"
-            self._connection.execute(text(columns + values), list(rows))
+            columns, values = ", ".join(COLUMNS), ", ".join(f":{column}" for column in COLUMNS)
+            self._connection.execute(
+                text(f"INSERT INTO full_text (rowid, {columns}) VALUES (:id, {values})"), list(rows)
+            )
         self._connection.execute(
             text("DELETE FROM fts_queue WHERE content_id IN (SELECT value FROM json_each(:ids))"),
             {"ids": json.dumps(list(contents))},
         )
 
-    def any_of(self, terms: Sequence[str], k: int, allowed: Sequence[int] | None) -> list[int]:
-        """Return up to `k` pictures with any of the terms, best first by BM25."""
-        return self._matching(" OR ".join(map(_phrase, terms)), k, allowed)
+    def counts(self, places: Sequence[TermPlace]) -> list[int]:
+        """Return the number of pictures that have each term in its column."""
+        rows = self._each(places, "count(*)", "")
+        return [count for _, count in rows]
 
-    def all_of(self, terms: Sequence[str], k: int, allowed: Sequence[int] | None) -> list[int]:
-        """Return up to `k` pictures with every term in texts that no model generated."""
-        return self._matching(f"{HUMAN_COLUMNS} : ({' AND '.join(map(_phrase, terms))})" if terms else "", k, allowed)
+    def holders(self, places: Sequence[TermPlace], among: Sequence[int] | None = None) -> list[list[int]]:
+        """Return the pictures that have each term in its column, of `among` only if that is given."""
+        within = "" if among is None else " AND rowid IN (SELECT value FROM json_each(:among))"
+        found: list[list[int]] = [[] for _ in places]
+        for place, content in self._each(
+            places, "rowid", within, {} if among is None else {"among": json.dumps(among)}
+        ):
+            found[place].append(content)
+        return found
+
+    def _each(
+        self, places: Sequence[TermPlace], what: str, within: str, values: Mapping[str, str] | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """Yield (number of the place, result) of one query for each place, several of them in one statement."""
+        for start in range(0, len(places), MOST_SELECTS):
+            some = range(start, min(start + MOST_SELECTS, len(places)))
+            selects = (
+                f"SELECT {n}, {what} FROM full_text WHERE full_text MATCH :m{n}{self._visible}{within}" for n in some
+            )
+            matches = {f"m{n}": f"{{{places[n].column}}} : {_phrase(places[n].term)}" for n in some}
+            for row in self._connection.execute(text(" UNION ALL ".join(selects)), {**matches, **(values or {})}):
+                yield row[0], row[1]
 
     def lines(self, terms: Sequence[str], content: int) -> list[tuple[str, str]]:
         """Return the lines of a picture's texts that have one of the terms, each with its column."""
@@ -83,18 +105,6 @@ class SqliteFullText:
             for line in (lines or "").splitlines()
             if "\2" in line
         ]
-
-    def _matching(self, match: str, k: int, allowed: Sequence[int] | None) -> list[int]:
-        if not match:
-            return []
-        within = "" if allowed is None else " AND rowid IN (SELECT value FROM json_each(:allowed))"
-        weights = ", ".join(map(str, WEIGHTS))
-        query = (
-            f"SELECT rowid FROM full_text WHERE full_text MATCH :match AND {VISIBLE}{within} "
-            f"ORDER BY {'' if self.limited else f'bm25(full_text, {weights}), '}rowid LIMIT :k"
-        )
-        values = {"match": match, "k": k, **({} if allowed is None else {"allowed": json.dumps(list(allowed))})}
-        return list(self._connection.execute(text(query), values).scalars())
 
 
 def _phrase(term: str) -> str:

@@ -1,0 +1,130 @@
+"""Suggests other queries where an answer is weak or empty: words that are a camera, a place, a folder, or misspelt.
+
+Does not know embeddings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+
+from ..calibration.anchors import anchor_texts
+from ..encoders.english_words import english_words
+from ..queries.expression import Expression
+from ..queries.syntax import FieldToken, unparse
+from ..storage.catalog import CatalogSession
+from ..storage.catalog.full_text import STOP_WORDS
+from ..storage.storage import Storage
+from ..types.records import Answer, Band, Suggestion
+
+MOST = 3  # suggestions
+WORDS = 8  # of a query that are looked at
+LONGEST_PHRASE = 4  # words
+ITEMS = 200_000  # whose metadata is looked through, at most
+SHORTEST = 4  # letters of a word whose spelling is looked at
+WORD = re.compile(r"[^\W_]+")
+KINDS = {  # token -> what its values are
+    "camera": "camera",
+    "person": "person",
+    "place": "place",
+    "keyword": "keyword",
+    "path": "folder",
+}
+
+
+def wanted(answer: Answer) -> bool:
+    """Whether an answer has nothing that is at least likely."""
+    return answer.nothing or all(hit.band is Band.WEAK for hit in answer.hits)
+
+
+@dataclass(frozen=True)
+class Suggester:
+    """Suggests queries for one library."""
+
+    storage: Storage
+
+    def suggest(self, query: Expression) -> tuple[Suggestion, ...]:
+        """Return other queries that may be meant, the most helpful first."""
+        words = [match[0] for match in WORD.finditer(query.words) if match[0].lower() not in STOP_WORDS][:WORDS]
+        if not words:
+            return ()
+        with self.storage.read() as catalog:
+            values = catalog.filters.values(ITEMS)
+            spelled = _spelled(words, values, catalog)
+        found = dict.fromkeys(chain(_tokens(query.text, words, values), _corrections(query.text, spelled)))
+        return tuple(found)[:MOST]
+
+
+def _tokens(text: str, words: Sequence[str], values: Mapping[str, Counter[str]]) -> Iterator[Suggestion]:
+    """Yield the query with a phrase replaced by the token whose values have it; longer phrases first."""
+    for length in range(min(len(words), LONGEST_PHRASE), 0, -1):
+        for start in range(len(words) - length + 1):
+            phrase = words[start : start + length]
+            for token, kind in KINDS.items():
+                fitting = Counter({value: count for value, count in values[token].items() if _contains(value, phrase)})
+                if not fitting:
+                    continue
+                value = fitting.most_common(1)[0][0] if token == "path" else " ".join(phrase).lower()
+                count = fitting[value] if token == "path" else fitting.total()
+                other = _replaced(text, phrase, unparse(FieldToken(token, value)))
+                if other:
+                    yield Suggestion(other, kind, count)
+
+
+def _contains(value: str, phrase: Sequence[str]) -> bool:
+    """Whether a value has all words of a phrase."""
+    return {word.casefold() for word in phrase} <= {word.casefold() for word in WORD.findall(value)}
+
+
+def _replaced(text: str, phrase: Sequence[str], token: str) -> str:
+    """Return a query with a phrase replaced; the token alone if nothing else says anything; empty if it cannot be."""
+    found = re.search(r"[\W_]+".join(rf"\b{re.escape(word)}\b" for word in phrase), text, re.IGNORECASE)
+    if found is None:
+        return ""
+    rest = f"{text[: found.start()]} {text[found.end() :]}"
+    if not any(word.lower() not in STOP_WORDS for word in WORD.findall(rest)):
+        return token
+    return " ".join(f"{text[: found.start()]}{token}{text[found.end() :]}".split())
+
+
+def _corrections(text: str, spelled: Mapping[str, str]) -> Iterator[Suggestion]:
+    if spelled:
+        for wrong, right in spelled.items():
+            text = re.sub(rf"\b{re.escape(wrong)}\b", right, text)
+        yield Suggestion(text, "spelling")
+
+
+def _spelled(words: Sequence[str], values: Mapping[str, Counter[str]], catalog: CatalogSession) -> dict[str, str]:
+    """Return the words that neither English nor the library has, each with the word that is probably meant."""
+    known = english_words()
+    own = {part.lower() for some in values.values() for value in some for part in WORD.findall(value)}
+    found: dict[str, str] = {}
+    for word in words:
+        low = word.lower()
+        if len(low) < SHORTEST or not low.isalpha() or low in known or low in own or catalog.full_text.counts([low]):
+            continue
+        near = _near(low, [*known, *(part for part in own if len(part) >= SHORTEST)])
+        usual = {place.term for place in catalog.full_text.counts(list(near))} | _things()
+        if near:
+            found[word] = min(near, key=lambda each: (near[each] + (each not in usual), known.get(each, len(known))))
+    return found
+
+
+@lru_cache(1)
+def _things() -> frozenset[str]:
+    """Return the words of plain things, which people photograph."""
+    return frozenset(word for noun in anchor_texts()[0] for word in WORD.findall(noun))
+
+
+def _near(word: str, words: Sequence[str]) -> dict[str, int]:
+    """Return the words that one or two slips of the pen away, with how many (Damerau's distance)."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    slips = 1 if len(word) < 6 else 2
+    rows = process.extract(word, words, scorer=OSA.distance, score_cutoff=slips, limit=30)
+    return {each: int(distance) for each, distance, _ in rows if each[0] == word[0]}
