@@ -98,8 +98,9 @@ def gather(branch: Branch, nearest: Sequence[int], count: int) -> dict[int, Evid
     """Return the evidence for the nearest pictures, and for the `count` that texts speak for most."""
     wanted = terms(_without_ending(branch.text))
     with branch.storage.read() as catalog:
-        alike, beyond = _alike(branch, catalog, max(count, DEEP))
-        full = _FullText.read(branch, catalog, wanted)
+        captioned = dict(zip(("captions", "told"), catalog.captions.captioned(), strict=True))
+        alike, beyond = _alike(branch, catalog, max(count, DEEP)) if captioned["captions"] else ({}, -np.inf)
+        full = _FullText.read(branch, catalog, wanted, captioned)
         found = full.best(branch, max(count, DEEP))
         contents = np.array(list(dict.fromkeys((*nearest, *found, *alike))), np.int64)
         people, models = catalog.captions.authors(contents.tolist())
@@ -143,11 +144,12 @@ class _FullText:
     holders: dict[TermPlace, Numbers] = field(default_factory=dict)  # sorted
 
     @classmethod
-    def read(cls, branch: Branch, catalog: CatalogSession, wanted: Sequence[str]) -> _FullText:
+    def read(
+        cls, branch: Branch, catalog: CatalogSession, wanted: Sequence[str], captioned: Mapping[str, int]
+    ) -> _FullText:
         counts = catalog.full_text.counts(wanted)
-        people, models = catalog.captions.captioned()
         totals = dict.fromkeys(COLUMNS, branch.storage.vectors.count(Kind.PICTURE))
-        found = cls(wanted, counts, {**totals, "captions": people, "told": models})
+        found = cls(wanted, counts, {**totals, **captioned})
         found._read(catalog, [place for place, count in counts.items() if count <= COMMON], None)
         return found
 
