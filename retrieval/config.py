@@ -22,6 +22,7 @@ from .errors import UsageError
 log = logging.getLogger(__name__)
 
 LONGEST = 36_500  # days after which files can be forgotten
+MANIFEST = "library.json"  # the file that makes a folder a library
 SOCKET = "server.sock"  # socket in the folder of a library that a server has open
 VARIABLES = {
     "index": "RETRIEVAL_INDEX",
@@ -75,13 +76,15 @@ def config_file() -> Path:
 def default_index(environment: Mapping[str, str] | None = None) -> Path:
     """Return the path of the default library.
 
-    It is that of the environment, else `./indexes/default` if `./indexes` exists, else in the user's data folder.
+    It is that of the environment, else in the user's data folder; `./indexes/default` counts only where there is a
+    library already.
     """
     environment = os.environ if environment is None else environment
     if environment.get("RETRIEVAL_INDEX"):
         return Path(environment["RETRIEVAL_INDEX"])
-    if Path("indexes").is_dir():
-        return Path("indexes") / "default"
+    beside = Path("indexes") / "default"
+    if (beside / MANIFEST).is_file():
+        return beside
     return platformdirs.user_data_path("retrieval") / "default"
 
 

@@ -14,11 +14,16 @@ RetrievalError                      exit code of the command line
 │   ├── ModelUnavailable               it is not on this machine, or its server does not answer
 │   └── ModelRefused                   its server refuses the request
 ├── SourceError                     5  an input that was named cannot be read at all
+│   ├── NotIndexed                     the library has nothing at a path
 │   └── PictureError                   one picture, with its reason
 └── StorageFull                     6  the disk is full
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class RetrievalError(Exception):
@@ -94,12 +99,30 @@ class SourceError(RetrievalError):
     exit_code = 5
 
 
+class NotIndexed(SourceError):
+    """The library has nothing at a path."""
+
+
 class PictureError(SourceError):
     """One picture that cannot be used; `reason` is a short, stable word for it (see `records.Reason`)."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in any error about one picture; one that is not there was never there, as far as is known.
+
+    Raises:
+        PictureError: that error.
+    """
+    try:
+        yield
+    except PictureError as exc:
+        why = "no such file" if exc.reason == "vanished" else str(exc)
+        raise PictureError(exc.reason, f"{path}: {why}") from exc
 
 
 class StorageFull(RetrievalError):

@@ -39,7 +39,9 @@ def test_the_default_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
     assert default_index({"RETRIEVAL_INDEX": "/x"}) == Path("/x")
     assert default_index({}).parts[-2:] == ("retrieval", "default")
-    (tmp_path / "indexes").mkdir()
+    (tmp_path / "indexes" / "default").mkdir(parents=True)
+    assert default_index({}).is_absolute(), "a folder that is there by chance decides nothing"
+    (tmp_path / "indexes" / "default" / "library.json").touch()
     assert default_index({}) == Path("indexes/default")
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import gc
 import os
+import shlex
 import sys
+import time
 import warnings
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper, UnsupportedOperation
+from typing import Any, NoReturn
 
 import click
 
 from .. import __version__
 from ..errors import RetrievalError, SourceError, StorageFull
-from .verbosity import verbose_option
+from .verbosity import quiet_option, verbose_option
 
 COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "index": "Index folders of pictures and caption files.",
@@ -23,6 +27,7 @@ COMMANDS = {  # name -> first line of its help, so that `--help` imports nothing
     "search": "Find pictures by words or by example.",
     "why": "Explain why a picture is a hit.",
     "why-not": "Explain why a picture is not a hit, and what would make it one.",
+    "open": "Open hits of the last answer, by their numbers.",
     "captions": "Find the library's texts that fit a picture.",
     "caption": "Caption pictures with a vision-language model.",
     "ocr": "Read the text in pictures.",
@@ -78,8 +83,17 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f".{cmd_name.replace('-', '_')}_command", __name__).command
         if not any("--verbose" in param.opts for param in command.params):
-            command.params.append(verbose_option())
+            command.params += [quiet_option(), verbose_option()]
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Return the command that the arguments name; what looks like one is suggested."""
+        name = args[0]
+        if name in COMMANDS or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name, COMMANDS, 1, 0.6)
+        hint = f"perhaps `retrieval {near[0]}`?" if near else f"to search: retrieval search {shlex.join(args)}"
+        raise click.UsageError(f"there is no command {name!r}; {hint}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Write the help lines from the table above."""
@@ -88,12 +102,13 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="retrieval")
+@click.version_option(__version__, "-V", "--version", prog_name="retrieval")
 def cli() -> None:
     """Search your photos by words or by example, and find captions for a picture: offline, on your machine."""
+    click.get_current_context().meta["started"] = time.monotonic()
 
 
-cli.params.append(verbose_option())
+cli.params += [quiet_option(), verbose_option()]
 
 
 def program() -> None:
@@ -121,10 +136,10 @@ def main() -> None:
         sys.stdout.flush()
     except click.ClickException as exc:
         exc.show()
-        sys.exit(exc.exit_code)
+        _fail(type(exc).__name__, exc.format_message(), exc.exit_code)
     except RetrievalError as exc:
         click.echo(f"retrieval: {exc}", err=True)
-        sys.exit(exc.exit_code)
+        _fail(type(exc).__name__, str(exc), exc.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("retrieval: stopped", err=True)
         sys.exit(STOPPED)
@@ -139,6 +154,15 @@ def main() -> None:
         click.echo(f"retrieval: cannot write the output: {why}", err=True)
         _discard_output()
         sys.exit(StorageFull.exit_code)
+
+
+def _fail(kind: str, message: str, code: int) -> NoReturn:
+    """Exit after an error; with --json it is also the answer, as one object."""
+    if "--json" in sys.argv[1:]:
+        from ..types.serialize import dumps
+
+        click.echo(dumps({"error": {"type": kind, "message": message, "exit_code": code}}))
+    sys.exit(code)
 
 
 def _prepare_output() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,14 +14,22 @@ from ..errors import PictureError, UsageError
 from ..library import backends
 from ..library.library import Library
 from ..types.serialize import show_path
+from ..vlm import Ability
+from ..vlm.messages import ImagePart
 from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, json_option, settings_options
 from .output import note, print_json
+
+if TYPE_CHECKING:
+    from ..vlm import VisionLanguageModel
+    from ..vlm.messages import Part
 
 
 @click.command(name="ask")
 @click.argument("words", nargs=-1, required=True, metavar="[IMAGE]... QUESTION")
 @click.option("--search", metavar="TEXT", help="Ask about the pictures of the library that fit TEXT best.")
-@click.option("-k", "k", type=int, default=5, show_default=True, help="How many pictures of --search are asked about.")
+@click.option(
+    "-k", "--limit", "k", type=int, default=5, show_default=True, help="How many pictures of --search are asked about."
+)
 @click.option("--together", is_flag=True, help="One answer on all pictures, in their order.")
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
@@ -57,18 +67,31 @@ def command(
         except PictureError as exc:
             if len(named) == 1:
                 raise
-            note(f"left out: {show_path(path)}: {exc}")
+            note(f"left out: {exc}")
     if not pictures:
         note("no picture to ask about")
         sys.exit(1)
     groups = [pictures] if together else [[pair] for pair in pictures]
-    answers = [
-        {"pictures": [path for path, _ in group], "answer": messages.answer(model, [p for _, p in group], question)}
-        for group in groups
-    ]
+    said = [messages.answer(model, [part for _, part in group], question) for group in groups]
+    yes = [_yes(model, group, question, answer) for group, answer in zip(groups, said, strict=True)]
     if as_json:
+        rows = zip(groups, said, yes, strict=True)
+        answers = [{"pictures": [path for path, _ in group], "answer": a, "yes": sure} for group, a, sure in rows]
         print_json({"question": question, "model": model.name, "answers": answers})
         return
-    for group, found in zip(groups, answers, strict=True):
+    for group, answer, sure in zip(groups, said, yes, strict=True):
         names = ", ".join(show_path(path) for path, _ in group)
-        click.echo(found["answer"] if len(pictures) == 1 else f"{names}: {found['answer']}")
+        line = f"{answer}{_sure(answer, sure)}"
+        click.echo(line if len(pictures) == 1 else f"{names}: {line}")
+
+
+def _yes(model: VisionLanguageModel, group: Sequence[tuple[Path, Part]], question: str, said: str) -> float | None:
+    """Return how probable yes is, where the answer about one picture is yes or no and the model can tell; else None."""
+    shown = [part.image for _, part in group if isinstance(part, ImagePart)]
+    if len(shown) != 1 or said.strip(" .!").lower() not in ("yes", "no") or Ability.ANSWER not in model.abilities:
+        return None
+    return model.verify(question, shown)[0].yes
+
+
+def _sure(said: str, yes: float | None) -> str:
+    return "" if yes is None else f" ({yes if said.strip(' .!').lower() == 'yes' else 1 - yes:.0%} sure)"

@@ -13,7 +13,7 @@ from ..library.library import Library
 from ..types.results import CaptionReport, SidecarReport
 from ..types.serialize import show_path, to_jsonable
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, option_group, settings_options
-from .output import note, note_problems, print_json, stopped
+from .output import note, note_problems, plural, print_json, stopped
 from .progress import progress
 
 
@@ -50,7 +50,6 @@ class XmpOptions:
     ),
     click.option("--undo-xmp", "undo", is_flag=True, help="Make those XMP files what they were; caption nothing."),
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 @json_option
 def command(
@@ -58,7 +57,6 @@ def command(
     choice: ChoiceOptions,
     text: str | None,
     xmp: XmpOptions,
-    quiet: bool,
     settings: Settings,
     as_json: bool,
 ) -> None:
@@ -87,14 +85,19 @@ def command(
             note(f"{show_path(named[0])}: {text}")
         chosen = None if choice.everything else named
         report, sidecars = CaptionReport(), None
-        with progress(quiet=quiet or as_json) as show:
+        with progress(quiet=as_json) as show:
             if text is None and not xmp.undo:
                 report = library.captions.generate(chosen, missing=choice.missing, progress=show)
             if (xmp.write or xmp.undo) and not report.interrupted:
                 write = library.captions.undo_xmp if xmp.undo else library.captions.write_xmp
                 sidecars = write(chosen, progress=show)
+        pictures = [place for place in named if text is None and not place.is_dir()]
+        written = library.captions.written_for(pictures) if pictures and not xmp.undo else []
     if as_json:
-        print_json(to_jsonable(report) | ({"sidecars": to_jsonable(sidecars)} if sidecars else {}))
+        told = [{"path": path, "text": each.text, "model": each.model} for path, each in written]
+        print_json({**to_jsonable(report), "captions": told, **({"sidecars": sidecars} if sidecars else {})})
+    for path, each in written if not as_json else ():
+        click.echo(each.text if len(written) == 1 else f"{show_path(path)}: {each.text}")
     if report.model and not as_json:
         _show(report)
     if sidecars and not as_json:
@@ -114,5 +117,5 @@ def _show_sidecars(found: SidecarReport) -> None:
 
 def _show(found: CaptionReport) -> None:
     settled = f", {found.settled} needed none" if found.settled else ""
-    click.echo(f"{found.captioned} pictures captioned by {found.model} in {found.seconds:.1f} s{settled}")
+    note(f"{plural(found.captioned, 'picture')} captioned by {found.model} in {found.seconds:.1f} s{settled}")
     note_problems(found.problems)

@@ -49,13 +49,25 @@ def command(image: Path, generate: bool, hits: SearchOptions, settings: Settings
       retrieval captions dog.jpg --generate
     """
     path = image.expanduser()
-    caption = backends.vlm(settings).caption([backends.picture(path, settings)])[0] if generate else ""
-    if caption and not view.as_json:
-        click.echo(f"generated: {caption}")
+
+    def generated() -> str:
+        caption = backends.vlm(settings).caption([backends.picture(path, settings)])[0]
+        if not view.as_json:
+            click.echo(f"generated: {caption}")
+        return caption
+
+    caption = generated() if generate else ""
     try:
         with Library.open(None, settings) as library:
             note(f"library: {show_path(library.path)}")
-            show(library, replace(library.captions.find(path, **hits), generated=caption), view)
+            found = library.captions.find(path, **hits)
+            if not found.total and not caption:
+                note(
+                    "the library has no texts yet; this is the vision-language model's (`retrieval caption` keeps them)"
+                )
+                caption = generated()
+            if found.total or view.as_json:
+                show(library, replace(found, generated=caption), view, empty=not caption)
     except LibraryNotFound:
         if not generate:
             raise

@@ -28,7 +28,7 @@ def command(settings: Settings, repair: bool, as_json: bool) -> None:
     note(f"library: {show_path(backends.library_path(None, settings))}")
     findings = backends.check(None, settings, repair=repair)
     if as_json:
-        print_json(findings)
+        print_json({"findings": findings})
     else:
         for finding in findings:
             click.echo(f"{'mended' if finding.mended else 'wrong'}: {finding.what}")

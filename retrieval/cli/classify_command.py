@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..library.library import Library
 from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, VLM_OPTIONS, json_option, settings_options
-from .output import note, print_json
+from .output import note, print_json, print_rows
 from .progress import progress
 
 
@@ -46,7 +46,7 @@ def command(
     for line in notes:
         note(f"note: {line}")
     if as_json:
-        print_json(classifications)
+        print_json({"pictures": classifications, "notes": notes})
         return
-    for each in classifications:
-        click.echo(f"{each.label}\t{each.margin:.3f}\t{show_path(each.path)}")
+    rows = [(each.label, f"{each.margin:.3f}", show_path(each.path)) for each in classifications]
+    print_rows(("label", "margin", "path"), rows)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import io
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -62,6 +64,9 @@ def _figure(hit: Hit, thumbnail: bytes | None) -> str:
     if thumbnail:
         data = base64.b64encode(thumbnail).decode()
         picture = f'<img alt="{words or name}" src="data:image/webp;base64,{data}">'
+    if hit.path:
+        link = html.escape(f"file://{quote(os.fsencode(hit.path))}{fragment(hit)}")
+        picture, name = (f'<a href="{link}">{each}</a>' if each else "" for each in (picture, name))
     return f"<figure>{picture}<figcaption>{hit.rank}. <b>{score(hit)}</b> {name}<br>{words}</figcaption></figure>"
 
 

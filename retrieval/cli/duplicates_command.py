@@ -18,7 +18,7 @@ from ..transfer.copy_link import FileAction
 from ..transfer.duplicates import DuplicateFinder, DuplicateGroup
 from ..types.serialize import show_path
 from .options import INDEX, PATH, json_option, option_group, settings_options
-from .output import note, print_json, size
+from .output import note, plural, print_json, print_rows, size
 from .progress import progress
 
 USUAL = (Similarity.COPY, Similarity.SAME, Similarity.BURST)
@@ -31,6 +31,7 @@ class ActionOptions:
     hard_link: bool
     move_to: Path | None
     apply: bool
+    dry_run: bool
 
     def kinds(self, wanted: tuple[Similarity, ...]) -> tuple[Similarity, ...]:
         """Return the kinds of similarity to search for.
@@ -40,8 +41,13 @@ class ActionOptions:
         """
         if self.hard_link and self.move_to:
             raise UsageError("give either --hard-link or --move-to, not both")
-        if self.apply and not (self.hard_link or self.move_to):
-            raise UsageError("--apply goes with --hard-link or --move-to")
+        acts = bool(self.hard_link or self.move_to)
+        if (self.apply or self.dry_run) and not acts:
+            raise UsageError("--apply and --dry-run go with --hard-link or --move-to")
+        if self.apply and self.dry_run:
+            raise UsageError("give either --apply or --dry-run, not both")
+        if acts and not self.apply and not self.dry_run:
+            note("note: without --apply this is a --dry-run")
         if self.hard_link and set(wanted) - {Similarity.COPY}:
             raise UsageError("--hard-link is for copies alone, whose bytes are the same: --kind copy")
         return (Similarity.COPY,) if self.hard_link else wanted or USUAL
@@ -82,11 +88,14 @@ class ActionOptions:
     click.option(
         "--apply", is_flag=True, help="Do it; without --apply, --hard-link and --move-to only show what they would do."
     ),
+    click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing.  [default]"),
 )
+@click.option("--all", "everything", is_flag=True, help="Every picture of the library, as without PLACES.")
 @settings_options(INDEX)
 @json_option
 def command(
     places: tuple[Path, ...],
+    everything: bool,
     kinds: tuple[str, ...],
     least: float,
     act: ActionOptions,
@@ -97,7 +106,7 @@ def command(
 
     copy: the same bytes. same: encoded again, resized, a little cropped. burst: one camera within ten seconds. alike:
     very similar to the model, however taken (only with --kind alike). The first of each group is the best: the most
-    pixels, then the most bytes. Nothing is ever deleted.
+    pixels, then the most bytes, then a name that is no copy's, then the older file. Nothing is ever deleted.
 
     \b
     Examples:
@@ -106,6 +115,8 @@ def command(
       retrieval duplicates --kind copy --hard-link --apply
       retrieval duplicates ~/Pictures/phone --kind same --move-to ~/spare --apply
     """
+    if places and everything:
+        raise UsageError("give either PLACES or --all, not both")
     wanted = act.kinds(tuple(map(Similarity, kinds)))
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
@@ -127,19 +138,31 @@ def command(
 
 
 def _show(groups: list[DuplicateGroup]) -> None:
-    for group in groups:
-        for member in (group.keep, *group.others):
-            what = member.how or "best"
-            click.echo(f"{what}\t{member.width}x{member.height}\t{size(member.bytes)}\t{show_path(member.path)}")
-        click.echo()
+    rows = [
+        (
+            str(number),
+            member.how or "best",
+            f"{member.width}x{member.height}",
+            size(member.bytes),
+            show_path(member.path),
+        )
+        for number, group in enumerate(groups, start=1)
+        for member in (group.keep, *group.others)
+    ]
+    if rows:
+        print_rows(("group", "what", "pixels", "size", "path"), rows)
     others = sum(len(group.others) for group in groups)
-    note(f"{len(groups)} groups; {others} pictures besides the best take up {size(sum(g.spare for g in groups))}")
+    spare = size(sum(group.spare for group in groups))
+    note(f"{plural(len(groups), 'group')}; {plural(others, 'picture')} besides the best take up {spare}")
 
 
 def _show_deeds(deeds: list[FileAction], what: str, apply: bool) -> None:
-    for deed in deeds:
-        left = f"\tleft alone: {deed.reason}" if deed.reason else ""
-        click.echo(f"{show_path(deed.path)}\t-> {show_path(deed.to)}{left}")
+    rows = [
+        (show_path(deed.path), show_path(deed.to), f"left alone: {deed.reason}" if deed.reason else "")
+        for deed in deeds
+    ]
+    if rows:
+        print_rows(("path", "to", "remark"), rows)
     if apply:
         note(f"{sum(deed.done for deed in deeds)} of {len(deeds)} done")
     else:

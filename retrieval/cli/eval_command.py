@@ -29,7 +29,6 @@ class RerankOptions:
 @click.command(name="eval")
 @click.argument("captions", type=PATH, required=False)
 @click.option("--images", type=PATH, help="The folder of the pictures of CAPTIONS.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @option_group(
     "reranking",
     RerankOptions,
@@ -42,7 +41,6 @@ class RerankOptions:
 def command(
     captions: Path | None,
     images: Path | None,
-    quiet: bool,
     reranking: RerankOptions,
     settings: Settings,
     as_json: bool,
@@ -62,7 +60,7 @@ def command(
     """
     if (captions is None) != (images is None):
         raise UsageError("a caption file goes with --images, the folder of its pictures; give both or none")
-    trial = _Trial(captions, images, settings, quiet or as_json)
+    trial = _Trial(captions, images, settings, as_json)
     if reranking.rerank:
         gained = trial.rerank(reranking.depth, reranking.weight)
         print_json(_gain_as_json(gained)) if as_json else _show_gain(gained)

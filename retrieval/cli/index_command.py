@@ -119,12 +119,9 @@ class RunOptions:
     click.option("--ocr", is_flag=True, help="Then read the text in pictures, too; see `retrieval ocr`."),
     click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing."),
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @settings_options(INDEX, MODEL, DEVICE, PRECISION, BATCH_SIZE, WORKERS)
 @json_option
-def command(
-    given: SourceOptions, rules: Rules, how: RunOptions, quiet: bool, settings: Settings, as_json: bool
-) -> None:
+def command(given: SourceOptions, rules: Rules, how: RunOptions, settings: Settings, as_json: bool) -> None:
     """Index FOLDERS of pictures (or single files) and caption files.
 
     Only new and changed files are read; moved files and copies cost nothing. Files that are not there any more leave
@@ -145,10 +142,10 @@ def command(
     note(f"library: {show_path(backends.library_path(None, settings))}")
     if how.dry_run:
         found = plan(places, settings, **how.with_rules(rules))
-        print_json(found) if as_json else _show_plan(found)
+        print_json(_as_json(found)) if as_json else _show_plan(found)
         return
     with Library.create(None, settings) as library:
-        with progress(quiet=quiet or as_json) as show:
+        with progress(quiet=as_json) as show:
             report = library.index(places, given.tables(), progress=show, **how.with_rules(rules))
             texts = library.read_texts(places, progress=show) if how.ocr and not report.interrupted else None
         if as_json:
@@ -169,6 +166,30 @@ def _is_indexed(place: Path, settings: Settings) -> bool:
             return place in library.status().roots or library.items.has(place)
     except RetrievalError:  # there is no library yet, or it says what is wrong when it is opened below
         return False
+
+
+def _as_json(plan: Plan) -> dict[str, object]:
+    """Return a plan with the numbers that a report has, under the same names, and the files that they count."""
+    files = {
+        "added": plan.added,
+        "changed": plan.changed,
+        "retried": plan.retried,
+        "unembedded": plan.unembedded,
+        "reread": plan.reread,
+        "returned": plan.returned,
+        "standby": plan.standby,
+    }
+    paths = {name: [file.path for file in some] for name, some in files.items()} | {"absent": list(plan.gone)}
+    return {
+        "dry_run": True,
+        **{name: len(some) for name, some in paths.items()},
+        "unchanged": plan.unchanged,
+        "failed_before": plan.failed_before,
+        "files": paths,
+        "absent_roots": plan.gone_roots,
+        "problems": plan.problems,
+        "notes": plan.notes,
+    }
 
 
 def _show_plan(plan: Plan) -> None:

@@ -11,7 +11,7 @@ from .options import DEVICE, INDEX, PRECISION, VLM_OPTIONS, settings_options
 
 @click.command(name="mcp")
 @click.option("--allow-write", is_flag=True, help="Let the agent write captions and save searches.")
-@click.option("--originals", is_flag=True, help="Let the agent have the original files, not only previews.")
+@click.option("--originals/--no-originals", help="Give out the original files, not only previews.  [default: previews]")
 @settings_options(INDEX, DEVICE, PRECISION, *VLM_OPTIONS)
 def command(allow_write: bool, originals: bool, settings: Settings) -> None:
     """Serve the library to an agent over standard input and output, by the Model Context Protocol.

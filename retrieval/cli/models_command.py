@@ -26,7 +26,7 @@ def command(ctx: click.Context, everything: bool, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is None:
         rows = models.encoders(everything=everything)
-        print_json(rows) if as_json else _show(rows)
+        print_json({"models": rows}) if as_json else _show(rows)
 
 
 @command.command()

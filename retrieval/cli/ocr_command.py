@@ -19,10 +19,9 @@ from .progress import progress
 @click.command(name="ocr")
 @click.argument("places", nargs=-1, type=PATH)
 @click.option("--all", "everything", is_flag=True, help="Every picture of the library.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @settings_options(INDEX)
 @json_option
-def command(places: tuple[Path, ...], everything: bool, quiet: bool, settings: Settings, as_json: bool) -> None:
+def command(places: tuple[Path, ...], everything: bool, settings: Settings, as_json: bool) -> None:
     """Read the text in the pictures in PLACES (folders or files of the library), once for each picture.
 
     What was read is found by search from then on; text:WORDS looks there alone. Ctrl-C is safe at any moment: the next
@@ -39,7 +38,7 @@ def command(places: tuple[Path, ...], everything: bool, quiet: bool, settings: S
         raise UsageError("name folders or pictures of the library, or all of it with --all")
     with Library.open(None, settings) as library:
         note(f"library: {show_path(library.path)}")
-        with progress(quiet=quiet or as_json) as show:
+        with progress(quiet=as_json) as show:
             found = library.read_texts(None if everything else named, progress=show)
         print_json(found) if as_json else show_transcribed(found)
     if found.interrupted:

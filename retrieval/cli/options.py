@@ -20,7 +20,8 @@ PATH = click.Path(path_type=Path, readable=False)  # what cannot be read is said
 INDEX = click.option(
     "--index",
     type=PATH,
-    help="The library's folder.  [default: $RETRIEVAL_INDEX, ./indexes/default or the user's data folder]",
+    metavar="FOLDER",
+    help="The library's folder.  [default: $RETRIEVAL_INDEX, else the user's data folder]",
 )
 MODEL = click.option("--model", help="builtin, ARCH/TAG, ARCH/FILE, hf-hub:ORG/NAME or local-dir:PATH.")
 DEVICE = click.option("--device", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]")
@@ -90,7 +91,7 @@ class ViewOptions:
 
 
 HITS = (  # of every answer that is a list of hits
-    click.option("-k", "k", type=int, default=10, show_default=True, help="How many hits."),
+    click.option("-k", "--limit", "k", type=int, default=10, show_default=True, help="How many hits."),
     click.option(
         "--threshold",
         type=click.Choice(get_args(Threshold)),
@@ -103,7 +104,7 @@ VIEW = (
     click.option("--json", "as_json", is_flag=True, help="Print JSON (documented in docs/json.md)."),
     click.option("-p", "--paths", is_flag=True, help="Print paths only, one a line."),
     click.option("-0", "--null", is_flag=True, help="Print paths only, each ended by NUL, for `xargs -0`."),
-    click.option("--sheet", type=PATH, help="Write a contact sheet with scores: a .html or .png file."),
+    click.option("--sheet", type=PATH, metavar="FILE", help="Write a contact sheet with scores: a .html or .png file."),
     click.option("--preview", is_flag=True, help="Show the pictures in the terminal (kitty, iTerm2, sixel)."),
 )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from ..types.records import Answer, Hit, Kind, Problem
+from ..types.records import Answer, Hit, Kind, Problem, Suggestion
 from ..types.serialize import show_path, to_jsonable
 
 
@@ -26,8 +28,15 @@ def fragment(hit: Hit) -> str:
 
 
 def note(text: str) -> None:
-    """Print a line for people on standard error, apart from the answer."""
-    click.echo(text, err=True)
+    """Print a line for people on standard error, apart from the answer; nothing with --quiet."""
+    if not quiet():
+        click.echo(text, err=True)
+
+
+def quiet() -> bool:
+    """Whether --quiet was given."""
+    ctx = click.get_current_context(silent=True)
+    return bool(ctx and ctx.find_root().meta.get("quiet"))
 
 
 FACETS = 8  # values shown of each facet; --json has all
@@ -40,15 +49,8 @@ def print_paths(paths: list[Path], *, null: bool) -> None:
     sys.stdout.buffer.flush()
 
 
-def print_answer(answer: Answer) -> None:
-    """Print the hits: a table on a terminal, tab-separated lines elsewhere; facets and notes go to standard error."""
-    if not sys.stdout.isatty():
-        for hit in answer.hits:
-            path = show_path(hit.path) + fragment(hit) if hit.path else ""
-            columns = (path, hit.text) if hit.kind is Kind.PICTURE else (hit.text, path)
-            click.echo("\t".join((score(hit, 4), *(" ".join(column.split()) for column in columns))))
-    elif answer.hits:
-        _table(answer)
+def print_notes(answer: Answer) -> None:
+    """Print what belongs to an answer besides its hits: facets, notes, suggestions, counts and the time."""
     for name, counts in (answer.facets or {}).items():
         if counts:
             shown = ", ".join(f"{value} ({count})" for value, count in counts[:FACETS])
@@ -59,31 +61,40 @@ def print_answer(answer: Answer) -> None:
     kind = "texts" if answer.hits and answer.hits[0].kind is Kind.TEXT else "pictures"
     for line in answer.notes:
         note(f"note: {line}")
+    if answer.suggestions:
+        note(f"perhaps: {', '.join(map(suggested, answer.suggestions))}")
     more = "; more on the next --page" if answer.cursor else ""
-    note(f"{len(answer.hits)} of {answer.searched} {kind}, {answer.seconds:.2f} s, model {answer.model}{more}")
+    of = f"{answer.searched} {kind}"
+    if answer.searched < answer.total:
+        of = f"{answer.total} {kind}" if not answer.searched else f"{of} that pass, {answer.total} in all"
+    note(f"{len(answer.hits)} of {of}, {waited():.1f} s, model {answer.model}{more}")
 
 
-def _table(answer: Answer) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def suggested(other: Suggestion) -> str:
+    """Return a suggestion as it is typed, with how many pictures it finds."""
+    return shlex.quote(other.query) + ("" if other.count is None else f" ({plural(other.count, 'picture')})")
 
-    texts = answer.hits[0].kind is Kind.TEXT
-    table = Table(title=Text(answer.query[:100]), title_justify="left", header_style="bold", box=None, pad_edge=False)
-    table.add_column("#", justify="right", style="dim")
-    table.add_column("score", justify="right")
-    read = any(hit.band for hit in answer.hits)
-    if read:
-        table.add_column("sure")
-    table.add_column("text" if texts else "picture", overflow="fold")
-    table.add_column("picture" if texts else "caption", overflow="fold", style="dim")
-    for hit in answer.hits:
-        more = f"  (+{len(hit.copies)} more)" if hit.copies else ""
-        more += f"  (+{len(hit.beneath)} alike)" if hit.beneath else ""
-        path = _nearby(hit.path) + fragment(hit) + more if hit.path else ""
-        columns = (hit.text, path) if texts else (path, hit.text[:120])
-        table.add_row(str(hit.rank), score(hit), *([hit.band] if read else []), *(Text(column) for column in columns))
-    Console().print(table)
+
+def plural(count: int, thing: str) -> str:
+    """Return a number of things in words: "1 picture", "2 pictures"."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+STARTED = time.monotonic()
+
+
+def waited() -> float:
+    """Return the seconds since the command was started, as its user waited for them."""
+    ctx = click.get_current_context(silent=True)
+    return time.monotonic() - (ctx.find_root().meta.get("started", STARTED) if ctx else STARTED)
+
+
+def rate(count: float, seconds: float) -> str:
+    """Return how many things a second, or how many seconds each; empty where too little is known."""
+    if count < 2 or seconds < 1:
+        return ""
+    each = count / seconds
+    return f"{each:,.0f}/s" if each >= 10 else f"{each:.1f}/s" if each >= 1 else f"{1 / each:.1f} s each"
 
 
 def print_rows(columns: Sequence[str], lines: Sequence[Sequence[str]], shown: int | None = None) -> None:
@@ -94,11 +105,20 @@ def print_rows(columns: Sequence[str], lines: Sequence[Sequence[str]], shown: in
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*columns[:shown], box=None, pad_edge=False, header_style="bold")
+    used = [n for n in range(len(columns[:shown])) if any(line[n] for line in lines)]  # columns with nothing in them go
+    names = {"model", "path", "name", "family"}  # what is copied from a table is never cut
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for n in used:
+        table.add_column(columns[n], overflow="fold", no_wrap=columns[n] in names)
     for line in lines:
-        table.add_row(*line[:shown])
-    Console().print(table)
+        table.add_row(*(Text(line[n]) for n in used))
+    console = Console()
+    console.width = max(
+        console.width, sum(max(len(line[n]) for line in lines) + 1 for n in used if columns[n] in names) + 40
+    )
+    console.print(table)
 
 
 def note_problems(problems: Iterable[Problem]) -> None:
@@ -123,13 +143,6 @@ def stopped() -> NoReturn:
 def score(hit: Hit, digits: int = 3) -> str:
     """Return a hit's score as text; a dash where there is none, as with filters alone."""
     return "-" if hit.score is None else f"{hit.score:.{digits}f}"
-
-
-def _nearby(path: Path) -> str:
-    try:
-        return show_path(path.relative_to(Path.cwd()))
-    except ValueError:
-        return show_path(path)
 
 
 def size(count: float) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from ..types.records import Progress
+from . import output
 
 EVERY = 10.0  # seconds between plain lines
 
@@ -23,7 +24,7 @@ class ProgressCallback(Protocol):
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[ProgressCallback]:
     """Yield a callback that shows progress while the block runs."""
-    if quiet:
+    if quiet or output.quiet():
         yield lambda step: None  # noqa: ARG005  # shows nothing
     elif sys.stderr.isatty():
         with _bars() as show:
@@ -52,8 +53,8 @@ def _bars() -> Iterator[ProgressCallback]:
             if step.task not in tasks:
                 tasks[step.task] = (bars.add_task(step.task, total=step.total, rate=""), time.monotonic())
             task, started = tasks[step.task]
-            rate = step.done / max(time.monotonic() - started, 1e-3)
-            bars.update(task, completed=step.done, total=step.total, rate=f"{rate:,.0f}/s")
+            speed = output.rate(step.done, time.monotonic() - started)
+            bars.update(task, completed=step.done, total=step.total, rate=speed)
 
         yield show
 
@@ -72,6 +73,6 @@ class _Lines:
             return
         self.last = now
         passed = now - self.started[step.task]
-        rate = f", {step.done / passed:,.0f}/s" if passed > 1 else ""
+        speed = output.rate(step.done, passed)
         of = f" of {step.total}" if step.total is not None else ""
-        print(f"{step.task}: {step.done}{of}{rate}", file=sys.stderr, flush=True)
+        print(f"{step.task}: {step.done}{of}{', ' if speed else ''}{speed}", file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from ..library import backends
 from ..library.library import Library
 from ..queries.render import append_pieces
 from ..sources import absolute_path
+from ..sources.rules import EXTENSIONS
 from ..transfer import copy_link
 from ..types.records import Answer, Budget, ByFile, ByItem, Format, Order
 from ..types.request import SearchRequest
 from ..types.serialize import show_path
 from . import running_server
 from .export_command import FORMATS, show_exported
+from .help_sections import SectionedCommand
 from .options import (
     DEVICE,
     HITS,
@@ -39,7 +42,7 @@ from .show import show
 
 
 def search_request(
-    text: str | None,
+    words: tuple[str, ...],
     images: tuple[Path, ...],
     items: tuple[int, ...],
     sort: Order,
@@ -54,11 +57,14 @@ def search_request(
     Raises:
         UsageError: nothing was asked for, or two options exclude each other.
     """
+    text = " ".join(words)
     pieces = [ByItem(item) for item in items] + [ByFile(absolute_path(image.expanduser())) for image in images]
-    if text is None and not pieces:
+    if not words and not pieces:
         raise UsageError('say what to look for: words ("a dog on the beach"), --image FILE or --item NUMBER')
     order: Order = "diverse" if diverse else sort
-    return SearchRequest(append_pieces(text or "", pieces), order=order, rerank=rerank, **options)
+    if len(words) == 1 and Path(text).suffix.lower() in EXTENSIONS and Path(text).expanduser().is_file():
+        note(f"note: {text} is looked up as words; to search by the picture itself: --image {shlex.quote(text)}")
+    return SearchRequest(append_pieces(text, pieces), order=order, rerank=rerank, **options)
 
 
 def rerank_budget(wanted: bool, budget: float | None, depth: int, anyway: bool) -> Budget | None:
@@ -100,11 +106,40 @@ class OutputOptions:
             show_exported(library.export(place.expanduser(), form, answer))
 
 
-@click.command(name="search")
+SECTIONS = {
+    "What to look for": ("images", "items"),
+    "Which pictures": ("within", "threshold"),
+    "How hits are shown": (
+        "k",
+        "page",
+        "sort",
+        "diverse",
+        "fold",
+        "facets",
+        "as_json",
+        "paths",
+        "null",
+        "sheet",
+        "preview",
+    ),
+    "A second look by a vision-language model": (
+        "wanted",
+        "budget",
+        "depth",
+        "anyway",
+        "vlm",
+        "vlm_family",
+        "vlm_code",
+    ),
+    "What to do with the hits": ("copy_to", "link_to", "export"),
+}
+
+
+@click.command(name="search", cls=SectionedCommand)
 @option_group(
     "request",
     search_request,
-    click.argument("text", required=False),
+    click.argument("words", nargs=-1, metavar="[TEXT]"),
     click.option(
         "--image", "images", multiple=True, type=PATH, help="Search by this picture, in the library or not; repeatable."
     ),
@@ -154,11 +189,15 @@ def command(request: SearchRequest, server: bool, output: OutputOptions, setting
     """Find the pictures that fit TEXT, or that are most like a picture, or both.
 
     TEXT may contain filters and operators: -word subtracts a meaning, 2:word gives it weight, and tokens such as
-    since:2023-06, camera:nikon, near:"Lisbon"~20km or path:holidays/** narrow the search (docs/queries.md).
+    since:2023-06, camera:nikon, near:"Lisbon"~20km or path:holidays narrow the search (docs/queries.md).
+
+    The first hit fits best, by what the picture shows and what is written about it. strong, likely and weak say how
+    sure that is; "by its name" and the like, that a text decided. The number is the cosine of query and picture:
+    higher is better, and it means something within one answer only. `retrieval open 1` opens a hit.
 
     \b
     Examples:
-      retrieval search "a dog on the beach"
+      retrieval search a dog on the beach
       retrieval search --image dog.jpg --image puppy.jpg -k 20
       retrieval search "a beach -people last summer"
       retrieval search --image pool.jpg "at night"
@@ -178,3 +217,6 @@ def command(request: SearchRequest, server: bool, output: OutputOptions, setting
             answer = library.search(request, progress=told)
         output.put(library, answer)
         show(library, answer, view)
+
+
+command.sections = SECTIONS

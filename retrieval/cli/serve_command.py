@@ -34,7 +34,7 @@ class PermissionOptions:
 
     roots: tuple[Path, ...]
     fetch: bool
-    no_originals: bool
+    originals: bool | None
     max_upload: int
     max_memory: int
     queue: int
@@ -75,12 +75,16 @@ class PermissionOptions:
     PermissionOptions,
     click.option("--root", "roots", multiple=True, type=PATH, help="A folder that may be indexed over HTTP."),
     click.option("--fetch", is_flag=True, help="Allow searches by a picture's web address."),
-    click.option("--no-originals", is_flag=True, help="Serve only previews, not the original files."),
+    click.option(
+        "--originals/--no-originals",
+        default=None,
+        help="Give out the original files, not only previews.  [default: to people, not to agents]",
+    ),
     click.option("--max-upload", type=Size(), default="64M", show_default=True, help="The largest upload."),
     click.option("--max-memory", type=Size(), default="0", help="Refuse new requests above this.  [default: no limit]"),
     click.option("--queue", type=click.IntRange(1), default=256, show_default=True, help="How many requests may wait."),
     click.option("--log-queries", is_flag=True, help="Log what is asked for, too."),
-    click.option("--allow-originals", is_flag=True, help="Let agents have the original files, not only previews."),
+    click.option("--allow-originals", is_flag=True, hidden=True, help="The earlier name of --originals."),
     click.option("--create", is_flag=True, help="Make an empty library where there is none."),
     click.option("--allow-write", is_flag=True, help="Let agents (MCP) write captions, too."),
 )
@@ -103,6 +107,8 @@ def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> No
     from ..server.service import Service
     from ..server.tokens import Scope, Tokens
 
+    if may.allow_originals:
+        note("note: --allow-originals is called --originals now")
     roots = may.named()
     with (Library.create if may.create else Library.open)(None, settings) as library:
         place = ListenAddress(at.host, at.port, library.path)
@@ -118,7 +124,7 @@ def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> No
             load=Load(body=may.max_upload, memory=may.max_memory, waiting=may.queue),
             queries=may.log_queries,
             agents_write=may.allow_write,
-            agents_originals=may.allow_originals,
+            agents_originals=bool(may.originals or may.allow_originals),
         )
         if len(sockets) == 1:
             note("no socket in the library's folder (another server has it, or it cannot be written)")
@@ -127,7 +133,7 @@ def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> No
             name = next(each for each in ("first", *(f"first-{n}" for n in range(2, 1000))) if each not in taken)
             shown = tokens.add(name, Scope.ADMIN)
             note(f"The token {name}, which gives full access; it is shown only once:\n\n    {shown}\n")
-        service = Service(library, roots, may.fetch, not may.no_originals)
+        service = Service(library, roots, may.fetch, may.originals is not False)
         note(f"library: {show_path(library.path)} ({len(library)} files)")
         who = "everyone with a token" if demand else "this machine alone, without a token"
         note(f"serving at http://{_shown(at.host)}:{port}/ to {who} (Ctrl-C ends it)")

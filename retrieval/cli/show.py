@@ -7,12 +7,14 @@ import sys
 from ..library.library import Library
 from ..types.records import Answer
 from ..types.serialize import show_path
+from . import last_answer
+from .answer_lines import print_hits
 from .options import ViewOptions
-from .output import note, print_answer, print_json, print_paths
+from .output import note, print_json, print_notes, print_paths
 
 
-def show(library: Library | None, answer: Answer, view: ViewOptions) -> None:
-    """Print an answer, draw its thumbnails, write its contact sheet; exit with code 1 if there is no hit.
+def show(library: Library | None, answer: Answer, view: ViewOptions, *, empty: bool = True) -> None:
+    """Print an answer, draw its thumbnails, write its contact sheet; exit with code 1 if there is no hit (`empty`).
 
     Thumbnails come from `library`; without it, nothing is drawn.
     """
@@ -21,7 +23,9 @@ def show(library: Library | None, answer: Answer, view: ViewOptions) -> None:
     elif view.paths or view.null:
         print_paths([hit.path for hit in answer.hits if hit.path is not None], null=view.null)
     else:
-        print_answer(answer)
+        print_hits(answer)
+        print_notes(answer)
+    last_answer.keep(answer)
     if library is not None and view.drawn:
         thumbnails = library.thumbnails([hit.content for hit in answer.hits])
         if view.preview:
@@ -33,5 +37,5 @@ def show(library: Library | None, answer: Answer, view: ViewOptions) -> None:
 
             write(answer, thumbnails, view.sheet)
             note(f"contact sheet: {show_path(view.sheet)}")
-    if not answer.hits:
+    if not answer.hits and empty:
         sys.exit(1)

@@ -9,7 +9,7 @@ from ..library.library import Library
 from ..types.records import Status
 from ..types.serialize import show_path
 from .options import INDEX, json_option, settings_options
-from .output import endings, print_json, size
+from .output import endings, note, plural, print_json, print_rows, size
 
 
 @click.command(name="status")
@@ -28,11 +28,11 @@ def command(settings: Settings, problems: bool, as_json: bool) -> None:
         if problems:
             unusable = library.problems()
             if as_json:
-                print_json(unusable)
+                print_json({"problems": unusable})
             else:
-                for problem in unusable:
-                    click.echo(f"{show_path(problem.path)}\t{problem.reason}\t{problem.message}")
-                click.echo(f"{len(unusable)} problems", err=True)
+                rows = [(show_path(each.path), each.reason, each.message) for each in unusable]
+                print_rows(("path", "reason", "message"), rows)
+                note(plural(len(unusable), "problem"))
             return
         status = library.status()
         print_json(status) if as_json else _show(status)

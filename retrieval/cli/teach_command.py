@@ -40,7 +40,7 @@ def command(name: str | None, yes: tuple[Path, ...], no: tuple[Path, ...], setti
     """Teach a word with example pictures: @NAME finds what is like --yes and unlike --no, in any query.
 
     More pictures can be added at any time; if a picture is given again, the new answer counts. Without
-    pictures, the taught words are listed. `retrieval save NAME --forget` forgets one.
+    pictures, the taught words are listed. `retrieval save NAME --remove` removes one.
 
     \b
     Examples:
@@ -56,6 +56,6 @@ def command(name: str | None, yes: tuple[Path, ...], no: tuple[Path, ...], setti
             library.saved.teach(name, [path.expanduser() for path in yes], [path.expanduser() for path in no])
         found = {each: counts for each, counts in library.saved.taught().items() if name in (None, each, f"@{each}")}
     if as_json:
-        print_json({each: {"yes": counts[0], "no": counts[1]} for each, counts in found.items()})
+        print_json({"taught": [{"name": each, "yes": a, "no": b} for each, (a, b) in found.items()]})
     else:
         print_rows(("name", "yes", "no"), [(f"@{each}", str(a), str(b)) for each, (a, b) in found.items()])

@@ -59,7 +59,7 @@ def list_command(settings: Settings, as_json: bool) -> None:
         for token in tokens
     ]
     if as_json:
-        print_json(rows)
+        print_json({"tokens": rows})
         return
     lines = [
         [token.name, token.scope.name.lower(), show_path(token.folder) if token.folder else "", token.made_at]

@@ -1,4 +1,4 @@
-"""The option -v: shows the library's log on standard error; warnings are shown without it, too."""
+"""The options -v and -q: more, or less, on standard error. Warnings of the library's log are shown without -v, too."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ def verbose_option() -> click.Option:
         expose_value=False,
         callback=_show_log,
         help="Show on standard error what is done; -vv also how long each step takes.",
+    )
+
+
+def quiet_option() -> click.Option:
+    """Return the option -q: no progress and no remarks, only the answer and errors."""
+    return click.Option(
+        ["-q", "--quiet"],
+        is_flag=True,
+        expose_value=False,
+        callback=lambda ctx, param, value: ctx.find_root().meta.update(quiet=True) if value else None,  # noqa: ARG005  # click's
+        help="Print the answer and errors only: no progress, no remarks.",
     )
 
 

@@ -29,7 +29,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is None:
         rows = models.vlms()
-        print_json(rows) if as_json else _show(rows)
+        print_json({"models": rows}) if as_json else _show(rows)
 
 
 @command.command()

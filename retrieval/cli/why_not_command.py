@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import get_args
 
 import click
 
 from ..config import Settings
+from ..errors import SourceError
 from ..library.library import Library
-from ..types.explanations import WhyNot
+from ..types.explanations import Standing, WhyNot
 from ..types.records import Threshold
 from ..types.serialize import show_path
 from .options import DEVICE, INDEX, PATH, PRECISION, json_option, settings_options
@@ -21,7 +23,7 @@ from .why_command import filters
 @click.argument("query")
 @click.argument("photo", type=PATH)
 @click.option("--image", type=PATH, help="A picture to search by together with QUERY, as in `search`.")
-@click.option("-k", "k", type=int, default=10, show_default=True, help="How many hits the search shows.")
+@click.option("-k", "--limit", "k", type=int, default=10, show_default=True, help="How many hits the search shows.")
 @click.option(
     "--threshold",
     type=click.Choice(get_args(Threshold)),
@@ -48,6 +50,8 @@ def command(
         picture = image.expanduser() if image else None
         found = library.why_not(query, photo.expanduser(), k=k, image=picture, threshold=threshold)
     print_json(found) if as_json else _show(found)
+    if found.standing in (Standing.UNKNOWN, Standing.MISSING):
+        sys.exit(SourceError.exit_code)
 
 
 def _show(explanation: WhyNot) -> None:

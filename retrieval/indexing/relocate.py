@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import SourceError, UsageError
+from ..errors import NotIndexed, SourceError, UsageError
 from ..storage.storage import Storage
 
 
@@ -18,7 +18,8 @@ def relocate(storage: Storage, old: Path, new: Path) -> int:
     it belongs to its content, and stays.
 
     Raises:
-        UsageError: the library has nothing at `old`, or one path lies in the other.
+        NotIndexed: the library has nothing at `old`.
+        UsageError: one path lies in the other.
         SourceError: there is nothing at `new`.
     """
     if not new.exists():
@@ -30,7 +31,7 @@ def relocate(storage: Storage, old: Path, new: Path) -> int:
             known = any(root.is_relative_to(old) for root in catalog.roots.all())
             moved = catalog.paths.move(old, new)
             if not moved and not known:
-                raise UsageError(f"the library has nothing at {old}; `retrieval status` lists its folders")
+                raise NotIndexed(f"the library has nothing at {old}; `retrieval status` lists its folders")
             catalog.contents.settle()
         storage.vectors.save()
     return moved

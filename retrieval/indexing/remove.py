@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import NotIndexed, UsageError
 from ..storage.storage import Storage
 
 
@@ -16,7 +16,7 @@ def remove_paths(storage: Storage, paths: Iterable[Path]) -> int:
     """Remove everything at or below these paths; return how many files were removed.
 
     Raises:
-        UsageError: the library has nothing at one of the paths; nothing is removed then.
+        NotIndexed: the library has nothing at one of the paths; nothing is removed then.
     """
     with storage.write_lock("retrieval remove"):
         with storage.transaction() as catalog:
@@ -26,7 +26,7 @@ def remove_paths(storage: Storage, paths: Iterable[Path]) -> int:
                 roots = [root for root in catalog.roots.all() if root.is_relative_to(path)]
                 words = catalog.captions.unlink(("file",), path)
                 if not (below or troubled or roots or words):
-                    raise UsageError(f"the library has nothing at {path}; nothing was removed")
+                    raise NotIndexed(f"the library has nothing at {path}; nothing was removed")
                 held = set(catalog.items.contents_at(below).values())
                 removed += catalog.items.remove(below)
                 catalog.contents.drop_own_words(content for content in held if not catalog.items.files_with(content))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import config
 from ..config import Settings
+from ..errors import naming
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -85,7 +86,8 @@ def picture(path: Path, settings: Settings, second: float | None = None) -> Imag
     """
     from .. import pictures
 
-    return pictures.load(path, max_megapixels=settings.max_megapixels, second=second).image
+    with naming(path):
+        return pictures.load(path, max_megapixels=settings.max_megapixels, second=second).image
 
 
 def part(path: Path, settings: Settings, second: float | None = None) -> Part:
@@ -102,7 +104,8 @@ def part(path: Path, settings: Settings, second: float | None = None) -> Part:
 
     if second is not None or not video.is_video(path):
         return ImagePart(picture(path, settings, second))
-    frames = video.evenly(path, FRAMES, IMAGE_SIZE)
+    with naming(path):
+        frames = video.evenly(path, FRAMES, IMAGE_SIZE)
     return VideoPart(tuple(frame.image for frame in frames), tuple(frame.second for frame in frames))
 
 

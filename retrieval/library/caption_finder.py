@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from ..errors import UsageError
+from ..errors import NotIndexed, UsageError
 from ..sources import absolute_path, absolute_paths
-from ..types.records import Answer, Progress, no_progress
+from ..types.records import Answer, AttributedText, Progress, no_progress
 from ..types.request import SearchOptions, SearchRequest
 from .services import Services
 
@@ -51,24 +51,39 @@ class CaptionEditor(CaptionFinder):
 
         Raises:
             ModelError: the model is unknown or cannot be loaded.
+            NotIndexed: the library has nothing at one of the places.
             LibraryLocked: another process is writing.
         """
-        return self.services.captioner(progress).run(absolute_paths(places), missing=missing)
+        return self.services.captioner(progress).run(self.services.at(places), missing=missing)
 
     def set(self, path: str | Path, text: str) -> None:
         """Store a caption written by hand, replacing earlier edits and generated captions of the picture.
 
         Raises:
-            UsageError: the library has no such picture, or the text is empty.
+            NotIndexed: the library has no such picture.
+            UsageError: the text is empty.
         """
         from ..indexing.captioner import write_caption
 
         place, storage = absolute_path(path), self.services.storage
         with storage.read() as catalog:
             content = catalog.items.contents_at([place]).get(place)
-        if content is None or not text.strip():
-            raise UsageError(f"the library has no picture {path}" if content is None else "the caption is empty")
+        if content is None:
+            raise NotIndexed(f"the library has no picture {path}; index it first: retrieval index FOLDER")
+        if not text.strip():
+            raise UsageError("the caption is empty")
         write_caption(storage, self.services.encoder(), content, " ".join(text.split()))
+
+    def written_for(self, places: Sequence[str | Path]) -> list[tuple[Path, AttributedText]]:
+        """Return the files at these places that have a caption, each with the latest: by hand, else by a model."""
+        with self.services.storage.read() as catalog:
+            files = catalog.items.within(self.services.at(places))
+            found = catalog.captions.written({item.content for item in files})
+        pairs = ((item.path, found[item.content]) for item in files if item.content in found)
+        return [
+            (path, AttributedText(each.text, "generated" if each.model else "edited", each.model))
+            for path, each in pairs
+        ]
 
     def write_xmp(
         self, places: Sequence[str | Path] | None = None, *, progress: Callable[[Progress], None] = no_progress

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from .. import config
 from ..config import Settings
 from ..errors import LibraryNotFound, SourceError
-from ..sources import absolute_path, absolute_paths
+from ..sources import absolute_path
 from ..types.records import Problem, Progress, no_progress
 from . import backends
 from .services import IndexOptions, ModelCache, Services
@@ -150,8 +150,9 @@ class Library(LibraryView):
         Raises:
             LibraryLocked: another process is writing.
             ModelUnavailable: the packages for OCR are not installed.
+            NotIndexed: the library has nothing at one of the places.
         """
-        return self.services.ocr_runner(progress).run(absolute_paths(places))
+        return self.services.ocr_runner(progress).run(self.services.at(places))
 
     def import_embeddings(
         self,
@@ -231,7 +232,7 @@ class Library(LibraryView):
         """Remove pictures, folders and caption files from the library, not from disk; return how many pictures.
 
         Raises:
-            UsageError: the library has nothing at one of the paths.
+            NotIndexed: the library has nothing at one of the paths.
         """
         from ..indexing import remove
 

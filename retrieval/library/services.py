@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from .. import config
 from ..config import Settings
-from ..errors import LibraryNotFound, ModelError
+from ..errors import LibraryNotFound, ModelError, NotIndexed
+from ..sources import absolute_paths
 from ..types.records import no_progress
 from . import backends
 
@@ -107,6 +108,20 @@ class Services:
     def settings(self) -> Settings:
         """The settings that the library was opened with."""
         return self.models.settings
+
+    def at(self, places: Sequence[str | Path] | None) -> list[Path] | None:
+        """Return places by their absolute paths, None for all of the library.
+
+        Raises:
+            NotIndexed: the library has nothing at one of them.
+        """
+        found = absolute_paths(places)
+        with self.storage.read() as catalog:
+            for place in found or ():
+                if not catalog.items.within([place]):
+                    there = "index it first: retrieval index FOLDER" if place.exists() else "there is no such file"
+                    raise NotIndexed(f"the library has nothing at {place}; {there}")
+        return found
 
     def within(self, folder: Path) -> Services:
         """Return services that are limited to one folder of the library, with the same models."""

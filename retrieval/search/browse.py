@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import NotFound
+from ..errors import NotFound, NotIndexed
 from ..sources import absolute_path
 from ..storage.storage import Storage
 from ..types.records import AttributedText, Item
@@ -34,6 +34,18 @@ class ItemBrowser:
         """Whether a picture file is in the library."""
         with self.storage.read() as catalog:
             return bool(catalog.items.contents_at([absolute_path(path)]))
+
+    def count_in(self, places: Sequence[Path]) -> int:
+        """Return how many files lie at these places, or in these folders.
+
+        Raises:
+            NotIndexed: there is none.
+        """
+        with self.storage.read() as catalog:
+            found = {item.path for item in catalog.items.within([absolute_path(place) for place in places])}
+        if not found:
+            raise NotIndexed(f"the library has nothing at {', '.join(map(str, places))}")
+        return len(found)
 
     def newest(self, count: int, after: int | None = None, until: str = "") -> list[Item]:
         """Return up to `count` items, newest first: those after item `after`, none later than `until` ("2023-06")."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import pictures
 from ..encoders import Encoder
-from ..errors import PictureError, UsageError
+from ..errors import NotIndexed, PictureError, UsageError
 from ..storage.storage import Storage
 from ..types.records import Item, Kind, Progress, Vectors, no_progress
 from ..types.results import Classification
@@ -77,7 +77,10 @@ class Classifier:
         with self.storage.read() as catalog:
             items = catalog.items.within(places)
         if not items:
-            raise UsageError("the library has no picture there; index it first with `retrieval index`")
+            where = ", ".join(map(str, places or ()))
+            raise NotIndexed(
+                f"the library has no picture {where and f'at {where}'}; index it first: retrieval index FOLDER"
+            )
         return items
 
     @staticmethod

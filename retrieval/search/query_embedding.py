@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from ..encoders import Encoder
-from ..errors import PictureError, UsageError
+from ..errors import UsageError, naming
 from ..queries.expression import WeightedPiece
 from ..storage.storage import Storage
-from ..types.records import ByBytes, ByFile, ByItem, ByTaught, ByText, ByVector, Kind, Query, Reason, Space, Vectors
+from ..types.records import ByBytes, ByFile, ByItem, ByTaught, ByText, ByVector, Kind, Query, Space, Vectors
 from . import concepts
 
 LONGEST = 2000  # characters of a text that are read; every model reads far less
@@ -98,12 +98,8 @@ class QueryEmbedder:
     def _file(self, path: Path) -> QueryEmbedding:
         from ..pictures import read_file  # loads Pillow, which text queries do not need
 
-        try:
+        with naming(path):
             return QueryEmbedding(self._picture(read_file(path)[0], path.name))
-        except PictureError as exc:
-            if exc.reason == Reason.VANISHED:
-                raise PictureError(exc.reason, f"{path}: no such file") from exc
-            raise PictureError(exc.reason, f"{path}: {exc}") from exc
 
     def _picture(self, data: bytes, name: str) -> Vectors:
         from ..pictures import decode

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import NotIndexed, UsageError
 from ..queries import interpret
 from ..queries.saved_names import FILES, NAME, KnownNames
 from ..queries.syntax import AllOf, AnyOf, FieldToken, Minus, Node, Weighted, parse, unparse
@@ -75,7 +75,7 @@ class SavedNames:
             missing = [path for path in both if path not in known]
             if missing:
                 folder = "it is a folder; name its pictures" if missing[0].is_dir() else "index it first"
-                raise UsageError(f"the library has no picture {missing[0]}; {folder}")
+                raise NotIndexed(f"the library has no picture {missing[0]}; {folder}")
             names.teach(name, {known[path]: wanted for path, wanted in both.items()})
             count = names.taught().get(name, (0, 0))
             if not count[0]:

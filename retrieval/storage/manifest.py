@@ -10,10 +10,11 @@ import json
 import shutil
 from pathlib import Path
 
+from ..config import MANIFEST as MANIFEST
 from ..errors import LibraryDamaged, LibraryError, LibraryNotFound, LibraryReadOnly, LibraryVersionError, StorageFull
 
 FORMAT = 1
-MANIFEST, CATALOG, VECTORS = "library.json", "catalog.sqlite", "vectors"
+CATALOG, VECTORS = "catalog.sqlite", "vectors"
 OWN = {CATALOG, VECTORS, "writer.lock", "writer.json"}  # what a library that was not finished may have left
 
 

@@ -11,12 +11,13 @@ import errno
 import filecmp
 import glob
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import LibraryLocked, LibraryReadOnly, UsageError
+from ..errors import LibraryLocked, LibraryReadOnly, NotIndexed, UsageError
 from ..indexing import fingerprint_backfill
 from ..search.near_duplicates import ALIKE, Similarity, group_near_duplicates
 from ..sources.companions import beside as companions
@@ -26,6 +27,9 @@ from ..types.records import Item, Progress, no_progress
 from .copy_link import FileAction, free
 
 LOG = "moved.csv"  # in the target folder: where each moved file came from
+COPY = re.compile(
+    r"\b(copy|kopie|copie|copia|kopia)\b|\(\d+\)$|~\d+$", re.IGNORECASE
+)  # names that programs give copies
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,11 @@ class DuplicateFinder:
         """Return the groups among the pictures in `places` (None: all), those that take up most space first.
 
         Files that are gone, have changed since they were indexed, or are links are left out. The kept picture has the
-        most pixels, then the most bytes, then the fewest folders above it. `least` is the lowest cosine of pictures
-        that are alike.
+        most pixels, then the most bytes, then a name that is not a copy's, then the older file. `least` is the lowest
+        cosine of pictures that are alike.
 
         Raises:
-            UsageError: the library has nothing in `places`.
+            NotIndexed: the library has nothing in `places`.
         """
         wanted = frozenset(kinds)
         if Similarity.SAME in wanted:
@@ -78,7 +82,7 @@ class DuplicateFinder:
             items = list(_files(catalog.items.within(places)))
             known = catalog.items.indexed(0)
         if places and not items:
-            raise UsageError(f"the library has nothing at {', '.join(map(str, places))}")
+            raise NotIndexed(f"the library has nothing at {', '.join(map(str, places))}")
         holding: dict[int, list[GroupMember]] = {}
         for item in items:
             size = _as_known(item.path, known[str(item.path)])
@@ -157,8 +161,14 @@ def _files(items: Iterable[Item]) -> Iterator[Item]:
             yield item
 
 
-def _worth(member: GroupMember) -> tuple[int, int, int, Path]:
-    return -member.width * member.height, -member.bytes, len(member.path.parts), member.path
+def _worth(member: GroupMember) -> tuple[int, int, bool, float, int, Path]:
+    """Return what is sorted by, the best first."""
+    try:
+        changed = member.path.stat().st_mtime
+    except OSError:
+        changed = float("inf")
+    named = bool(COPY.search(member.path.stem))
+    return -member.width * member.height, -member.bytes, named, changed, len(member.path.parts), member.path
 
 
 def _apart(member: GroupMember, keep: GroupMember) -> bool:

@@ -87,6 +87,6 @@ def test_a_cache_that_cannot_be_written_is_said_once_and_pages_work(
     command = [sys.executable, "-m", "retrieval", "search", "type:photo", "-k", "2", "--page"]
     for page in ("1", "2"):
         done = subprocess.run([*command, page], capture_output=True, text=True, check=True, env=environment)
-        assert len(done.stdout.splitlines()) == 2
+        assert len(done.stdout.splitlines()) == 3
         assert done.stderr.count("cannot be written") == 1
     assert list((tmp_path / "temporary").glob("retrieval-*/pages/*.json"))

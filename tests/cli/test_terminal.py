@@ -52,11 +52,13 @@ def place(photos: Path, tmp_path: Path) -> Path:
     return tmp_path / "library"
 
 
-def test_hits_are_a_table_with_ranks_scores_and_files(place: Path, photos: Path) -> None:
+def test_hits_are_lines_with_ranks_bands_scores_and_links_to_files(place: Path, photos: Path) -> None:
     drawn = on_a_terminal("search", "red", "--index", place, folder=photos)
-    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn)
-    assert re.search(r"#\s+score\s+sure\s+picture", said)
-    assert re.search(r"1\s+1\.000\s+strong\s+red\.jpg", said)
+    assert f"file://{photos}/red.jpg" in drawn
+    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b\]8;[^\x1b]*\x1b\\", "", drawn)
+    assert re.search(r"1  strong, by its name\s+1\.000\s+red\.jpg", said)
+    assert "How to read this" in said
+    assert "How to read this" not in on_a_terminal("search", "red", "--index", place, folder=photos), "shown once"
 
 
 def test_indexing_shows_a_bar(photos: Path, tmp_path: Path) -> None:

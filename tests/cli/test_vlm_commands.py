@@ -29,7 +29,7 @@ def test_ask_names_its_sources_on_several(run: Run, photos: Path) -> None:
 
 def test_ask_asks_about_the_hits_of_a_search(filled: Run, photos: Path) -> None:
     found = filled("ask", "--search", "something red", "-k", 2, "is it red?").stdout.splitlines()
-    assert found[0] == f"{photos}/red.jpg: yes"
+    assert found[0] == f"{photos}/red.jpg: yes (100% sure)"
     assert len(found) == 2
 
 
@@ -46,7 +46,7 @@ def test_a_broken_picture_among_several_is_left_out_aloud(run: Run, photos: Path
     [
         (["only a question?"], 2, "name a picture before the question"),
         (["red.jpg", " "], 2, "the question is empty"),
-        (["nowhere.jpg", "what?"], 5, "no longer there"),
+        (["nowhere.jpg", "what?"], 5, "no such file"),
     ],
 )
 def test_a_wrong_question_is_one_line(run: Run, photos: Path, arguments: list[str], code: int, says: str) -> None:
@@ -90,16 +90,19 @@ def test_a_drawing_needs_an_ending_that_is_a_format(run: Run, photos: Path, tmp_
 
 
 def test_vlms_lists_every_family_with_what_it_can_do(run: Run) -> None:
-    rows = {row["family"]: row for row in json.loads(run("vlms", "--json").stdout)}
+    rows = {row["family"]: row for row in json.loads(run("vlms", "--json").stdout)["models"]}
     assert rows["Qwen3-VL"]["abilities"] == ["answer", "caption", "chat", "count", "ground", "images", "judge", "video"]
     assert rows["moondream2"]["route"] == "endpoint"
     assert len(run("vlms").stdout.splitlines()) == len(rows) + 1
 
 
 def test_caption_keeps_captions_that_are_found_by_search(filled: Run, photos: Path) -> None:
-    assert filled("caption", photos / "red.jpg", "-q").stdout.startswith("1 pictures captioned by colours")
+    told = filled("caption", photos / "red.jpg")
+    assert told.stdout == "a red picture\n"
+    assert "1 picture captioned by colours" in told.stderr
+    assert filled("caption", photos / "red.jpg", "-q").stderr == ""
     assert "a red picture" in filled("search", "red", "-k", 1).stdout
-    assert filled("captions", photos / "red.jpg", "-k", 1).stdout.split("\t")[1] == "a red picture"
+    assert filled("captions", photos / "red.jpg", "-k", 1).stdout.split("\t")[-2] == "a red picture"
     found = json.loads(filled("caption", "--all", "--json").stdout)
     assert (found["captioned"], found["settled"]) == (3, 1)
     assert json.loads(filled("caption", "--all", "--json").stdout)["captioned"] == 0
@@ -132,7 +135,6 @@ def test_a_picture_that_has_gone_is_a_problem_and_the_others_are_captioned(fille
     [
         ([], "--all"),
         (["--all", "--set", "x"], "one picture"),
-        (["nowhere.jpg", "--set", "x"], "no picture nowhere.jpg"),
     ],
 )
 def test_caption_wants_to_know_which(filled: Run, arguments: list[str], says: str) -> None:
@@ -148,13 +150,15 @@ def test_captions_generates_with_and_without_a_library(run: Run, photos: Path) -
 
 @pytest.mark.parametrize("judge", [[], ["--judge"]], ids=["encoder", "model"])
 def test_classify_names_the_label_that_fits_best(filled: Run, photos: Path, judge: list[str]) -> None:
-    found = json.loads(filled("classify", photos, "--labels", "red,lime,blue,yellow", "--json", *judge).stdout)
+    found = json.loads(filled("classify", photos, "--labels", "red,lime,blue,yellow", "--json", *judge).stdout)[
+        "pictures"
+    ]
     assert {Path(each["path"]).stem: each["label"] for each in found} == {
         name: name for name in ("red", "lime", "blue", "yellow")
     }
     assert all(each["margin"] > 0 and next(iter(each["scores"])) == each["label"] for each in found)
     line = filled("classify", photos / "red.jpg", "--labels", "red,blue", *judge).stdout
-    assert line.startswith("red\t")
+    assert line.startswith("label\tmargin\tpath\nred\t")
     assert line.endswith(f"\t{photos}/red.jpg\n")
 
 
@@ -164,7 +168,6 @@ def test_classify_names_the_label_that_fits_best(filled: Run, photos: Path, judg
         (["--labels", "a,b"], "--all"),
         (["--all", "--labels", "a"], "two different labels"),
         (["--all", "--labels", "a,,b"], "two different labels"),
-        (["nowhere", "--labels", "a,b"], "no picture there"),
     ],
 )
 def test_classify_says_what_is_missing(filled: Run, arguments: list[str], says: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from retrieval import Library, Settings
-from retrieval.errors import QueryError, UsageError
+from retrieval.errors import NotIndexed, QueryError, UsageError
 from retrieval.queries import interpret
 from retrieval.queries.expression import WeightedPiece
 from retrieval.queries.saved_names import KnownNames
@@ -134,7 +134,7 @@ def test_examples_change_their_side_when_they_are_given_again(filled: Library, p
 
 
 def test_what_cannot_be_taught_says_why(filled: Library, photos: Path, paint: Paint) -> None:
-    with pytest.raises(UsageError, match="index it first"):
+    with pytest.raises(NotIndexed, match="index it first"):
         filled.saved.teach("x", [paint("../elsewhere/red.png")])
     with pytest.raises(UsageError, match="--yes"):
         filled.saved.teach("x", no=[photos / "red.jpg"])
@@ -194,11 +194,11 @@ def test_names_on_the_command_line(run: Run, photos: Path) -> None:
     run("save", "small", "type:png")
     assert run("save").stdout == "name\tquery\n@small\ttype:png\n"
     run("teach", "@warm", "--yes", photos / "red.jpg", photos / "yellow.bmp", "--no", photos / "blue.webp")
-    assert json.loads(run("teach", "--json").stdout) == {"warm": {"yes": 2, "no": 1}}
+    assert json.loads(run("teach", "--json").stdout)["taught"] == [{"name": "warm", "yes": 2, "no": 1}]
     assert "lime.png" in run("search", "@small @warm").stdout
-    run("save", "warm", "--forget")
-    assert json.loads(run("teach", "--json").stdout) == {}
-    assert "perhaps @small" in run("save", "smal", "--forget", code=2).stderr
+    run("save", "warm", "--remove")
+    assert json.loads(run("teach", "--json").stdout)["taught"] == []
+    assert "perhaps @small" in run("save", "smal", "--remove", code=2).stderr
     run("teach", "--yes", photos / "red.jpg", code=2)
 
 

@@ -1,0 +1,57 @@
+"""The `retrieval open` command."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import SourceError
+from ..types.serialize import show_path
+from . import last_answer
+from .options import json_option
+from .output import note, print_json
+
+OPENERS = ("xdg-open", "gio", "wslview")
+
+
+@click.command(name="open")
+@click.argument("ranks", nargs=-1, required=True, type=click.IntRange(1), metavar="RANK...")
+@click.option("--folder", is_flag=True, help="Open the folder of each hit, with the file selected where that is known.")
+@json_option
+def command(ranks: tuple[int, ...], folder: bool, as_json: bool) -> None:
+    """Open hits of the last answer, by their numbers, with the program that the system uses for such files.
+
+    The last answer is that of your last `retrieval search` or `captions`, in any window.
+
+    \b
+    Examples:
+      retrieval open 2
+      retrieval open 1 3 4
+      retrieval open 1 --folder
+    """
+    paths = last_answer.files(ranks)
+    for path in paths:
+        if not path.exists():
+            raise SourceError(f"{show_path(path)}: no such file; `retrieval index` finds it where it was moved to")
+    for path in paths:
+        if not as_json:
+            note(f"opens {show_path(path)}")
+        _launch(path, folder=folder)
+    if as_json:
+        print_json({"opened": paths})
+
+
+def _launch(path: Path, *, folder: bool) -> None:
+    """Open a file, or its folder.
+
+    Raises:
+        SourceError: the system has no program for it.
+    """
+    desktop = sys.platform in ("darwin", "win32") or any(map(shutil.which, OPENERS))
+    if not desktop or click.launch(str(path), locate=folder) != 0:
+        raise SourceError(
+            f"the system has no program to open {show_path(path)}; on Linux, install xdg-utils and a picture viewer"
+        )
