@@ -4,7 +4,7 @@
 
 Every row is the same library of the same pictures with other texts, compared with the one whose files are named by a
 camera and have no texts (pixels alone), by a paired bootstrap: sentences (the last caption of a picture looks for it;
-where pictures have one caption, what the built-in captioner says of the picture, so that no query is a stored text) and
+where pictures have one caption, it is stored, and every second word of it looks for the picture: a memory of it) and
 single nouns (right is a picture that a caption says it of). Names, folders and receipts are asked for by their words.
 The captions that are stored are the others; files are named after two words of the first caption, or "copy of" a thing
 that they do not show; folders are named after the thing that the captions say most, or after a month.
@@ -161,7 +161,7 @@ def _share(found: Sequence[bool], baseline: Sequence[bool] | None = None) -> str
     return f"{mean} ({gained.points:+.1f}, {gained.low:+.1f} to {gained.high:+.1f})"
 
 
-def captions_of_people(bench: Bench) -> None:
+def captions_of_people(bench: Bench, most: int | None) -> None:
     files = sorted(bench.data.captions)
     bench.rng.shuffle(files)
     for share in SHARES:
@@ -169,10 +169,11 @@ def captions_of_people(bench: Bench) -> None:
             chosen = files[: max(round(share * len(files)), 1)]
             table = bench.at / "captions.csv"
             with table.open("w", newline="", encoding="utf-8") as stream:
-                rows = [(bench.file(n), text) for n in chosen for text in bench.data.stored(n)]
+                rows = [(bench.file(n), text) for n in chosen for text in bench.data.stored(n)[:most]]
                 csv.writer(stream).writerows([("image", "caption"), *rows])
             library.index([], [(table, bench.at / "camera")])
-            bench.row(f"captions of people on {share:.0%}", library)
+            several = "" if not bench.data.several else " (one each)" if most == 1 else " (four each)"
+            bench.row(f"captions of people on {share:.0%}{several}", library)
 
 
 def captions_of_a_model(bench: Bench) -> None:
@@ -257,15 +258,13 @@ def main() -> None:
         if given.receipts:
             receipts(bench, given.receipts)
         if not data.several:
-            with bench.library() as library:
-                library.captions.generate()
-                with library.storage.read() as catalog:
-                    said = catalog.captions.of(bench.contents)
-            data.queries = {name: said[content][0] for content, name in bench.contents.items()}
+            data.queries = {name: " ".join(terms(text)[::2]) for name, text in data.queries.items()}
             bench.baseline = None
             with bench.library() as library:
-                bench.row("pixels alone, sentences by the built-in captioner", library)
-        captions_of_people(bench)
+                bench.row("pixels alone, every second word", library)
+        else:
+            captions_of_people(bench, 1)
+        captions_of_people(bench, None)
 
 
 if __name__ == "__main__":

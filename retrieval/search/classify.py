@@ -77,10 +77,8 @@ class Classifier:
         with self.storage.read() as catalog:
             items = catalog.items.within(places)
         if not items:
-            where = ", ".join(map(str, places or ()))
-            raise NotIndexed(
-                f"the library has no picture {where and f'at {where}'}; index it first: retrieval index FOLDER"
-            )
+            where = f" at {', '.join(map(str, places))}" if places else ""
+            raise NotIndexed(f"the library has no picture{where}; index it first: retrieval index FOLDER")
         return items
 
     @staticmethod

@@ -23,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 SHARPNESS = {Kind.PICTURE: 3.0, Kind.TEXT: 0.85}  # of the likelihood, over the anchor texts' mean std
 SHARE = {Kind.PICTURE: (0.823, -0.532), Kind.TEXT: (1.35, 1.456)}  # log-odds of a share -> of a right hit (COCO dev)
 STRONG, LIKELY = (0.5, 3.5), (0.2, 3.0)  # probability, or z-score: one scale for all hits, so that bands keep the order
+NEAR = 16  # one picture in so many, the nearest, gives the scale of a query's z-scores; at most `CANDIDATES`
 SMALL = 30  # with fewer pictures, there is no confidence
 ARTICLES = {"a", "an", "the"}
 # A single word fits each picture less than a caption does: if it is as word-like as `WORD`, the threshold on the
@@ -69,7 +70,9 @@ def match(branch: Branch) -> Match | None:
     log_odds = float(calibration.log_odds(branch.words, np.array([z]), scale)[0])
     single = len([word for word in branch.text.casefold().split() if word not in ARTICLES]) == 1
     further = FURTHER if single and anchors.word_likeness(branch.words)[0] >= WORD else 0.0
-    return Match(anchors, scale, log_odds, scale.threshold - further, (float(mean.mean()), float(std.mean())))
+    near = int(np.clip(count // NEAR, 1, len(mean)))
+    heights = float(mean[:near].mean()), float(std[:near].mean())
+    return Match(anchors, scale, log_odds, scale.threshold - further, heights)
 
 
 def of_pictures(branch: Branch, match: Match, contents: Sequence[int], gains: Floats | float = 0.0) -> Confidence:

@@ -23,6 +23,7 @@ from ..vectors import Where
 
 if TYPE_CHECKING:
     from ..storage.catalog import CatalogSession
+    from ..storage.catalog.captions import CaptionCounts
     from .branches import Branch
 
 Floats = npt.NDArray[np.float64]
@@ -33,7 +34,8 @@ COMMON = 20_000  # pictures with a term from which it is looked up in the candid
 DEEP = 200  # candidates from texts, and nearest texts that are compared, at least
 ALIKE = 5.0  # z-score of a caption from which it speaks for its picture
 LISTED = 3.0  # z-score of a caption from which its picture counts as found by it
-PER_Z = 1.5  # nats for each standard deviation above `ALIKE`
+PER_Z = 0.75  # nats for each standard deviation above `ALIKE`, if pictures have one caption; see `_FullText.per_z`
+MOST_CERTAIN = 0.65  # chance that one of several captions has a term, at most
 SEVERAL = 15.0  # nats for a text that has all of several terms, or a number: no chance, and not what pixels show
 FEW = 10  # one picture in so many, or fewer: then a text with every term has full weight; where half have one, a tenth
 
@@ -59,7 +61,7 @@ class Column:
 
 
 RULES = {
-    "captions": Column("caption", 0.6, 0.6, describes=True),
+    "captions": Column("caption", 0.34, 0.6, describes=True),  # for one caption; see `_FullText.chance`
     "told": Column("caption by a model", 0.2, 0.3, describes=True, by_people=False),
     "about": Column("metadata", 0.05, whole=9.0),
     "names": Column("name", 0.05, whole=3.0),
@@ -98,8 +100,8 @@ def gather(branch: Branch, nearest: Sequence[int], count: int) -> dict[int, Evid
     """Return the evidence for the nearest pictures, and for the `count` that texts speak for most."""
     wanted = terms(_without_ending(branch.text))
     with branch.storage.read() as catalog:
-        captioned = dict(zip(("captions", "told"), catalog.captions.captioned(), strict=True))
-        alike, beyond = _alike(branch, catalog, max(count, DEEP)) if captioned["captions"] else ({}, -np.inf)
+        captioned = catalog.captions.captioned()
+        alike, beyond = _alike(branch, catalog, max(count, DEEP)) if captioned.people else ({}, -np.inf)
         full = _FullText.read(branch, catalog, wanted, captioned)
         found = full.best(branch, max(count, DEEP))
         contents = np.array(list(dict.fromkeys((*nearest, *found, *alike))), np.int64)
@@ -108,7 +110,7 @@ def gather(branch: Branch, nearest: Sequence[int], count: int) -> dict[int, Evid
     described = {"captions": _among(contents, people), "told": _among(contents, models)}
     nats, share, whole, by = full.score(contents, described)
     z = np.array([alike.get(each, beyond if each in people else -np.inf) for each in contents.tolist()])
-    total = nats + np.where(described["captions"] & np.isfinite(z), PER_Z * (z - ALIKE), 0.0)
+    total = nats + np.where(described["captions"] & np.isfinite(z), full.per_z * (z - ALIKE), 0.0)
     by = [RULES["captions"].name if z[n] > ALIKE and not by[n] else by[n] for n in range(len(contents))]
     rows = zip(total.tolist(), nats.tolist(), share.tolist(), whole.tolist(), by, z.tolist(), strict=True)
     return {content: Evidence(*row) for content, row in zip(contents.tolist(), rows, strict=True)}
@@ -141,17 +143,29 @@ class _FullText:
     terms: Sequence[str]
     counts: Mapping[TermPlace, int]
     totals: Mapping[str, int]  # how many pictures have a text in a column, or could have one
+    per_picture: float = 1.0  # captions by people, of a picture that has one
     holders: dict[TermPlace, Numbers] = field(default_factory=dict)  # sorted
 
     @classmethod
     def read(
-        cls, branch: Branch, catalog: CatalogSession, wanted: Sequence[str], captioned: Mapping[str, int]
+        cls, branch: Branch, catalog: CatalogSession, wanted: Sequence[str], captioned: CaptionCounts
     ) -> _FullText:
         counts = catalog.full_text.counts(wanted)
         totals = dict.fromkeys(COLUMNS, branch.storage.vectors.count(Kind.PICTURE))
-        found = cls(wanted, counts, {**totals, **captioned})
+        totals |= {"captions": captioned.people, "told": captioned.models}
+        found = cls(wanted, counts, totals, max(captioned.per_picture, 1.0))
         found._read(catalog, [place for place, count in counts.items() if count <= COMMON], None)
         return found
+
+    @property
+    def per_z(self) -> float:
+        """The nats for each standard deviation of the nearest of several captions."""
+        return float(PER_Z * np.sqrt(self.per_picture))
+
+    def _chance(self, column: str) -> float:
+        """Return the chance that the right picture's texts in a column have a term: higher with several captions."""
+        chance = RULES[column].chance
+        return min(chance * float(np.sqrt(self.per_picture)), MOST_CERTAIN) if column == "captions" else chance
 
     def look_up(self, catalog: CatalogSession, contents: Numbers) -> None:
         """Read which of these pictures have the common terms, too."""
@@ -210,11 +224,9 @@ class _FullText:
         A term counts log(p / q + 1 - p) nats, as in Hiemstra's language model (1998), where q is the share of pictures
         with it; in columns that do not describe the picture, less where the query has other terms, too.
         """
-        rule, size = RULES[column], self.totals[column] + 1
+        rule, size, chance = RULES[column], self.totals[column] + 1, self._chance(column)
         held = np.array([self.counts.get(TermPlace(column, term), 0) for term in self.terms])
-        gains: Floats = rule.weight * (has * np.log(rule.chance * size / (held + 0.5) + 1 - rule.chance)[:, None]).sum(
-            axis=0
-        )
+        gains: Floats = rule.weight * (has * np.log(chance * size / (held + 0.5) + 1 - chance)[:, None]).sum(axis=0)
         if rule.describes:
             return gains
         every, whole = has.all(axis=0), rule.whole if _one_word(self.terms) else SEVERAL
@@ -226,7 +238,7 @@ class _FullText:
         """Return what the terms that the descriptions lack say against each picture, (n,)."""
         rule = RULES[column]
         lacking = len(self.terms) - (0 if has is None else has.sum(axis=0))
-        against: Floats = described * lacking * rule.weight * np.log(1 - rule.chance)
+        against: Floats = described * lacking * rule.weight * np.log(1 - self._chance(column))
         return against
 
 

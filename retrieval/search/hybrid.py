@@ -99,7 +99,8 @@ def band(
         found = [replace(each, confidence=sure) for each, sure in zip(found, known, strict=True)]
         return BranchResult(found, z_scores, pixels.match, not any(each.half for each in said))
     whole = confidence.of_pictures(branch, match, contents, nat(branch, match) * np.array([each.nats for each in said]))
-    found = _banded(candidates, _descending(whole.bands), said, pixels.bands)
+    bands = _at_least_likely(_descending(whole.bands), said)
+    found = _banded(candidates, bands, said, pixels.bands)
     found = [replace(each, confidence=sure) for each, sure in zip(found, whole.confidence, strict=True)]
     return BranchResult(found, z_scores, whole.match)
 
@@ -113,6 +114,12 @@ def _banded(
         replace(each, band=band, by=texts.by if band is not Band.WEAK and below.rank > band.rank else "")
         for each, band, texts, below in rows
     ]
+
+
+def _at_least_likely(bands: list[Band], said: Sequence[Evidence]) -> list[Band]:
+    """Return the bands; the first hits, as far as their texts have every term, are at least likely."""
+    named = next((n for n, each in enumerate(said) if not each.whole), len(said))
+    return [Band.LIKELY if each is Band.WEAK else each for each in bands[:named]] + bands[named:]
 
 
 def _descending(bands: Sequence[Band]) -> list[Band]:

@@ -302,7 +302,7 @@ def test_why_not_on_the_command_line(run: Run, photos: Path) -> None:
     text = run("why-not", "red type:png", photos / "red.jpg").stdout
     assert "FAILS  type:png  (jpeg)" in text
     assert "would help" in text
-    assert json.loads(run("why-not", "red", photos / "no.jpg", "--json").stdout)["standing"] == "missing"
+    assert json.loads(run("why-not", "red", photos / "no.jpg", "--json", code=5).stdout)["standing"] == "missing"
 
 
 def test_heat_is_of_the_pictures_own_shape(filled: Library) -> None:

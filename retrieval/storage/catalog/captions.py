@@ -26,6 +26,15 @@ class WrittenCaption:
     model: str
 
 
+@dataclass(frozen=True)
+class CaptionCounts:
+    """How many pictures have a caption by people, or by a model, and how many captions by people one of these has."""
+
+    people: int
+    models: int
+    per_picture: float
+
+
 class Captions(Repository):
     """The links between texts and pictures."""
 
@@ -94,11 +103,14 @@ class Captions(Repository):
         """Return the number of captions."""
         return self._count(select(func.count()).select_from(captions))
 
-    def captioned(self) -> tuple[int, int]:
-        """Return how many pictures have a caption by people, and how many one by a model."""
-        has = select(func.count(captions.c.picture_id.distinct()))
+    def captioned(self) -> CaptionCounts:
+        """Return how many pictures have captions, by whom."""
         by_model = captions.c.source == GENERATED
-        return self._count(has.where(~by_model)), self._count(has.where(by_model))
+        counts = (func.count(captions.c.picture_id.distinct()), func.count(captions.c.picture_id))
+        chosen = select(by_model.label("by_model"), *counts).group_by(by_model)
+        found = {bool(row[0]): (int(row[1]), int(row[2])) for row in self._connection.execute(chosen)}
+        people, captions_by_people = found.get(False, (0, 0))
+        return CaptionCounts(people, found.get(True, (0, 0))[0], captions_by_people / max(people, 1))
 
     def authors(self, pictures: Iterable[int]) -> tuple[set[int], set[int]]:
         """Return which of these pictures have a caption by people, and which one by a model."""
