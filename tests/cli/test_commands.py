@@ -133,11 +133,33 @@ def test_captions_are_found_for_a_picture(filled: Run, photos: Path, tmp_path: P
     assert filled("captions", photos / "red.jpg", "-k", 1).stdout.split("\t")[-2] == "a red barn"
 
 
+def test_captions_without_any_text_are_the_models(filled: Run, photos: Path) -> None:
+    found = filled("captions", photos / "red.jpg", "--vlm", "colours")
+    assert found.stdout == "generated: a red picture\n"
+    assert "the library has no texts yet" in found.stderr
+    as_object = as_json(filled("captions", photos / "red.jpg", "--vlm", "colours", "--json"))
+    assert (as_object["generated"], as_object["hits"]) == ("a red picture", [])
+
+
+def test_counts_are_of_all_pictures_where_no_filter_passes(filled: Run) -> None:
+    assert "0 of 4 pictures, " in filled("search", "camera:nikon", code=1).stderr
+    assert "1 of 1 pictures that pass, 4 in all, " in filled("search", "red path:red.jpg").stderr
+
+
+def test_suggestions_are_said_and_can_be_typed(filled: Run, photos: Path) -> None:
+    (photos / "2019 Italy").mkdir()
+    (photos / "lime.png").rename(photos / "2019 Italy" / "lime.png")
+    filled("index", photos)
+    found = filled("search", "italy city:nowhere", code=1).stderr
+    assert "perhaps: 'path:\"2019 Italy\" city:nowhere' (1 picture)" in found
+
+
 def test_a_contact_sheet_is_a_page_with_the_hits_in_it(filled: Run, tmp_path: Path) -> None:
     filled("search", "red", "--sheet", "sheet.html")
     page = (tmp_path / "sheet.html").read_text()
     assert page.count("<figure>") == page.count("data:image/webp;base64,") == 4
     assert "http" not in page
+    assert page.count('<a href="file:///') == 2 * 4, "picture and name lead to the file"
 
 
 def test_a_contact_sheet_is_a_picture_of_the_hits(filled: Run, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from retrieval.cli.output import rate
+
 from ..conftest import Paint, Run
 
 SEARCH = [sys.executable, "-m", "retrieval", "search", "type:photo"]
@@ -76,6 +78,14 @@ def test_a_folder_is_relocated(filled: Run, photos: Path, tmp_path: Path) -> Non
     photos.rename(tmp_path / "away")
     assert f"4 files of {photos} are at {tmp_path / 'away'} now" in filled("relocate", photos, tmp_path / "away").stdout
     assert "4 unchanged" in filled("index", tmp_path / "away").stdout
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "said"),
+    [(8, 0.001, ""), (1, 5, ""), (2, 8, "4.0 s each"), (30, 10, "3.0/s"), (5000, 2, "2,500/s"), (0, 9, "")],
+)
+def test_rates_are_told_once_they_mean_something(count: int, seconds: float, said: str) -> None:
+    assert rate(count, seconds) == said
 
 
 def test_a_cache_that_cannot_be_written_is_said_once_and_pages_work(

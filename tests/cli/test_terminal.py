@@ -15,7 +15,7 @@ import pytest
 
 from retrieval import Library
 
-from ..conftest import COLOURS
+from ..conftest import COLOURS, Paint
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 
@@ -59,6 +59,19 @@ def test_hits_are_lines_with_ranks_bands_scores_and_links_to_files(place: Path, 
     assert re.search(r"1  strong, by its name\s+1\.000\s+red\.jpg", said)
     assert "How to read this" in said
     assert "How to read this" not in on_a_terminal("search", "red", "--index", place, folder=photos), "shown once"
+
+
+@pytest.mark.parametrize("columns", ["40", "80"])
+def test_a_path_is_never_cut_and_stands_below_the_common_folder(tmp_path: Path, paint: Paint, columns: str) -> None:
+    folder = "a folder with quite a long name, as people have them/and another one in it"
+    paths = [paint(f"{folder}/{n} with a name that is long, too.png", "red", (40 + n, 30)) for n in range(2)]
+    with Library.create(tmp_path / "library", COLOURS) as library:
+        library.index([paths[0].parent])
+    drawn = on_a_terminal("search", "red", "--index", tmp_path / "library", "--no-fold", COLUMNS=columns)
+    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b\]8;[^\x1b]*\x1b\\", "", drawn)
+    assert f"in {paths[0].parent}\r\n" in said
+    for path in paths:
+        assert f"  {path.name}\r\n" in said
 
 
 def test_indexing_shows_a_bar(photos: Path, tmp_path: Path) -> None:

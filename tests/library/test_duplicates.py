@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -34,6 +35,29 @@ def scene(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:
     """A picture with much in it, another one for each seed."""
     noise = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize(
+    ("best", "other"),
+    [
+        ("dog.png", "copy of dog.png"),
+        ("dog.png", "dog (1).png"),
+        ("zebra.png", "a - Kopie.png"),
+        ("dog.png", "dog~2.png"),
+        ("z_older.png", "a_newer.png"),
+        ("photocopy.png", "z_newer.png"),
+    ],
+)
+def test_the_original_is_kept_and_the_copy_is_the_other(library: Library, paint: Paint, best: str, other: str) -> None:
+    original = paint(best, "grey")
+    copied = original.with_name(other)
+    shutil.copy(original, copied)
+    old, new = (1_600_000_000, 1_700_000_000)
+    os.utime(original, (old, old) if "newer" in other else (new, new))
+    os.utime(copied, (new, new) if "newer" in other else (old, old))
+    library.index([original.parent])
+    groups = library.duplicates.groups([Similarity.COPY])
+    assert [(group.keep.path, [each.path for each in group.others]) for group in groups] == [(original, [copied])]
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,13 @@ def nothing() -> dict[str, Any]:
     return {"query": "x", "hits": [], "searched": 507, "seconds": 0.01, "notes": [], "nothing": True, "cursor": ""}
 
 
+def test_what_may_be_meant_is_a_click_away(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("combobox", name="Search").fill("photos rating:5")
+    page.get_by_role("button", name="path:photos rating:5").click()
+    expect(page.get_by_role("combobox", name="Search")).to_have_value("path:photos rating:5")
+
+
 def test_a_picture_opens_with_what_is_known_and_the_arrows_lead_on(page: Page) -> None:
     page.goto("/?q=red&threshold=none")
     page.locator("#grid .tile[aria-posinset='1'] a").click()

@@ -90,7 +90,7 @@ export class Column {
 
   // Other queries that may be meant, to be clicked.
   suggestions() {
-    const { suggestions } = this.answer;
+    const suggestions = this.answer.suggestions ?? [];
     if (!suggestions.length) return [];
     const buttons = suggestions.map((each) => el(
       "button", { type: "button", class: "suggestion", onclick: () => this.suggested?.(each.query) },
