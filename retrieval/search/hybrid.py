@@ -31,7 +31,7 @@ def find(branch: Branch, count: int) -> BranchResult:
     texts = gather(branch, [each.content for each in nearest], count)
     found = complete(branch, nearest, texts)
     fits = {each.content: fit(branch, match, each, texts[each.content]) for each in found}
-    candidates = sorted(found, key=lambda each: -fits[each.content])
+    candidates = sorted(found, key=lambda each: -fits[each.content])[: max(count, CANDIDATES)]
     return band(branch, candidates, [fits[each.content] for each in candidates], texts, match)
 
 
