@@ -70,6 +70,10 @@ Shell completion (bash; zsh and fish alike):
 """
 
 
+class ReaderGone(Exception):
+    """The program that reads the output has ended, as `head` does."""
+
+
 class Commands(click.Group):
     """A click group that knows its commands' names and help lines without importing them."""
 
@@ -85,6 +89,13 @@ class Commands(click.Group):
         if not any("--verbose" in param.opts for param in command.params):
             command.params += [quiet_option(), verbose_option()]
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; that the reader of the output has gone is not for click, which would call it a failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as exc:
+            raise ReaderGone from exc
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the command that the arguments name; what looks like one is suggested."""
@@ -136,6 +147,10 @@ def main() -> None:
         sys.stdout.flush()
     except click.ClickException as exc:
         exc.show()
+        if isinstance(exc, click.NoSuchOption) and "search" in sys.argv[1:2]:
+            click.echo(
+                'Words that begin with a minus stand behind "--": retrieval search -k 3 -- -people beach', err=True
+            )
         _fail(type(exc).__name__, exc.format_message(), exc.exit_code)
     except RetrievalError as exc:
         click.echo(f"retrieval: {exc}", err=True)
@@ -143,7 +158,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("retrieval: stopped", err=True)
         sys.exit(STOPPED)
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         _discard_output()  # the reader of the output has gone, so nobody would see a message
         sys.exit(0)
     except OSError as exc:  # those of files are translated where they are read: this one is most likely of the output

@@ -149,8 +149,9 @@ def _show(groups: list[DuplicateGroup]) -> None:
         for number, group in enumerate(groups, start=1)
         for member in (group.keep, *group.others)
     ]
-    if rows:
-        print_rows(("group", "what", "pixels", "size", "path"), rows)
+    if not rows:
+        return
+    print_rows(("group", "what", "pixels", "size", "path"), rows)
     others = sum(len(group.others) for group in groups)
     spare = size(sum(group.spare for group in groups))
     note(f"{plural(len(groups), 'group')}; {plural(others, 'picture')} besides the best take up {spare}")

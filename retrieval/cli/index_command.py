@@ -18,6 +18,7 @@ from ..sources import absolute_path
 from ..sources.folders import is_missing
 from ..sources.lists import read_paths
 from ..sources.rules import Rules
+from ..types.records import Reason
 from ..types.results import Plan, Report
 from ..types.serialize import show_path, to_jsonable
 from .ocr_command import show_transcribed
@@ -34,9 +35,10 @@ from .options import (
     option_group,
     settings_options,
 )
-from .output import endings, note, note_problems, print_json, stopped
+from .output import endings, note, note_problems, plural, print_json, rate, stopped
 from .progress import progress
 
+OF_ROWS = (Reason.BAD_ROW, Reason.MISSING_PICTURE)  # problems of rows of caption files, which are not kept
 SHOWN = 5  # problems listed at the end of a run
 
 
@@ -217,7 +219,7 @@ def show_report(report: Report) -> None:
         "new": report.added,
         "changed": report.changed,
         "moved": report.moved,
-        "copies": report.duplicates,
+        "copy" if report.duplicates == 1 else "copies": report.duplicates,
         "metadata read anew": report.reread,
         "there again": report.returned,
         "not there any more": report.absent,
@@ -226,12 +228,21 @@ def show_report(report: Report) -> None:
         "captions": report.captions,
     }
     said = ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "no pictures found"
-    click.echo(f"{said}; {report.encoded} pictures encoded in {report.seconds:.1f} s ({report.rate:.0f}/s)")
+    speed = rate(report.encoded, report.seconds)
+    encoded = f"; {plural(report.encoded, 'picture')} encoded in {report.seconds:.1f} s" if report.encoded else ""
+    click.echo(f"{said}{encoded}{f' ({speed})' if speed else ''}")
     note_problems(report.problems[:SHOWN])
-    for said, reasons in (("could not be used", report.reasons), ("are used, but not whole", report.remarks)):
+    rows = {reason: count for reason, count in report.reasons.items() if reason in OF_ROWS}
+    files = {reason: count for reason, count in report.reasons.items() if reason not in OF_ROWS}
+    listed = "; `retrieval status --problems` lists them"
+    for said, reasons, more in (
+        ("could not be used", files, listed),
+        ("are used, but not whole", report.remarks, listed),
+        ("rows of caption files could not be used", rows, "; picture names are relative to the file, or to --images"),
+    ):
         if reasons:
             counts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-            note(f"{sum(reasons.values())} {said} ({counts}); `retrieval status --problems` lists them")
+            note(f"{sum(reasons.values())} {said} ({counts}){more}")
     if report.absent:
         note("what is not there any more is kept, with its captions; `retrieval remove` or --forget-missing forgets it")
     if report.passed_over:

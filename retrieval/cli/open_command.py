@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,11 +15,11 @@ from . import last_answer
 from .options import json_option
 from .output import note, print_json
 
-OPENERS = ("xdg-open", "gio", "wslview")
+OPENERS = ("xdg-open", "wslview")
 
 
 @click.command(name="open")
-@click.argument("ranks", nargs=-1, required=True, type=click.IntRange(1), metavar="RANK...")
+@click.argument("ranks", nargs=-1, required=True, type=int, metavar="RANK...")
 @click.option("--folder", is_flag=True, help="Open the folder of each hit, with the file selected where that is known.")
 @json_option
 def command(ranks: tuple[int, ...], folder: bool, as_json: bool) -> None:
@@ -50,8 +51,22 @@ def _launch(path: Path, *, folder: bool) -> None:
     Raises:
         SourceError: the system has no program for it.
     """
-    desktop = sys.platform in ("darwin", "win32") or any(map(shutil.which, OPENERS))
-    if not desktop or click.launch(str(path), locate=folder) != 0:
+    if sys.platform in ("darwin", "win32"):
+        failed = click.launch(str(path), locate=folder) != 0
+    else:
+        opener = next(filter(None, map(shutil.which, OPENERS)), None)
+        failed = opener is None or _failed([opener, str(path.parent if folder else path)])
+    if failed:
         raise SourceError(
             f"the system has no program to open {show_path(path)}; on Linux, install xdg-utils and a picture viewer"
         )
+
+
+def _failed(command: list[str]) -> bool:
+    """Whether a program says within two seconds that it cannot do it; one that still runs shows the file."""
+    quiet = subprocess.DEVNULL
+    running = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    try:
+        return running.wait(timeout=2) != 0
+    except subprocess.TimeoutExpired:
+        return False

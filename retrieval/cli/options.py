@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from ..config import load
+from ..errors import SourceError, UsageError
 from ..types.records import Threshold
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -83,6 +84,12 @@ class ViewOptions:
     null: bool
     sheet: Path | None
     preview: bool
+
+    def __post_init__(self) -> None:
+        if self.sheet is not None and self.sheet.suffix.lower() not in (".html", ".htm", ".png"):
+            raise UsageError(f"--sheet {self.sheet}: a contact sheet is a .html or .png file")
+        if self.sheet is not None and not self.sheet.expanduser().absolute().parent.is_dir():
+            raise SourceError(f"--sheet {self.sheet}: there is no such folder")
 
     @property
     def drawn(self) -> bool:

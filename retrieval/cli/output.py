@@ -58,15 +58,15 @@ def print_notes(answer: Answer) -> None:
     beneath = sum(len(hit.beneath) for hit in answer.hits)
     if beneath:
         note(f"{beneath} near-duplicates are grouped under them (--no-fold shows each)")
-    kind = "texts" if answer.hits and answer.hits[0].kind is Kind.TEXT else "pictures"
+    kind = "text" if answer.hits and answer.hits[0].kind is Kind.TEXT else "picture"
     for line in answer.notes:
         note(f"note: {line}")
     if answer.suggestions:
         note(f"perhaps: {', '.join(map(suggested, answer.suggestions))}")
     more = "; more on the next --page" if answer.cursor else ""
-    of = f"{answer.searched} {kind}"
-    if answer.searched < answer.total:
-        of = f"{answer.total} {kind}" if not answer.searched else f"{of} that pass, {answer.total} in all"
+    of = plural(answer.searched or answer.total, kind)
+    if 0 < answer.searched < answer.total:
+        of += f" that {'passes' if answer.searched == 1 else 'pass'}, {answer.total:,} in all"
     note(f"{len(answer.hits)} of {of}, {waited():.1f} s, model {answer.model}{more}")
 
 

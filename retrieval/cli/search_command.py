@@ -59,7 +59,7 @@ def search_request(
     """
     text = " ".join(words)
     pieces = [ByItem(item) for item in items] + [ByFile(absolute_path(image.expanduser())) for image in images]
-    if not words and not pieces:
+    if not words and not pieces and not options["within"]:
         raise UsageError('say what to look for: words ("a dog on the beach"), --image FILE or --item NUMBER')
     order: Order = "diverse" if diverse else sort
     if len(words) == 1 and Path(text).suffix.lower() in EXTENSIONS and Path(text).expanduser().is_file():

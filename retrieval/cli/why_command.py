@@ -85,10 +85,9 @@ def reading(found: Why) -> str:
     if scores.height is not None:
         parts.append(f"{scores.height:+.1f} standard deviations from the mean of neutral texts")
     if scores.band:
-        sure = (
-            "" if scores.confidence is None else f"; by its pixels, {scores.confidence:.0%} likely to be the one meant"
-        )
-        parts.append(f"{scores.band}{sure}")
+        parts.append(f"{scores.band} match" + (f", by its {scores.by}" if scores.by else ""))
+    if scores.confidence is not None:
+        parts.append(f"{scores.confidence:.0%} that it is the very one, of all that match")
     return "; ".join(parts)
 
 
@@ -99,7 +98,7 @@ def _parts(found: Why) -> list[str]:
 
 def _sources(found: Why) -> list[str]:
     return [
-        f"{each.source}: rank {each.rank}, {each.share:.0%} of its points"
+        f"{each.source}: rank {each.rank}, {each.share:.0%} of what speaks for it"
         + "".join(f"\n{'':17}{line}" for line in (*each.matched[:LINES], *_more(each)))
         for each in found.sources
     ]

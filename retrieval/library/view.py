@@ -97,22 +97,28 @@ class LibraryView:
         else:
             answer = searcher.search(query, request)
         answer = self.services.file_presence.only_there(apply_threshold(answer, request.threshold))
-        hint = self._language_hint(query)
+        found = bool(answer.hits and answer.hits[0].by)  # by a name or another text, in whatever language
+        hint = "" if found else self._language_hint(query, surely=not answer.nothing)
         answer = replace(answer, notes=(*answer.notes, hint)) if hint else answer
-        if suggestions.wanted(answer) and request.kind is Kind.PICTURE:
-            answer = replace(answer, suggestions=suggestions.Suggester(self.storage).suggest(query))
+        if suggestions.wanted(answer) and answer.total and request.kind is Kind.PICTURE:
+            suggester = suggestions.Suggester(self.storage)
+            failing = () if answer.searched else suggester.failing(query)
+            notes = (*answer.notes, *(f"{part} passes nothing, even alone" for part in failing))
+            answer = replace(answer, notes=notes, suggestions=suggester.suggest(query))
         return replace(answer, facets=searcher.facets(query)) if request.facets else answer
 
-    def _language_hint(self, query: Expression) -> str:
-        """Return a remark if the words are in a language that the library's model does not understand."""
+    def _language_hint(self, query: Expression, *, surely: bool) -> str:
+        """Return a remark if the words are (or, unless `surely`, may be) in a language that the model does not read."""
         from ..encoders import model_list
 
-        language = foreign_language(query.words)
+        sure = foreign_language(query.words)
+        language = sure if surely else sure or foreign_language(query.words, surely=False)
         if not language or not model_list.knows_only_english(self.model):
             return ""
         other = model_list.multilingual()
+        seem = "seem to" if sure else "may"
         return (
-            f"the words seem to be {language}, and {self.model} understands English: translate them, or index with a "
+            f"the words {seem} be {language}, and {self.model} understands English: translate them, or index with a "
             f"model of many languages (`retrieval index FOLDER --model {other}`)"
         )
 

@@ -51,8 +51,11 @@ LETTERS = {
 WORD = re.compile(r"[^\W\d_]+")
 
 
-def foreign_language(text: str) -> str:
-    """Return the name of the language of a query if it is surely not English; else an empty text."""
+def foreign_language(text: str, *, surely: bool = True) -> str:
+    """Return the name of the language of a query if it is surely not English; else an empty text.
+
+    With `surely=False`, words count, too, that English has as well, such as the German "Strand".
+    """
     for letter in text:
         if ord(letter) > 0x2AF and letter.isalpha():
             name = unicodedata.name(letter, "").split(" ")[0]
@@ -63,7 +66,7 @@ def foreign_language(text: str) -> str:
     if {"the", "of", "and", "with", "a"} & set(words):
         return ""
     counts = {
-        language: sum(word in known and word not in ENGLISH for word in words)
+        language: sum(word in known and not (surely and word in ENGLISH) for word in words)
         for language, known in ((name, set(entry.split())) for name, entry in FUNCTION_WORDS.items())
     }
     best = max(counts, key=lambda language: counts[language])

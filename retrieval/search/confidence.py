@@ -52,6 +52,12 @@ class Match:
     heights: tuple[float, float]  # mean and std of the anchor texts' cosines, averaged over the nearest pictures
 
     @property
+    def likely(self) -> float:
+        """The cosine from which a hit is likely by its z-score."""
+        mean, std = self.heights
+        return mean + LIKELY[1] * std
+
+    @property
     def nothing(self) -> bool:
         """Whether the log-odds are below the threshold."""
         return self.log_odds < self.threshold

@@ -37,7 +37,8 @@ LISTED = 3.0  # z-score of a caption from which its picture counts as found by i
 PER_Z = 0.75  # nats for each standard deviation above `ALIKE`, if pictures have one caption; see `_FullText.per_z`
 MOST_CERTAIN = 0.65  # chance that one of several captions has a term, at most
 SEVERAL = 15.0  # nats for a text that has all of several terms, or a number: no chance, and not what pixels show
-FEW = 10  # one picture in so many, or fewer: then a text with every term has full weight; where half have one, a tenth
+RARE = 0.25  # of the pictures whose texts have every term, for these to be likely hits at least
+FEW, MANY = 10, 2  # a text with every term has full weight if one picture in ten has one; none if one in two has
 
 
 class Source(StrEnum):
@@ -56,6 +57,7 @@ class Column:
     chance: float  # that such a text of the picture that is meant has a term of the query
     weight: float = 1.0
     whole: float = 0.0  # nats for a text that has every term, if that is one word
+    partly: float = 1.0  # the power of the share of the query's terms that a picture's texts have, by which terms count
     describes: bool = False  # whether a term that is missing speaks against the picture
     by_people: bool = True
 
@@ -63,9 +65,9 @@ class Column:
 RULES = {
     "captions": Column("caption", 0.34, 0.6, describes=True),  # for one caption; see `_FullText.chance`
     "told": Column("caption by a model", 0.2, 0.3, describes=True, by_people=False),
-    "about": Column("metadata", 0.05, whole=9.0),
+    "about": Column("metadata", 0.5, whole=9.0, partly=0.0),
     "names": Column("name", 0.05, whole=3.0),
-    "folders": Column("folder", 0.05, whole=9.0),
+    "folders": Column("folder", 0.3, whole=9.0, partly=0.5),
     "written": Column("text", 0.05, whole=3.0),
 }
 
@@ -78,6 +80,7 @@ class Evidence:
     words: float = 0.0  # of it, from full text
     share: float = 0.0  # of the query's terms, how many its texts have
     whole: bool = False  # whether texts that people or files wrote have every term
+    rare: bool = False  # whether few enough pictures have such a text, so that this is no chance
     by: str = ""  # the name of the column that says most; empty if none speaks for the picture
     z: float = -np.inf  # z-score of its caption that is nearest to the query in meaning
 
@@ -109,10 +112,12 @@ def gather(branch: Branch, nearest: Sequence[int], count: int) -> dict[int, Evid
         full.look_up(catalog, contents)
     described = {"captions": _among(contents, people), "told": _among(contents, models)}
     nats, share, whole, by = full.score(contents, described)
+    rare = whole & (full.together <= RARE * branch.storage.vectors.count(Kind.PICTURE))
     z = np.array([alike.get(each, beyond if each in people else -np.inf) for each in contents.tolist()])
     total = nats + np.where(described["captions"] & np.isfinite(z), full.per_z * (z - ALIKE), 0.0)
     by = [RULES["captions"].name if z[n] > ALIKE and not by[n] else by[n] for n in range(len(contents))]
-    rows = zip(total.tolist(), nats.tolist(), share.tolist(), whole.tolist(), by, z.tolist(), strict=True)
+    columns = (each.tolist() for each in (total, nats, share, whole, rare))
+    rows = zip(*columns, by, z.tolist(), strict=True)
     return {content: Evidence(*row) for content, row in zip(contents.tolist(), rows, strict=True)}
 
 
@@ -156,6 +161,12 @@ class _FullText:
         found = cls(wanted, counts, totals, max(captioned.per_picture, 1.0))
         found._read(catalog, [place for place, count in counts.items() if count <= COMMON], None)
         return found
+
+    @property
+    def together(self) -> int:
+        """At most how many pictures have every term in texts that people or files wrote."""
+        columns = [column for column, rule in RULES.items() if rule.by_people]
+        return min((sum(self.counts.get(TermPlace(c, term), 0) for c in columns) for term in self.terms), default=0)
 
     @property
     def per_z(self) -> float:
@@ -230,8 +241,9 @@ class _FullText:
         if rule.describes:
             return gains
         every, whole = has.all(axis=0), rule.whole if _one_word(self.terms) else SEVERAL
-        rarity = min(1.0, np.log((size) / (min(held.min(), self.totals[column]) + 0.5)) / np.log(FEW))
-        found: Floats = gains * share + every * whole * max(rarity, 0.0) ** 2
+        having = min(held.min(), self.totals[column]) + 0.5
+        rarity = np.clip(np.log(size / having / MANY) / np.log(FEW / MANY), 0.0, 1.0)
+        found: Floats = gains * share**rule.partly + every * whole * rarity**2
         return found
 
     def _missing(self, column: str, described: Bools, has: Bools | None = None) -> Floats:

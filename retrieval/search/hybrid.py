@@ -18,6 +18,7 @@ from .branches import Branch, BranchResult, Candidate
 from .confidence import SHARPNESS, Match
 from .evidence import DEEP, NONE, Evidence, Source, gather
 
+TOLD = 3.0  # nats from which a part of the terms makes a likely hit, where pixels do not count
 STEP = 30.0  # nats by which pictures with every term come before others where pixels do not count
 WITHOUT_SCALE = 3.0  # nats for each standard deviation of the query's cosines, where the library has no scale
 
@@ -64,7 +65,8 @@ def fit(branch: Branch, match: Match | None, candidate: Candidate, said: Evidenc
     if match is None:
         return score + unit * (said.nats + STEP * said.whole)
     if not match.nothing:
-        return score + unit * said.nats
+        known = score + unit * said.nats
+        return max(known, match.likely + 0.01 * unit * said.nats) if said.rare else known
     if not said.half:
         return score
     return 1.0 + unit * (STEP * (1 + said.whole) + said.nats) + 0.001 * score
@@ -93,13 +95,18 @@ def band(
     contents = [each.content for each in candidates]
     pixels = confidence.of_pictures(branch, match, contents)
     if match.nothing:
-        bands = [Band.STRONG if each.whole else Band.LIKELY if each.half else Band.WEAK for each in said]
+        bands = [
+            Band.STRONG if each.whole else Band.LIKELY if each.half and each.nats >= TOLD else Band.WEAK
+            for each in said
+        ]
         known = [None if each.half else sure for each, sure in zip(said, pixels.confidence, strict=True)]
         found = _banded(candidates, bands, said, [Band.WEAK] * len(said))
         found = [replace(each, confidence=sure) for each, sure in zip(found, known, strict=True)]
         return BranchResult(found, z_scores, pixels.match, not any(each.half for each in said))
     whole = confidence.of_pictures(branch, match, contents, nat(branch, match) * np.array([each.nats for each in said]))
-    bands = _at_least_likely(_descending(whole.bands), said)
+    bands = _descending(
+        [Band.LIKELY if sure is Band.WEAK and each.rare else sure for sure, each in zip(whole.bands, said, strict=True)]
+    )
     found = _banded(candidates, bands, said, pixels.bands)
     found = [replace(each, confidence=sure) for each, sure in zip(found, whole.confidence, strict=True)]
     return BranchResult(found, z_scores, whole.match)
@@ -114,12 +121,6 @@ def _banded(
         replace(each, band=band, by=texts.by if band is not Band.WEAK and below.rank > band.rank else "")
         for each, band, texts, below in rows
     ]
-
-
-def _at_least_likely(bands: list[Band], said: Sequence[Evidence]) -> list[Band]:
-    """Return the bands; the first hits, as far as their texts have every term, are at least likely."""
-    named = next((n for n, each in enumerate(said) if not each.whole), len(said))
-    return [Band.LIKELY if each is Band.WEAK else each for each in bands[:named]] + bands[named:]
 
 
 def _descending(bands: Sequence[Band]) -> list[Band]:

@@ -168,7 +168,9 @@ class Pager:
         some, end = kept.found[at.start : at.start + at.size], at.start + at.size
         hits = [replace(hit, rank=hit.rank + at.start) for hit in self.searcher.hits(some, kept.kind)]
         gone = len(some) - len(hits)
-        notes = [*kept.notes, f"{gone} of this page have left the library since"] if gone else kept.notes
+        notes = [*kept.notes, f"{gone} of this page have left the library since"] if gone else [*kept.notes]
+        if not some and kept.found:
+            notes.append(f"there are {-(-len(kept.found) // at.size)} pages of {at.size}")
         following = str(replace(at, start=end)) if end < len(kept.found) else ""
         spent = time.perf_counter() - started
         answer = Answer(kept.query, tuple(hits), kept.searched, kept.model, spent, tuple(notes), cursor=following)

@@ -8,18 +8,25 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 
 from ..calibration.anchors import anchor_texts
 from ..encoders.english_words import english_words
+from ..errors import QueryError
+from ..queries import interpret
 from ..queries.expression import Expression
+from ..queries.fields import ALIASES
+from ..queries.filters import EVERYTHING
+from ..queries.language import foreign_language
+from ..queries.render import render_filter
 from ..queries.syntax import FieldToken, unparse
 from ..storage.catalog import CatalogSession
 from ..storage.catalog.full_text import STOP_WORDS
 from ..storage.storage import Storage
 from ..types.records import Answer, Band, Suggestion
+from .explain.filter_checks import conjuncts
 
 MOST = 3  # suggestions
 WORDS = 8  # of a query that are looked at
@@ -27,6 +34,8 @@ LONGEST_PHRASE = 4  # words
 ITEMS = 200_000  # whose metadata is looked through, at most
 SHORTEST = 4  # letters of a word whose spelling is looked at
 WORD = re.compile(r"[^\W_]+")
+TOKEN = re.compile(r'\b(\w+):("[^"]+"|[^\s"()]+)')
+TOKEN_VALUES = {"city": "place", "region": "place", "country": "place"}  # tokens whose values are those of another one
 KINDS = {  # token -> what its values are
     "camera": "camera",
     "person": "person",
@@ -48,15 +57,50 @@ class Suggester:
     storage: Storage
 
     def suggest(self, query: Expression) -> tuple[Suggestion, ...]:
-        """Return other queries that may be meant, the most helpful first."""
-        words = [match[0] for match in WORD.finditer(query.words) if match[0].lower() not in STOP_WORDS][:WORDS]
-        if not words:
-            return ()
+        """Return other queries that may be meant, the most helpful first; those that filter find something."""
+        said = query.words or ("" if TOKEN.search(query.text) else query.text)  # words may all have become a date
+        words = [match[0] for match in WORD.finditer(said) if match[0].lower() not in STOP_WORDS][:WORDS]
         with self.storage.read() as catalog:
             values = catalog.filters.values(ITEMS)
-            spelled = _spelled(words, values, catalog)
-        found = dict.fromkeys(chain(_tokens(query.text, words, values), _corrections(query.text, spelled)))
-        return tuple(found)[:MOST]
+            spelled = {} if foreign_language(query.words) else _spelled(words, values, catalog)
+            possible = chain(
+                _values_corrected(query.text, values),
+                _tokens(query.text, words, values),
+                _corrections(query.text, spelled if query.words else {}),
+            )
+            found = filter(None, (_counted(catalog, each) for each in dict.fromkeys(possible)))
+            return tuple(islice(found, MOST))
+
+    def failing(self, query: Expression) -> tuple[str, ...]:
+        """Return which of several filters, in query syntax, pass nothing even alone."""
+        with self.storage.read() as catalog:
+            parts = [part for each in query.alternatives for part in conjuncts(each.where)]
+            return tuple(render_filter(part) for part in parts if len(parts) > 1 and not catalog.filters.passing(part))
+
+
+def _counted(catalog: CatalogSession, other: Suggestion) -> Suggestion | None:
+    """Return a suggestion with how many pictures pass its filters; None if none does or it is no query."""
+    try:
+        where = interpret(other.query).alternatives[0].where
+    except QueryError:
+        return None
+    if where == EVERYTHING:
+        return other
+    count = len({content for _, content in catalog.filters.passing(where)})
+    return replace(other, count=count) if count else None
+
+
+def _values_corrected(text: str, values: Mapping[str, Counter[str]]) -> Iterator[Suggestion]:
+    """Yield the query with the value of a token replaced by one that the library has and that is spelled alike."""
+    for match in TOKEN.finditer(text):
+        name, value = ALIASES.get(match[1], match[1]), match[2].strip('"')
+        there = values.get(TOKEN_VALUES.get(name, name), Counter[str]())
+        known = {word.lower(): each for each in there for word in (each, *WORD.findall(each))}
+        near = [known[each] for each in _near(value.lower(), list(known))] if value.lower() not in known else []
+        for other in near[:1] + ([f"{value}.*"] if name == "path" and "." not in value else []):
+            yield Suggestion(
+                text[: match.start()] + unparse(FieldToken(match[1], other)) + text[match.end() :], "spelling"
+            )
 
 
 def _tokens(text: str, words: Sequence[str], values: Mapping[str, Counter[str]]) -> Iterator[Suggestion]:
@@ -69,10 +113,9 @@ def _tokens(text: str, words: Sequence[str], values: Mapping[str, Counter[str]])
                 if not fitting:
                     continue
                 value = fitting.most_common(1)[0][0] if token == "path" else " ".join(phrase).lower()
-                count = fitting[value] if token == "path" else fitting.total()
                 other = _replaced(text, phrase, unparse(FieldToken(token, value)))
                 if other:
-                    yield Suggestion(other, kind, count)
+                    yield Suggestion(other, kind)
 
 
 def _contains(value: str, phrase: Sequence[str]) -> bool:

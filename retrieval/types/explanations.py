@@ -50,6 +50,7 @@ class ScoreReading:
     height: float | None = None  # z-score against the anchor texts' cosines with this picture
     confidence: float | None = None
     band: Band = Band.UNKNOWN
+    by: str = ""  # which text gave it this band, if its pixels did not
 
 
 @dataclass(frozen=True)

@@ -143,15 +143,21 @@ def test_captions_without_any_text_are_the_models(filled: Run, photos: Path) -> 
 
 def test_counts_are_of_all_pictures_where_no_filter_passes(filled: Run) -> None:
     assert "0 of 4 pictures, " in filled("search", "camera:nikon", code=1).stderr
-    assert "1 of 1 pictures that pass, 4 in all, " in filled("search", "red path:red.jpg").stderr
+    assert "1 of 1 picture that passes, 4 in all, " in filled("search", "red path:red.jpg").stderr
+
+
+def test_a_folder_alone_is_a_question(filled: Run, photos: Path) -> None:
+    (photos / "Hund").mkdir()
+    (photos / "lime.png").rename(photos / "Hund" / "lime.png")
+    filled("index", photos)
+    assert filled("search", "--within", "Hund", "-p").stdout == f"{photos / 'Hund' / 'lime.png'}\n"
 
 
 def test_suggestions_are_said_and_can_be_typed(filled: Run, photos: Path) -> None:
-    (photos / "2019 Italy").mkdir()
-    (photos / "lime.png").rename(photos / "2019 Italy" / "lime.png")
+    (photos / "2019-07 Italy").mkdir()
+    (photos / "lime.png").rename(photos / "2019-07 Italy" / "lime.png")
     filled("index", photos)
-    found = filled("search", "italy city:nowhere", code=1).stderr
-    assert "perhaps: 'path:\"2019 Italy\" city:nowhere' (1 picture)" in found
+    assert "perhaps: 'path:\"2019-07 Italy\"' (1 picture)" in filled("search", "2019-07", code=1).stderr
 
 
 def test_a_contact_sheet_is_a_page_with_the_hits_in_it(filled: Run, tmp_path: Path) -> None:

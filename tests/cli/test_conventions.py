@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,6 @@ import click
 import pytest
 
 from retrieval.cli import COMMANDS, cli
-from retrieval.cli.open_command import command as open_command
 
 from ..conftest import Run
 
@@ -49,8 +49,7 @@ CODES = {"duplicates": 1, "eval": 2}  # there are none; there are too few captio
 def everything(run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A library on the colour encoder and its vision-language model; nothing is opened on any screen."""
     monkeypatch.setenv("RETRIEVAL_VLM", "colours")
-    monkeypatch.setattr(click, "launch", lambda *_args, **_kwargs: 0)
-    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("shutil.which", lambda _name: "true")
     run("index", photos)
     run("search", "red")
     return run
@@ -207,27 +206,34 @@ def test_words_need_no_quotes_and_a_file_beside_them_is_named(everything: Run, p
     assert f"--image {photos / 'red.jpg'}" in found.stderr
 
 
+def opener(place: Path, does: str) -> str:
+    """A program that opens files, as a script."""
+    path = place / "opener"
+    path.write_text(f"#!/bin/sh\n{does}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system's own program opens files")
 def test_hits_are_opened_by_their_numbers(
     everything: Run, photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    opened: list[tuple[str, bool]] = []
-
-    def launch(path: str, locate: bool) -> int:
-        opened.append((path, locate))
-        return 0
-
-    monkeypatch.setattr(click, "launch", launch)
+    opens = opener(tmp_path, f'echo noise; echo "$1" >> {tmp_path}/opened')
+    monkeypatch.setattr("shutil.which", lambda _name: opens)
     everything("search", "red")
     everything("open", "1")
     everything("open", "1", "2", "--folder")
-    assert opened[0] == (str(photos / "red.jpg"), False)
-    assert [each[1] for each in opened[1:]] == [True, True]
+    assert (tmp_path / "opened").read_text().splitlines() == [str(photos / "red.jpg"), str(photos), str(photos)]
     assert "has no hit 77; it has hits 1 to 4" in everything("open", "77", code=2).stderr
+    opener(tmp_path, "echo no viewer >&2; exit 3")
+    assert "no program to open" in everything("open", "2", code=5).stderr
     (photos / "red.jpg").rename(tmp_path / "away.jpg")
     assert "no such file" in everything("open", "1", code=5).stderr
-    monkeypatch.setattr(click, "launch", lambda *_args, **_kwargs: 1)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
     assert "no program to open" in everything("open", "2", code=5).stderr
-    assert open_command.name == "open"
+    opener(tmp_path, "sleep 30")  # a viewer that stays
+    monkeypatch.setattr("shutil.which", lambda _name: opens)
+    everything("open", "2")
 
 
 def test_without_a_last_answer_nothing_is_opened(run: Run) -> None:
@@ -242,3 +248,38 @@ def test_search_lists_its_options_in_sections(run: Run) -> None:
     assert command is not None
     assert all(opt in told for opt in options(command))
     assert sys.argv[0] == "retrieval"
+
+
+def test_a_query_that_begins_with_a_minus_is_told_where_to_stand(everything: Run) -> None:
+    assert "-- -people beach" in everything("search", "-people beach", code=2).stderr
+    assert everything("search", "--", "-people beach").stdout
+
+
+@pytest.mark.parametrize("sheet", ["out.pdf", "nowhere/out.html"])
+def test_a_sheet_that_cannot_be_written_is_said_before_the_search(everything: Run, sheet: str) -> None:
+    found = everything("search", "red", "--sheet", sheet, code=2 if sheet == "out.pdf" else 5)
+    assert found.stdout == ""
+
+
+def test_a_page_beyond_the_last_says_how_many_there_are(everything: Run) -> None:
+    assert "there are 2 pages of 2" in everything("search", "red", "-k", "2", "--page", "9", code=1).stderr
+
+
+def test_rows_of_a_caption_file_are_not_promised_among_the_problems(everything: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("image,caption\nnowhere.jpg,a\n")
+    said = everything("index", "--captions", "c.csv").stderr
+    assert "1 rows of caption files could not be used (1 missing-picture); picture names" in said
+    assert "status --problems" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["status"], ["search", "red"], ["models"]])
+def test_a_reader_that_goes_is_no_failure(everything: Run, tmp_path: Path, command: list[str]) -> None:
+    everything("status")
+    writing = subprocess.Popen(
+        [sys.executable, "-m", "retrieval", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert writing.stdout is not None
+    writing.stdout.close()
+    assert writing.wait(60) == 0
+    assert tmp_path.exists()

@@ -44,6 +44,10 @@ def travelled(library: Library, paint: Paint) -> Library:
         ("a red bycicle -car", Suggestion("a red bicycle -car", "spelling")),
         ("elefant", Suggestion("elephant", "spelling")),
         ("Lisbonn", Suggestion("lisbon", "spelling")),
+        ("folder:Itally", Suggestion('folder:"2019 Italy"', "spelling", 3)),
+        ("person:Ana", Suggestion("person:Anna", "spelling", 2)),
+        ("path:other red", Suggestion("path:other.* red", "spelling", 1)),
+        ("2019", Suggestion('path:"2019 Italy"', "folder", 3)),
     ],
 )
 def test_words_that_are_something_else_are_named(travelled: Library, query: str, suggested: Suggestion) -> None:
@@ -53,7 +57,9 @@ def test_words_that_are_something_else_are_named(travelled: Library, query: str,
         assert travelled.search(suggested.query, threshold="none").searched == suggested.count
 
 
-@pytest.mark.parametrize("query", ["bicycle", "a dog", "kitten", "the", "camera:nikon", "xqzvw", "12345", "picture"])
+@pytest.mark.parametrize(
+    "query", ["bicycle", "a dog", "kitten", "the", "camera:nikon", "xqzvw", "12345", "picture", "Kinder im Schnee"]
+)
 def test_nothing_is_suggested_for_words_that_are_known_or_like_none(travelled: Library, query: str) -> None:
     assert Suggester(travelled.storage).suggest(travelled.parse(query)) == ()
 
@@ -81,3 +87,9 @@ def test_names_of_other_programs_are_understood(travelled: Library, tmp_path: Pa
     for query in ('folder:"2019 Italy"', "make:nikon", "people:anna path:photos", "location:portugal"):
         assert travelled.search(query).hits, query
     assert tmp_path.name  # the photos lie there
+
+
+def test_a_suggestion_finds_something_and_filters_that_pass_nothing_are_named(travelled: Library) -> None:
+    answer = travelled.search("italy camera:canon")
+    assert all(travelled.search(each.query).hits for each in answer.suggestions)
+    assert "camera:canon passes nothing, even alone" in travelled.search("city:lisbon camera:canon").notes

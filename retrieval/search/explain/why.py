@@ -72,7 +72,7 @@ class Explainer:
             item=item.id,
             rank=chosen.rank,
             searched=answer.searched,
-            reading=ScoreReading(chosen.score, fit.above_neutral(), chosen.confidence, chosen.band),
+            reading=ScoreReading(chosen.score, fit.above_neutral(), chosen.confidence, chosen.band, chosen.by),
             second=item.second,
             match=answer.match,
             understood=render_expression(replace(query, alternatives=(fit.alternative,))),

@@ -71,7 +71,7 @@ class FullText(Repository):
             about: dict[str, None] = {}
             for item in items:
                 facts = item.facts
-                about |= dict.fromkeys((facts.title, facts.description, *facts.keywords, *item.place))
+                about |= dict.fromkeys((facts.title, facts.description, *facts.keywords, *facts.people, *item.place))
             by_content[content] = {
                 "captions": spaced(caption for caption in captions.get(content, []) if caption not in own),
                 "told": spaced(own),
