@@ -100,6 +100,9 @@ class LibraryView:
         found = bool(answer.hits and answer.hits[0].by)  # by a name or another text, in whatever language
         hint = "" if found else self._language_hint(query, surely=not answer.nothing)
         answer = replace(answer, notes=(*answer.notes, hint)) if hint else answer
+        missing = suggestions.Suggester.missing_file(query, answer) if "." in query.words else ""
+        if missing:
+            answer = replace(answer, notes=(*answer.notes, f"no file of the library is called {missing}"))
         if suggestions.wanted(answer) and answer.total and request.kind is Kind.PICTURE:
             suggester = suggestions.Suggester(self.storage)
             failing = () if answer.searched else suggester.failing(query)

@@ -93,3 +93,9 @@ def test_a_suggestion_finds_something_and_filters_that_pass_nothing_are_named(tr
     answer = travelled.search("italy camera:canon")
     assert all(travelled.search(each.query).hits for each in answer.suggestions)
     assert "camera:canon passes nothing, even alone" in travelled.search("city:lisbon camera:canon").notes
+
+
+def test_a_file_name_that_the_library_lacks_is_said(travelled: Library) -> None:
+    assert "no file of the library is called nofile.jpg" in travelled.search("nofile.jpg").notes
+    assert not [note for note in travelled.search("OTHER.png").notes if "is called" in note]
+    assert not [note for note in travelled.search("a dog. and a cat").notes if "is called" in note]
