@@ -111,8 +111,7 @@ def _show_sidecars(found: SidecarReport) -> None:
     done = ", ".join(f"{count} {what}" for count, what in counts if count) or "nothing to do"
     kept = f"; {found.kept} pictures keep the description they have" if found.kept else ""
     click.echo(f"sidecars: {done}{kept}")
-    for problem in found.problems:
-        note(f"  {show_path(problem.path)}: {problem.message}")
+    note_problems(found.problems)
 
 
 def _show(found: CaptionReport) -> None:

@@ -229,8 +229,8 @@ def show_report(report: Report) -> None:
     }
     said = ", ".join(f"{count} {name}" for name, count in parts.items() if count) or "no pictures found"
     speed = rate(report.encoded, report.seconds)
-    encoded = f"; {plural(report.encoded, 'picture')} encoded in {report.seconds:.1f} s" if report.encoded else ""
-    click.echo(f"{said}{encoded}{f' ({speed})' if speed else ''}")
+    encoded = f"{plural(report.encoded, 'picture')} encoded in {report.seconds:.1f} s"
+    click.echo(f"{said}; {encoded}{f' ({speed})' if speed else ''}")
     note_problems(report.problems[:SHOWN])
     rows = {reason: count for reason, count in report.reasons.items() if reason in OF_ROWS}
     files = {reason: count for reason, count in report.reasons.items() if reason not in OF_ROWS}

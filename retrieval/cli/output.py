@@ -122,9 +122,9 @@ def print_rows(columns: Sequence[str], lines: Sequence[Sequence[str]], shown: in
 
 
 def note_problems(problems: Iterable[Problem]) -> None:
-    """Print one line per problem: the file, and why it could not be used."""
+    """Print one line per problem, also with --quiet: the file, and why it could not be used."""
     for problem in problems:
-        note(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}")
+        click.echo(f"  {show_path(problem.path)}: {problem.reason}: {problem.message}", err=True)
 
 
 def endings(counts: Mapping[str, int], shown: int = 6) -> str:

@@ -109,6 +109,8 @@ def _values_corrected(text: str, values: Mapping[str, Counter[str]]) -> Iterator
         there = values.get(TOKEN_VALUES.get(name, name), Counter[str]())
         known = {word.lower(): each for each in there for word in (each, *WORD.findall(each))}
         near = [known[each] for each in _near(value.lower(), list(known))] if value.lower() not in known else []
+        if not near and name != "path" and value.lower() not in known:
+            near = [each for each, _ in there.most_common(1)]  # so that one sees what such values look like
         for other in near[:1] + ([f"{value}.*"] if name == "path" and "." not in value else []):
             yield Suggestion(
                 text[: match.start()] + unparse(FieldToken(match[1], other)) + text[match.end() :], "spelling"

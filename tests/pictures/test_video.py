@@ -146,7 +146,7 @@ def test_a_film_is_one_file_of_the_library_and_moves_without_being_decoded(filme
 def test_commands_show_where_in_a_film(run: Run, tmp_path: Path) -> None:
     path = film(tmp_path / "films" / "party.mp4", ["red", "blue"])
     run("index", path.parent)
-    found = run("search", "blue").stdout.split("\t")[1]
+    found = run("search", "blue").stdout.splitlines()[1].split("\t")[3]
     assert found.startswith(f"{path}#t=2")
     assert run("search", "blue", "--paths").stdout == f"{path}\n"
     assert json.loads(run("search", "blue", "--json").stdout)["hits"][0]["second"] >= 2

@@ -48,6 +48,7 @@ def travelled(library: Library, paint: Paint) -> Library:
         ("person:Ana", Suggestion("person:Anna", "spelling", 2)),
         ("path:other red", Suggestion("path:other.* red", "spelling", 1)),
         ("2019", Suggestion('path:"2019 Italy"', "folder", 3)),
+        ("camera:canon", Suggestion('camera:"NIKON D750"', "spelling", 3)),
     ],
 )
 def test_words_that_are_something_else_are_named(travelled: Library, query: str, suggested: Suggestion) -> None:
@@ -58,7 +59,7 @@ def test_words_that_are_something_else_are_named(travelled: Library, query: str,
 
 
 @pytest.mark.parametrize(
-    "query", ["bicycle", "a dog", "kitten", "the", "camera:nikon", "xqzvw", "12345", "picture", "Kinder im Schnee"]
+    "query", ["bicycle", "a dog", "kitten", "the", "camera:d750", "xqzvw", "12345", "picture", "Kinder im Schnee"]
 )
 def test_nothing_is_suggested_for_words_that_are_known_or_like_none(travelled: Library, query: str) -> None:
     assert Suggester(travelled.storage).suggest(travelled.parse(query)) == ()

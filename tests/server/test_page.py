@@ -211,9 +211,9 @@ def nothing() -> dict[str, Any]:
 
 def test_what_may_be_meant_is_a_click_away(page: Page) -> None:
     page.goto("/")
-    page.get_by_role("combobox", name="Search").fill("photos rating:5")
-    page.get_by_role("button", name="path:photos rating:5").click()
-    expect(page.get_by_role("combobox", name="Search")).to_have_value("path:photos rating:5")
+    page.get_by_role("combobox", name="Search").fill("folder:photoss")
+    page.get_by_role("button", name="folder:photos (").click()
+    expect(page.get_by_role("combobox", name="Search")).to_have_value("folder:photos")
 
 
 def test_a_picture_opens_with_what_is_known_and_the_arrows_lead_on(page: Page) -> None:
