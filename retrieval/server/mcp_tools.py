@@ -35,7 +35,7 @@ WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_worl
 ABOUT = (
     "A photo library. `search` finds pictures by words and filters (a dog -leash since:2023-06 camera:nikon "
     'near:"Lisbon"~20km; item:12 for pictures like number 12). The other tools take the numbers of items. '
-    "`nothing` means that no picture looks like the query: say so, do not guess."
+    "`nothing` means that no picture looks like the query: say so, do not guess. `suggestions` may be what is meant."
 )
 
 Query = Annotated[str, Field(max_length=LONGEST, description="Words, filters and operators, as in docs/queries.md")]
@@ -83,6 +83,7 @@ class McpTools:
             searched=answer.searched,
             nothing=answer.nothing,
             notes=answer.notes,
+            suggestions=answer.suggestions,
         )
 
     def facets(self, query: Query = "") -> str:
@@ -180,7 +181,7 @@ def _worded(tool: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _short(hit: Hit) -> dict[str, Any]:
-    told = {"item": hit.item, "path": hit.path, "band": hit.band, "score": hit.score, "caption": hit.text}
+    told = {"item": hit.item, "path": hit.path, "band": hit.band, "by": hit.by, "score": hit.score, "caption": hit.text}
     return {**told, "taken_at": hit.taken_at, "second": hit.second}
 
 

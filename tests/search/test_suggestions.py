@@ -100,3 +100,10 @@ def test_a_file_name_that_the_library_lacks_is_said(travelled: Library) -> None:
     assert "no file of the library is called nofile.jpg" in travelled.search("nofile.jpg").notes
     assert not [note for note in travelled.search("OTHER.png").notes if "is called" in note]
     assert not [note for note in travelled.search("a dog. and a cat").notes if "is called" in note]
+
+
+def test_a_view_of_one_folder_suggests_nothing_of_another(travelled: Library, paint: Paint) -> None:
+    other = travelled.within(paint("apart/blue.png").parent)
+    travelled.index([paint("apart/blue.png").parent])
+    for query in ("nikon", "Lisbonn", "2019 italy", "folder:Itally", "person:Ana"):
+        assert other.search(query, threshold="strong").suggestions == (), query
