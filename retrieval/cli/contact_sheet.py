@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ..errors import SourceError, UsageError
+from ..errors import SourceError
 from ..types.records import Answer, Hit
 from ..types.serialize import show_path
 from .output import fragment, score
@@ -27,17 +27,14 @@ CELL, COLUMNS, MARGIN, LINE = 240, 5, 12, 14  # all in pixels but COLUMNS: cells
 
 
 def write(answer: Answer, thumbnails: dict[int, bytes], path: Path) -> None:
-    """Write the sheet, as HTML or PNG by the ending of `path`.
+    """Write the sheet, as PNG or HTML by the ending of `path`, which `ViewOptions` has checked.
 
     Raises:
-        UsageError: the ending is not .html, .htm or .png.
         SourceError: the file cannot be written.
     """
-    makers = {".html": _html, ".htm": _html, ".png": _png}
-    if path.suffix.lower() not in makers:
-        raise UsageError(f"--sheet {path}: a contact sheet is a .html or .png file")
+    make = _png if path.suffix.lower() == ".png" else _html
     try:
-        path.write_bytes(makers[path.suffix.lower()](answer, thumbnails))
+        path.write_bytes(make(answer, thumbnails))
     except OSError as exc:
         raise SourceError(f"cannot write the contact sheet {path}: {exc.strerror}") from exc
 

@@ -85,8 +85,8 @@ class LibraryView:
             PictureError: the picture to search by cannot be used.
             ModelError: the model to rerank with cannot be loaded; if it fails later, the answer has a note.
         """
-        from ..search import suggestions
-        from ..search.confidence import apply_threshold
+        from ..search.confidence import apply_threshold, unsure
+        from ..search.evidence import named_file
 
         request = SearchRequest.of(request, **options)
         query, searcher = self._expression(request), self.services.searcher()
@@ -100,11 +100,14 @@ class LibraryView:
         found = bool(answer.hits and answer.hits[0].by)  # by a name or another text, in whatever language
         hint = "" if found else self._language_hint(query, surely=not answer.nothing)
         answer = replace(answer, notes=(*answer.notes, hint)) if hint else answer
-        missing = suggestions.Suggester.missing_file(query, answer) if "." in query.words else ""
-        if missing:
-            answer = replace(answer, notes=(*answer.notes, f"no file of the library is called {missing}"))
-        if suggestions.wanted(answer) and answer.total and request.kind is Kind.PICTURE:
-            suggester = suggestions.Suggester(self.storage)
+        file = named_file(query.words)
+        names = {hit.path.name.casefold() for hit in answer.hits if hit.path is not None}
+        if file is not None and file.name.casefold() not in names:
+            answer = replace(answer, notes=(*answer.notes, f"no file of the library is called {query.words.strip()}"))
+        if unsure(answer) and answer.total and request.kind is Kind.PICTURE:
+            from ..search.suggestions import Suggester  # loads what sure answers do not need
+
+            suggester = Suggester(self.storage)
             failing = () if answer.searched else suggester.failing(query)
             notes = (*answer.notes, *(f"{part} passes nothing, even alone" for part in failing))
             answer = replace(answer, notes=notes, suggestions=suggester.suggest(query))

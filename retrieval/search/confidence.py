@@ -124,6 +124,11 @@ def with_confidence(candidates: Sequence[Candidate], of_each: Confidence) -> lis
     return [replace(each, confidence=number, band=band) for each, number, band in rows]
 
 
+def unsure(answer: Answer) -> bool:
+    """Return whether an answer has nothing that is at least likely."""
+    return answer.nothing or all(hit.band is Band.WEAK for hit in answer.hits)
+
+
 def apply_threshold(answer: Answer, threshold: Threshold) -> Answer:
     """Return the answer without the hits below the threshold, and with a note on how many were left out."""
     if threshold == "none" or not answer.hits:

@@ -101,7 +101,8 @@ NONE = Evidence()
 
 def gather(branch: Branch, nearest: Sequence[int], count: int) -> dict[int, Evidence]:
     """Return the evidence for the nearest pictures, and for the `count` that texts speak for most."""
-    wanted = terms(_without_ending(branch.text))
+    file = named_file(branch.text)
+    wanted = terms(branch.text if file is None else file.stem)  # the ending is not indexed
     with branch.storage.read() as catalog:
         captioned = catalog.captions.captioned()
         alike, beyond = _alike(branch, catalog, max(count, DEEP)) if captioned.people else ({}, -np.inf)
@@ -262,11 +263,11 @@ def _among(contents: Numbers, some: Numbers | set[int]) -> Bools:
     return np.isin(contents, some if isinstance(some, np.ndarray) else np.array(sorted(some), np.int64))
 
 
-def _without_ending(text: str) -> str:
-    """Return a query that is the name of a picture file without its ending, which is not indexed; else the query."""
+def named_file(text: str) -> PurePath | None:
+    """Return the picture file that a query is the name of; None if it is not one."""
     name = PurePath(text.strip())
     if not name.suffix:
-        return text
+        return None
     from ..sources.rules import EXTENSIONS  # loads what reads patterns, which most queries do not need
 
-    return name.stem if name.suffix.lower() in EXTENSIONS else text
+    return name if name.suffix.lower() in EXTENSIONS else None

@@ -15,7 +15,7 @@ from ..calibration.calibration import CANDIDATES
 from ..types.records import Band, Kind
 from . import confidence
 from .branches import Branch, BranchResult, Candidate
-from .confidence import SHARPNESS, Match
+from .confidence import SHARPNESS, Confidence, Match
 from .evidence import DEEP, NONE, Evidence, Source, gather
 
 TOLD = 3.0  # nats from which a part of the terms makes a likely hit, where pixels do not count
@@ -90,36 +90,38 @@ def band(
     z_scores = np.minimum.accumulate([branch.z_score(each) for each in fits]).tolist()
     said = [texts.get(each.content, NONE) for each in candidates]
     if match is None or not candidates:
+        unknown = [Band.UNKNOWN] * len(said)
         bands = [Band.STRONG if each.whole else Band.UNKNOWN for each in said]
-        return BranchResult(_banded(candidates, bands, said, [Band.UNKNOWN] * len(said)), z_scores)
+        return BranchResult(
+            _banded(candidates, Confidence(None, False, [None] * len(said), bands), said, unknown), z_scores
+        )
     contents = [each.content for each in candidates]
     pixels = confidence.of_pictures(branch, match, contents)
     if match.nothing:
+        weak = [Band.WEAK] * len(said)
         bands = [
             Band.STRONG if each.whole else Band.LIKELY if each.half and each.nats >= TOLD else Band.WEAK
             for each in said
         ]
         known = [None if each.half else sure for each, sure in zip(said, pixels.confidence, strict=True)]
-        found = _banded(candidates, bands, said, [Band.WEAK] * len(said))
-        found = [replace(each, confidence=sure) for each, sure in zip(found, known, strict=True)]
+        found = _banded(candidates, replace(pixels, confidence=known, bands=bands), said, weak)
         return BranchResult(found, z_scores, pixels.match, not any(each.half for each in said))
-    whole = confidence.of_pictures(branch, match, contents, nat(branch, match) * np.array([each.nats for each in said]))
+    gains = nat(branch, match) * np.array([each.nats for each in said])
+    whole = confidence.of_pictures(branch, match, contents, gains) if gains.any() else pixels
     bands = _descending(
         [Band.LIKELY if sure is Band.WEAK and each.rare else sure for sure, each in zip(whole.bands, said, strict=True)]
     )
-    found = _banded(candidates, bands, said, pixels.bands)
-    found = [replace(each, confidence=sure) for each, sure in zip(found, whole.confidence, strict=True)]
-    return BranchResult(found, z_scores, whole.match)
+    return BranchResult(_banded(candidates, replace(whole, bands=bands), said, pixels.bands), z_scores, whole.match)
 
 
 def _banded(
-    candidates: Sequence[Candidate], bands: Sequence[Band], said: Sequence[Evidence], by_pixels: Sequence[Band]
+    candidates: Sequence[Candidate], sure: Confidence, said: Sequence[Evidence], by_pixels: Sequence[Band]
 ) -> list[Candidate]:
-    """Return the candidates with their bands; where pixels alone give a lower one, with what text gave it."""
-    rows = zip(candidates, bands, said, by_pixels, strict=True)
+    """Return the candidates with how sure they are; where pixels alone give a lower band, with what text gave it."""
+    rows = zip(confidence.with_confidence(candidates, sure), said, by_pixels, strict=True)
     return [
-        replace(each, band=band, by=texts.by if band is not Band.WEAK and below.rank > band.rank else "")
-        for each, band, texts, below in rows
+        replace(each, by=texts.by if each.band is not Band.WEAK and below.rank > each.band.rank else "")
+        for each, texts, below in rows
     ]
 
 

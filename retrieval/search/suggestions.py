@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, islice
-from pathlib import PurePath
 
 from ..calibration.anchors import anchor_texts
 from ..encoders.english_words import english_words
@@ -26,7 +25,7 @@ from ..queries.syntax import FieldToken, unparse
 from ..storage.catalog import CatalogSession
 from ..storage.catalog.full_text import STOP_WORDS
 from ..storage.storage import Storage
-from ..types.records import Answer, Band, Suggestion
+from ..types.records import Suggestion
 from .explain.filter_checks import conjuncts
 
 MOST = 3  # suggestions
@@ -44,11 +43,6 @@ KINDS = {  # token -> what its values are
     "keyword": "keyword",
     "path": "folder",
 }
-
-
-def wanted(answer: Answer) -> bool:
-    """Whether an answer has nothing that is at least likely."""
-    return answer.nothing or all(hit.band is Band.WEAK for hit in answer.hits)
 
 
 @dataclass(frozen=True)
@@ -71,17 +65,6 @@ class Suggester:
             )
             found = filter(None, (_counted(catalog, each) for each in dict.fromkeys(possible)))
             return tuple(islice(found, MOST))
-
-    @staticmethod
-    def missing_file(query: Expression, answer: Answer) -> str:
-        """Return the name of a picture file that the query is, if no file of the answer has it; else an empty text."""
-        from ..sources.rules import EXTENSIONS  # loads what reads patterns, which most queries do not need
-
-        name = PurePath(query.words.strip()).name.casefold()
-        if PurePath(name).suffix not in EXTENSIONS:
-            return ""
-        found = {hit.path.name.casefold() for hit in answer.hits if hit.path is not None}
-        return "" if name in found else query.words.strip()
 
     def failing(self, query: Expression) -> tuple[str, ...]:
         """Return which of several filters, in query syntax, pass nothing even alone."""

@@ -9,7 +9,7 @@ import pytest
 
 from retrieval import Library
 from retrieval.geocoding import NearestTown
-from retrieval.search import suggestions
+from retrieval.search.confidence import unsure
 from retrieval.search.suggestions import Suggester
 from retrieval.types.records import Answer, Band, Hit, Kind, ScannedFile, Suggestion
 
@@ -70,11 +70,11 @@ def test_sure_answers_get_no_suggestion_weak_and_empty_ones_do() -> None:
         hits = tuple(Hit(rank, 0.5, Kind.PICTURE, rank, band=band) for rank, band in enumerate(bands, start=1))
         return Answer("q", hits, 9, "m", nothing=nothing)
 
-    assert suggestions.wanted(answer())
-    assert suggestions.wanted(answer(Band.WEAK, Band.WEAK))
-    assert suggestions.wanted(answer(Band.WEAK, nothing=True))
-    assert not suggestions.wanted(answer(Band.LIKELY, Band.WEAK))
-    assert not suggestions.wanted(answer(Band.UNKNOWN)), "without a calibration nothing is known to be weak"
+    assert unsure(answer())
+    assert unsure(answer(Band.WEAK, Band.WEAK))
+    assert unsure(answer(Band.WEAK, nothing=True))
+    assert not unsure(answer(Band.LIKELY, Band.WEAK))
+    assert not unsure(answer(Band.UNKNOWN)), "without a calibration nothing is known to be weak"
 
 
 def test_an_answer_says_how_many_pictures_there_are(travelled: Library) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, insert, select
+from sqlalchemy import Row, and_, delete, exists, func, insert, select
 
 from ...types.records import AttributedText, Kind
 from .repository import Repository, chunks, now
@@ -80,24 +81,25 @@ class Captions(Repository):
         With `sources`, only texts from these.
         """
         by_picture: dict[int, list[str]] = defaultdict(list)
-        joined = captions.join(contents, contents.c.id == captions.c.text_id)
-        chosen = select(captions.c.picture_id, contents.c.text).select_from(joined)
-        chosen = chosen.order_by(captions.c.source == GENERATED, captions.c.source != EDITED, captions.c.id)
-        if sources:
-            chosen = chosen.where(captions.c.source.in_(sources))
-        for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
+        for row in self._texts(pictures, sources):
             by_picture[row.picture_id].append(row.text)
         return by_picture
 
     def with_models(self, pictures: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
         """Return the texts of each picture in the order of `of`, each with the model that wrote it ("" for people)."""
         found: dict[int, list[tuple[str, str]]] = defaultdict(list)
+        for row in self._texts(pictures):
+            found[row.picture_id].append((row.text, row.model if row.source == GENERATED else ""))
+        return found
+
+    def _texts(self, pictures: Iterable[int], sources: Sequence[str] = ()) -> Iterator[Row[Any]]:
+        """Yield the texts of pictures: edited by hand first, then from files as they were added, then generated."""
         chosen = select(captions.c.picture_id, contents.c.text, captions.c.model, captions.c.source)
         chosen = chosen.select_from(captions.join(contents, contents.c.id == captions.c.text_id))
         chosen = chosen.order_by(captions.c.source == GENERATED, captions.c.source != EDITED, captions.c.id)
-        for row in self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some))):
-            found[row.picture_id].append((row.text, row.model if row.source == GENERATED else ""))
-        return found
+        if sources:
+            chosen = chosen.where(captions.c.source.in_(sources))
+        yield from self._each(pictures, lambda some: chosen.where(captions.c.picture_id.in_(some)))
 
     def count(self) -> int:
         """Return the number of captions."""
