@@ -9,6 +9,7 @@ RetrievalError                      exit code of the command line
 │   ├── LibraryVersionError            written by another version
 │   ├── LibraryDamaged                 its files are broken or disagree
 │   ├── LibraryLocked                  another process is writing
+│   ├── Changed                        someone else has changed it since it was read
 │   └── LibraryReadOnly
 ├── ModelError                      4  the model cannot be loaded or does not fit
 │   ├── ModelUnavailable               it is not on this machine, or its server does not answer
@@ -73,6 +74,10 @@ class LibraryDamaged(LibraryError):
 
 class LibraryLocked(LibraryError):
     """Another process is writing to the library; the message names it."""
+
+
+class Changed(LibraryError):
+    """What is to be changed is no longer what the caller has read; the message says what it is now."""
 
 
 class LibraryReadOnly(LibraryError):

@@ -42,6 +42,7 @@ class XmpOptions:
     click.option("--missing", is_flag=True, help="Only pictures that have no text at all."),
 )
 @click.option("--set", "text", metavar="TEXT", help="Write TEXT as the caption of one picture, in place of a model's.")
+@click.option("--remove", "removes", is_flag=True, help="Remove the caption that was written for one picture by hand.")
 @option_group(
     "xmp",
     XmpOptions,
@@ -56,6 +57,7 @@ def command(
     places: tuple[Path, ...],
     choice: ChoiceOptions,
     text: str | None,
+    removes: bool,
     xmp: XmpOptions,
     settings: Settings,
     as_json: bool,
@@ -74,6 +76,9 @@ def command(
       retrieval caption photo.jpg --set "Grandma's kitchen, before the fire"
     """
     named = [place.expanduser() for place in places]
+    if removes:
+        _remove(named, settings, alone=text is None and xmp == XmpOptions(False, False), as_json=as_json)
+        return
     if text is not None and (len(named) != 1 or choice.everything or choice.missing or xmp.undo):
         raise UsageError('--set writes the caption of one picture: retrieval caption photo.jpg --set "..."')
     if not named and not choice.everything:
@@ -104,6 +109,16 @@ def command(
         _show_sidecars(sidecars)
     if report.interrupted:
         stopped()
+
+
+def _remove(named: list[Path], settings: Settings, *, alone: bool, as_json: bool) -> None:
+    if len(named) != 1 or not alone:
+        raise UsageError("--remove takes one picture and no other option: retrieval caption photo.jpg --remove")
+    with Library.open(None, settings) as library:
+        text = library.captions.remove(named[0])
+    if as_json:
+        print_json({"path": named[0], "removed": text})
+    note(f"removed from {show_path(named[0])}: {text}")
 
 
 def _show_sidecars(found: SidecarReport) -> None:

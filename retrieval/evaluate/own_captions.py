@@ -58,5 +58,5 @@ def keep(storage: Storage, model: str, gained: Reranking) -> None:
         LibraryReadOnly: the library cannot be written.
     """
     number, _ = storage.active_space()
-    with storage.write_lock("retrieval eval --rerank"), storage.transaction() as catalog:
+    with storage.small_write() as catalog:
         catalog.annotations.put_rerank_trial(number, model, gained.gains["MRR"], gained.captions)

@@ -80,17 +80,3 @@ class Captioner:
                 catalog.captions.put_generated(content, text, self.model.name, PROMPT)
         text_contents.embed(self.storage, self.encoder, no_progress)
         return replace(report, captioned=report.captioned + len(captions), problems=tuple(problems))
-
-
-def write_caption(storage: Storage, encoder: Encoder, picture: int, text: str) -> None:
-    """Store a caption written by hand, replacing earlier edits and generated captions of the picture.
-
-    Raises:
-        LibraryLocked: another process is writing.
-    """
-    with storage.write_lock("retrieval caption"):
-        with storage.transaction() as catalog:
-            catalog.captions.put_edited(picture, text_contents.add(catalog, [text])[0])
-            catalog.contents.settle()
-        text_contents.embed(storage, encoder, no_progress)
-        storage.vectors.save()

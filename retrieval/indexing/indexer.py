@@ -210,6 +210,8 @@ class _Run:
         window, done = 2 * options.batch_size + options.threads, 0
         photos = [found for found in todo if not is_video(found.path)]
         videos = [found for found in todo if is_video(found.path)]
+        if todo:
+            self.indexer.progress(Progress("pictures", 0, len(todo)))  # the first batch loads the model
         for files, ahead in ((photos, window), (videos, 2)):  # one video may have as many frames as a whole window
             results = read_ahead(files, reader, options.threads, ahead, options.file_timeout)
             batches = _batches(results, options.batch_size)

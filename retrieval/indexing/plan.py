@@ -6,6 +6,7 @@ Does not open pictures.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..sources import absolute_path, folders
 from ..storage.catalog.items import IndexedFile
 from ..types.records import RAW_SUFFIXES, REMARKS, Problem, Reason, ScannedFile
 from ..types.results import Plan
+from ..types.serialize import show_path
 
 TOLD = 100  # files between two reports of progress
 GROUPS = ("added", "changed", "retried", "unembedded", "reread", "returned", "standby")
@@ -93,7 +95,10 @@ class Planner:
             problems=(*problems, *empty),
             solved=tuple(self._solved(scan.roots, entries)),
             passed_over={root: dict(counts.most_common()) for root, counts in scan.passed_over.items()},
-            notes=tuple(f"--{option} {pattern!r} fits nothing" for option, pattern in sorted(scan.unused)),
+            notes=(
+                *(f"--{option} {pattern!r} fits nothing" for option, pattern in sorted(scan.unused)),
+                *_not_followed(scan.led_out),
+            ),
         )
 
     def _sort(self, entry: folders.DirectoryEntry) -> str:
@@ -151,6 +156,17 @@ class Planner:
                 )
                 empty.append(Problem(root, Reason.VANISHED, message))
         return sorted(missing), empty
+
+
+def _not_followed(links: Sequence[str]) -> Iterator[str]:
+    """Yield a remark on links that lead out of the folders of the library, and how to index what is there."""
+    if links:
+        first = show_path(Path(links[0]))
+        more = f" and {len(links) - 1} more" if len(links) > 1 else ""
+        yield (
+            f"links that lead out of the folder were not followed: {first}{more}; to index what is there, name it: "
+            f"retrieval index {shlex.quote(first)}"
+        )
 
 
 def _sidecars(entries: Mapping[str, folders.DirectoryEntry]) -> Iterator[tuple[Path, str]]:

@@ -16,16 +16,17 @@ from ..sources.caption_files import open_captions
 from ..storage.catalog import CatalogSession
 from ..storage.catalog.items import FROM_FILE
 from ..storage.storage import Storage
+from ..types.plain_text import plain
 from ..types.records import Caption, Facts, Kind, Problem, Progress, Reason
 
 BATCH = 256  # texts per call of the model
 
 
 def add(catalog: CatalogSession, words: Sequence[str]) -> list[int]:
-    """Return the content ids of texts, adding new ones."""
+    """Return the content ids of texts, adding new ones; see `plain` for what is taken out of them."""
     return [
         catalog.contents.add(Kind.TEXT, hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text)
-        for text in words
+        for text in map(plain, words)
     ]
 
 
@@ -45,10 +46,14 @@ def embed(storage: Storage, encoder: Encoder, progress: Callable[[Progress], Non
         todo = catalog.contents.lacking(space_id, Kind.TEXT)
     for start in range(0, len(todo), BATCH):
         some = todo[start : start + BATCH]
-        with storage.transaction() as catalog:
+        with storage.read() as catalog:
             words = catalog.contents.texts(some)
+        vectors = encoder.texts(list(words.values()))  # outside of a transaction, which others would wait for
+        with storage.transaction() as catalog:
+            kept = catalog.contents.texts(list(words)).keys()  # some may have been removed meanwhile
+            there = [place for place, content in enumerate(words) if content in kept]
             stored = catalog.embeddings(space_id, encoder.space, Kind.TEXT)
-            stored.put(list(words), encoder.texts(list(words.values())))
+            stored.put([content for content in words if content in kept], vectors[there])
         encoded += len(words)
         progress(Progress("texts", encoded, len(todo)))
     return encoded

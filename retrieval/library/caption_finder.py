@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from ..errors import NotIndexed, UsageError
 from ..sources import absolute_path, absolute_paths
 from ..types.records import Answer, AttributedText, Progress, no_progress
 from ..types.request import SearchOptions, SearchRequest
@@ -56,23 +55,31 @@ class CaptionEditor(CaptionFinder):
         """
         return self.services.captioner(progress).run(self.services.at(places), missing=missing)
 
-    def set(self, path: str | Path, text: str) -> None:
+    def set(self, path: str | Path, text: str, *, known: str | None = None) -> None:
         """Store a caption written by hand, replacing earlier edits and generated captions of the picture.
+
+        With `known`, only if the caption by hand is still that one ("": there is none), so that nobody's is lost.
 
         Raises:
             NotIndexed: the library has no such picture.
             UsageError: the text is empty.
+            Changed: the caption is no longer `known`.
         """
-        from ..indexing.captioner import write_caption
+        from ..indexing import hand_captions
 
-        place, storage = absolute_path(path), self.services.storage
-        with storage.read() as catalog:
-            content = catalog.items.contents_at([place]).get(place)
-        if content is None:
-            raise NotIndexed(f"the library has no picture {path}; index it first: retrieval index FOLDER")
-        if not text.strip():
-            raise UsageError("the caption is empty")
-        write_caption(storage, self.services.encoder(), content, " ".join(text.split()))
+        hand_captions.write(self.services.storage, self.services.encoder(), absolute_path(path), text, known)
+
+    def remove(self, path: str | Path, *, known: str | None = None) -> str:
+        """Remove the caption written by hand of a picture, and return it; `known` as for `set`.
+
+        Raises:
+            NotIndexed: the library has no such picture.
+            NotFound: it has no caption by hand.
+            Changed: the caption is no longer `known`.
+        """
+        from ..indexing import hand_captions
+
+        return hand_captions.remove(self.services.storage, absolute_path(path), known)
 
     def written_for(self, places: Sequence[str | Path]) -> list[tuple[Path, AttributedText]]:
         """Return the files at these places that have a caption, each with the latest: by hand, else by a model."""

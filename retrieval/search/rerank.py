@@ -266,7 +266,7 @@ class _Task:
             return
         storage = self.reranker.storage
         try:
-            with storage.write_lock("retrieval search --rerank"), storage.transaction() as catalog:
+            with storage.small_write() as catalog:
                 said, name = catalog.annotations, self.reranker.model.identity
                 for part, found in self.new.items():
                     said.put_judgements(part, name, found)

@@ -15,6 +15,7 @@ from ..queries.saved_names import FILES, NAME, KnownNames
 from ..queries.syntax import AllOf, AnyOf, FieldToken, Minus, Node, Weighted, parse, unparse
 from ..sources import absolute_path
 from ..storage.storage import Storage
+from ..types.plain_text import plain
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class SavedNames:
             UsageError: the query is empty, or the name is a taught word's or has characters other than letters, digits,
                 - and _.
         """
-        name, names = _plain(name), self.names()
+        name, names, query = _plain(name), self.names(), plain(query)
         if name in names.taught:
             raise UsageError(f"@{name} is a taught word; choose another name, or forget it first")
         if not query.strip():
             raise UsageError("the query is empty; there is nothing to save")
         query = unparse(_absolute(parse(query)))
         interpret(query, names=replace(names, saved={**names.saved, name: query}))
-        with self.storage.write_lock("retrieval save"), self.storage.transaction() as catalog:
+        with self.storage.small_write() as catalog:
             catalog.names.save(name, query)
 
     def teach(self, name: str, yes: Sequence[str | Path] = (), no: Sequence[str | Path] = ()) -> tuple[int, int]:
@@ -70,7 +71,7 @@ class SavedNames:
         if twice:
             raise UsageError(f"{twice.pop()} is given both as an example of @{name} and as a counterexample")
         both = {absolute_path(path): wanted for wanted, paths in ((True, yes), (False, no)) for path in paths}
-        with self.storage.write_lock("retrieval teach"), self.storage.transaction() as catalog:
+        with self.storage.small_write() as catalog:
             known, names = catalog.items.contents_at(both), catalog.names
             missing = [path for path in both if path not in known]
             if missing:
@@ -89,7 +90,7 @@ class SavedNames:
             UsageError: there is none of this name; the message suggests the nearest.
         """
         name = _plain(name)
-        with self.storage.write_lock("retrieval save"), self.storage.transaction() as catalog:
+        with self.storage.small_write() as catalog:
             if not catalog.names.drop(name):
                 near = self.names().near(name)
                 raise UsageError(f"nothing is saved or taught as @{name}{f', perhaps @{near}' if near else ''}")

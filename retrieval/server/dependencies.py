@@ -23,6 +23,7 @@ STATUS = (  # error class -> HTTP status; the first match counts
     (errors.UsageError, 400),
     (errors.LibraryNotFound, 404),
     (errors.LibraryLocked, 409),
+    (errors.Changed, 409),
     (errors.LibraryReadOnly, 403),
     (errors.LibraryError, 503),
     (errors.ModelRefused, 502),

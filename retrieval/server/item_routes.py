@@ -102,19 +102,35 @@ def similar(library: View, item: Number, k: Annotated[int, Query(ge=1, le=1000)]
     return JSONResponse(library.search(SearchRequest.similar(library.items.get(item).id, k=k)))
 
 
+Known = Annotated[
+    str | None,
+    Field(max_length=2000, description="The caption by hand that you have read, '' for none: a newer one is not lost"),
+]
+
+
 class CaptionBody(BaseModel):
-    """The text of a caption."""
+    """The text of a caption, and the one that it replaces."""
 
     text: str = Field(min_length=1, max_length=2000)
+    known: Known = None
 
 
 @router.put("/items/{item}/caption", summary="Caption it by hand")
 @facts(scope=Scope.WRITE)
 def set_caption(service: Serving, library: View, item: Number, said: CaptionBody) -> Response:
-    """Store a caption in place of captions by models; it is searchable at once."""
+    """Store a caption in place of captions by models; it is searchable at once. 409: someone has changed it."""
     found = library.items.get(item)
-    service.library.captions.set(found.path, said.text)
+    service.library.captions.set(found.path, said.text, known=said.known)
     return JSONResponse({"item": found.id, "texts": library.items.texts_of(found.content)})
+
+
+@router.delete("/items/{item}/caption", summary="Remove the caption by hand")
+@facts(scope=Scope.WRITE)
+def remove_caption(service: Serving, library: View, item: Number, known: Annotated[Known, Query()] = None) -> Response:
+    """Remove the caption that was written by hand, and return it, so that it can be put back."""
+    found = library.items.get(item)
+    removed = service.library.captions.remove(found.path, known=known)
+    return JSONResponse({"item": found.id, "removed": removed, "texts": library.items.texts_of(found.content)})
 
 
 @router.get("/timeline", summary="How many files there are of each month")

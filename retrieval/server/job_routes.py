@@ -11,10 +11,10 @@ from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
-from ..sources import absolute_path
+from ..types.job import Job, State
 from ..types.serialize import to_jsonable
 from .dependencies import ERRORS, JSONResponse, Number, Serving
-from .jobs import BEAT, Job, State
+from .jobs import BEAT
 from .route_facts import facts
 from .tokens import Scope
 
@@ -47,9 +47,7 @@ def jobs(service: Serving) -> Response:
 @facts(scope=Scope.ADMIN)
 def start(service: Serving, wanted: JobBody) -> Response:
     """Start a job; only one job runs at a time."""
-    folder = service.root(wanted.root, wanted.folder)
-    shown = f"{wanted.root}/{wanted.folder}".rstrip("/")
-    return JSONResponse(service.jobs.start([absolute_path(folder)], [shown], retry=wanted.retry), 202)
+    return JSONResponse(service.jobs.start(wanted.root, wanted.folder, retry=wanted.retry), 202)
 
 
 @router.get("/jobs/{job}", summary="One job")
@@ -71,10 +69,17 @@ async def events(service: Serving, now: Annotated[Job, Depends(named)]) -> Async
     yield ServerSentEvent(event="job", data=to_jsonable(now))
     while now.state is State.RUNNING:
         await asyncio.sleep(BEAT)
-        then, now = now, service.jobs.get(now.id)
+        then, now = now, await asyncio.to_thread(service.jobs.get, now.id)
         if now is not then:
             yield ServerSentEvent(event="job", data=to_jsonable(now))
     yield ServerSentEvent(event="end", data=None)
+
+
+@router.post("/jobs/{job}/resume", status_code=202, summary="Take up a job that did not end")
+@facts(scope=Scope.ADMIN)
+def resume(service: Serving, job: Number) -> Response:
+    """Start a job again that was stopped, failed or was cut off; what it has done is not done again."""
+    return JSONResponse(service.jobs.resume(job), 202)
 
 
 @router.delete("/jobs/{job}", summary="Stop a job")

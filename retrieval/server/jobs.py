@@ -1,52 +1,25 @@
-"""Indexing jobs in a background thread: one at a time, with progress, and stoppable.
+"""Indexing jobs in a background thread: one at a time, with progress, and stoppable; the library remembers them.
 
 Does not know HTTP.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 
 from ..errors import NotFound, RetrievalError, UsageError
 from ..library.library import Library
-from ..types.records import Problem, Progress
-from ..types.results import Report
+from ..types.job import Job, State
+from ..types.records import Progress
+from ..types.serialize import utc_now
 
-KEPT = 20  # jobs that are remembered
 BEAT = 0.5  # seconds between two reports of progress
 
-
-class State(StrEnum):
-    """The state of a job."""
-
-    RUNNING = "running"
-    DONE = "done"
-    STOPPED = "stopped"  # what was done is kept
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Job:
-    """A snapshot of one indexing job."""
-
-    id: int
-    folders: tuple[str, ...]
-    state: State = State.RUNNING
-    task: str = ""  # scan, pictures, texts
-    done: int = 0
-    total: int | None = None
-    seconds: float = 0.0
-    rate: float = 0.0  # pictures per second
-    left: float | None = None  # estimated seconds to the end; None: unknown
-    message: str = ""  # why it failed
-    report: Report | None = None
-    problems: tuple[Problem, ...] = ()
+FolderOf = Callable[[str, str], Path]  # the folder for a root's name and a path below it
 
 
 class _Stopped(KeyboardInterrupt):
@@ -58,16 +31,28 @@ class Jobs:
     """The indexing jobs of one library."""
 
     library: Library
-    _jobs: dict[int, Job] = field(default_factory=dict)
-    _stopping: set[int] = field(default_factory=set)
+    folder_of: FolderOf
+    _running: Job | None = None
+    _stopping: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _thread: threading.Thread | None = None
-    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def all(self) -> list[Job]:
-        """Return the jobs that are remembered, newest first."""
+        """Return the jobs that are remembered, newest first; those whose process has ended are cut off."""
+        with self.library.storage.read() as catalog:
+            stored = catalog.jobs.all()
         with self._lock:
-            return [self._jobs[number] for number in sorted(self._jobs, reverse=True)]
+            running = self._running
+        told = [running if running is not None and job.id == running.id else job for job in stored]
+        if any(job.state is State.RUNNING and job is not running for job in told):
+            others = bool(self.library.storage.locks.holder())  # another server's job may run
+            told = [
+                replace(job, state=State.CUT_OFF)
+                if job.state is State.RUNNING and job is not running and (running is not None or not others)
+                else job
+                for job in told
+            ]
+        return told
 
     def get(self, number: int) -> Job:
         """Return the job of this number.
@@ -76,27 +61,42 @@ class Jobs:
             NotFound: there is none.
         """
         with self._lock:
-            if number not in self._jobs:
-                raise NotFound(f"there is no job {number}")
-            return self._jobs[number]
+            if self._running is not None and self._running.id == number:
+                return self._running
+        found = next((job for job in self.all() if job.id == number), None)
+        if found is None:
+            raise NotFound(f"there is no job {number}")
+        return found
 
-    def start(self, folders: Sequence[Path], shown: Sequence[str], *, retry: bool = False) -> Job:
-        """Start a job that indexes these folders; `shown` gives the names to display for them.
+    def start(self, root: str, folder: str = "", *, retry: bool = False) -> Job:
+        """Start a job that indexes a folder below a root.
 
         Raises:
-            UsageError: another job is running.
+            UsageError: there is no such root or folder, or another job is running.
+            LibraryReadOnly: the library cannot be written.
         """
+        place = self.folder_of(root, folder)
         with self._lock:
-            running = next((job for job in self._jobs.values() if job.state is State.RUNNING), None)
-            if running is not None:
-                raise UsageError(f"job {running.id} is at work; wait for it, or stop it")
-            job = Job(next(self._numbers), tuple(shown))
-            self._jobs[job.id] = job
-            for old in sorted(self._jobs)[:-KEPT]:
-                del self._jobs[old]
-        self._thread = threading.Thread(target=self._run, args=(job.id, folders, retry), daemon=True, name="indexing")
+            if self._running is not None:
+                raise UsageError(f"job {self._running.id} is running; wait for it, or stop it")
+            with self.library.storage.small_write() as catalog:
+                job = catalog.jobs.add(Job(0, root, folder, retry, started_at=utc_now()))
+            self._running, self._stopping = job, False
+        self._thread = threading.Thread(target=self._run, args=(place, retry), daemon=True, name="indexing")
         self._thread.start()
         return job
+
+    def resume(self, number: int) -> Job:
+        """Start a job anew that was stopped, failed or was cut off; what it has done is not done again.
+
+        Raises:
+            NotFound: there is no job of this number.
+            UsageError: it was done, or a job is running.
+        """
+        job = self.get(number)
+        if job.state in (State.DONE, State.RUNNING):
+            raise UsageError(f"job {number} is {job.state}; start a new one")
+        return self.start(job.root, job.folder, retry=job.retry)
 
     def stop(self, number: int) -> Job:
         """Ask a job to stop, keeping what it has done; return the job as it was.
@@ -106,14 +106,12 @@ class Jobs:
         """
         job = self.get(number)
         with self._lock:
-            if job.state is State.RUNNING:
-                self._stopping.add(number)
+            self._stopping = self._stopping or (self._running is not None and self._running.id == number)
         return job
 
     def stop_all(self) -> None:
         """Ask the running job to stop."""
-        for job in self.all():
-            self.stop(job.id)
+        self._stopping = True
 
     def close(self) -> None:
         """Ask the running job to stop, and wait for it for at most 30 seconds."""
@@ -121,46 +119,64 @@ class Jobs:
         if self._thread is not None:
             self._thread.join(30)
 
-    def _run(self, number: int, folders: Sequence[Path], retry: bool) -> None:
-        started, last = time.monotonic(), 0.0
+    def _run(self, place: Path, retry: bool) -> None:
+        clock = _Clock()
 
         def progress(step: Progress) -> None:
-            nonlocal last
-            if number in self._stopping:
+            if self._stopping:
                 raise _Stopped
-            now = time.monotonic()
-            if now - last >= BEAT or step.done == step.total:
-                last = now
-                self._put(number, **_shown(step, now - started))
+            self._put(**clock.told(step))
 
         try:
-            report = self.library.index(folders, retry=retry, progress=progress)
+            report = self.library.index([place], retry=retry, progress=progress)
         except _Stopped:
-            self._put(number, state=State.STOPPED, seconds=time.monotonic() - started)
+            self._end(state=State.STOPPED, seconds=clock.seconds)
         except RetrievalError as exc:
-            self._put(number, state=State.FAILED, message=str(exc), seconds=time.monotonic() - started)
+            self._end(state=State.FAILED, message=str(exc), seconds=clock.seconds)
         except BaseException:
-            what = "the server's log says more"
-            self._put(number, state=State.FAILED, message=what, seconds=time.monotonic() - started)
+            self._end(state=State.FAILED, message="an unexpected error; the server's log has it", seconds=clock.seconds)
             raise
         else:
             state = State.STOPPED if report.interrupted else State.DONE
             told = replace(report, problems=())
-            self._put(number, state=state, report=told, problems=report.problems, seconds=report.seconds, left=None)
+            self._end(state=state, report=told, problems=report.problems, seconds=report.seconds, left=None)
 
-    def _put(self, number: int, **changed: object) -> None:
+    def _put(self, **changed: object) -> None:
         with self._lock:
-            self._jobs[number] = replace(self._jobs[number], **changed)  # type: ignore[arg-type]  # fields of Job
+            assert self._running is not None  # until `_end`
+            self._running = replace(self._running, **changed)  # type: ignore[arg-type]  # fields of Job
+
+    def _end(self, **changed: object) -> None:
+        self._put(**changed)
+        with self._lock:
+            assert self._running is not None
+            try:
+                with self.library.storage.small_write() as catalog:
+                    catalog.jobs.put(self._running)
+            finally:
+                self._running = None
 
 
-def _shown(step: Progress, seconds: float) -> dict[str, object]:
-    rate = step.done / seconds if step.task == "pictures" and seconds else 0.0
-    left = (step.total - step.done) / rate if rate and step.total is not None else None
-    return {
-        "task": step.task,
-        "done": step.done,
-        "total": step.total,
-        "seconds": seconds,
-        "rate": rate,
-        "left": left,
-    }
+class _Clock:
+    """The time since a job and its present task began, for its rate."""
+
+    def __init__(self) -> None:
+        self._began = self._task_began = time.monotonic()
+        self._task = ""
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since the job began."""
+        return time.monotonic() - self._began
+
+    def told(self, step: Progress) -> dict[str, object]:
+        """Return a step of the job as fields of `Job`."""
+        if step.task != self._task:
+            self._task, self._task_began = step.task, time.monotonic()
+        passed = time.monotonic() - self._task_began
+        rate = step.done / passed if step.task == "pictures" and passed > 0 else 0.0
+        left = (step.total - step.done) / rate if rate and step.total is not None else None
+        return {
+            "task": step.task, "done": step.done, "total": step.total, "seconds": self.seconds, "rate": rate,
+            "left": left,
+        }  # fmt: skip

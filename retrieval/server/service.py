@@ -18,6 +18,7 @@ from ..library.library import Library
 from ..library.view import LibraryView
 from ..pictures.worker import Workers
 from ..runtime.timing import span
+from ..sources import absolute_path
 from ..vlm import Ability, VisionLanguageModel
 from .jobs import Jobs
 from .previews import Previews
@@ -40,7 +41,7 @@ class Service:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.jobs = Jobs(self.library)
+        self.jobs = Jobs(self.library, self.root)
         self.previews = Previews(self.library.settings.max_megapixels)
 
     def asked_by(self, caller: Caller) -> LibraryView:
@@ -83,7 +84,7 @@ class Service:
             self.library.search("a photo", k=1)
 
     def root(self, name: str, folder: str) -> Path:
-        """Return a folder below one of the roots.
+        """Return a folder below one of the roots, by its absolute path.
 
         Raises:
             UsageError: there is no root of this name, or no such folder below it.
@@ -91,9 +92,9 @@ class Service:
         if name not in self.roots:
             known = ", ".join(self.roots) or "none: start the server with --root FOLDER"
             raise UsageError(f"there is no root {name!r}; known: {known}")
-        base = self.roots[name].resolve()
-        found = (base / folder).resolve() if "\0" not in folder else base.parent
-        if not found.is_relative_to(base) or not found.is_dir():
+        base = self.roots[name]
+        found = absolute_path(base / folder) if "\0" not in folder else base.parent  # links in it are not resolved
+        if not found.resolve().is_relative_to(base.resolve()) or not found.is_dir():
             raise UsageError(f"{folder!r} is not a folder below {name}")
         return found
 

@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
 
 from ..errors import LibraryReadOnly, UsageError
+from ..types.serialize import utc_now
 
 FILE = "tokens.json"
 SESSION = 30 * 24 * 3600  # seconds that a browser stays logged in
@@ -113,8 +113,7 @@ class Tokens:
         if folder is not None and scope is not Scope.READ:
             raise UsageError("a token for one folder can only read")
         shown = f"rtv_{secrets.token_urlsafe(32)}"
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._write((*self.all(), Token(name, scope, digest_of(shown), folder, now)))
+        self._write((*self.all(), Token(name, scope, digest_of(shown), folder, utc_now())))
         return shown
 
     def remove(self, name: str) -> None:

@@ -20,6 +20,7 @@ from ..runtime.daemon_pool import DaemonPool, Stalled, alive, in_time
 from ..types.records import Problem, Reason, ScannedFile
 from . import absolute_path
 from .companions import Companions, IndexedPictures
+from .links import Homes
 from .rules import EXTENSIONS, RootRules, Rules, ending
 
 SECONDS = 60.0  # without a sign of life, after which a folder is given up
@@ -75,6 +76,7 @@ class Scan:
     known: Sequence[Path] = ()  # folders that were indexed: one that is gone is a problem, and no error
     passed_over: dict[Path, Counter[str]] = field(default_factory=dict)  # of each root: files by unused ending
     unused: set[tuple[str, str]] = field(default_factory=set)  # options and patterns that fitted nothing
+    led_out: list[str] = field(default_factory=list)  # links to pictures or folders outside of all roots: not followed
     _seen: set[tuple[int, int]] = field(default_factory=set)
     _names: dict[str, Companions] = field(default_factory=dict)  # of folders in which single files were named
 
@@ -88,6 +90,7 @@ class Scan:
             UsageError: a pattern is none.
         """
         self._pool = DaemonPool(1, self.seconds, "scan")
+        self._homes = Homes([*self.roots, *self.known])
         used: set[tuple[str, str]] = set()
         try:
             for root in map(absolute_path, self.roots):
@@ -118,11 +121,12 @@ class Scan:
             if found is None:
                 waiting.pop()
             elif isinstance(found, _Folder):
-                listing = self._patiently(partial(_list, found, rules, self._seen), Path(found.path))
+                listing = self._patiently(partial(_list, found, rules, self._seen, self._homes), Path(found.path))
                 if isinstance(listing, Problem):
                     yield listing
                 else:
                     counts.update(listing.passed_over)
+                    self.led_out += listing.led_out
                     waiting.append(iter(listing.found))
             else:
                 yield found
@@ -139,7 +143,9 @@ class Scan:
         folder = str(path.parent)
         if folder not in self._names:
             try:
-                self._names[folder] = Companions(os.listdir(folder))  # noqa: PTH208
+                home = Homes([path.parent])
+                names = os.listdir(folder)  # noqa: PTH208
+                self._names[folder] = Companions([name for name in names if not home.leads_out(f"{folder}/{name}")])
             except OSError:  # a folder that may be entered, but not listed
                 self._names[folder] = Companions(())
         return _look(str(path), self._names[folder])
@@ -154,6 +160,7 @@ class _Folder(NamedTuple):
 class _Listing:
     found: list[_Folder | DirectoryEntry | Problem] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
+    led_out: list[str] = field(default_factory=list)
 
 
 def _kind(path: Path) -> str:
@@ -167,7 +174,7 @@ def _kind(path: Path) -> str:
     return "folder" if stat.S_ISDIR(mode) else "file"
 
 
-def _list(folder: _Folder, rules: RootRules, seen: set[tuple[int, int]]) -> _Listing:
+def _list(folder: _Folder, rules: RootRules, seen: set[tuple[int, int]], homes: Homes) -> _Listing:
     """Return what is in a folder: the folders to enter, the files to index, and what cannot be read.
 
     Raises:
@@ -180,7 +187,8 @@ def _list(folder: _Folder, rules: RootRules, seen: set[tuple[int, int]]) -> _Lis
     seen.add((status.st_dev, status.st_ino))
     with os.scandir(folder.path) as entries:
         ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
-    companions = Companions([entry.name for entry in ordered])
+    outside = {entry.name for entry in ordered if entry.is_symlink() and homes.leads_out(entry.path)}
+    companions = Companions([entry.name for entry in ordered if entry.name not in outside])
     places: list[_Folder | os.DirEntry[str] | Problem] = []  # in order; files that are taken are looked at below
     rest: list[str] = []
     for number, entry in enumerate(ordered):
@@ -193,7 +201,10 @@ def _list(folder: _Folder, rules: RootRules, seen: set[tuple[int, int]]) -> _Lis
             if not rules.skips(name):
                 places.append(Problem(Path(entry.path), Reason.UNREADABLE, f"cannot look at it: {exc.strerror}"))
             continue
-        if is_folder:
+        if name in outside:
+            wanted = rules.enters if is_folder else rules.takes
+            listing.led_out += [entry.path] if wanted(name, folder.below + name) else []
+        elif is_folder:
             if rules.enters(name, folder.below + name):
                 places.append(_Folder(entry.path, f"{folder.below}{name}/"))
         elif rules.takes(name, folder.below + name):

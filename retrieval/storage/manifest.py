@@ -15,7 +15,8 @@ from ..errors import LibraryDamaged, LibraryError, LibraryNotFound, LibraryReadO
 
 FORMAT = 1
 CATALOG, VECTORS = "catalog.sqlite", "vectors"
-OWN = {CATALOG, VECTORS, "writer.lock", "writer.json"}  # what a library that was not finished may have left
+TASK_LOCK, TURN_LOCK, HOLDER = "writer.lock", "turn.lock", "writer.json"
+OWN = {CATALOG, VECTORS, TASK_LOCK, TURN_LOCK, HOLDER}  # what a library that was not finished may have left
 
 
 def require(path: Path) -> None:

@@ -40,7 +40,7 @@ def check(path: Path, open_store: OpenStore, *, repair: bool = False) -> list[Fi
     storage = Storage.open(path, open_store, read_only=not repair)
     try:
         if repair:
-            with storage.write_lock("retrieval check --repair"):
+            with storage.write_lock("retrieval check --repair"), storage.locks.turn():
                 return findings + _contents(storage, repair=True)
         return findings + _contents(storage, repair=False)
     finally:

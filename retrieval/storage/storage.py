@@ -15,8 +15,8 @@ from ..errors import LibraryReadOnly
 from ..types.records import Kind, Status
 from ..vectors import LibraryAddress, VectorStore
 from . import manifest
-from .catalog import Database
-from .lock import WriteLock
+from .catalog import CatalogSession, Database
+from .lock import WriteLocks
 from .transactions import Transactions
 from .vector_search import VectorSearch
 
@@ -25,13 +25,14 @@ OpenStore = Callable[[LibraryAddress], VectorStore]  # how the vectors of a libr
 
 @dataclass
 class Storage(Transactions):
-    """An opened library. Reading takes no lock; only one process at a time can hold `write_lock()`."""
+    """An opened library. Reading takes no lock; only one task at a time, of whatever process, holds `write_lock()`."""
 
     store: VectorStore
     writable: bool
 
     def __post_init__(self) -> None:
-        self.vectors = VectorSearch(self, self.store)
+        self.locks = WriteLocks(self.path)
+        self.vectors = VectorSearch(self, self.store, self.locks.turn)
 
     @classmethod
     def open(cls, path: Path, open_store: OpenStore, *, read_only: bool = False) -> Storage:
@@ -75,17 +76,33 @@ class Storage(Transactions):
 
     @contextmanager
     def write_lock(self, task: str) -> Iterator[None]:
-        """Hold the write lock of the library; `task` tells other processes what is going on.
+        """Hold the lock of a task that goes over the library; `task` tells other processes what is going on.
 
         Raises:
-            LibraryLocked: another process holds the lock; the message names it.
+            LibraryLocked: another task holds the lock; the message names it.
             LibraryReadOnly: the folder cannot be written to.
             StorageFull: the disk is full.
         """
+        self._require_writable()
+        with self.locks.task(task):
+            yield
+
+    @contextmanager
+    def small_write(self) -> Iterator[CatalogSession]:
+        """Yield the catalog in one write transaction, in turn with the small writes of others; it waits for no task.
+
+        Raises:
+            LibraryLocked: no turn has come for half a minute.
+            LibraryReadOnly: the folder cannot be written to.
+            StorageFull: the disk is full.
+        """
+        self._require_writable()
+        with self.locks.turn(), self.transaction() as catalog:
+            yield catalog
+
+    def _require_writable(self) -> None:
         if not self.writable:
             raise LibraryReadOnly(f"the library at {self.path} cannot be written; check the folder's permissions")
-        with WriteLock(self.path).hold(task):
-            yield
 
     def drop_space(self, space_id: int) -> int:
         """Delete a space with its embeddings and vectors; return how many embeddings it had.
@@ -113,7 +130,7 @@ class Storage(Transactions):
             spaces=tuple(space for _, space in spaces),
             serving=active[1] if active else None,
             bytes=0 if self.parent else manifest.size(self.path),
-            writer="" if self.parent else WriteLock(self.path).holder(),
+            writer="" if self.parent else self.locks.holder(),
             roots=tuple(roots),
             absent=absent,
             passed_over=passed_over,

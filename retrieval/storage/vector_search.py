@@ -5,7 +5,8 @@ Knows the active space, and how a store is kept in step with the catalog; does n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ class VectorSearch:
 
     storage: Transactions
     store: VectorStore
+    turn: Callable[[], AbstractContextManager[None]]  # held while files are written
     _samples: dict[tuple[int, Kind], tuple[int, Vectors]] = field(default_factory=dict)
 
     def nearest(self, kind: Kind, queries: Vectors, k: int, where: Where | None = None) -> tuple[Scores, Ids]:
@@ -118,7 +120,7 @@ class VectorSearch:
         return result
 
     def save(self) -> None:
-        """Bring the store in step with the catalog; call it while holding the write lock.
+        """Bring the store in step with the catalog, in a turn of the library's writers.
 
         Raises:
             StorageFull: the disk is full.
@@ -129,13 +131,14 @@ class VectorSearch:
         for space_id, space in spaces:
             for kind in Kind:
                 collection = self.store.collection(space_id, space, kind)
-                try:
-                    with self.storage.transaction() as catalog:
-                        collection.synchronise(catalog.embeddings(space_id, space, kind))
-                except OSError as exc:
-                    raise disk_error(exc, self.storage.path) from exc
-                with self.storage.read() as catalog:
-                    collection.tidy(catalog.embeddings(space_id, space, kind))
+                with self.turn():
+                    try:
+                        with self.storage.transaction() as catalog:
+                            collection.synchronise(catalog.embeddings(space_id, space, kind))
+                    except OSError as exc:
+                        raise disk_error(exc, self.storage.path) from exc
+                    with self.storage.read() as catalog:
+                        collection.tidy(catalog.embeddings(space_id, space, kind))
 
     def _collection(self, catalog: CatalogSession, kind: Kind) -> VectorCollection:
         """Return the collection of the active space, in step with the catalog: of all of it, also for one folder."""

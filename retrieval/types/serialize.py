@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +38,11 @@ def from_jsonable(value: Any, kind: type[T]) -> T:
         ValueError: it is not of this kind.
     """
     return msgspec.convert(value, kind, strict=False, dec_hook=_from_builtin)
+
+
+def utc_now() -> str:
+    """Return the time as it is stored: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -36,7 +36,7 @@ def drive(tmp_path: Path, photos: Path) -> Path:
 def test_a_drive_behind_a_link_comes_back_with_its_captions_and_is_not_encoded_again(
     library: Library, photos: Path, drive: Path
 ) -> None:
-    library.index([photos])
+    library.index([photos, photos / "usb"])
     library.captions.set(photos / "usb" / "red.jpg", "aunt with a zebra")
     drive.rename(drive.with_name("away"))
     report = library.index([photos])

@@ -254,7 +254,7 @@ def test_ctrl_c_keeps_what_was_done_and_the_next_run_goes_on(library: Library, p
     done: list[int] = []
 
     def stop(step: Progress) -> None:
-        if step.task == "pictures":
+        if step.task == "pictures" and step.done:
             done.append(step.done)
             raise KeyboardInterrupt
 
@@ -281,7 +281,7 @@ class Slow(ColourEncoder):
         return super().images(batch)
 
 def tell(step):
-    if step.task == "pictures":
+    if step.task == "pictures" and step.done:
         print(step.done, flush=True)
 
 with Library.create(sys.argv[1], Settings(model="colours")) as library:

@@ -234,6 +234,13 @@ def test_a_caption_by_hand_is_kept_and_found_at_once(http: httpx.Client, library
     assert said.json()["texts"][0] == {"text": "midnight harbour", "source": "edited", "model": ""}
     assert hits(http.get("/v1/search", params={"q": "harbour", "k": 1})) == ["navy"]
     assert http.put(f"/v1/items/{navy}/caption", json={"text": ""}).status_code == 422
+    late = http.put(f"/v1/items/{navy}/caption", json={"text": "mine", "known": ""})
+    assert (late.status_code, late.json()["error"]["type"]) == (409, "Changed")
+    assert http.delete(f"/v1/items/{navy}/caption", params={"known": "other"}).status_code == 409
+    removed = http.delete(f"/v1/items/{navy}/caption", params={"known": "midnight harbour"}).json()
+    assert (removed["removed"], removed["texts"]) == ("midnight harbour", [])
+    assert http.delete(f"/v1/items/{navy}/caption").status_code == 404
+    assert http.put(f"/v1/items/{navy}/caption", json={"text": removed["removed"], "known": ""}).status_code == 200
 
 
 # --- the model --------------------------------------------------------------------------------------------------------

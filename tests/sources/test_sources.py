@@ -13,7 +13,7 @@ import pytest
 
 from retrieval.errors import SourceError
 from retrieval.sources.caption_files import open_captions, read_captions
-from retrieval.sources.folders import Scan, scan
+from retrieval.sources.folders import DirectoryEntry, Scan, scan
 from retrieval.sources.lists import read_paths
 from retrieval.sources.rules import Rules
 from retrieval.types import path_pattern
@@ -58,6 +58,34 @@ def test_a_loop_of_links_ends_and_a_linked_folder_is_walked_once(tmp_path: Path)
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     (tmp_path / "z").symlink_to(tmp_path / "a")
     assert found(tmp_path) == ["a/p.jpg"]
+
+
+def test_links_out_of_what_was_named_are_not_followed(tmp_path: Path) -> None:
+    photos, other = tmp_path / "photos", tmp_path / "other"
+    tree(photos, "a.jpg")
+    tree(other, "b.jpg", "sub/c.jpg")
+    (other / "secret").write_text("a password")
+    (photos / "b.jpg").symlink_to(other / "b.jpg")
+    (photos / "folder").symlink_to(other)
+    (photos / "a.txt").symlink_to(other / "secret")
+    (photos / "zero.jpg").symlink_to("/dev/zero")
+    looked = Scan([photos])
+    entries = [entry for entry in looked.entries() if isinstance(entry, DirectoryEntry)]
+    assert [(entry.path, entry.sidecars) for entry in entries] == [(str(photos / "a.jpg"), ())]
+    assert looked.led_out == [str(photos / name) for name in ("b.jpg", "folder", "zero.jpg")]
+    assert found(photos / "a.jpg") == ["."], "a picture that is named by itself has no such sidecar, either"
+    assert [entry.sidecars for entry in Scan([photos / "a.jpg"]).entries() if isinstance(entry, DirectoryEntry)] == [()]
+
+
+def test_links_to_what_was_named_too_are_followed(tmp_path: Path) -> None:
+    photos, other = tmp_path / "photos", tmp_path / "other"
+    tree(photos, "a.jpg")
+    tree(other, "b.jpg")
+    (photos / "folder").symlink_to(other)
+    (tmp_path / "link").symlink_to(photos)
+    for looked in (Scan([photos], known=[other]), Scan([photos, photos / "folder"]), Scan([tmp_path / "link", other])):
+        names = [Path(entry.path).name for entry in looked.entries() if isinstance(entry, DirectoryEntry)]
+        assert (sorted(names), looked.led_out) == (["a.jpg", "b.jpg"], [])
 
 
 def test_a_raw_file_beside_its_processed_picture_is_part_of_it(tmp_path: Path) -> None:
@@ -218,7 +246,7 @@ def test_what_is_no_file_is_named_and_costs_no_other(tmp_path: Path) -> None:
     tree(tmp_path, "a.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
-    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    (tmp_path / "link.jpg").symlink_to("pipe.jpg")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "s.jpg"))
         found = rows(tmp_path)
@@ -226,7 +254,7 @@ def test_what_is_no_file_is_named_and_costs_no_other(tmp_path: Path) -> None:
     assert {name: said.partition(":")[0] for name, said in found.items()} == {
         "pipe.jpg": "unsupported",
         "s.jpg": "unsupported",
-        "zero.jpg": "unsupported",
+        "link.jpg": "unsupported",
         "loop.jpg": "unreadable",
     }
     assert "named pipe" in found["pipe.jpg"]

@@ -15,13 +15,14 @@ from PIL import Image, ImageFile, IptcImagePlugin
 
 from ...errors import PictureError
 from ...runtime.charset import decode_text
+from ...types.plain_text import plain
 from ...types.records import Problem, Reason
 from ..files import read_file
 from .exif import own_words, read_exif
 from .found import Found
 from .iptc import parse_iptc, read_iptc
 from .takeout import read_takeout
-from .text_decoding import clean, tidy
+from .text_decoding import clean
 from .timestamps import Rank, read_moment
 from .xmp import read_xmp
 
@@ -97,7 +98,7 @@ def read_sidecars(places: Sequence[Path], found: Found) -> SidecarText:
             try:
                 data = read_file(place, LARGEST)[0]
                 if kind == ".txt":
-                    text = tidy(decode_text(data.removeprefix(b"\xef\xbb\xbf"), _utf16(data)))
+                    text = plain(decode_text(data.removeprefix(b"\xef\xbb\xbf"), _utf16(data)))
                     said: Found | None = Found()
                 else:
                     said = read_takeout(data) if kind == ".json" else read_xmp(data, Rank.SIDECAR)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...runtime.charset import decode_text
+from ...types.plain_text import plain
 from .found import Found
-from .text_decoding import clean, tidy
+from .text_decoding import clean
 from .timestamps import Rank, read_moment
 
 UTF8 = b"\x1b%G"  # the declaration of a coded character set, record 1:90
@@ -19,7 +20,7 @@ def read_iptc(fields: Mapping[tuple[int, int], object]) -> Found:
     declared = "utf-8" if UTF8 in _parts(fields.get((1, 90))) else ""
 
     def texts(number: int) -> list[str]:
-        return [tidy(decode_text(part, declared)) for part in _parts(fields.get((2, number)))]
+        return [plain(decode_text(part, declared)) for part in _parts(fields.get((2, number)))]
 
     day, time = clean(" ".join(texts(DATE))), clean(" ".join(texts(TIME)))
     moment = read_moment(f"{day}T{time}", Rank.IPTC) if time else None

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ...types.plain_text import plain
 from ...types.records import DatePrecision
 from . import coordinates
 from .found import Found
-from .text_decoding import tidy
 from .timestamps import Moment, Rank, is_placeholder
 
 FAVOURITE = "favourite"  # the keyword of pictures with Google's star
@@ -70,7 +70,7 @@ def _objects(value: object) -> list[Mapping[str, Any]]:
 
 
 def _text(value: object) -> str:
-    return tidy(value) if isinstance(value, str) else ""
+    return plain(value) if isinstance(value, str) else ""
 
 
 def _number(value: object) -> float | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import re
 
 from ...runtime.charset import decode_text
+from ...types.plain_text import plain
 
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
 EXIF_PREFIXES = {b"ASCII\0\0\0": "", b"UNICODE\0": "utf-16", b"JIS\0\0\0\0\0": "iso2022_jp", b"\0" * 8: ""}
 
 
@@ -24,19 +23,14 @@ def clean(value: object) -> str:
         try:
             value = value.encode("latin-1")
         except UnicodeEncodeError:
-            return tidy(str(value))
-    return tidy(decode_text(value.strip(b"\0")) if isinstance(value, bytes) else str(value))
-
-
-def tidy(text: str) -> str:
-    """Return text without control characters and lone surrogates, on the ends stripped."""
-    return CONTROL.sub(" ", text.encode("utf-8", "replace").decode("utf-8")).strip("\ufeff \t\r\n")
+            return plain(str(value))
+    return plain(decode_text(value.strip(b"\0")) if isinstance(value, bytes) else str(value))
 
 
 def utf16(value: object) -> str:
     """Return the text of Windows' XP fields: UTF-16, little-endian."""
     data = bytes(value) if isinstance(value, bytes | tuple | list) else b""
-    return tidy(data.decode("utf-16-le", "replace").split("\0")[0])
+    return plain(data.decode("utf-16-le", "replace").split("\0")[0])
 
 
 def user_comment(value: object, *, big_endian: bool) -> str:
@@ -53,8 +47,8 @@ def user_comment(value: object, *, big_endian: bool) -> str:
     if encoding == "utf-16":
         if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = _utf16_order(data, big_endian=big_endian)
-        return tidy(data.decode(encoding, "replace").split("\0")[0])
-    return tidy(decode_text(data.split(b"\0")[0] if not encoding else data, encoding))
+        return plain(data.decode(encoding, "replace").split("\0")[0])
+    return plain(decode_text(data.split(b"\0")[0] if not encoding else data, encoding))
 
 
 def _is_utf8(data: bytes) -> bool:

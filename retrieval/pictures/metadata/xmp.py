@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from ...types.plain_text import plain
 from . import coordinates
 from .exif import positive, stars_of_percent, whole
 from .found import Found
-from .text_decoding import tidy
 from .timestamps import Rank, read_moment
 
 NAMESPACES = {
@@ -111,9 +111,9 @@ def _value(root: Element, short: str) -> str:
     name = _name(short)
     for element in root.iter():
         if name in element.attrib:
-            return tidy(element.attrib[name])
+            return plain(element.attrib[name])
         if element.tag == name and element.text and element.text.strip():
-            return tidy(element.text)
+            return plain(element.text)
     return ""
 
 
@@ -126,7 +126,7 @@ def _entries(root: Element, short: str) -> list[Element]:
 
 def _list(root: Element, short: str) -> list[str]:
     """Return the texts of a list, or a simple property as a list of one."""
-    found = [tidy(entry.text or "") for entry in _entries(root, short)]
+    found = [plain(entry.text or "") for entry in _entries(root, short)]
     return [entry for entry in found if entry] or [each for each in [_value(root, short)] if each]
 
 
@@ -140,7 +140,7 @@ def _alternative(root: Element, short: str) -> str:
     if not entries:
         return _value(root, short)
     default = (entry for entry in entries if entry.get(LANGUAGE, "").lower() == "x-default")
-    return tidy(next(default, entries[0]).text or "")
+    return plain(next(default, entries[0]).text or "")
 
 
 def _keywords(root: Element) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _keywords(root: Element) -> Iterator[str]:
     for short in ("dc:subject", "photoshop:SupplementalCategories", "acdsee:keywords", "mediapro:CatalogSets"):
         yield from _list(root, short)
     for each in root.iter(_name("mwg-kw:Keyword")):
-        yield tidy(each.text or "")
+        yield plain(each.text or "")
     yield from (part.strip() for part in re.split(r"[,;]", _value(root, "pdf:Keywords")))
     for short, separator in (
         ("lr:hierarchicalSubject", "|"),
@@ -164,7 +164,7 @@ def _people(root: Element) -> Iterator[str]:
     """Yield the names of people: as IPTC lists them, and of face regions (MWG's and Microsoft's)."""
     yield from _list(root, "Iptc4xmpExt:PersonInImage")
     for person in root.iter(_name("Iptc4xmpExt:PersonName")):
-        yield _alternative(person, "rdf:Alt") or tidy("".join(person.itertext()))
+        yield _alternative(person, "rdf:Alt") or plain("".join(person.itertext()))
     kind, name = _name("mwg-rs:Type"), _name("mwg-rs:Name")
     for region in root.iter():
         if _property(region, name) and _property(region, kind).lower() in ("face", ""):
@@ -173,13 +173,13 @@ def _people(root: Element) -> Iterator[str]:
         if region.tag == _name("MPReg:PersonDisplayName"):
             display = region.text or ""
         if display.strip():
-            yield tidy(display)
+            yield plain(display)
 
 
 def _property(element: Element, name: str) -> str:
     """Return a property of one structure, written as an attribute or as a child."""
     child = element.find(name)
-    return tidy(element.attrib.get(name, "") or (child.text or "" if child is not None else ""))
+    return plain(element.attrib.get(name, "") or (child.text or "" if child is not None else ""))
 
 
 def _place(root: Element) -> tuple[str, str, str]:

@@ -12,7 +12,8 @@ from sqlalchemy import and_, delete, select
 
 from ...types.records import Box, Judgement, VisionFeatures
 from ...types.results import Gain
-from .repository import Repository, chunks, now
+from ...types.serialize import utc_now
+from .repository import Repository, chunks
 from .schema import judgements, ocr_lines, rerank_trials, sidecars, vision_features
 
 STORED = np.dtype("<f2")
@@ -31,7 +32,7 @@ class Annotations(Repository):
 
     def put_judgements(self, question: str, model: str, found: Mapping[int, Judgement]) -> None:
         """Store verdicts on pictures, by content id."""
-        same = {"question": question, "model": model, "made_at": now()}
+        same = {"question": question, "model": model, "made_at": utc_now()}
         rows = [{"content_id": content, **same, "yes": j.yes, "mass": j.mass} for content, j in found.items()]
         self._upsert(judgements, rows, ["content_id", "question", "model"])
 
@@ -69,7 +70,7 @@ class Annotations(Repository):
     def put_ocr_lines(self, picture: int, engine: str, lines: Sequence[Box]) -> None:
         """Store the lines that an OCR engine read in a picture, replacing earlier ones."""
         row = {"content_id": picture, "engine": engine, "lines": json.dumps([astuple(line) for line in lines])}
-        self._upsert(ocr_lines, [{**row, "made_at": now()}], ["content_id"])
+        self._upsert(ocr_lines, [{**row, "made_at": utc_now()}], ["content_id"])
 
     def ocr_lines(self, pictures: Iterable[int]) -> dict[int, list[Box]]:
         """Return the OCR lines of those pictures that were read, by content id."""
@@ -86,7 +87,7 @@ class Annotations(Repository):
 
     def put_rerank_trial(self, space: int, model: str, gain: Gain, number: int) -> None:
         """Store what a model was found to add to mean reciprocal rank, on `number` captions."""
-        row = {"space_id": space, "model": model, "captions": number, "made_at": now(), **asdict(gain)}
+        row = {"space_id": space, "model": model, "captions": number, "made_at": utc_now(), **asdict(gain)}
         self._upsert(rerank_trials, [row], ["space_id", "model"])
 
     def rerank_trial(self, space: int, model: str) -> tuple[Gain, int] | None:
@@ -102,7 +103,7 @@ class Annotations(Repository):
 
     def put_sidecar(self, path: Path, before: bytes | None, after: str) -> None:
         """Record the contents of a sidecar before it is written."""
-        row = {"path": path, "before": before, "after": after, "made_at": now()}
+        row = {"path": path, "before": before, "after": after, "made_at": utc_now()}
         self._upsert(sidecars, [row], ["path"])
 
     def drop_sidecar(self, path: Path) -> None:

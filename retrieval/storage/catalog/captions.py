@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, exists, func, insert, select
 
 from ...types.records import AttributedText, Kind
-from .repository import Repository, chunks, now
+from ...types.serialize import utc_now
+from .repository import Repository, chunks
 from .schema import captions, contents
 from .schema import present_items as items
 
@@ -62,6 +63,17 @@ class Captions(Repository):
         self._connection.execute(delete(captions).where(captions.c.picture_id == picture, gone))
         self._link(picture, text, EDITED, "", "")
 
+    def edited(self, picture: int) -> str:
+        """Return the caption by hand of a picture; "" if there is none."""
+        chosen = select(contents.c.text).select_from(captions.join(contents, contents.c.id == captions.c.text_id))
+        chosen = chosen.where(captions.c.picture_id == picture, captions.c.source == EDITED)
+        return self._connection.execute(chosen.order_by(captions.c.id.desc())).scalar() or ""
+
+    def remove_edited(self, picture: int) -> None:
+        """Delete the captions by hand of a picture."""
+        by_hand = and_(captions.c.picture_id == picture, captions.c.source == EDITED)
+        self._connection.execute(delete(captions).where(by_hand))
+
     def copy_edited(self, picture: int, to: int) -> None:
         """Give a picture the captions by hand of another one, unless it has its own."""
         edited = captions.c.source == EDITED
@@ -73,7 +85,7 @@ class Captions(Repository):
 
     def _link(self, picture: int, text: int, source: str, model: str, prompt: str) -> None:
         row = {"picture_id": picture, "text_id": text, "source": source, "origin": NOWHERE}
-        self._connection.execute(insert(captions).values(**row, model=model, prompt=prompt, made_at=now()))
+        self._connection.execute(insert(captions).values(**row, model=model, prompt=prompt, made_at=utc_now()))
 
     def of(self, pictures: Iterable[int], sources: Sequence[str] = ()) -> dict[int, list[str]]:
         """Return the texts of each picture: edited by hand first, then from files as they were added, then generated.

@@ -13,9 +13,10 @@ from sqlalchemy import LargeBinary, and_, delete, exists, false, func, or_, sele
 from ...geocoding import NearestTown
 from ...types.path_pattern import fold
 from ...types.records import Facts, Item, ScannedFile
+from ...types.serialize import utc_now
 from .captions import EDITED
 from .mapping import NO_SECOND, inside, item_row, to_item
-from .repository import Repository, chunks, now
+from .repository import Repository, chunks
 from .schema import UNPLACED, captions, embeddings, examples, items, present_items
 
 FROM_FILE = ("metadata", "sidecar")  # sources of captions that come with the picture file itself
@@ -86,7 +87,7 @@ class Items(Repository):
         for some in chunks(paths):
             those = and_(items.c.path.in_(some), items.c.absent_since.is_(None))
             marked += self._count(select(func.count(items.c.path.distinct())).where(those))
-            self._connection.execute(update(items).where(those).values(absent_since=now()))
+            self._connection.execute(update(items).where(those).values(absent_since=utc_now()))
         return marked
 
     def mark_present(self, paths: Iterable[Path], ctimes: Mapping[Path, int]) -> None:

@@ -241,6 +241,11 @@ def m017_folder_names(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def m018_jobs(connection: Connection) -> None:
+    """Keep the indexing jobs of servers."""
+    connection.execute(text("CREATE TABLE jobs (id INTEGER NOT NULL, job TEXT NOT NULL, PRIMARY KEY (id))"))
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # the first one starts from version 1
     m002_what_models_say,
     m003_sidecars,
@@ -258,6 +263,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (  # the first one starts
     m015_names,
     m016_absence,
     m017_folder_names,
+    m018_jobs,
 )
 VERSION = 1 + len(MIGRATIONS)
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import delete, func, select
 
-from .repository import Repository, now
+from ...types.serialize import utc_now
+from .repository import Repository
 from .schema import examples, saved
 
 
@@ -15,7 +16,7 @@ class NameTable(Repository):
 
     def save(self, name: str, query: str) -> None:
         """Store a query under a name, replacing an earlier one."""
-        row = {"name": name, "query": query, "made_at": now()}
+        row = {"name": name, "query": query, "made_at": utc_now()}
         self._upsert(saved, [row], ["name"])
 
     def saved(self) -> dict[str, str]:

@@ -268,6 +268,13 @@ roots = Table(
     Column("passed_over", Text, nullable=False, server_default="{}"),  # JSON: files by an ending that is not indexed
 )
 
+jobs = Table(  # indexing jobs of servers
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job", Text, nullable=False),  # JSON: `types.job.Job`
+)
+
 live_photo_films = Table(  # films that are the moving part of a photo beside them, as they were when that was found
     "live_photo_films",
     metadata,

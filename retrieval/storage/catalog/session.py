@@ -17,6 +17,7 @@ from .filters_sql import Filters
 from .fingerprints import Fingerprints
 from .full_text import FullText
 from .items import Items
+from .job_table import JobTable
 from .names import NameTable
 from .paths import Paths
 from .problems import LivePhotoFilms, Problems, Roots
@@ -94,6 +95,11 @@ class CatalogSession:
     def live_photo_films(self) -> LivePhotoFilms:
         """Films that belong to photos beside them."""
         return LivePhotoFilms(*self._parts)
+
+    @cached_property
+    def jobs(self) -> JobTable:
+        """The indexing jobs of servers."""
+        return JobTable(*self._parts)
 
     @cached_property
     def paths(self) -> Paths:

@@ -32,7 +32,7 @@ VIEWS = {
     "problems": "SELECT * FROM main.problems WHERE {inside}",
     "live_photo_films": "SELECT * FROM main.live_photo_films WHERE {inside}",
     "roots": "SELECT {folder} AS path, '{{}}' AS passed_over",
-    **{table: f"SELECT * FROM main.{table} WHERE 0" for table in ("saved", "rerank_trials", "sidecars")},
+    **{table: f"SELECT * FROM main.{table} WHERE 0" for table in ("saved", "rerank_trials", "sidecars", "jobs")},
 }
 UNRESTRICTED = {"spaces", "changes", "vector_files"}  # tables about models and files, not about pictures
 
