@@ -84,7 +84,7 @@ class Client:
         found = self.search(request)
         yield found
         while found.cursor:
-            query = {"cursor": found.cursor, "threshold": request.threshold}
+            query = {"cursor": found.cursor, "threshold": request.least}
             found = from_jsonable(self._asked("GET", "/v1/search/next", params=query), Answer)
             yield found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..config import cache_folder
 from ..errors import UsageError
+from ..runtime import private_files
 from ..types.records import Answer
 
 FILE = "last-answer.json"
@@ -20,9 +21,8 @@ def keep(answer: Answer) -> None:
     files = {hit.rank: os.fsencode(hit.path).hex() for hit in answer.hits if hit.path is not None}
     path = cache_folder() / FILE
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({"query": answer.query, "files": files}), encoding="utf-8")
+        private_files.make_folder(path.parent)
+        private_files.write_text(path, json.dumps({"query": answer.query, "files": files}))
 
 
 def files(ranks: tuple[int, ...]) -> list[Path]:
@@ -49,6 +49,6 @@ def first_time() -> bool:
     if path.exists():
         return False
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        private_files.make_folder(path.parent)
+        private_files.make_file(path)
     return True

@@ -102,9 +102,8 @@ HITS = (  # of every answer that is a list of hits
     click.option(
         "--threshold",
         type=click.Choice(get_args(Threshold)),
-        default="weak",
-        show_default=True,
-        help="The weakest match to show; weak: nothing if nothing looks like the query; none: always all hits.",
+        help="The weakest match to show; weak: nothing if nothing looks like the query; none: always all hits.  "
+        "[default: weak; by date: likely]",
     ),
 )
 VIEW = (

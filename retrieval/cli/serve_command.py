@@ -23,16 +23,18 @@ class ListenOptions:
 
     host: str
     port: int
-    host_names: tuple[str, ...]
-    origins: tuple[str, ...]
+    host_name: tuple[str, ...]
+    origin: tuple[str, ...]
     token: bool
+    root_path: str
+    forwarded_allow_ips: str
 
 
 @dataclass(frozen=True)
 class PermissionOptions:
     """What is allowed over the network, and the server's limits."""
 
-    roots: tuple[Path, ...]
+    root: tuple[Path, ...]
     fetch: bool
     originals: bool | None
     max_upload: int
@@ -50,7 +52,7 @@ class PermissionOptions:
             UsageError: a root is not a folder, or two roots have the same name.
         """
         by_name: dict[str, Path] = {}
-        for root in self.roots:
+        for root in self.root:
             path = absolute_path(root.expanduser())
             if not path.is_dir():
                 raise UsageError(f"--root {root}: there is no such folder")
@@ -60,20 +62,27 @@ class PermissionOptions:
         return by_name
 
 
-@click.command(name="serve")
+@click.command(name="serve", context_settings={"auto_envvar_prefix": "RETRIEVAL_SERVE"})
 @option_group(
     "at",
     ListenOptions,
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at."),
     click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port; 0: any."),
-    click.option("--host-name", "host_names", multiple=True, help="A name that the server goes by; repeatable."),
-    click.option("--origin", "origins", multiple=True, help="Another site to allow, such as https://example.org."),
+    click.option("--host-name", multiple=True, help="A name that the server goes by; repeatable."),
+    click.option("--origin", multiple=True, help="Another site to allow, such as https://example.org."),
     click.option("--token", is_flag=True, help="Demand a token on this machine, too."),
+    click.option("--root-path", metavar="PATH", default="", help="The path below which a proxy shows it: /photos."),
+    click.option(
+        "--forwarded-allow-ips",
+        metavar="ADDRESSES",
+        default="",
+        help="Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas.",
+    ),
 )
 @option_group(
     "may",
     PermissionOptions,
-    click.option("--root", "roots", multiple=True, type=PATH, help="A folder that may be indexed over HTTP."),
+    click.option("--root", multiple=True, type=PATH, help="A folder that may be indexed over HTTP."),
     click.option("--fetch", is_flag=True, help="Allow searches by a picture's web address."),
     click.option(
         "--originals/--no-originals",
@@ -95,11 +104,15 @@ def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> No
     Without options only this machine reaches it. At any other address everyone has to show a token: the first one is
     made and shown when the server starts; `retrieval token` makes others.
 
+    Every option can be given in the environment, too, as in RETRIEVAL_SERVE_HOST=0.0.0.0; several values of one are
+    separated by spaces.
+
     \b
     Examples:
       retrieval serve
       retrieval serve --root ~/Pictures                 # lets the page index it
       retrieval serve --host 0.0.0.0 --host-name photos.home
+      retrieval serve --host-name photos.example --forwarded-allow-ips 127.0.0.1     # behind nginx, with TLS
     """
     from ..server.admission import Load
     from ..server.api import ServerOptions, application
@@ -111,15 +124,16 @@ def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> No
         note("note: --allow-originals is called --originals now")
     roots = may.named()
     with (Library.create if may.create else Library.open)(None, settings) as library:
-        place = ListenAddress(at.host, at.port, library.path)
+        root_path = f"/{at.root_path.strip('/')}".rstrip("/")
+        place = ListenAddress(at.host, at.port, library.path, root_path, at.forwarded_allow_ips)
         tokens = Tokens.of(library.path)
         demand = at.token or not place.local
         sockets = place.listen()
         port = sockets[0].getsockname()[1]
         doors = ServerOptions(
             demand=demand,
-            names=frozenset(name.lower() for name in at.host_names),
-            origins=frozenset(at.origins),
+            names=frozenset(name.lower() for name in at.host_name),
+            origins=frozenset(at.origin),
             socket=str(place.socket) if len(sockets) > 1 else "",
             load=Load(body=may.max_upload, memory=may.max_memory, waiting=may.queue),
             queries=may.log_queries,
@@ -136,7 +150,7 @@ def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> No
         service = Service(library, roots, may.fetch, may.originals is not False)
         note(f"library: {show_path(library.path)} ({len(library)} files)")
         who = "everyone with a token" if demand else "this machine alone, without a token"
-        note(f"serving at http://{_shown(at.host)}:{port}/ to {who} (Ctrl-C ends it)")
+        note(f"serving at http://{_shown(at.host)}:{port}/ for {who}; Ctrl-C ends it")
         _log_requests(may.log_queries)
         serve(application(service, tokens, doors), place, sockets, service.jobs.stop_all)
     note("stopped")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+from ..runtime import private_files
+
 
 @dataclass(frozen=True)
 class Tuning:
@@ -43,11 +45,9 @@ class TuningTable:
         if self.file is None:
             return
         text = json.dumps({**self._read(), _key(model): asdict(found)}, indent=1)
-        temporary = self.file.with_suffix(f".{os.getpid()}.new")
         with contextlib.suppress(OSError):
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(self.file)
+            private_files.make_folder(self.file.parent)
+            private_files.write_text(self.file, text)
 
     def _read(self) -> dict[str, dict[str, object]]:
         try:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..runtime import private_files
 from ..types.records import Ids, Space, Vectors
 from .tokenizer import BytePairs
 
@@ -133,7 +134,7 @@ class NumpyTextEncoder:
         Raises:
             OSError: the folder or a file cannot be written.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(folder)
         stamp = secrets.token_hex(4)
         files = {"weights": f"weights-{stamp}.npy", "merges": f"merges-{stamp}.npy"}
         places: dict[str, tuple[int, tuple[int, ...]]] = {}
@@ -155,9 +156,7 @@ class NumpyTextEncoder:
             "files": files,
             "sources": seen(sources),
         }
-        temporary = folder / f"{stamp}.new"
-        temporary.write_text(json.dumps(manifest), encoding="utf-8")
-        temporary.replace(folder / MANIFEST)
+        private_files.write_text(folder / MANIFEST, json.dumps(manifest))
         for old in set(folder.iterdir()) - {folder / name for name in (MANIFEST, *files.values())}:
             old.unlink(missing_ok=True)  # processes that use it keep it open
 

@@ -74,7 +74,8 @@ class LibraryView:
         """Return the hits for a query, best first: `search("a dog", k=5)`, or for a whole `SearchRequest`.
 
         The options are the fields of `SearchRequest`; docs/queries.md describes the query language. Hits that are less
-        sure than `threshold` are left out; with "weak" only if nothing looks like the query, with "none" never. With
+        sure than `threshold` are left out; with "weak" only if nothing looks like the query, with "none" never. By
+        date, all hits that are at least likely (or as sure as `threshold` says) are ordered, not only the best. With
         `rerank`, the vision-language model of the settings checks the best hits and reorders them, unless
         `evaluate_library_rerank` found that this does not help here. With `page`, `Answer.cursor` leads to the next
         page: later pages come from the same stored answer for a day, whatever is indexed in the meantime.
@@ -96,7 +97,7 @@ class LibraryView:
             answer = self.services.reranker(progress).search(searcher, query, request, request.rerank)
         else:
             answer = searcher.search(query, request)
-        answer = self.services.file_presence.only_there(apply_threshold(answer, request.threshold))
+        answer = self.services.file_presence.only_there(apply_threshold(answer, request.least))
         found = bool(answer.hits and answer.hits[0].by)  # by a name or another text, in whatever language
         hint = "" if found else self._language_hint(query, surely=not answer.nothing)
         answer = replace(answer, notes=(*answer.notes, hint)) if hint else answer
@@ -111,7 +112,7 @@ class LibraryView:
             failing = () if answer.searched else suggester.failing(query)
             notes = (*answer.notes, *(f"{part} passes nothing, even alone" for part in failing))
             answer = replace(answer, notes=notes, suggestions=suggester.suggest(query))
-        return replace(answer, facets=searcher.facets(query)) if request.facets else answer
+        return replace(answer, facets=searcher.facets(query, request)) if request.facets else answer
 
     def _language_hint(self, query: Expression, *, surely: bool) -> str:
         """Return a remark if the words are (or, unless `surely`, may be) in a language that the model does not read."""
@@ -136,7 +137,9 @@ class LibraryView:
         """
         from ..search.confidence import apply_threshold
 
-        return self.services.file_presence.only_there(apply_threshold(self.services.pager().next(cursor), threshold))
+        return self.services.file_presence.only_there(
+            apply_threshold(self.services.pager().next(cursor, threshold), threshold)
+        )
 
     def why(
         self,
@@ -166,7 +169,7 @@ class LibraryView:
         from ..search.explain.why_not import WhyNotExplainer
 
         request = SearchRequest.of(request, **options)
-        explainer = WhyNotExplainer(self.services.searcher(), self._expression(request), request.k, request.threshold)
+        explainer = WhyNotExplainer(self.services.searcher(), self._expression(request), request.k, request.least)
         return explainer.why_not(absolute_path(picture))
 
     def facets(
@@ -174,9 +177,14 @@ class LibraryView:
     ) -> dict[str, list[tuple[str, int]]]:
         """Return how many results there are of each year, camera, country, city, type and folder, most frequent first.
 
-        Counted are pictures that pass the filters and, if the query searches for anything, are at least likely.
+        Counted are the hits, on all pages, that are at least likely, or as sure as `threshold` says; where none is,
+        those that are shown. Of an empty request, all pictures of the library.
         """
-        return self.services.searcher().facets(self._expression(SearchRequest.of(request, **options)))
+        request = SearchRequest.of(request, **options)
+        query = self._expression(request)
+        if query.is_empty:
+            query = interpret("type:photo OR type:video")
+        return self.services.searcher().facets(query, request)
 
     def classify(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from ..errors import PictureError
@@ -37,6 +38,13 @@ def hash_file(path: Path) -> str:
     for block in _blocks(path, None):
         hashed.update(block)
     return hashed.hexdigest()
+
+
+def hash_of(file: BufferedReader) -> str:
+    """Return the content hash of an open file, which is at its beginning before and after."""
+    digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    file.seek(0)
+    return digest
 
 
 def _blocks(path: Path, largest: int | None) -> Iterator[bytes]:

@@ -29,6 +29,7 @@ PHRASES = re.compile(  # phrases that are read as dates within a sentence; ambig
 )
 STARTS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}  # first months, in the northern hemisphere
 FIRST_YEAR = 1800  # dates before photography are not accepted
+LONGEST_PHRASE = 80  # characters of a date in words; what is longer is none, and would take seconds to read
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,15 @@ def find(text: str, now: datetime) -> tuple[str, list[tuple[str, Span]]]:
     return " ".join(rest.split()) if spans else text, spans
 
 
+def warm() -> None:
+    """Load what dates in words need, of all languages: the first phrase that is not English would take seconds."""
+    read("a phrase that is no date", datetime(2000, 1, 1))
+
+
 def read(text: str, now: datetime) -> Span | None:
     """Return the span of a date, as wide as it is written: a year, a month, a day; None if it is no date."""
+    if len(text) > LONGEST_PHRASE:
+        return None
     words = " ".join(text.lower().replace("_", " ").split()).removeprefix("the ")
     if match := re.fullmatch(r"((?:19|20)\d0)s", words):
         return Span(datetime(int(match[1]), 1, 1), datetime(int(match[1]) + 10, 1, 1))

@@ -55,6 +55,11 @@ class Expression:
         return cls(describe_piece(piece), (Alternative((WeightedPiece(piece),)),))
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it: no pieces, and no filters."""
+        return not self.pieces and all(each.where == EVERYTHING for each in self.alternatives)
+
+    @property
     def words(self) -> str:
         """The wanted texts of all alternatives, joined by "or" and without duplicates."""
         return " or ".join(dict.fromkeys(each.words for each in self.alternatives if each.words))

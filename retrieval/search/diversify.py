@@ -1,14 +1,12 @@
-"""Orders of hits other than best first: diversified or by date. Does not know how hits were found."""
+"""Hits that are good and unlike each other. Does not know how they were found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
 
 import numpy as np
 
-from ..types.records import Hit, Vectors
+from ..types.records import Vectors
 
 RELEVANCE = 0.5  # weight of a hit's own score against its similarity to those before it; not measured
 POOL = 5  # candidates per hit that is shown
@@ -29,13 +27,3 @@ def maximal_marginal_relevance(vectors: Vectors, scores: Sequence[float], count:
         worth = RELEVANCE * own[left] - (1 - RELEVANCE) * alike[np.ix_(left, chosen)].max(axis=1)
         chosen.append(left.pop(int(worth.argmax())))
     return chosen
-
-
-def by_date(hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Return the hits newest first by the camera's own clock, undated ones last, with new ranks."""
-    newest = sorted(hits, key=lambda hit: _clock(hit.taken_at), reverse=True)
-    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(newest, start=1))
-
-
-def _clock(at: datetime | None) -> datetime:
-    return at.replace(tzinfo=None) if at else datetime.min

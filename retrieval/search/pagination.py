@@ -15,8 +15,10 @@ from pathlib import Path
 
 from ..errors import LibraryError, UsageError
 from ..queries.expression import Expression
-from ..types.records import Answer, Band, Kind
+from ..runtime import private_files
+from ..types.records import Answer, Band, Kind, Threshold
 from ..types.request import SearchRequest
+from . import listing
 from .branches import Candidate
 from .searcher import DEEPEST, Searcher
 
@@ -30,12 +32,14 @@ class KeptAnswer:
 
     query: str
     kind: Kind
+    by_date: bool
     searched: int
     total: int
     model: str
     notes: Sequence[str]
     match: float | None
     nothing: bool
+    bands: dict[str, int] | None
     found: Sequence[Candidate]
 
 
@@ -78,10 +82,9 @@ class AnswerStore:
         """
         token = f"{_name(question)}-{secrets.token_hex(4)}"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(self.folder)
             self._tidy()
-            (self.folder / f"{token}.new").write_text(json.dumps(asdict(answer)), encoding="utf-8")
-            (self.folder / f"{token}.new").rename(self.folder / f"{token}.json")
+            private_files.write_text(self.folder / f"{token}.json", json.dumps(asdict(answer)))
         except OSError as exc:
             raise LibraryError(f"cannot keep pages in {self.folder}: {exc.strerror}") from exc
         return token
@@ -128,53 +131,60 @@ class Pager:
         number = request.page or 1
         token = self.pages.newest(self._key(query, request)) if number > 1 else None
         if token is None:
-            answer, candidates = self.searcher.answer(query, replace(request, k=DEEPEST, page=None))
+            answer, candidates = self.searcher.everything(query, request)
             kept = KeptAnswer(
                 query=query.text,
                 kind=request.kind,
+                by_date=request.order == "date",
                 searched=answer.searched,
                 total=answer.total,
                 model=answer.model,
                 notes=answer.notes,
                 match=answer.match,
                 nothing=answer.nothing,
+                bands=answer.bands,
                 found=candidates,
             )
             try:
                 token = self.pages.keep(self._key(query, request), kept)
             except LibraryError as exc:  # then each page is found anew
-                shown = self._show(Cursor("", (number - 1) * request.k, request.k), kept)
+                shown = self._show(Cursor("", (number - 1) * request.k, request.k), kept, request.least)
                 notes = (*shown.notes, f"{exc}; each page is found anew, by its number")
                 return replace(shown, notes=notes, cursor="", seconds=time.perf_counter() - started)
-        shown = self._show(Cursor(token, (number - 1) * request.k, request.k), self.pages.get(token))
+        shown = self._show(Cursor(token, (number - 1) * request.k, request.k), self.pages.get(token), request.least)
         return replace(shown, seconds=time.perf_counter() - started)
 
     def _key(self, query: Expression, request: SearchRequest) -> str:
         """Return what a stored answer is found by: the library, the query, and the options that change all pages."""
-        changing = replace(request, query="", image=None, k=DEEPEST, page=None, facets=False, threshold="none")
+        least = request.least if request.order == "date" else None  # by score, a threshold only ends the pages sooner
+        changing = replace(request, query="", image=None, k=DEEPEST, page=None, facets=False, threshold=least)
         return f"{self.searcher.storage.path.absolute()}\n{changing}\n{query}"
 
-    def next(self, cursor: str) -> Answer:
-        """Return the page that a cursor points at.
+    def next(self, cursor: str, least: Threshold) -> Answer:
+        """Return the page that a cursor points at; the pages end where hits are less sure than `least`.
 
         Raises:
             UsageError: the text is not a cursor, or its answer has expired.
         """
         at = Cursor.parse(cursor)
-        return self._show(at, self.pages.get(at.token))
+        return self._show(at, self.pages.get(at.token), least)
 
-    def _show(self, at: Cursor, kept: KeptAnswer) -> Answer:
+    def _show(self, at: Cursor, kept: KeptAnswer, least: Threshold) -> Answer:
         started = time.perf_counter()
-        some, end = kept.found[at.start : at.start + at.size], at.start + at.size
+        sure = len(kept.found) if kept.by_date else listing.shown(kept.found, least)
+        end = min(at.start + at.size, sure)
+        some = kept.found[at.start : end]
         hits = [replace(hit, rank=hit.rank + at.start) for hit in self.searcher.hits(some, kept.kind)]
         gone = len(some) - len(hits)
         notes = [*kept.notes, f"{gone} of this page have left the library since"] if gone else [*kept.notes]
-        if not some and kept.found:
-            notes.append(f"there are {-(-len(kept.found) // at.size)} pages of {at.size}")
-        following = str(replace(at, start=end)) if end < len(kept.found) else ""
+        if not some and sure:
+            notes.append(f"there are {-(-sure // at.size)} pages of {at.size}")
+        if some and end == sure < len(kept.found) and not kept.nothing:
+            notes.append(f"{len(kept.found) - sure} hits are less sure than {least} and not shown (--threshold)")
+        following = str(replace(at, start=end)) if end < sure else ""
         spent = time.perf_counter() - started
         answer = Answer(kept.query, tuple(hits), kept.searched, kept.model, spent, tuple(notes), cursor=following)
-        return replace(answer, total=kept.total, match=kept.match, nothing=kept.nothing)
+        return replace(answer, total=kept.total, match=kept.match, nothing=kept.nothing, bands=kept.bands)
 
 
 def _name(question: str) -> str:

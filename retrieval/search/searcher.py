@@ -19,11 +19,12 @@ from ..queries.filters import EVERYTHING
 from ..runtime.timing import span
 from ..storage.catalog.full_text import shares_term
 from ..storage.storage import Storage
-from ..types.records import Answer, Band, Hit, Item, Kind, Space
+from ..types.records import Answer, Hit, Item, Kind, Space
 from ..types.request import SearchRequest
 from . import hybrid, text_hits
 from .branches import Branch, BranchResult, Candidate, merge
-from .diversify import POOL, by_date, maximal_marginal_relevance
+from .diversify import POOL, maximal_marginal_relevance
+from .listing import NO_ITEM, Listed, answering, band_counts, listed, newest_first
 from .near_duplicates import FOLDED, group_near_duplicates
 from .query_embedding import QueryEmbedder
 
@@ -53,8 +54,54 @@ class Searcher:
         if request.order == "diverse":
             answer, pool = self.answer(query, replace(request, k=POOL * request.k))
             return replace(answer, hits=self._diverse(answer.hits, pool, request.k, request.kind))
+        if request.order == "date" and request.kind is Kind.PICTURE:
+            answer, found = self.everything(query, request)
+            return replace(answer, hits=self.hits(found[: request.k], request.kind, query.words))
         answer, _ = self.answer(query, request)
-        return answer if request.order == "score" else replace(answer, hits=by_date(answer.hits))
+        return answer
+
+    def everything(self, query: Expression, request: SearchRequest) -> tuple[Answer, list[Candidate]]:
+        """Return all candidates of a query (at most `DEEPEST`) in their order, and the answer without hits.
+
+        `Answer.bands` counts them. By date, the candidates are those that are as sure as `request.least`: unsure ones
+        would come first only because they are new.
+        """
+        with self.storage.snapshot():
+            answer, rows = self._listed(query, request)
+            if request.order == "date":
+                sure = answering([row.candidate for row in rows], request.least)
+                return answer, newest_first(rows[:sure])
+            return answer, [row.candidate for row in rows]
+
+    def facets(self, query: Expression, request: SearchRequest) -> dict[str, list[tuple[str, int]]]:
+        """Return the number of hits by year, camera, place, type and folder, most frequent first.
+
+        Counted are hits that are at least likely, or as sure as the threshold says; where none is, those that are
+        shown.
+        """
+        with self.storage.snapshot():
+            answer, rows = self._listed(query, request)
+            candidates = [row.candidate for row in rows]
+            sure = answering(candidates, request.threshold or "likely") or answering(candidates, request.least)
+            sure = 0 if answer.nothing and request.least != "none" else sure
+            with self.storage.read() as catalog:
+                return catalog.filters.facets([row.item.id for row in rows[:sure]])
+
+    def _listed(self, query: Expression, request: SearchRequest) -> tuple[Answer, list[Listed]]:
+        started = time.perf_counter()
+        _, space = self.storage.active_space()
+        branches = self.branches(query, space, request.kind)
+        results = [_find(branch, DEEPEST) for branch in branches]
+        candidates = merge(results)[:DEEPEST]
+        if request.fold and request.kind is Kind.PICTURE:
+            candidates = self._folded(candidates)
+        with self.storage.read() as catalog:
+            if request.kind is Kind.PICTURE:
+                rows = listed(candidates, catalog.items.listing(each.content for each in candidates))
+            else:
+                rows = [Listed(each, NO_ITEM) for each in candidates]
+        answer = self._summary(query, branches, results, time.perf_counter() - started)
+        return replace(answer, bands=band_counts([row.candidate for row in rows])), rows
 
     def _diverse(self, hits: Sequence[Hit], pool: Sequence[Candidate], k: int, kind: Kind) -> tuple[Hit, ...]:
         """Return `k` hits of a pool, diversified by MMR; hits without scores count by their rank."""
@@ -88,16 +135,32 @@ class Searcher:
             if len(hits) >= k or wanted >= total:
                 break
             wanted *= 4
+        answer = replace(self._summary(query, branches, results, time.perf_counter() - started), hits=hits)
+        log.info(
+            "%r: %d %ss pass the filters, %d hits, %.1f ms", query.text, total, kind, len(hits), 1000 * answer.seconds
+        )
+        by_content = {each.content: each for each in candidates}
+        return answer, [by_content[hit.content] for hit in hits]
+
+    def _summary(
+        self, query: Expression, branches: Sequence[Branch], results: Sequence[BranchResult], seconds: float
+    ) -> Answer:
+        """Return the answer to a query without its hits."""
+        kind, total = branches[0].kind, max(branch.total for branch in branches)
         notes = dict.fromkeys((*query.notes, *(note for branch in branches for note in branch.notes)))
         if not total:
             notes[_nothing(kind, any(each.where != EVERYTHING for each in query.alternatives))] = None
-        seconds, nothing = time.perf_counter() - started, all(each.nothing for each in results)
-        log.info("%r: %d %ss pass the filters, %d hits, %.1f ms", query.text, total, kind, len(hits), 1000 * seconds)
-        match = max((each.match for each in results if each.match is not None), default=None)
-        answer = Answer(query.text, hits, total, space.model, seconds, tuple(notes), match=match, nothing=nothing)
-        answer = replace(answer, total=self.storage.vectors.count(kind))
-        by_content = {each.content: each for each in candidates}
-        return answer, [by_content[hit.content] for hit in hits]
+        return Answer(
+            query.text,
+            (),
+            total,
+            self.storage.active_space()[1].model,
+            seconds,
+            tuple(notes),
+            match=max((each.match for each in results if each.match is not None), default=None),
+            nothing=all(each.nothing for each in results),
+            total=self.storage.vectors.count(kind),
+        )
 
     def _folded(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates, with near-duplicates folded under the best of each group."""
@@ -112,17 +175,6 @@ class Searcher:
     def branches(self, query: Expression, space: Space, kind: Kind) -> list[Branch]:
         """Return the alternatives of a query, filtered and embedded."""
         return [self.branch(each, space, kind) for each in query.alternatives]
-
-    def facets(self, query: Expression) -> dict[str, list[tuple[str, int]]]:
-        """Return the number of hits by year, camera, place, type and folder, most frequent first.
-
-        Weak hits are not counted; if nothing looks like the query, none are.
-        """
-        answer, _ = self.answer(query, SearchRequest(k=DEEPEST, fold=False))
-        sure = () if answer.nothing else answer.hits
-        items = [hit.item for hit in sure if hit.item is not None and hit.band is not Band.WEAK]
-        with self.storage.read() as catalog:
-            return catalog.filters.facets(items)
 
     def hits(self, found: Sequence[Candidate], kind: Kind, said: str = "") -> tuple[Hit, ...]:
         """Return the candidates as hits, ranked from 1; contents that were just removed are left out.
@@ -181,6 +233,7 @@ class Searcher:
             files = catalog.items.holding([*numbers, *(under for each in candidates for under, _ in each.beneath)])
             captions = catalog.captions.of(numbers)
             lines = catalog.annotations.ocr_lines(numbers)
+            digests = catalog.contents.digests(numbers)
         hits: list[Hit] = []
         videos: set[Path] = set()  # already shown: each is one hit, its best frame
         for each in candidates:
@@ -201,7 +254,7 @@ class Searcher:
                     for item in files.get(under, [])
                     if passing is None or item.id in passing
                 )
-                hit = replace(hit, width=item.facts.width, height=item.facts.height)
+                hit = replace(hit, width=item.facts.width, height=item.facts.height, digest=digests[each.content])
                 hits.append(replace(hit, sources=tuple(each.sources), boxes=boxes, beneath=beneath))
                 if item.second is not None:
                     videos.add(item.path)

@@ -22,6 +22,7 @@ from ..errors import RetrievalError
 from . import item_routes, job_routes, name_routes, search_routes, state_routes, vlm_routes
 from .admission import AdmissionControl, Load
 from .auth import AuthMiddleware, HTTPRefusal
+from .conditional import HeadAsGet
 from .dependencies import enforce, handle_fault, handle_http, handle_invalid, handle_package_error, handle_refusal
 from .logs import AccessLog
 from .mcp_tools import McpTools
@@ -101,11 +102,18 @@ def application(service: Service, tokens: Tokens, doors: ServerOptions) -> ASGIA
     """Return the complete application, as a server runs it."""
     api = routed(service, agents_write=doors.agents_write, agents_originals=doors.agents_originals)
     table = RouteTable(served_routes(api))
-    limits = AdmissionControl(api, doors.load, table)
+    limits = AdmissionControl(HeadAsGet(api), doors.load, table)
     metrics: ServerMetrics = api.state.metrics
     metrics.limits = limits
     guard = AuthMiddleware(
-        MetricsMiddleware(limits, metrics), tokens, doors.demand, doors.names, doors.origins, doors.socket, table
+        MetricsMiddleware(limits, metrics),
+        tokens,
+        doors.demand,
+        doors.names,
+        doors.origins,
+        doors.socket,
+        table,
+        tokens.sessions(),
     )
     api.state.guard = guard
     return AccessLog(_cross_origin(guard, doors.origins), doors.queries, table)

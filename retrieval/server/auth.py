@@ -12,10 +12,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..errors import LibraryError
+from .logs import log
 from .route_facts import RouteTable
 from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, FailedLogins, Sessions, Tokens
 
 COOKIE = "retrieval_session"
+NO_TOKENS = "the server cannot read its list of tokens; its log says why, and what to do"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "content-security-policy": (
@@ -67,6 +70,10 @@ class AuthMiddleware:
         except HTTPRefusal as refusal:
             await refuse(refusal, sending)
             return
+        except LibraryError as exc:
+            log.error("%s", exc)
+            await refuse(HTTPRefusal(503, type(exc).__name__, NO_TOKENS), sending)
+            return
         who = CALLER.set(state["caller"] or NO_ONE)
         try:
             await self.app(scope, receive, sending)
@@ -78,7 +85,9 @@ class AuthMiddleware:
 
         Raises:
             HTTPRefusal: the host, the origin or the token is not accepted.
+            LibraryError: the tokens cannot be read.
         """
+        _one_length(headers)
         if self.socket and scope.get("server") == (self.socket, None):
             return OWNER  # the socket's file permissions have authenticated them
         self._host(headers)
@@ -115,7 +124,8 @@ class AuthMiddleware:
                 )
         elif site not in ("none", "same-origin"):
             navigates = headers.get("sec-fetch-mode") == "navigate" and scope["method"] in SAFE
-            if not (navigates and not scope["path"].startswith("/v1/")):
+            below = scope["path"].removeprefix(scope.get("root_path", ""))
+            if not (navigates and not below.startswith("/v1/")):
                 raise HTTPRefusal(
                     403, "cross_site", "other sites may not send requests; start the server with --origin"
                 )
@@ -124,13 +134,14 @@ class AuthMiddleware:
         """Return the caller with this token, or `otherwise` if it is unknown.
 
         Raises:
-            HTTPRefusal: the token is unknown and `otherwise` is None, or the address has to wait after wrong tokens.
+            HTTPRefusal: the token is unknown and `otherwise` is None; after many of those, the address has to wait.
+            LibraryError: the tokens cannot be read.
         """
-        wait = self.guesses.wait(address)
-        if wait:
-            raise HTTPRefusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
-        caller = self.tokens.caller(shown) or otherwise
+        caller = self.tokens.caller(shown) or otherwise  # a right token is never kept out by the wrong ones of others
         if caller is None:
+            wait = self.guesses.wait(address)
+            if wait:
+                raise HTTPRefusal(429, "too_many_guesses", "too many wrong tokens; wait", {"retry-after": str(wait)})
             self.guesses.wrong(address)
             raise HTTPRefusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
         return caller
@@ -144,6 +155,17 @@ class AuthMiddleware:
         digest = self.sessions.digest(cookie) if cookie else None
         caller = self.tokens.of_digest(digest) if digest else None
         return caller if caller or self.demand else ANYONE
+
+
+def _one_length(headers: Headers) -> None:
+    """Check that a body's end is told in one way: two programs in a row may else see two different ends.
+
+    Raises:
+        HTTPRefusal: the request has both Content-Length and Transfer-Encoding; its connection is closed.
+    """
+    if "content-length" in headers and "transfer-encoding" in headers:
+        message = "send either Content-Length or Transfer-Encoding"
+        raise HTTPRefusal(400, "two_lengths", message, {"connection": "close"})
 
 
 def _hostname(host: str) -> str | None:

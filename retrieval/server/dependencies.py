@@ -91,6 +91,7 @@ def guard_of(request: Request) -> AuthMiddleware:
 
 View = Annotated[LibraryView, Depends(view_of)]
 Serving = Annotated[Service, Depends(service_of)]
+Guard = Annotated[AuthMiddleware, Depends(guard_of)]
 
 Number = Annotated[int, Field(ge=1, lt=2**63)]  # of an item or a job
 

@@ -6,18 +6,20 @@ Clients name files by item number only, never by path.
 from __future__ import annotations
 
 import mimetypes
+import os
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 
 from .. import geocoding
-from ..errors import PictureError, UsageError
-from ..types.records import Answer, Reason
+from ..errors import UsageError
+from ..types.records import Answer
 from ..types.request import SearchRequest
 from ..types.results import ItemDetails, ItemSummary
-from .dependencies import ERRORS, JSONResponse, Number, Serving, View
+from .conditional import OpenFileResponse, Revalidation
+from .dependencies import ERRORS, Guard, JSONResponse, Number, Serving, View
 from .previews import Previews
 from .route_facts import facts
 from .tokens import Scope
@@ -25,6 +27,15 @@ from .tokens import Scope
 router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS)
 
 DAY = 24 * 3600
+Digest = Annotated[str, Query(max_length=100, description="`digest` of the hit: the answer may be kept for good then")]
+
+
+def known_to(guard: Guard, digest: Digest = "", if_none_match: Annotated[str, Header()] = "") -> Revalidation:
+    """Return what the client knows of a picture."""
+    return Revalidation(digest, if_none_match, guard.demand)
+
+
+Known = Annotated[Revalidation, Depends(known_to)]
 
 
 @router.get("/items", summary="Files, the newest first")
@@ -38,7 +49,7 @@ def items(
     """Return a page of files by the time they were taken, newest first; files without a date come last."""
     found = library.items.newest(count, after, until)
     return JSONResponse(
-        {"items": [ItemSummary.of(item) for item in found], "next": found[-1].id if len(found) == count else None}
+        {"items": library.items.summaries(found), "next": found[-1].id if len(found) == count else None}
     )
 
 
@@ -49,7 +60,7 @@ def one(library: View, item: Number) -> Response:
     found = library.items.get(item)
     texts = tuple(library.items.texts_of(found.content))
     copies = tuple(copy.path for copy in library.items.copies(found))
-    summary = vars(ItemSummary.of(found))
+    summary = vars(ItemSummary.of(found, library.items.digest(found)))
     return JSONResponse(ItemDetails(**summary, facts=found.facts, place=found.place, texts=texts, copies=copies))
 
 
@@ -59,16 +70,16 @@ def thumbnail(
     service: Serving,
     library: View,
     item: Number,
+    known: Known,
     size: Annotated[Literal["320", "1280", "2560"], Query(description="Pixels of the longer side, at most")] = "320",
     accept: Annotated[str, Header()] = "*/*",
-    if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
     """Return a preview: WebP, AVIF for the larger sizes if the client accepts it, or JPEG if it accepts neither."""
     record = library.items.get(item)
-    form = Previews.form(accept, int(size))
-    tag = f'"{record.content}-{size}-{form}"'
-    headers = {"etag": tag, "cache-control": f"private, max-age={DAY}", "vary": "Accept"}
-    if tag in if_none_match:
+    content, form = library.items.digest(record), Previews.form(accept, int(size))
+    tag = f'"{content}-{size}-{form}"'
+    headers = {**known.headers(content, tag), "vary": "Accept"}
+    if known.has(tag):
         return Response(status_code=304, headers=headers)
     data = service.previews.get(library, record, int(size), form)
     return Response(data, media_type=f"image/{form}", headers=headers)
@@ -76,22 +87,32 @@ def thumbnail(
 
 @router.get("/items/{item}/original", response_class=FileResponse, summary="The file itself")
 @facts(scope=Scope.READ)
-def original(service: Serving, library: View, item: Number, download: bool = False) -> Response:
-    """Return the file; range requests are supported."""
+def original(
+    service: Serving,
+    library: View,
+    item: Number,
+    known: Known,
+    download: bool = False,
+) -> Response:
+    """Return the file as it was indexed, whole or in ranges; 409 if it has changed since."""
     record = library.items.get(item)
     if not service.originals:
         raise UsageError("this server does not give out original files")
-    if not record.path.is_file():
-        raise PictureError(Reason.VANISHED, f"{record.path} is no longer there")
+    content = library.items.digest(record).partition("@")[0]
+    headers = known.headers(content, f'"{content}"')
+    if known.has(headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    file = library.items.open(record)
     kind = mimetypes.guess_type(record.path.name)[0] or "application/octet-stream"
     shown = kind.startswith(("image/", "video/")) and kind != "image/svg+xml" and not download
     name = record.path.name.encode("utf-8", "replace").decode()
-    return FileResponse(
-        record.path,
+    return OpenFileResponse(
+        file,
+        stat_result=os.fstat(file.fileno()),
         media_type=kind if shown else "application/octet-stream",
         filename=name,
         content_disposition_type="inline" if shown else "attachment",
-        headers={"cache-control": "private, no-cache"},
+        headers=headers,
     )
 
 
@@ -102,7 +123,7 @@ def similar(library: View, item: Number, k: Annotated[int, Query(ge=1, le=1000)]
     return JSONResponse(library.search(SearchRequest.similar(library.items.get(item).id, k=k)))
 
 
-Known = Annotated[
+Replaced = Annotated[
     str | None,
     Field(max_length=2000, description="The caption by hand that you have read, '' for none: a newer one is not lost"),
 ]
@@ -112,7 +133,7 @@ class CaptionBody(BaseModel):
     """The text of a caption, and the one that it replaces."""
 
     text: str = Field(min_length=1, max_length=2000)
-    known: Known = None
+    known: Replaced = None
 
 
 @router.put("/items/{item}/caption", summary="Caption it by hand")
@@ -126,7 +147,9 @@ def set_caption(service: Serving, library: View, item: Number, said: CaptionBody
 
 @router.delete("/items/{item}/caption", summary="Remove the caption by hand")
 @facts(scope=Scope.WRITE)
-def remove_caption(service: Serving, library: View, item: Number, known: Annotated[Known, Query()] = None) -> Response:
+def remove_caption(
+    service: Serving, library: View, item: Number, known: Annotated[Replaced, Query()] = None
+) -> Response:
     """Remove the caption that was written by hand, and return it, so that it can be put back."""
     found = library.items.get(item)
     removed = service.library.captions.remove(found.path, known=known)

@@ -88,7 +88,7 @@ class McpTools:
 
     def facets(self, query: Query = "") -> str:
         """Count the likely answers to a query (all pictures without one) by year, camera, place, type and folder."""
-        found = self.asked().facets(query or "type:photo OR type:video")
+        found = self.asked().facets(query)
         return _told(**{name: values[:20] for name, values in found.items()})
 
     def item(self, item: Number) -> str:
@@ -110,7 +110,7 @@ class McpTools:
     ) -> str:
         """Ask the library's vision-language model about pictures."""
         asked, settings = self.asked(), self.service.library.settings
-        found = [asked.items.get(number) for number in items]
+        found = [asked.items.require(asked.items.get(number)) for number in items]
         parts = [backends.part(each.path, settings, each.second) for each in found]
         with self.service.speaks() as model:
             return _told(answer=messages.answer(model, parts, question), model=model.name)
@@ -132,8 +132,11 @@ class McpTools:
         """Look at a picture: a preview, unless the server allows originals and one is wanted."""
         asked = self.asked()
         found = asked.items.get(item)
-        if original and self.originals and found.path.stat().st_size <= LARGEST:
-            return Image(data=found.path.read_bytes(), format=found.facts.format or "jpeg")
+        if original and self.originals:
+            with asked.items.open(found) as file:
+                data = file.read(LARGEST + 1)
+            if len(data) <= LARGEST:
+                return Image(data=data, format=found.facts.format or "jpeg")
         return Image(data=self.service.previews.get(asked, found, 1280, "jpeg"), format="jpeg")
 
     def write_caption(self, item: Number, text: Annotated[str, Field(min_length=1, max_length=2000)]) -> str:

@@ -14,10 +14,9 @@ from cachetools import LRUCache
 from PIL import Image
 
 from .. import pictures
-from ..errors import PictureError
 from ..library.view import LibraryView
 from ..pictures.thumbnails import THUMBNAIL_SIDE
-from ..types.records import Item, Reason
+from ..types.records import Item
 
 KEPT = 128 << 20  # bytes of previews in the cache
 QUALITY = {"webp": 82, "avif": 60, "jpeg": 85}
@@ -43,6 +42,7 @@ class Previews:
 
         Raises:
             PictureError: the file is missing or unreadable, and no thumbnail of it is stored.
+            Changed: the file has been changed since it was indexed.
         """
         key = (item.content, size, form)
         with self._lock:
@@ -52,17 +52,16 @@ class Previews:
         stored = library.thumbnails([item.content]).get(item.content) if size <= THUMBNAIL_SIDE else None
         if stored is not None and form == "webp":
             return stored
-        data = self._made(item, size, form, stored)
+        data = self._made(library, item, size, form, stored)
         with self._lock, suppress(ValueError):  # larger than the whole cache
             self._kept[key] = data
         return data
 
-    def _made(self, item: Item, size: int, form: str, stored: bytes | None) -> bytes:
+    def _made(self, library: LibraryView, item: Item, size: int, form: str, stored: bytes | None) -> bytes:
         if stored is not None:
             image = Image.open(io.BytesIO(stored)).convert("RGB")
-        elif not item.path.is_file():
-            raise PictureError(Reason.VANISHED, f"{item.path} is no longer there")
         else:
+            library.items.require(item)
             image = pictures.load(item.path, size // 2, self.max_megapixels, item.second).image
             image.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
         out = io.BytesIO()

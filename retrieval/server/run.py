@@ -67,6 +67,8 @@ class ListenAddress:
     host: str = "127.0.0.1"
     port: int = 8000
     library: Path | None = None  # the folder that the Unix socket is put into
+    root_path: str = ""  # the path below which a proxy shows the server, such as "/photos"
+    proxies: str = ""  # addresses of proxies whose X-Forwarded-For and -Proto are believed, separated by commas
 
     @property
     def local(self) -> bool:
@@ -147,7 +149,9 @@ def serve(app: ASGIApp, place: ListenAddress, sockets: list[net.socket], ending:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(place.proxies),
+        forwarded_allow_ips=place.proxies or None,
+        root_path=place.root_path,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=GRACE,
         h11_max_incomplete_event_size=32 << 10,

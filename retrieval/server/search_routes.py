@@ -193,7 +193,8 @@ def why(
     vlm: Annotated[bool, Query(description="Also ask the vision-language model")] = False,
 ) -> Response:
     """Return the share of each word and each ranking, what the filters found, and what the score means."""
-    path = library.items.get(item).path
+    found = library.items.get(item)
+    path = (library.items.require(found) if heat or vlm else found).path  # both look at the file
     with service.speaks() if vlm else nullcontext():
         return JSONResponse(library.why(q, path, heat=heat, vlm=vlm))
 

@@ -17,6 +17,7 @@ from ..errors import RetrievalError, UsageError
 from ..library.library import Library
 from ..library.view import LibraryView
 from ..pictures.worker import Workers
+from ..queries import dates
 from ..runtime.timing import span
 from ..sources import absolute_path
 from ..vlm import Ability, VisionLanguageModel
@@ -79,9 +80,10 @@ class Service:
         return None if model is None else Ability.GROUND in model.abilities
 
     def warm(self) -> None:
-        """Run a search to load the models that the first query needs; errors are left for that query to report."""
+        """Load what the first queries need, by a search; errors are left for the first query to report."""
         with suppress(RetrievalError):
             self.library.search("a photo", k=1)
+        dates.warm()
 
     def root(self, name: str, folder: str) -> Path:
         """Return a folder below one of the roots, by its absolute path.

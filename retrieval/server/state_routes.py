@@ -14,7 +14,8 @@ from ..library import models as list_of_models
 from ..search.near_duplicates import ALIKE, Similarity
 from ..types.results import CallerInfo, ServerStatus
 from .auth import COOKIE
-from .dependencies import ERRORS, JSONResponse, Serving, View, caller_of, guard_of
+from .dependencies import ERRORS, Guard, JSONResponse, Serving, View, caller_of, guard_of
+from .logs import log
 from .route_facts import facts
 from .tokens import SESSION, Scope
 
@@ -30,12 +31,14 @@ def healthz() -> Response:
 
 @router.get("/readyz", summary="Whether it can answer queries")
 @facts(scope=None, free=True, quiet=True)
-def readyz(service: Serving) -> Response:
-    """Return 503 while the library cannot be read."""
+def readyz(service: Serving, guard: Guard) -> Response:
+    """Return 503 while the library or its tokens cannot be read."""
     try:
         service.library.model  # noqa: B018  # the property reads the catalog
+        guard.tokens.all()
     except LibraryError as exc:
-        return JSONResponse({"status": "not ready", "reason": str(exc)}, 503)
+        log.error("not ready: %s", exc)
+        return JSONResponse({"status": "not ready", "reason": type(exc).__name__}, 503)  # paths are for the log alone
     return JSONResponse({"status": "ready"})
 
 
@@ -106,13 +109,14 @@ class LoginBody(BaseModel):
 @router.post("/v1/login", summary="Log a browser in")
 @facts(scope=None)
 def login(login: LoginBody, request: Request) -> Response:
-    """Set a session cookie for the holder of a token; it is valid for thirty days, or until the server stops."""
+    """Set a session cookie for the holder of a token; it is valid for thirty days."""
     guard = guard_of(request)
     caller = guard.identified(login.token, request.client.host if request.client else "")
     answer = JSONResponse({"name": caller.name, "scope": caller.scope.name.lower()})
     cookie = guard.sessions.begin(login.token)
     secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, cookie, max_age=SESSION, httponly=True, samesite="strict", secure=secure)
+    path = request.scope.get("root_path") or "/"
+    answer.set_cookie(COOKIE, cookie, max_age=SESSION, path=path, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
@@ -121,6 +125,6 @@ def login(login: LoginBody, request: Request) -> Response:
 def logout(request: Request) -> Response:
     """End the session and delete its cookie."""
     guard_of(request).sessions.end(request.cookies.get(COOKIE, ""))
-    answer = JSONResponse({"status": "out"})
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    answer = JSONResponse({"status": "out"}, headers={"clear-site-data": '"cache"'})  # and the pictures in it
+    answer.delete_cookie(COOKIE, path=request.scope.get("root_path") or "/", httponly=True, samesite="strict")
     return answer

@@ -5,11 +5,13 @@ Does not know HTTP.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
 import re
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,10 +20,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from ..errors import LibraryReadOnly, UsageError
+from ..errors import LibraryError, LibraryReadOnly, UsageError
+from ..runtime import private_files
 from ..types.serialize import utc_now
 
-FILE = "tokens.json"
+FILE, SESSIONS = "tokens.json", "sessions.json"
 SESSION = 30 * 24 * 3600  # seconds that a browser stays logged in
 WRONG = 10  # wrong tokens from one address within `MINUTE` (seconds) before it has to wait
 MINUTE = 60.0
@@ -80,11 +83,15 @@ class Tokens:
         """Return the tokens of the library in this folder."""
         return cls(library / FILE)
 
+    def sessions(self) -> Sessions:
+        """Return the sessions of browsers that logged in with these tokens."""
+        return Sessions(self.file.with_name(SESSIONS))
+
     def all(self) -> tuple[Token, ...]:
         """Return every token; a changed file is read again, so that a removed token stops working at once.
 
         Raises:
-            UsageError: the file is damaged or cannot be read; no token is accepted then.
+            LibraryError: the file is damaged or cannot be read; no token is accepted then.
         """
         try:
             changed = self.file.stat().st_mtime_ns
@@ -94,8 +101,10 @@ class Tokens:
         except FileNotFoundError:
             self._read = 0, ()
         except (OSError, ValueError, KeyError, TypeError) as exc:
-            raise UsageError(
-                f"{self.file} is damaged or cannot be read; mend or delete it, and make new tokens"
+            why = exc.strerror if isinstance(exc, OSError) else "it is damaged"
+            raise LibraryError(
+                f"cannot read the tokens in {self.file}: {why}; give the file to the user that the server runs as, or "
+                "delete it and make new tokens"
             ) from exc
         return self._read[1]
 
@@ -151,12 +160,8 @@ class Tokens:
             }
             for token in tokens
         ]
-        temporary = self.file.with_suffix(".new")
         try:
-            temporary.unlink(missing_ok=True)
-            temporary.touch(mode=0o600)
-            temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-            temporary.replace(self.file)
+            private_files.write_text(self.file, json.dumps(rows, indent=1) + "\n")
         except OSError as exc:
             raise LibraryReadOnly(f"cannot write {self.file}: {exc.strerror}") from exc
 
@@ -173,17 +178,26 @@ def digest_of(shown: str) -> str:
 
 @dataclass
 class Sessions:
-    """The sessions of logged-in browsers; they end when the server stops."""
+    """The sessions of logged-in browsers; with a file, which keeps hashes only, they outlast the server."""
 
-    clock: Callable[[], float] = time.monotonic
+    file: Path | None = None
+    clock: Callable[[], float] = time.time
     _open: dict[str, tuple[str, float]] = field(default_factory=dict)  # hash of cookie -> hash of token, expiry
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        try:
+            rows = json.loads(self.file.read_text(encoding="utf-8")) if self.file else {}
+            self._open = {str(key): (str(token), float(end)) for key, (token, end) in rows.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            self._open = {}  # everyone logs in again
 
     def begin(self, token: str) -> str:
         """Start a session for the holder of a token; return the value of its cookie."""
-        now = self.clock()
-        self._open = {key: value for key, value in self._open.items() if value[1] > now}
         cookie = secrets.token_urlsafe(32)
-        self._open[digest_of(cookie)] = digest_of(token), now + SESSION
+        with self._lock:
+            self._open[digest_of(cookie)] = digest_of(token), self.clock() + SESSION
+            self._keep()
         return cookie
 
     def digest(self, cookie: str) -> str | None:
@@ -196,7 +210,17 @@ class Sessions:
 
     def end(self, cookie: str) -> None:
         """End the session with this cookie."""
-        self._open.pop(digest_of(cookie), None)
+        with self._lock:
+            if self._open.pop(digest_of(cookie), None):
+                self._keep()
+
+    def _keep(self) -> None:
+        """Write the open sessions; where the library cannot be written, they end with the server."""
+        now = self.clock()
+        self._open = {key: value for key, value in self._open.items() if value[1] > now}
+        if self.file is not None:
+            with contextlib.suppress(OSError):
+                private_files.write_text(self.file, json.dumps(self._open))
 
 
 @dataclass

@@ -45,7 +45,7 @@ def shown(service: Service, library: LibraryView, items: list[int], images: list
     if len(items) + len(images) > MOST:
         raise UsageError(f"at most {MOST} pictures per request")
     settings = service.library.settings
-    found = [library.items.get(number) for number in items]
+    found = [library.items.require(library.items.get(number)) for number in items]
     known: list[Part] = [backends.part(item.path, settings, item.second) for item in found]
     return known + [ImagePart(service.picture(image.file.read(), IMAGE_SIZE)) for image in images]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LibraryLocked
+from ..runtime import private_files
 from ..types.serialize import utc_now
 from .manifest import HOLDER, TASK_LOCK, TURN_LOCK, disk_error
 
@@ -97,6 +98,7 @@ class WriteLocks:
         from filelock import Timeout
 
         try:
+            private_files.make_file(Path(lock.lock_file))
             lock.acquire(timeout=seconds)
         except Timeout as exc:
             raise self._locked() from exc
@@ -113,6 +115,6 @@ class WriteLocks:
     def _sign(self, name: str) -> None:
         note = {"task": name, "pid": os.getpid(), "host": socket.gethostname(), "since": utc_now()}
         try:
-            (self.path / HOLDER).write_text(json.dumps(note), encoding="utf-8")
+            private_files.write_text(self.path / HOLDER, json.dumps(note))
         except OSError as exc:
             raise disk_error(exc, self.path) from exc

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..config import MANIFEST as MANIFEST
 from ..errors import LibraryDamaged, LibraryError, LibraryNotFound, LibraryReadOnly, LibraryVersionError, StorageFull
+from ..runtime import private_files
 
 FORMAT = 1
 CATALOG, VECTORS = "catalog.sqlite", "vectors"
@@ -49,17 +50,17 @@ def require(path: Path) -> None:
 
 
 def prepare(path: Path) -> None:
-    """Make the folder of a new library.
+    """Make the folder of a new library, which its owner alone can enter.
 
     Raises:
         LibraryError: the folder holds other files, is a file, or cannot be written to.
         StorageFull: the disk is full.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(path)
         if any(entry.name not in OWN for entry in path.iterdir() if _foreign(entry)):
             raise LibraryError(f"{path} holds other files; give an empty or new folder with --index")
-        (path / VECTORS).mkdir(exist_ok=True)
+        private_files.make_folder(path / VECTORS)
     except (FileExistsError, NotADirectoryError) as exc:
         raise LibraryError(f"{path} is a file; give a folder with --index") from exc
     except PermissionError as exc:
@@ -76,10 +77,8 @@ def write(path: Path) -> None:
         StorageFull: the disk is full.
     """
     note = {"format": FORMAT, "what": "a library of `retrieval`", "truth": CATALOG, "cache": VECTORS}
-    temporary = path / (MANIFEST + ".new")
     try:
-        temporary.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path / MANIFEST)
+        private_files.write_text(path / MANIFEST, json.dumps(note, indent=1) + "\n")
     except OSError as exc:
         raise disk_error(exc, path) from exc
 

@@ -295,6 +295,7 @@ class Hit:
     sources: tuple[str, ...] = ()  # what found it: pixels, captions (embeddings), words (full text)
     width: int = 0  # of a picture, in pixels, upright
     height: int = 0
+    digest: str = ""  # of the bytes of its file (BLAKE2b, hexadecimal; of a frame, with `@` and its second)
 
 
 @dataclass(frozen=True)
@@ -332,6 +333,7 @@ class Answer:
     cursor: str = ""  # of the next page; empty on the last page and without pagination
     total: int = 0  # how many pictures or texts the library has; `searched` are those that pass the filters
     suggestions: tuple[Suggestion, ...] = ()  # other queries that may be meant, where this answer is weak or empty
+    bands: dict[str, int] | None = None  # how many hits of each band all pages have; None: they were not counted
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class SearchOptions(TypedDict, total=False):
     kind: Kind
     image: str | Path | bytes | None
     within: Sequence[str]
-    threshold: Threshold
+    threshold: Threshold | None
     order: Order
     fold: bool
     facets: bool
@@ -51,7 +51,9 @@ class SearchRequest:
     kind: Kind = Kind.PICTURE  # of the hits
     image: str | Path | bytes | None = None  # a picture to search by together with the query: a file, or its bytes
     within: Sequence[str] = ()  # globs: only pictures whose path matches one of them
-    threshold: Threshold = field(default="weak", metadata=http("The weakest match to show"))
+    threshold: Threshold | None = field(  # None: weak; where the order does not tell the surest, likely
+        default=None, metadata=http("The weakest match to show; weak if nothing is named, and likely by date")
+    )
     order: Order = field(default="score", metadata=http("How hits are ordered"))
     fold: bool = field(default=True, metadata=http("Group near-duplicates under one hit"))
     facets: bool = field(default=False, metadata=http("Count the likely answers by year, camera, place, type, folder"))
@@ -65,10 +67,15 @@ class SearchRequest:
             raise UsageError(f"k must be at most {LARGEST_K:,}, got {self.k}; --page leads on from there")
         if self.page is not None and self.page < 1:
             raise UsageError(f"pages are counted from 1, got page {self.page}")
-        if self.page is not None and (self.rerank is not None or self.order != "score"):
-            raise UsageError("pages cannot be combined with rerank or with another order than by score")
+        if self.page is not None and (self.rerank is not None or self.order == "diverse"):
+            raise UsageError("pages cannot be combined with rerank or with the order `diverse`")
         if self.rerank is not None and self.order != "score":
             raise UsageError("rerank cannot be combined with another order than by score")
+
+    @property
+    def least(self) -> Threshold:
+        """The weakest match that is shown."""
+        return self.threshold or ("likely" if self.order == "date" else "weak")
 
     @classmethod
     def of(cls, query: str | Query | SearchRequest, **options: Unpack[SearchOptions]) -> SearchRequest:

@@ -209,12 +209,13 @@ class ItemSummary:
     height: int = 0
     taken_at: datetime | None = None
     second: float | None = None  # of a video's frame
+    digest: str = ""  # of the bytes of the file, as of a hit
 
     @classmethod
-    def of(cls, item: Item) -> ItemSummary:
-        """Return the summary of an item."""
+    def of(cls, item: Item, digest: str) -> ItemSummary:
+        """Return the summary of an item whose content has this digest."""
         facts = item.facts
-        return cls(item.id, item.content, item.path, facts.width, facts.height, facts.taken_at, item.second)
+        return cls(item.id, item.content, item.path, facts.width, facts.height, facts.taken_at, item.second, digest)
 
 
 @dataclass(frozen=True)

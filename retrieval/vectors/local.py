@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import LibraryDamaged
+from ..runtime import private_files
 from ..types.records import Ids, Kind, Space, Vectors
 from . import ChangeLog, LibraryAddress, SyncPoint, Where
 from .file_index import VectorIndex, sample
@@ -104,11 +105,13 @@ class LocalCollection:
         index, upto, file = self._snapshot.index, self._snapshot.upto, changes.file()
         if file is not None and upto - file.upto <= UNSAVED * len(index) and self._intact(file):
             return
-        self.folder.mkdir(exist_ok=True)
+        private_files.make_folder(self.folder)
         final = self.folder / f"{self.name}-{upto}.{self.engine.form}"
         temporary = final.with_name(final.name + ".new")
         try:
             index.save(temporary)
+            temporary.chmod(0o600)
+            private_files.leave_to_owner(temporary)
             _to_disk(temporary)
         except OSError:
             temporary.unlink(missing_ok=True)

@@ -95,6 +95,7 @@ def test_json_has_the_documented_shape(filled: Run) -> None:
         "generated",
         "cursor",
         "total",
+        "bands",
         *SURE,
     }
     hits = found["hits"]
@@ -119,6 +120,7 @@ def test_json_has_the_documented_shape(filled: Run) -> None:
         "boxes",
         "beneath",
         "taken_at",
+        "digest",
     }
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from retrieval import Library, Settings, evaluate_library, evaluate_library_rerank
 from retrieval.errors import ModelUnavailable, UsageError
 from retrieval.search.rerank import combined_verdict
+from retrieval.storage import lock
 from retrieval.types.records import Answer, Budget, Judgement, VisionFeatures
 from retrieval.vlm import Ability
 from retrieval.vlm.colours import ColourVlm
@@ -227,9 +228,12 @@ def test_a_picture_that_has_gone_is_named_and_the_others_are_checked(shades: Lib
     assert any("1.png could not be checked" in note for note in found.notes)
 
 
-def test_while_another_writes_verdicts_are_used_but_not_kept(shades: Library) -> None:
+def test_while_no_turn_to_write_comes_verdicts_are_used_but_not_kept(
+    shades: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "TURN_SECONDS", 0.1)
     judge = Judge(lambda green: 0.99 if green == 60 else 0.02)
-    with Library.open(shades.path, shades.settings) as other, other.storage.write_lock("a test"):
+    with Library.open(shades.path, shades.settings) as other, other.storage.locks.turn():
         found = search(shades, judge)
     assert names(found)[0] == "10"
     assert any("not kept" in note for note in found.notes)

@@ -317,6 +317,69 @@ def test_hits_by_date_are_the_same_hits(library: Library, paint: Paint) -> None:
     assert answer.hits[0].taken_at is not None
 
 
+@pytest.fixture
+def zebras(library: Library, paint: Paint) -> Library:
+    """Thirty pictures with zebra in their names, of 1990 to 2019, and a hundred others, all of which are newer."""
+    folder = paint("0.png", "white").parent
+    for number in range(30):
+        path = paint(f"zebra {number}.jpg", f"rgb({number},0,0)")
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9003] = f"{1990 + number}:01:01 10:00:00"
+        Image.open(path).save(path, exif=exif)
+    for number in range(100):
+        path = paint(f"IMG_{number}.jpg", f"rgb(0,{number},200)")
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9003] = "2022:01:01 10:00:00"
+        Image.open(path).save(path, exif=exif)
+    library.index([folder])
+    return library
+
+
+def years(answer: Answer) -> list[int]:
+    return [hit.taken_at.year for hit in answer.hits if hit.taken_at]
+
+
+def test_newest_first_is_of_all_sure_hits_not_of_the_best_few(zebras: Library) -> None:
+    answer = zebras.search("zebra", k=5, order="date", fold=False)
+    assert years(answer) == [2019, 2018, 2017, 2016, 2015]
+    assert answer.bands is not None
+    assert answer.bands["strong"] == 30
+
+
+def test_newest_first_goes_on_over_pages(zebras: Library) -> None:
+    answer = zebras.search("zebra", k=20, order="date", page=1, fold=False)
+    following = zebras.next_page(answer.cursor)
+    assert years(answer) + years(following) == list(range(2019, 1989, -1))
+    assert [hit.rank for hit in following.hits] == list(range(21, 31))
+    assert following.cursor == ""
+    assert zebras.search("zebra", k=20, order="date", page=2, fold=False).hits == following.hits
+
+
+def test_a_threshold_ends_the_pages_and_says_so(zebras: Library) -> None:
+    answer = zebras.search("zebra", k=50, page=1, threshold="likely", fold=False)
+    assert answer.bands is not None
+    assert len(answer.hits) == 50
+    unsure = zebras.search("zebra", k=1000, page=1, threshold="strong", fold=False)
+    assert len(unsure.hits) == sum(count for band, count in answer.bands.items() if band in ("strong", ""))
+    assert unsure.cursor == ""
+
+
+@pytest.mark.parametrize("fold", [True, False])
+def test_facets_count_what_pages_show(zebras: Library, fold: bool) -> None:
+    for query in ("zebra", "path:*zebra*", "path:*zebra?1*"):
+        answer = zebras.search(query, k=1000, order="date", facets=True, fold=fold)
+        assert answer.facets is not None
+        assert sum(count for _, count in answer.facets["year"]) == len(answer.hits) > 0
+
+
+def test_facets_of_a_picture_and_of_a_taught_word_are_of_the_most_alike(zebras: Library) -> None:
+    first = next(item for item in zebras if item.path.name == "zebra 0.jpg")
+    zebras.saved.teach("stripes", [first.path])
+    for query in (SearchRequest("@stripes", fold=False), SearchRequest.similar(first.id, fold=False, threshold=None)):
+        assert sum(count for _, count in zebras.facets(query)["year"]) == 100
+    assert sum(count for _, count in zebras.facets("")["type"]) == len(zebras.search("type:photo", k=1000).hits)
+
+
 # --- one pass -----------------------------------------------------------------------------------------------
 
 

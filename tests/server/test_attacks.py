@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import io
 import json
+import shutil
 import socket
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,12 +124,59 @@ def test_a_token_does_no_more_than_its_scope(
     assert ask(server, method, url, tokens[scope], **options).status_code in (200, 202, 400, 404)
 
 
-def test_who_guesses_tokens_has_to_wait(library: Library) -> None:
+def test_who_guesses_tokens_has_to_wait_and_keeps_no_one_else_out(library: Library, tokens: dict[str, str]) -> None:
     with serving(library.path, "--token") as server:
         codes = [ask(server, "GET", "/v1/status", f"rtv_{number}").status_code for number in range(12)]
         login = ask(server, "POST", "/v1/login", json={"token": "rtv_x"})
+        right = ask(server, "GET", "/v1/status", tokens["read"])
+        right_login = ask(server, "POST", "/v1/login", json={"token": tokens["read"]})
     assert codes == [401] * 10 + [429] * 2
     assert (login.status_code, int(login.headers["retry-after"]) > 0) == (429, True)
+    assert (right.status_code, right_login.status_code) == (200, 200)
+
+
+def test_a_cookie_is_secure_behind_a_proxy_with_tls(library: Library, tokens: dict[str, str]) -> None:
+    proxied = ("--forwarded-allow-ips", "127.0.0.1", "--root-path", "photos")
+    options = ("--token", "--host-name", "photos.example", *proxied)
+    sent = {"host": "photos.example:8443", "origin": "https://photos.example:8443", "x-forwarded-proto": "https",
+            "x-forwarded-for": "203.0.113.9"}  # fmt: skip
+    with serving(library.path, *options) as server, server.client() as client:
+        answer = client.post("/v1/login", json={"token": tokens["read"]}, headers=sent)
+        assert {"secure", "path=/photos"} <= set(answer.headers["set-cookie"].lower().split("; "))
+        cookie = answer.headers["set-cookie"].split(";")[0]
+        assert client.get("/v1/status", headers={**sent, "cookie": cookie}).json()["caller"]["name"] == "read"
+        other = client.post("/v1/login", json={"token": "x"}, headers={**sent, "origin": "https://photos.example"})
+        assert (other.status_code, other.json()["error"]["type"]) == (403, "cross_site")
+        assert client.get("/").status_code == 200
+        server.stop()
+        assert any('"address": "203.0.113.9"' in line for line in server.said)
+
+
+def test_who_is_no_known_proxy_is_not_believed(server: Server, tokens: dict[str, str]) -> None:
+    sent = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}
+    answer = ask(server, "POST", "/v1/login", json={"token": tokens["read"]}, headers=sent)
+    assert "secure" not in answer.headers["set-cookie"].lower()
+
+
+def test_tokens_that_cannot_be_read_are_said_with_words(library: Library, tmp_path: Path) -> None:
+    shutil.copytree(library.path, tmp_path / "library", ignore=shutil.ignore_patterns("*.sock"))
+    (tmp_path / "library" / "tokens.json").unlink(missing_ok=True)
+    with serving(tmp_path / "library", "--token") as server:
+        (tmp_path / "library" / "tokens.json").unlink()
+        (tmp_path / "library" / "tokens.json").mkdir()  # root reads any file
+        answer = ask(server, "GET", "/v1/status", "rtv_x")
+        ready = ask(server, "GET", "/readyz")
+        server.stop()
+    assert (answer.status_code, "log says why" in answer.json()["error"]["message"]) == (503, True)
+    assert (ready.status_code, str(tmp_path) in ready.text) == (503, False)
+    assert any("give the file to the user" in line for line in server.said)
+
+
+def test_a_date_of_many_words_costs_no_time(server: Server, tokens: dict[str, str]) -> None:
+    started = time.monotonic()
+    answer = ask(server, "GET", "/v1/understand", tokens["read"], params={"q": f'since:"{"ab cd " * 600}"'})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "QueryError")
+    assert time.monotonic() - started < 1
 
 
 def test_a_login_is_a_cookie_that_scripts_and_other_sites_do_not_get(server: Server, tokens: dict[str, str]) -> None:
@@ -358,7 +407,7 @@ def test_an_upload_that_is_too_large_is_refused_told_or_not(server: Server, toke
         b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"x: y\r\n" * 20_000 + b"\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(300),
-        b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /x",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n12",
         b"GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
     ],
     ids=["header", "line", "headers", "tls", "smuggling", "hosts"],
@@ -367,6 +416,15 @@ def test_requests_that_are_none_are_answered_or_let_go_and_hurt_no_one(server: S
     answer = next(raw(server, request_), b"")
     assert answer[:10] in (b"HTTP/1.1 2", b"HTTP/1.1 4", b"")
     assert ask(server, "GET", "/healthz").status_code == 200
+
+
+def test_a_request_whose_end_is_told_in_two_ways_is_refused_and_closed(server: Server, tokens: dict[str, str]) -> None:
+    head = f"POST /v1/search?q=red HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {tokens['read']}\r\n"
+    both = "content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+    second = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    answer = b"".join(raw(server, (head + both + second).encode()))
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
 
 
 def test_a_slow_loris_is_let_go_while_others_are_answered(hasty: Server) -> None:

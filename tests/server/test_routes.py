@@ -352,7 +352,7 @@ def test_a_verbose_server_shows_queries_only_if_asked(library: Library, options:
         ("POST", "/v1/items", 405),
         ("GET", "/v1/search?k=0", 422),
         ("GET", "/v1/search?kk=1", 422),
-        ("GET", "/v1/search?q=a&page=2&order=date", 400),
+        ("GET", "/v1/search?q=a&page=2&order=diverse", 400),
         ("GET", "/v1/search/next?cursor=nothing", 400),
         ("GET", "/v1/items/0", 422),
         ("DELETE", "/v1/jobs/99", 404),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
-from retrieval.errors import UsageError
+from retrieval.errors import LibraryError, UsageError
 from retrieval.server.tokens import MINUTE, SESSION, WRONG, FailedLogins, Scope, Sessions, Tokens, digest_of
 
 from ..conftest import Run
@@ -70,19 +72,40 @@ def test_two_tokens_of_one_name_are_refused(tokens: Tokens) -> None:
 
 def test_a_damaged_file_lets_no_one_in(tokens: Tokens) -> None:
     tokens.file.write_text('[{"name": "x"}]')
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(LibraryError, match="damaged"):
         tokens.caller("rtv_x")
 
 
 def test_a_session_ends_by_itself_and_by_hand() -> None:
     clock = Clock()
-    sessions = Sessions(clock)
+    sessions = Sessions(clock=clock)
     first, second = sessions.begin("rtv_1"), sessions.begin("rtv_1")
     sessions.end(second)
     known = (sessions.digest(first), sessions.digest(second), sessions.digest("else"))
     assert known == (digest_of("rtv_1"), None, None)
     clock.now += SESSION + 1
     assert sessions.digest(first) is None
+
+
+def test_sessions_outlast_the_server_and_keep_no_cookie(tokens: Tokens) -> None:
+    cookie = tokens.sessions().begin("rtv_1")
+    again = tokens.sessions()
+    assert again.digest(cookie) == digest_of("rtv_1")
+    kept = tokens.file.with_name("sessions.json")
+    assert cookie not in kept.read_text()
+    assert kept.stat().st_mode & 0o077 == 0
+    again.end(cookie)
+    assert tokens.sessions().digest(cookie) is None
+    kept.write_text("[1]")
+    assert tokens.sessions().digest(cookie) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_writes_belongs_to_the_owner_of_the_library(tokens: Tokens) -> None:
+    os.chown(tokens.file.parent, 1234, 1234)
+    tokens.add("phone", Scope.READ)
+    tokens.add("tablet", Scope.READ)
+    assert (tokens.file.stat().st_uid, tokens.file.stat().st_mode & 0o777) == (1234, 0o600)
 
 
 def test_a_new_token_of_an_old_name_does_not_open_its_sessions(tokens: Tokens) -> None:

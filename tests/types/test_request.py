@@ -42,7 +42,7 @@ def test_its_parameters_are_options_of_the_command_line() -> None:
         ({"k": 0}, "k must be at least 1"),
         ({"page": 0}, "counted from 1"),
         ({"page": 1, "rerank": Budget()}, "pages cannot be combined with rerank"),
-        ({"page": 1, "order": "date"}, "pages cannot be combined"),
+        ({"page": 1, "order": "diverse"}, "pages cannot be combined"),
         ({"rerank": Budget(), "order": "diverse"}, "rerank cannot be combined with another order"),
     ],
 )
@@ -62,7 +62,7 @@ def test_named_requests_are_ordinary_ones() -> None:
 def test_its_http_parameters_say_all_of_it() -> None:
     request = SearchRequest("red", k=3, fold=False, rerank=Budget(2.0, 7, True))
     assert request.to_params() == {
-        "q": "red", "k": 3, "threshold": "weak", "order": "score", "fold": False, "facets": False, "page": None,
+        "q": "red", "k": 3, "threshold": None, "order": "score", "fold": False, "facets": False, "page": None,
         "rerank": True, "budget": 2.0, "depth": 7, "anyway": True,
     }  # fmt: skip
 

@@ -51,6 +51,11 @@ class Contents(Repository):
         rows = self._each(ids, lambda some: select(contents.c.id, contents.c.text).where(contents.c.id.in_(some)))
         return {row.id: row.text for row in rows}
 
+    def digests(self, ids: Iterable[int]) -> dict[int, str]:
+        """Return the content hash of each content, by id."""
+        rows = self._each(ids, lambda some: select(contents.c.id, contents.c.hash).where(contents.c.id.in_(some)))
+        return {row.id: row.hash for row in rows}
+
     def thumbnails(self, ids: Iterable[int]) -> dict[int, bytes]:
         """Return the thumbnail of each picture content that has one, by id."""
         chosen = select(contents.c.id, contents.c.thumbnail)

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from ...errors import LibraryDamaged, LibraryVersionError
+from ...runtime import private_files
 from .dialects.sqlite import Sqlite, engine_of, integrity, translated
 from .migrations import VERSION, migrate, version_of
 from .session import CatalogSession
@@ -56,7 +57,8 @@ class Database:
 
     @classmethod
     def create(cls, path: Path) -> Database:
-        """Create the file with all its tables."""
+        """Create the file with all its tables, for its owner alone."""
+        private_files.make_file(path)
         database = cls(path, engine_of(path, writable=True))
         database._migrate()
         return database

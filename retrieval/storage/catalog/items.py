@@ -17,10 +17,19 @@ from ...types.serialize import utc_now
 from .captions import EDITED
 from .mapping import NO_SECOND, inside, item_row, to_item
 from .repository import Repository, chunks
-from .schema import UNPLACED, captions, embeddings, examples, items, present_items
+from .schema import CLOCK, UNPLACED, captions, embeddings, examples, items, present_items
 
 FROM_FILE = ("metadata", "sidecar")  # sources of captions that come with the picture file itself
 PLACES = 50  # places up to which the catalog is asked for each
+
+
+class ListedItem(NamedTuple):
+    """As much of an item as a list of many needs."""
+
+    id: int
+    path: bytes
+    is_frame: bool  # of a video
+    clock: str  # the camera's, ISO 8601 without an offset; "" where it is not known
 
 
 class IndexedFile(NamedTuple):
@@ -152,6 +161,11 @@ class Items(Repository):
         """Yield the items with these ids."""
         return (to_item(row) for row in self._each(ids, lambda some: select(items).where(items.c.id.in_(some))))
 
+    def stamp(self, item: int) -> tuple[int, int]:
+        """Return the size (bytes) and modification time (ns) that the file of an item had when it was indexed."""
+        row = self._connection.execute(select(items.c.size, items.c.mtime_ns).where(items.c.id == item)).one()
+        return row.size, row.mtime_ns
+
     def at(self, path: Path) -> list[Item]:
         """Return the item of the picture at a path, or the items of the frames of a video, if the file is there."""
         there = items.c.absent_since.is_(None)
@@ -182,6 +196,15 @@ class Items(Repository):
         chosen = select(items).where(items.c.absent_since.is_(None)).order_by(items.c.path)
         for row in self._each(ids, lambda some: chosen.where(items.c.content_id.in_(some))):
             found[row.content_id].append(to_item(row))
+        return found
+
+    def listing(self, ids: Iterable[int]) -> dict[int, list[ListedItem]]:
+        """Return the files with each content, ordered by path, with no more than what a list needs."""
+        found: dict[int, list[ListedItem]] = defaultdict(list)
+        columns = select(items.c.id, items.c.content_id, items.c.path, items.c.second, CLOCK.label("clock"))
+        chosen = columns.where(items.c.absent_since.is_(None)).order_by(items.c.path)
+        for row in self._each(ids, lambda some: chosen.where(items.c.content_id.in_(some))):
+            found[row.content_id].append(ListedItem(row.id, os.fsencode(row.path), row.second >= 0, row.clock))
         return found
 
     def contents_at(self, paths: Iterable[Path]) -> dict[Path, int]:
