@@ -78,6 +78,15 @@ def vlm(settings: Settings) -> VisionLanguageModel:
     return Transformers.load(settings.vlm, settings.device, settings.precision, settings.vlm_family, settings.vlm_code)
 
 
+def vlm_abilities(settings: Settings) -> frozenset[str] | None:
+    """Return what the vision-language model of the settings can do; None if only the loaded model knows."""
+    if settings.vlm != "builtin":
+        return None
+    from ..vlm.families import named
+
+    return named("builtin").abilities
+
+
 def picture(path: Path, settings: Settings, second: float | None = None) -> Image:
     """Return a picture file, or the frame of a video at `second`, as an upright RGB image.
 

@@ -84,6 +84,11 @@ class ItemBrowser:
         with self.storage.read() as catalog:
             return catalog.contents.digests([item.content]).get(item.content, "")
 
+    def size(self, item: Item) -> int:
+        """Return the size of the file of an item when it was indexed, in bytes."""
+        with self.storage.read() as catalog:
+            return catalog.items.stamp(item.id)[0]
+
     def open(self, item: Item) -> BufferedReader:
         """Open the file of an item for reading, if it holds what was indexed and lies where it seems to lie.
 

@@ -248,14 +248,15 @@ class Searcher:
                 hit = replace(hit, second=item.second, taken_at=item.facts.taken_at)
                 hit = replace(hit, confidence=each.confidence, band=each.band, by=each.by)
                 boxes = tuple(line for line in lines.get(each.content, []) if shares_term(line.label, words))
-                beneath = tuple(
-                    item.path
+                beneath = [
+                    item
                     for under, passing in each.beneath
                     for item in files.get(under, [])
                     if passing is None or item.id in passing
-                )
+                ]
                 hit = replace(hit, width=item.facts.width, height=item.facts.height, digest=digests[each.content])
-                hits.append(replace(hit, sources=tuple(each.sources), boxes=boxes, beneath=beneath))
+                hit = replace(hit, beneath=tuple(i.path for i in beneath), beneath_items=tuple(i.id for i in beneath))
+                hits.append(replace(hit, sources=tuple(each.sources), boxes=boxes))
                 if item.second is not None:
                     videos.add(item.path)
         return tuple(hits)

@@ -114,6 +114,7 @@ def application(service: Service, tokens: Tokens, doors: ServerOptions) -> ASGIA
         doors.socket,
         table,
         tokens.sessions(),
+        roots=service.library_roots,
     )
     api.state.guard = guard
     return AccessLog(_cross_origin(guard, doors.origins), doors.queries, table)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as Request
 
 from ..errors import LibraryError
+from ..types.serialize import SHOWN_BELOW
 from .logs import log
 from .route_facts import RouteTable
-from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, FailedLogins, Sessions, Tokens
+from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, FailedLogins, Scope, Sessions, Tokens
 
 COOKIE = "retrieval_session"
 NO_TOKENS = "the server cannot read its list of tokens; its log says why, and what to do"
@@ -54,8 +57,9 @@ class AuthMiddleware:
     routes: RouteTable = field(default_factory=RouteTable)
     sessions: Sessions = field(default_factory=Sessions)
     guesses: FailedLogins = field(default_factory=FailedLogins)
+    roots: Callable[[], Sequence[Path]] = tuple  # of the library
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Request, receive: Receive, send: Send) -> None:
         """Admit or refuse one request."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
@@ -74,13 +78,21 @@ class AuthMiddleware:
             log.error("%s", exc)
             await refuse(HTTPRefusal(503, type(exc).__name__, NO_TOKENS), sending)
             return
-        who = CALLER.set(state["caller"] or NO_ONE)
+        caller = state["caller"] or NO_ONE
+        who, below = CALLER.set(caller), SHOWN_BELOW.set(self._shown_below(caller))
         try:
             await self.app(scope, receive, sending)
         finally:
             CALLER.reset(who)
+            SHOWN_BELOW.reset(below)
 
-    def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
+    def _shown_below(self, caller: Caller) -> Sequence[Path]:
+        """Return the folders below which this caller is told paths; empty for who is told whole paths."""
+        if caller.scope is Scope.ADMIN:
+            return ()
+        return (caller.folder,) if caller.folder is not None else (self.roots() or (Path("/"),))
+
+    def _caller(self, scope: Request, headers: Headers) -> Caller | None:
         """Return the caller; None where the path is public, or the login, and no token was shown.
 
         Raises:
@@ -110,7 +122,7 @@ class AuthMiddleware:
             shown = repr(hosts[0][:80]) if hosts else "no name"
             raise HTTPRefusal(421, "unknown_host", f"this server does not go by {shown}; start it with --host-name")
 
-    def _same_site(self, scope: Scope, headers: Headers) -> None:
+    def _same_site(self, scope: Request, headers: Headers) -> None:
         """Keep out pages of other sites, which would use a browser's cookie or its access to this machine.
 
         Raises:
@@ -146,7 +158,7 @@ class AuthMiddleware:
             raise HTTPRefusal(401, "unauthorized", "this token is unknown", {"www-authenticate": "Bearer"})
         return caller
 
-    def _known(self, scope: Scope, headers: Headers) -> Caller | None:
+    def _known(self, scope: Request, headers: Headers) -> Caller | None:
         kind, _, shown = headers.get("authorization", "").partition(" ")
         if shown:
             token, address = shown.strip() if kind.lower() == "bearer" else "", (scope.get("client") or ("",))[0]

@@ -61,7 +61,9 @@ def one(library: View, item: Number) -> Response:
     texts = tuple(library.items.texts_of(found.content))
     copies = tuple(copy.path for copy in library.items.copies(found))
     summary = vars(ItemSummary.of(found, library.items.digest(found)))
-    return JSONResponse(ItemDetails(**summary, facts=found.facts, place=found.place, texts=texts, copies=copies))
+    size = library.items.size(found)
+    known = ItemDetails(**summary, bytes=size, facts=found.facts, place=found.place, texts=texts, copies=copies)
+    return JSONResponse(known)
 
 
 @router.get("/items/{item}/thumbnail", response_class=Response, summary="A small picture of it")

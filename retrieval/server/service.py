@@ -5,7 +5,9 @@ Serializes calls that must not run at the same time; does not know HTTP.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -13,18 +15,20 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from ..errors import RetrievalError, UsageError
+from ..errors import LibraryError, RetrievalError, UsageError
+from ..library import backends
 from ..library.library import Library
 from ..library.view import LibraryView
 from ..pictures.worker import Workers
 from ..queries import dates
 from ..runtime.timing import span
 from ..sources import absolute_path
-from ..vlm import Ability, VisionLanguageModel
+from ..vlm import VisionLanguageModel
 from .jobs import Jobs
 from .previews import Previews
 from .tokens import Caller
 
+ROOTS_SECONDS = 5.0
 PARTS = 32  # views of single folders that are kept
 
 
@@ -40,6 +44,7 @@ class Service:
     speaking: threading.Lock = field(default_factory=threading.Lock)  # held while the vision-language model answers
     _parts: dict[Path, LibraryView] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _roots_read: tuple[float, tuple[Path, ...]] = (-math.inf, ())
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.library, self.root)
@@ -74,10 +79,22 @@ class Service:
                 yield model
 
     @property
-    def grounds(self) -> bool | None:
-        """Whether the vision-language model can locate a phrase in a picture; None while it is not loaded."""
+    def abilities(self) -> tuple[str, ...] | None:
+        """What the vision-language model can do; None while that is not known, as it is not loaded."""
         model = self.library.services.models.loaded_vlm
-        return None if model is None else Ability.GROUND in model.abilities
+        known = backends.vlm_abilities(self.library.settings) if model is None else model.abilities
+        return None if known is None else tuple(sorted(known))
+
+    def library_roots(self) -> tuple[Path, ...]:
+        """Return the folders that the library was indexed from; read anew after some seconds."""
+        with self._lock:
+            at, found = self._roots_read
+        if time.monotonic() - at > ROOTS_SECONDS:
+            with suppress(LibraryError), self.library.storage.read() as catalog:
+                found = tuple(catalog.roots.all())
+            with self._lock:
+                self._roots_read = time.monotonic(), found
+        return found
 
     def warm(self) -> None:
         """Load what the first queries need, by a search; errors are left for the first query to report."""

@@ -61,7 +61,7 @@ def status(library: View, service: Serving, request: Request) -> Response:
         fetch=service.fetches,
         originals=service.originals,
         vlm=service.library.settings.vlm,
-        grounds=service.grounds,
+        abilities=service.abilities,
     )
     return JSONResponse(ServerStatus(**vars(library.status()), version=__version__, caller=may))
 

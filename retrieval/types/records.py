@@ -292,6 +292,7 @@ class Hit:
     by: str = ""  # which of its texts gave it this band, if its pixels did not: name, folder, caption, ...
     boxes: tuple[Box, ...] = ()  # lines of text in the picture (OCR) that contain a word of the query
     beneath: tuple[Path, ...] = ()  # near-duplicates, folded under this hit
+    beneath_items: tuple[int, ...] = ()  # their items
     sources: tuple[str, ...] = ()  # what found it: pixels, captions (embeddings), words (full text)
     width: int = 0  # of a picture, in pixels, upright
     height: int = 0

@@ -222,6 +222,7 @@ class ItemSummary:
 class ItemDetails(ItemSummary):
     """Everything that is known of a file."""
 
+    bytes: int = 0  # size of the file
     facts: Facts = field(default_factory=Facts)
     place: tuple[str, str, str] = ("", "", "")  # city, region, country
     texts: tuple[AttributedText, ...] = ()
@@ -238,7 +239,7 @@ class CallerInfo:
     fetch: bool  # whether pictures can be searched by their web address
     originals: bool  # whether original files are given out
     vlm: str  # the vision-language model of the server
-    grounds: bool | None  # whether that model finds phrases in pictures; None: it is not loaded yet
+    abilities: tuple[str, ...] | None  # what that model can do, as `vlm.Ability` has it; None: it is not loaded yet
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +18,9 @@ import msgspec
 import numpy as np
 
 T = TypeVar("T")
+
+# Where paths are told to others than the owner: the folders below which they lie. Empty: paths are told whole.
+SHOWN_BELOW: ContextVar[Sequence[Path]] = ContextVar("shown_below", default=())
 
 DIGITS = 6
 
@@ -54,9 +59,17 @@ def show_path(path: Path) -> str:
     return text if text.isprintable() else CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text)
 
 
+def _told(path: Path, roots: Sequence[Path]) -> Path:
+    """Return as much of a path as is told: from the name of a root on, or its own name if it lies below none."""
+    if not roots:
+        return path
+    root = next((root for root in roots if path.is_relative_to(root)), path)
+    return Path(root.name) / path.relative_to(root)
+
+
 def _to_builtin(value: Any) -> Any:
     if isinstance(value, Path):
-        return show_path(value)
+        return show_path(_told(value, SHOWN_BELOW.get()))
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):

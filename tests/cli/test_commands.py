@@ -119,6 +119,7 @@ def test_json_has_the_documented_shape(filled: Run) -> None:
         "height",
         "boxes",
         "beneath",
+        "beneath_items",
         "taken_at",
         "digest",
     }

@@ -216,6 +216,8 @@ def test_a_folders_token_learns_nothing_of_the_rest(server: Server, library: Lib
         ]
         assert client.get("/metrics").status_code == 403
     assert not any("other" in text or "blue.png" in text for text in told)
+    assert not any(str(library.path.parent) in text for text in told), "nor where on the server the folder lies"
+    assert '"mine/red.png"' in told[1]
     assert json.loads(told[0])["items"] == 2
     assert json.loads(told[1])["searched"] == 2
 
