@@ -1,9 +1,13 @@
-// The HTTP API: one function for each question. Errors are `Failure`s with the server's own words.
+// The HTTP API: one function for each question. Errors are `Failure`s with words for people.
+
+import { said, t } from "./words.js";
+
+const BASE = new URL("..", import.meta.url); // the page may lie below a path of a proxy
 
 export class Failure extends Error {
   constructor(status, error) {
-    super(error.message);
-    Object.assign(this, { status, type: error.type, place: error.place });
+    super(status === 429 ? t("busy") : status >= 500 && error.type !== "ModelRefused" && error.type !== "ModelError" ? t("serverFault") : said(error.message) || t("errorTitle"));
+    Object.assign(this, { status, type: error.type, place: error.place, meant: error.message.match(/perhaps (\S+?)[;,]?(?:\s|$)/)?.[1], original: error.message });
   }
 }
 
@@ -16,23 +20,23 @@ async function answered(path, options) {
   } catch (error) {
     if (error.name === "AbortError") throw error;
     events.dispatchEvent(new Event("offline"));
-    throw new Failure(0, { type: "offline", message: "The server does not answer." });
+    throw Object.assign(new Failure(0, { type: "offline", message: "" }), { message: t("offlineError") });
   }
   events.dispatchEvent(new Event("online"));
   if (answer.ok) return answer;
-  const said = await answer.json().catch(() => ({ error: { type: "http", message: answer.statusText } }));
+  const told = await answer.json().catch(() => ({ error: { type: "http", message: answer.statusText } }));
   if (answer.status === 401) events.dispatchEvent(new Event("login"));
-  throw new Failure(answer.status, said.error);
+  throw new Failure(answer.status, told.error);
 }
 
-function address(path, query) {
-  const at = new URL(path, location.origin);
+export function address(path, query) {
+  const at = new URL(path, BASE);
   for (const [name, value] of Object.entries(query ?? {})) {
     for (const each of Array.isArray(value) ? value : [value]) {
       if (each !== undefined && each !== null && each !== "") at.searchParams.append(name, each);
     }
   }
-  return at;
+  return at.href;
 }
 
 export async function ask(path, { method = "GET", query, body, signal } = {}) {
@@ -63,5 +67,6 @@ export async function* stream(path, { query, method = "GET", body, signal } = {}
   }
 }
 
-export const thumbnail = (item, size = 320) => `/v1/items/${item}/thumbnail?size=${size}`;
-export const original = (item) => `/v1/items/${item}/original`;
+// Addresses of pictures name what they show, so that a browser never shows another one from its cache.
+export const thumbnail = ({ item, digest }, size = 320) => address(`v1/items/${item}/thumbnail`, { size, digest });
+export const original = ({ item, digest }, more) => address(`v1/items/${item}/original`, { digest, ...more });

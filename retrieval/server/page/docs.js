@@ -2,7 +2,7 @@
 
 import { $, el, fill } from "./dom.js";
 
-const spec = await (await fetch("/openapi.json")).json();
+const spec = await (await fetch(new URL("../openapi.json", import.meta.url))).json();
 const resolve = (schema) => (schema?.$ref ? spec.components.schemas[schema.$ref.split("/").pop()] : schema) ?? {};
 
 function type(schema) {

@@ -1,8 +1,10 @@
 // Small helpers for the document. Text is always text: nothing here makes markup of strings.
 
+import { count, language } from "./words.js";
+
 export const $ = (selector, inside = document) => inside.querySelector(selector);
 
-// el("a", {href: "/", class: "x", onclick: f}, "text", child)
+// el("a", {href: ".", class: "x", onclick: f}, "text", child)
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
@@ -28,6 +30,8 @@ export function svg(tag, props = {}, ...children) {
   return node;
 }
 
+export const button = (props, ...children) => el("button", { type: "button", ...props }, ...children);
+
 export const later = (work, ms) => {
   let timer;
   return (...given) => {
@@ -37,21 +41,22 @@ export const later = (work, ms) => {
 };
 
 export const name = (path) => path.split("/").pop();
-export const count = (number) => number.toLocaleString("en");
-export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
+export const narrow = () => innerWidth < 900;
+
+const unit = (value, kind, digits = 0) => new Intl.NumberFormat(language, { style: "unit", unit: kind, unitDisplay: "short", maximumFractionDigits: digits }).format(value);
 
 export function seconds(value) {
-  if (value < 1) return `${Math.max(1, Math.round(value * 1000))} ms`;
-  if (value < 90) return `${value.toFixed(value < 10 ? 1 : 0)} s`;
-  return `${Math.round(value / 60)} min`;
+  if (value < 1) return unit(Math.max(1, Math.round(value * 1000)), "millisecond");
+  if (value < 90) return unit(value, "second", value < 10 ? 1 : 0);
+  return unit(Math.round(value / 60), "minute");
 }
 
 export function bytes(value) {
-  for (const unit of ["B", "KiB", "MiB", "GiB"]) {
-    if (value < 1024) return `${value.toFixed(unit === "B" ? 0 : 1)} ${unit}`;
-    value /= 1024;
+  for (const kind of ["byte", "kilobyte", "megabyte", "gigabyte"]) {
+    if (value < 1000) return unit(value, kind, kind === "byte" ? 0 : 1);
+    value /= 1000;
   }
-  return `${value.toFixed(1)} TiB`;
+  return unit(value, "terabyte", 1);
 }
 
 const PRECISIONS = {
@@ -59,13 +64,12 @@ const PRECISIONS = {
   month: { year: "numeric", month: "long" }, year: { year: "numeric" },
 };
 
-export function date(text, precision = "second") {
-  return new Date(text.slice(0, 19)).toLocaleString(undefined, PRECISIONS[precision]);
-}
+export const date = (text, precision = "second") => new Date(text.slice(0, 19)).toLocaleString(language, PRECISIONS[precision]);
+export const monthName = (month, style = "long") => new Date(`${month}-15`).toLocaleString(language, style === "long" ? { month: "long", year: "numeric" } : { month: style });
 
 export function exposure(facts) {
   const { exposure: seconds } = facts;
-  const time = seconds && (seconds < 0.4 ? `1/${Math.round(1 / seconds)} s` : `${seconds} s`);
-  const parts = [time, facts.aperture && `f/${facts.aperture}`, facts.iso && `ISO ${facts.iso}`];
-  return [...parts, facts.focal_length && `${facts.focal_length} mm`].filter(Boolean).join(", ");
+  const time = seconds && (seconds < 0.4 ? `1/${Math.round(1 / seconds)} s` : `${count(seconds)} s`);
+  const parts = [time, facts.aperture && `f/${count(facts.aperture)}`, facts.iso && `ISO ${facts.iso}`];
+  return [...parts, facts.focal_length && `${count(facts.focal_length)} mm`].filter(Boolean).join(" · ");
 }

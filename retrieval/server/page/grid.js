@@ -1,11 +1,13 @@
 // A justified grid of any length: only the rows near the window are in the document.
 
-import { el, name } from "./dom.js";
 import { thumbnail } from "./api.js";
+import { el, name } from "./dom.js";
+import { t } from "./words.js";
 
 const GAP = 6;
 const MARGIN = 900; // pixels above and below the window that are kept
-const BANDS = { strong: "strong match", likely: "likely match", weak: "weak match" };
+const WIDEST = 2.6; // of a tile, in heights; wider pictures are cut at their sides
+const SIZES = [320, 1280, 2560]; // of the longer side of a thumbnail, in pixels
 
 export class Grid {
   // more() is called when the end comes near; open(entry, place) when a picture is chosen.
@@ -50,7 +52,7 @@ export class Grid {
     let top = this.rows.length ? this.rows.at(-1).top + this.rows.at(-1).height + GAP : 0;
     for (let place = first; place < this.entries.length; place++) {
       const { width: w, height: h } = this.entries[place];
-      const ratio = w && h ? Math.min(Math.max(w / h, 0.5), 2.6) : 1.33;
+      const ratio = w && h ? Math.min(Math.max(w / h, 0.5), WIDEST) : 1.33;
       row.push(ratio);
       ratios += ratio;
       const height = (width - GAP * (row.length - 1)) / ratios;
@@ -85,14 +87,17 @@ export class Grid {
         this.shown.delete(item);
       }
     }
+    let before = null; // elements stand in the order of the hits, which is how they are read aloud
     for (const [item, box] of wanted) {
       const entry = this.entries[box.place];
       let tile = this.shown.get(item);
       if (!tile) {
-        tile = this.tile(entry);
+        tile = this.tile(entry, box);
         this.shown.set(item, tile);
-        this.node.append(tile);
       }
+      const after = before ? before.nextSibling : this.node.firstChild;
+      if (tile !== after) this.node.insertBefore(tile, after);
+      before = tile;
       this.mark(tile, entry, box);
     }
     if (!this.entries.length || -above + innerHeight + 2 * MARGIN > this.height) this.more?.();
@@ -108,8 +113,8 @@ export class Grid {
     return low;
   }
 
-  tile(entry) {
-    const image = el("img", { src: thumbnail(entry.item), alt: "", decoding: "async", loading: "lazy" });
+  tile(entry, box) {
+    const image = el("img", { src: thumbnail(entry, size(entry, box)), alt: "", decoding: "async", loading: "lazy" });
     image.addEventListener("error", () => image.closest(".tile")?.classList.add("broken"), { once: true });
     const link = el("a", { href: `#item=${entry.item}` }, image, el("span", { class: "badges" }));
     return el("div", { class: "tile", role: "listitem" }, link);
@@ -122,7 +127,8 @@ export class Grid {
     tile.setAttribute("aria-posinset", place + 1);
     const link = tile.firstChild;
     link.tabIndex = place === this.at ? 0 : -1;
-    const band = [BANDS[entry.band], entry.by ? `by its ${entry.by}` : ""].filter(Boolean).join(", ");
+    const by = entry.by && (entry.by === "name" ? t("byName") : t("byText", { what: entry.by }));
+    const band = [entry.band && t(entry.band), by].filter(Boolean).join(", ");
     link.firstChild.alt = [entry.text || name(entry.path), band].filter(Boolean).join(", ");
     const badges = link.lastChild;
     const told = `${entry.band ?? ""}|${entry.beneath ?? 0}|${entry.second ?? ""}`;
@@ -130,8 +136,8 @@ export class Grid {
     badges.dataset.told = told;
     badges.replaceChildren(
       ...(entry.band ? [el("span", { class: `band ${entry.band}`, title: band })] : []),
-      ...(entry.beneath ? [el("span", { class: "stack", title: "near-duplicates, grouped" }, `+${entry.beneath}`)] : []),
-      ...(entry.second !== null && entry.second !== undefined ? [el("span", { class: "stack", title: "video" }, "▶")] : []),
+      ...(entry.beneath ? [el("span", { class: "stack", title: t("folded", { count: entry.beneath }) }, `+${entry.beneath}`)] : []),
+      ...(entry.second !== null && entry.second !== undefined ? [el("span", { class: "stack", title: t("film") }, "▶")] : []),
     );
   }
 
@@ -174,4 +180,11 @@ export class Grid {
     this.draw();
     this.shown.get(this.entries[place].item)?.firstChild.focus({ preventScroll: true });
   }
+}
+
+// The size of the thumbnail that fills a tile: of a panorama, most of which is cut off, a larger one.
+function size({ width, height }, box) {
+  const ratio = width && height ? width / height : 1;
+  const side = Math.max(box.width, box.height, ratio > 1 ? box.height * ratio : box.width / ratio);
+  return SIZES.find((each) => each * 1.25 >= side) ?? SIZES.at(-1);
 }

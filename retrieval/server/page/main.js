@@ -2,40 +2,49 @@
 
 import { ask, events } from "./api.js";
 import { Column, USUAL } from "./column.js";
-import { $, el, fill, later } from "./dom.js";
+import { $, button, el, fill, later, narrow } from "./dom.js";
 import { Hints } from "./hints.js";
-import { library, worldMap } from "./panels.js";
+import { jobs, progress, watch } from "./jobs.js";
+import { library } from "./library.js";
+import { worldMap } from "./map.js";
 import * as side from "./side.js";
+import { confirmed, named, toast } from "./talk.js";
 import { Viewer } from "./viewer.js";
+import { said, t, translate } from "./words.js";
 
+translate(document);
+
+const SHORT = 3; // characters from which one searches while typing
 const input = $("#query");
-const state = { image: null, until: "", months: [], facets: {}, caller: null, comparing: false };
+const state = { image: null, months: [], facets: {}, caller: null, comparing: false };
 const total = () => state.months.reduce((sum, [, number]) => sum + number, 0);
 const viewer = new Viewer($("#viewer"), { query: () => input.value.trim(), insert, caller: () => state.caller, taught: loadNames, home: () => first });
 const open = (column, entry, place) => viewer.open(column, entry, place);
-const first = new Column({ grid: $("#grid"), answer: $("#answer"), state: $("#state"), open, months: total });
-const second = new Column({ grid: $("#other-grid"), answer: $("#other-answer"), state: $("#other-state"), open, months: total });
-const hints = new Hints(input, $("#hints"), { facets: () => state.facets, picked: () => typed() });
+const first = new Column({ node: $("#first"), open, total, facets: drawFacets });
+const second = new Column({ node: $("#second"), open, total });
+const hints = new Hints(input, $("#hints"), { facets: () => state.facets, picked: () => search({ push: true }) });
 
 // --- asking -----------------------------------------------------------------------------------------------------
 
-function asked() {
-  return { q: input.value.trim(), image: state.image, until: state.until };
-}
+const asked = () => ({ q: input.value.trim(), image: state.image });
 
 async function search({ push = false } = {}) {
   remember(push);
-  document.body.classList.toggle("searching", Boolean(input.value.trim() || state.image));
-  document.title = input.value.trim() ? `${input.value.trim()} – retrieval` : "retrieval";
+  const query = input.value.trim();
+  $("#clear").hidden = !query;
+  document.body.classList.toggle("searching", Boolean(query || state.image));
+  document.title = query ? `${query} – retrieval` : "retrieval";
   explain();
+  if (push) { hints.keep(query); scrollTo({ top: 0 }); }
   if (state.comparing) second.search(asked());
-  const current = await first.search(asked());
-  if (current) loadFacets();
+  await first.search(asked());
 }
 
 const typed = later(() => {
-  state.until = "";
-  if (!/(^|[\s(-])[a-z]+:$/.test(input.value.trim())) search(); // a filter that still lacks its value is waited for
+  const query = input.value.trim();
+  const unfinished = /(^|[\s(-])[a-z]+:$/.test(query); // a filter that still lacks its value is waited for
+  const short = query && query.length < SHORT && /^[\x20-\x7f]*$/.test(query);
+  if (!unfinished && !short) search();
 }, 140);
 
 let entered = location.search; // the last search that is an entry of the history
@@ -63,22 +72,19 @@ function recall() {
   drawOptions();
 }
 
-// How the query is read, where that is not plain.
+// How the query is read, where that is not plain; each filter can be taken away.
 const explain = later(async () => {
   const query = input.value.trim(), node = $("#understood");
   let chips = [];
   if (query) {
     try {
-      const { alternatives, notes } = await ask("/v1/understand", { query: { q: query } });
+      const { alternatives, notes } = await ask("v1/understand", { query: { q: query } });
       const plain = alternatives.length === 1 && alternatives[0].length === 1 && alternatives[0][0] === query;
       if (!plain) {
-        chips = alternatives.flatMap((parts, place) => [
-          place ? el("span", { class: "or" }, "or") : null,
-          ...parts.map((part) => el("span", { class: `chip ${kind(part)}` }, part)),
-        ]);
-        chips.unshift(el("span", { class: "or" }, "understood as"));
+        chips = alternatives.flatMap((parts, place) => [place ? el("span", { class: "or" }, t("or")) : null, ...parts.map((part) => chip(part, query))]);
+        chips.unshift(el("span", { class: "or" }, t("understoodAs")));
       }
-      chips.push(...notes.map((note) => el("span", { class: "note" }, note)));
+      chips.push(...notes.map(said).filter(Boolean).map((note) => el("span", { class: "note" }, note)));
     } catch { /* the answer itself says what is wrong */ }
   }
   if (query !== input.value.trim()) return;
@@ -86,20 +92,20 @@ const explain = later(async () => {
   fill(node, ...chips);
 }, 60);
 
-const kind = (part) => (part.startsWith("-") ? "minus" : /^[a-z]+:/.test(part) ? "filter" : part.startsWith("@") ? "name" : "");
+function chip(part, query) {
+  const kind = part.startsWith("-") ? "minus" : /^[a-z]+:/.test(part) ? "filter" : part.startsWith("@") ? "name" : "";
+  const token = kind === "filter" && query.split(/\s+/).find((each) => part.startsWith(each) || each === part);
+  return el("span", { class: `chip ${kind}` }, part,
+    token ? button({ "aria-label": t("remove", { what: part }), onclick: () => narrowed(token, false) }, "×") : null);
+}
 
-const loadFacets = later(async () => {
-  const q = input.value.trim();
-  if (state.image) return side.facets({}, q, narrow);
-  try {
-    const found = await ask("/v1/facets", { query: { q: q || "type:photo OR type:video" } });
-    if (q !== input.value.trim()) return;
-    if (!q) state.facets = found;
-    side.facets(found, q, narrow);
-  } catch { side.facets({}, q, narrow); }
-}, 250);
+function drawFacets(found, alike) {
+  const query = input.value.trim();
+  if (found) side.facets(found, query, narrowed, alike);
+  else ask("v1/facets").then((all) => { state.facets = all; if (!input.value.trim()) side.facets(all, "", narrowed); }, () => {});
+}
 
-function narrow(token, add) {
+function narrowed(token, add) {
   const q = input.value.trim();
   input.value = add ? `${q} ${token}`.trim() : q.replace(token, "").replace(/\s+/g, " ").trim();
   search({ push: true });
@@ -109,25 +115,50 @@ function insert(text, alone = false) {
   input.value = text.startsWith("@") && !alone ? `${input.value.trim()} ${text}`.trim() : text;
   setImage(null);
   search({ push: true });
-  scrollTo({ top: 0 });
+}
+
+// From a month on back: the words stay, and so does the address.
+function jump(month) {
+  const q = input.value.replace(/(^|\s)until:\S+/g, "").trim();
+  input.value = `${q} until:${month}`.trim();
+  if (q) first.settings.order = "date";
+  drawOptions();
+  search({ push: true });
+  if (narrow()) toggleSide(false);
 }
 
 // --- a picture as the question ------------------------------------------------------------------------------------
 
-function setImage(file) {
+const KEPT = 640; // pixels of the picture that is kept for a reload
+
+async function setImage(file) {
   const node = $("#example");
   if (state.image) URL.revokeObjectURL(node.dataset.url);
   state.image = file;
   node.hidden = !file;
-  if (!file) return fill(node);
+  sessionStorage.removeItem("example");
+  if (!file) { fill(node); return; }
   node.dataset.url = URL.createObjectURL(file);
-  return fill(node, el("img", { src: node.dataset.url, alt: "the picture to search by" }),
-    el("button", { type: "button", "aria-label": "Search without this picture", onclick: () => { setImage(null); search(); input.focus(); } }, "×"));
+  fill(node, el("img", { src: node.dataset.url, alt: t("examplePicture") }),
+    button({ "aria-label": t("withoutPicture"), onclick: () => { setImage(null); search(); input.focus(); } }, "×"));
+  try { sessionStorage.setItem("example", await small(file)); } catch { /* too large, or no room: a reload loses it */ }
+}
+
+async function small(file) {
+  const bitmap = await createImageBitmap(file), scale = Math.min(1, KEPT / Math.max(bitmap.width, bitmap.height));
+  const canvas = el("canvas", { width: bitmap.width * scale, height: bitmap.height * scale });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas.toDataURL("image/jpeg", 0.9);
+}
+
+async function recallImage() {
+  const [head, data] = (sessionStorage.getItem("example") ?? "").split(",");
+  if (data) await setImage(new File([Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0))], "picture.jpg", { type: head.match(/:(.*);/)[1] }));
 }
 
 function searchBy(file) {
   if (!file) return;
-  if (!file.type.startsWith("image/")) { first.failed({ message: `${file.name} is not a picture.` }); return; }
+  if (!file.type.startsWith("image/")) { toast(t("notAPicture", { name: file.name })); return; }
   setImage(file);
   search();
 }
@@ -136,8 +167,7 @@ function dropped(event) {
   event.preventDefault();
   $("#drop").hidden = true;
   const file = [...event.dataTransfer.files][0];
-  const link = event.dataTransfer.getData("text/uri-list");
-  const item = link.match(/#item=(\d+)/);
+  const item = event.dataTransfer.getData("text/uri-list").match(/#item=(\d+)/);
   if (file) searchBy(file);
   else if (item) insert(`item:${item[1]}`);
 }
@@ -154,97 +184,113 @@ $("#file").addEventListener("change", (event) => { searchBy(event.target.files[0
 // --- the sides ----------------------------------------------------------------------------------------------------
 
 function drawOptions() {
-  fill($("#options"), ...side.options(first.settings, () => search({ push: true }), state.comparing ? "Answers, left" : "Answers"));
-  $("#options h2").id = "options-head";
-  fill($("#other-options"), ...(state.comparing ? side.options(second.settings, () => second.search(asked()), "Answers, right") : []));
+  const again = () => search({ push: true });
+  fill($("#options"), ...(state.comparing ? [] : side.options(first.settings, again, t("answers"))));
+  fill($("#first .settings"), ...(state.comparing ? side.options(first.settings, again, t("leftAnswers")) : []));
+  fill($("#second .settings"), ...(state.comparing ? side.options(second.settings, () => second.search(asked()), t("rightAnswers")) : []));
 }
 first.changed = second.changed = drawOptions;
 first.suggested = second.suggested = (query) => insert(query);
+first.empty = second.empty = () => {
+  const mayIndex = state.caller?.scope === "admin" && !state.caller.folder, running = jobs.latest?.state === "running";
+  return [el("h2", {}, t("emptyTitle")), el("p", {}, t(running ? "emptyRunning" : mayIndex ? "emptyAdmin" : "emptyOther")),
+    mayIndex ? button({ class: "main", onclick: showLibrary }, t("openLibrary")) : null];
+};
 
 async function loadNames() {
-  const canWrite = state.caller && state.caller.scope !== "read" && !state.caller.folder;
-  const names = await ask("/v1/names");
+  const canWrite = Boolean(state.caller) && state.caller.scope !== "read" && !state.caller.folder;
+  const names = await ask("v1/names");
   side.names(names, { insert, open: (name) => insert(`@${name}`, true), canWrite, save: saveSearch, changed: loadNames });
   hints.load(names);
 }
 
 async function saveSearch() {
   const query = input.value.trim();
-  if (!query) { alert("There is no search to save: write one first."); return; }
-  const name = prompt(`Keep "${query}" under the name`);
+  if (!query) { toast(t("nothingToSave")); return; }
+  const name = await named(t("saveTitle"), t("saveAs"), (shown) => t("saveHint", { name: shown }), t("save"));
   if (!name) return;
-  const known = (await ask("/v1/names")).saved[name.replace(/^@/, "")];
-  if (known !== undefined && !confirm(`@${name.replace(/^@/, "")} is "${known}" already. Replace it?`)) return;
+  const known = (await ask("v1/names")).saved[name];
+  if (known !== undefined && known !== query && !(await confirmed(t("replaceSaved", { name, query: known })))) return;
   try {
-    await ask(`/v1/names/${encodeURIComponent(name.replace(/^@/, ""))}`, { method: "PUT", body: { query } });
+    await ask(`v1/names/${encodeURIComponent(name)}`, { method: "PUT", body: { query } });
     loadNames();
-  } catch (error) { alert(error.message); }
-}
-
-function jump(month) {
-  input.value = "";
-  setImage(null);
-  state.until = month;
-  search();
-  scrollTo({ top: 0 });
-  if (innerWidth < 900) toggleSide(false);
+  } catch (error) { toast(error.message); }
 }
 
 function toggleSide(shown) {
   document.body.classList.toggle("side-open", shown);
-  $("#filters").setAttribute("aria-expanded", String(document.body.classList.contains("side-open")));
+  const open = document.body.classList.contains("side-open");
+  $("#filters").setAttribute("aria-expanded", String(open));
+  $("#scrim").hidden = !open;
+  if (open) $("#side .close").focus();
 }
 
 function compare() {
   state.comparing = !state.comparing;
-  $("#other").hidden = !state.comparing;
+  $("#second").hidden = !state.comparing;
   $("#compare").setAttribute("aria-pressed", String(state.comparing));
   document.body.classList.toggle("comparing", state.comparing);
   second.settings = { ...first.settings, rerank: !first.settings.rerank };
   drawOptions();
-  if (!state.comparing) return;
-  second.search(asked());
-  if (innerWidth < 900) $("#other").scrollIntoView();
+  if (state.comparing) second.search(asked());
 }
+
+const showLibrary = () => library($("#panel"), { leave });
 
 $("#compare").addEventListener("click", compare);
 $("#filters").addEventListener("click", () => toggleSide(!document.body.classList.contains("side-open")));
-$("#library").addEventListener("click", () => library($("#panel"), { changed: begin, leave }));
+$("#side .close").addEventListener("click", () => { toggleSide(false); $("#filters").focus(); });
+$("#scrim").addEventListener("click", () => toggleSide(false));
+$("#library").addEventListener("click", showLibrary);
+$("#job").addEventListener("click", showLibrary);
 $("#map").addEventListener("click", () => worldMap($("#panel"), { insert }));
 $("#theme").addEventListener("click", () => {
   const dark = getComputedStyle(document.documentElement).colorScheme.includes("dark");
-  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  const shown = document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  document.documentElement.dataset.theme = shown === "dark" || (dark && shown !== "light") ? "light" : "dark";
   localStorage.setItem("theme", document.documentElement.dataset.theme);
 });
 
-input.addEventListener("input", () => { hints.open(); typed(); });
-$("#search").addEventListener("submit", (event) => { event.preventDefault(); hints.close(); state.until = ""; search({ push: true }).then(() => first.grid.focus(0)); });
-$(".brand").addEventListener("click", (event) => {
+input.addEventListener("input", () => { $("#clear").hidden = !input.value; hints.open(); typed(); });
+input.addEventListener("focus", () => { if (!input.value) hints.open(); });
+$("#clear").addEventListener("click", () => { input.value = ""; search({ push: true }); input.focus(); });
+$("#search").addEventListener("submit", (event) => {
   event.preventDefault();
-  input.value = "";
-  state.until = "";
-  setImage(null);
-  search({ push: true });
+  hints.close();
+  search({ push: true }).then(() => first.grid.focus(0));
 });
+$(".brand").addEventListener("click", (event) => { event.preventDefault(); insert(""); });
 addEventListener("popstate", () => {
   if (location.search !== entered) { entered = location.search; recall(); search(); }
   viewer.follow(location.hash);
 });
 addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.body.classList.contains("side-open")) toggleSide(false);
   const typing = event.target.closest("input, textarea, select, dialog");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "/") { event.preventDefault(); input.focus(); input.select(); }
 });
 
-// --- beginning, login, offline ------------------------------------------------------------------------------------
+// --- jobs, login, offline -------------------------------------------------------------------------------------------
+
+jobs.addEventListener("change", () => {
+  const job = jobs.latest, node = $("#job"), running = job?.state === "running";
+  node.hidden = !running && job?.state !== "cut off";
+  node.textContent = running ? progress(job).split(" · ")[0] : t("jobResume");
+  node.title = running ? t("job", { name: job.root }) : job?.state === "cut off" ? t("jobCutOff", { name: job.root }) : "";
+  const empty = $("#first .state.empty");
+  if (empty && !empty.hidden && running) first.state("empty");
+});
+jobs.addEventListener("end", () => begin());
 
 events.addEventListener("offline", () => {
   const node = $("#offline");
   if (!node.hidden) return;
   node.hidden = false;
-  node.textContent = "The server does not answer. Trying again …";
+  node.textContent = t("offline");
   const wait = setInterval(async () => {
-    if (await fetch("/healthz").then((answer) => answer.ok, () => false)) { clearInterval(wait); node.hidden = true; begin(); }
+    const up = await ask("healthz").then(() => true, () => false);
+    if (up) { clearInterval(wait); node.hidden = true; begin(); }
   }, 2000);
 });
 
@@ -252,27 +298,45 @@ events.addEventListener("login", () => { if (!$("#login").open) $("#login").show
 $("#login form").addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
-    await ask("/v1/login", { method: "POST", body: { token: $("#token").value.trim() } });
+    await ask("v1/login", { method: "POST", body: { token: $("#token").value.trim() } });
     $("#login").close();
     $("#token").value = "";
     begin();
-  } catch (error) { $("#login-error").textContent = error.message; }
+  } catch (error) { $("#login-error").textContent = error.status === 401 ? t("loginWrong") : error.status === 429 ? t("loginWait") : error.message; }
 });
 $("#login").addEventListener("cancel", (event) => event.preventDefault());
 
 async function leave() {
-  await ask("/v1/logout", { method: "POST" });
+  await ask("v1/logout", { method: "POST" });
+  sessionStorage.clear();
   location.reload();
+}
+
+// --- beginning ------------------------------------------------------------------------------------------------------
+
+// Where one was before the page was loaded again.
+history.scrollRestoration = "manual";
+addEventListener("pagehide", () => sessionStorage.setItem("scroll", JSON.stringify([location.href, scrollY])));
+
+async function scrolled() {
+  const [at, top] = JSON.parse(sessionStorage.getItem("scroll") ?? "[]");
+  sessionStorage.removeItem("scroll");
+  if (at !== location.href || !top) return;
+  await first.until(top + innerHeight);
+  scrollTo({ top });
 }
 
 async function begin() {
   try {
-    const [status, timeline] = await Promise.all([ask("/v1/status"), ask("/v1/timeline")]);
+    const [status, timeline] = await Promise.all([ask("v1/status"), ask("v1/timeline")]);
     state.caller = status.caller;
     state.months = timeline.months;
     side.timeline(timeline.months, jump);
+    if (status.caller.scope === "admin" && !status.caller.folder && !jobs.running) watch().catch(() => {});
+    if (!state.image) await recallImage();
     await Promise.all([search(), loadNames()]);
     viewer.follow(location.hash);
+    await scrolled();
   } catch (error) { if (error.status !== 401 && error.status !== 0) first.failed(error); }
 }
 
