@@ -27,17 +27,17 @@ SERVER = """
 import sys
 from pathlib import Path
 from retrieval import Library
-from retrieval.server.access import Tokens
-from retrieval.server.api import Doors, application
-from retrieval.server.limits import Load
-from retrieval.server.run import Place, serve
+from retrieval.server.admission import Load
+from retrieval.server.api import ServerOptions, application
+from retrieval.server.run import ListenAddress, serve
 from retrieval.server.service import Service
+from retrieval.server.tokens import Tokens
 
 with Library.open(sys.argv[1], read_only=True) as library:
-    place = Place(port=int(sys.argv[2]))
+    place = ListenAddress(port=int(sys.argv[2]))
     load = Load(running=int(sys.argv[3]), waiting=1000)
     service = Service(library)
-    app = application(service, Tokens.of(library.path), Doors(load=load))
+    app = application(service, Tokens.of(library.path), ServerOptions(load=load))
     serve(app, place, place.listen(), service.jobs.stop_all)
 """
 

@@ -40,6 +40,7 @@ class PermissionOptions:
     max_upload: int
     max_memory: int
     queue: int
+    log: Path | None
     log_queries: bool
     allow_write: bool
     allow_originals: bool
@@ -92,6 +93,9 @@ class PermissionOptions:
     click.option("--max-upload", type=Size(), default="64M", show_default=True, help="The largest upload."),
     click.option("--max-memory", type=Size(), default="0", help="Refuse new requests above this.  [default: no limit]"),
     click.option("--queue", type=click.IntRange(1), default=256, show_default=True, help="How many requests may wait."),
+    click.option(
+        "--log", type=PATH, help="Append the log, a JSON object a line, to a file.  [default: standard error]"
+    ),
     click.option("--log-queries", is_flag=True, help="Log what is asked for, too."),
     click.option("--allow-originals", is_flag=True, hidden=True, help="The earlier name of --originals."),
     click.option("--create", is_flag=True, help="Make an empty library where there is none."),
@@ -151,19 +155,25 @@ def command(at: ListenOptions, may: PermissionOptions, settings: Settings) -> No
         note(f"library: {show_path(library.path)} ({len(library)} files)")
         who = "everyone with a token" if demand else "this machine alone, without a token"
         note(f"serving at http://{_shown(at.host)}:{port}/ for {who}; Ctrl-C ends it")
-        _log_requests(may.log_queries)
+        _start_log(may.log, may.log_queries)
         serve(application(service, tokens, doors), place, sockets, service.jobs.stop_all)
     note("stopped")
 
 
-def _log_requests(queries: bool) -> None:
-    """Write the request log to standard error, each line as it is: JSON; what people search for only with `queries`."""
+def _start_log(file: Path | None, queries: bool) -> None:
+    """Begin the log; what people search for is in it only with `queries`.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    from ..server.logs import write_log
+
     if not queries:
         logging.getLogger("retrieval.search").setLevel(logging.WARNING)  # -v would show it
-    log = logging.getLogger("retrieval.server")
-    log.addHandler(logging.StreamHandler())
-    log.setLevel(logging.INFO)
-    log.propagate = False  # with -v, the handler above it would write each line again
+    try:
+        write_log(file)
+    except OSError as exc:
+        raise UsageError(f"--log {file}: {exc.strerror}; name a file that can be written") from exc
 
 
 def _shown(host: str) -> str:

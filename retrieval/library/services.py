@@ -52,6 +52,7 @@ class ModelCache:
     settings: Settings
     _encoders: dict[str, Encoder] = field(default_factory=dict)
     _vlm: VisionLanguageModel | None = None
+    _vlm_given: bool = True  # not loaded by its name
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _vlm_lock: threading.Lock = field(default_factory=threading.Lock)  # separate: searches do not wait for it
 
@@ -81,8 +82,14 @@ class ModelCache:
         """Return the vision-language model of the settings."""
         with self._vlm_lock:
             if self._vlm is None:
-                self._vlm = backends.vlm(self.settings)
+                self._vlm, self._vlm_given = backends.vlm(self.settings), False
             return self._vlm
+
+    def unload_vlm(self) -> None:
+        """Let go of the vision-language model, unless it was given: the next one that needs it loads it again."""
+        with self._vlm_lock:
+            if not self._vlm_given:
+                self._vlm = None
 
 
 @dataclass

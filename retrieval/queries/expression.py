@@ -112,7 +112,7 @@ def describe_piece(piece: Query) -> str:
             return f"item {number}"
         case ByTaught(name):
             return f"@{name}"
-        case ByBytes(data):
-            return f"a picture of {len(data)} bytes"
+        case ByBytes():
+            return "an uploaded picture"
         case _:
             return "a vector"

@@ -36,6 +36,18 @@ class ItemBrowser:
             raise NotFound(f"the library has no item {item}; `retrieval search --json` shows the numbers of items")
         return found
 
+    def thumbnail(self, item: int) -> tuple[str, bytes | None]:
+        """Return the content hash of an item, and its stored thumbnail (WebP), if there is one.
+
+        Raises:
+            NotFound: the library has no such item.
+        """
+        with self.storage.read() as catalog:
+            found = catalog.items.thumbnail(item)
+        if found is None:
+            raise NotFound(f"the library has no item {item}")
+        return found
+
     def has(self, path: Path) -> bool:
         """Whether a picture file is in the library."""
         with self.storage.read() as catalog:

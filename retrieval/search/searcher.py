@@ -269,9 +269,10 @@ class Searcher:
         hits: list[Hit] = []
         for each in candidates:
             if each.content in words:
-                here = [item.path for picture in owners.get(each.content, []) for item in files.get(picture, [])]
-                path, rank = (here[0] if here else None), len(hits) + 1
-                hit = Hit(rank, each.score, Kind.TEXT, each.content, path, tuple(here[1:]), words[each.content])
+                here = [item for picture in owners.get(each.content, []) for item in files.get(picture, [])]
+                path, item = (here[0].path, here[0].id) if here else (None, None)
+                copies, rank = tuple(other.path for other in here[1:]), len(hits) + 1
+                hit = Hit(rank, each.score, Kind.TEXT, each.content, path, copies, words[each.content], item)
                 hits.append(replace(hit, confidence=each.confidence, band=each.band))
         return tuple(hits)
 

@@ -16,7 +16,7 @@ import psutil
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .auth import HTTPRefusal, refuse
-from .route_facts import RouteTable
+from .route_facts import Lane, RouteTable
 
 TINY = 4096  # bytes of a login's body, which needs no token
 IN_MEMORY = 1 << 20  # bytes of a body; larger ones go to a temporary file
@@ -28,6 +28,7 @@ class Load:
     """The limits of a server."""
 
     running: int = max(2, os.cpu_count() or 1)  # requests that run at once; more would only share the same cores
+    reading: int = 8  # as `running`, for small requests, which read something that is stored
     speaking: int = 4  # as `running`, for long requests: those of a vision-language model, or as slow
     waiting: int = 256
     patience: float = 30.0  # seconds that a request waits at most
@@ -50,7 +51,7 @@ class AdmissionControl:
     routes: RouteTable = field(default_factory=RouteTable)
     waiting: int = 0
     refused: int = 0
-    _turns: dict[bool, asyncio.Semaphore] = field(default_factory=dict)  # slots, by whether requests are long
+    _turns: dict[Lane, asyncio.Semaphore] = field(default_factory=dict)  # slots, by lane
     _memory: tuple[float, int] = field(default=(0.0, 0))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +60,8 @@ class AdmissionControl:
             await self.app(scope, receive, send)
             return
         if not self._turns:
-            self._turns = {False: asyncio.Semaphore(self.load.running), True: asyncio.Semaphore(self.load.speaking)}
+            slots = {Lane.SMALL: self.load.reading, Lane.SHORT: self.load.running, Lane.LONG: self.load.speaking}
+            self._turns = {lane: asyncio.Semaphore(count) for lane, count in slots.items()}
         try:
             with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
                 body = await self._taken(scope, receive, file)
@@ -112,8 +114,8 @@ class AdmissionControl:
         Raises:
             HTTPRefusal: too many requests are waiting, or this one has waited too long.
         """
-        long = self.routes.of(scope).is_slow(scope)
-        turn = self._turns[long]
+        lane = self.routes.of(scope).lane(scope)
+        long, turn = lane is Lane.LONG, self._turns[lane]
         await self._wait(turn)
         held = True
 

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -31,6 +32,7 @@ from .route_facts import RouteFacts, RouteTable, facts
 from .service import Service
 from .tokens import Tokens
 
+UNPACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")  # RAW files, in ranges
 PAGE = Path(__file__).parent / "page"
 ROUTES = (search_routes, item_routes, vlm_routes, name_routes, job_routes, state_routes)
 OTHERS = {  # facts of the routes that others make: files, the schema, MCP
@@ -64,7 +66,8 @@ def routed(service: Service, *, agents_write: bool = False, agents_originals: bo
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
-        threading.Thread(target=service.warm, daemon=True, name="warming").start()
+        for work in (service.warm, service.tidy):
+            threading.Thread(target=work, daemon=True, name=work.__name__).start()
         async with agents.session_manager.run():
             yield
         service.close()
@@ -102,7 +105,8 @@ def application(service: Service, tokens: Tokens, doors: ServerOptions) -> ASGIA
     """Return the complete application, as a server runs it."""
     api = routed(service, agents_write=doors.agents_write, agents_originals=doors.agents_originals)
     table = RouteTable(served_routes(api))
-    limits = AdmissionControl(HeadAsGet(api), doors.load, table)
+    packed = GZipMiddleware(HeadAsGet(api), 1000, 5, exclude_content_types=UNPACKED)
+    limits = AdmissionControl(packed, doors.load, table)
     metrics: ServerMetrics = api.state.metrics
     metrics.limits = limits
     guard = AuthMiddleware(

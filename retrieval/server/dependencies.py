@@ -44,7 +44,10 @@ class JSONResponse(Response):
         return dumps(content).encode()
 
 
-def service_of(request: Request) -> Service:
+# Dependencies are coroutines: functions would each wait for a thread, for less than that takes.
+
+
+async def service_of(request: Request) -> Service:
     """Return the service of this application."""
     return cast(Service, request.app.state.service)
 
@@ -63,7 +66,7 @@ def caller_of(request: Request) -> Caller:
     return cast(Caller, caller)
 
 
-def enforce(request: Request) -> None:
+async def enforce(request: Request) -> None:
     """Let in only who may use the route, as its facts say; every route depends on this.
 
     Raises:
@@ -79,12 +82,13 @@ def enforce(request: Request) -> None:
         raise HTTPRefusal(403, "forbidden", "this token is for one folder")
 
 
-def view_of(request: Request) -> LibraryView:
+async def view_of(request: Request) -> LibraryView:
     """Return the library, limited to what the caller may see."""
-    return service_of(request).asked_by(caller_of(request))
+    service = await service_of(request)
+    return service.asked_by(caller_of(request))
 
 
-def guard_of(request: Request) -> AuthMiddleware:
+async def guard_of(request: Request) -> AuthMiddleware:
     """Return the authentication middleware of this application."""
     return cast(AuthMiddleware, request.app.state.guard)
 

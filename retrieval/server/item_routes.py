@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from .. import geocoding
 from ..errors import UsageError
+from ..pictures.thumbnails import THUMBNAIL_SIDE
 from ..types.records import Answer
 from ..types.request import SearchRequest
 from ..types.results import ItemDetails, ItemSummary
@@ -30,7 +31,7 @@ DAY = 24 * 3600
 Digest = Annotated[str, Query(max_length=100, description="`digest` of the hit: the answer may be kept for good then")]
 
 
-def known_to(guard: Guard, digest: Digest = "", if_none_match: Annotated[str, Header()] = "") -> Revalidation:
+async def known_to(guard: Guard, digest: Digest = "", if_none_match: Annotated[str, Header()] = "") -> Revalidation:
     """Return what the client knows of a picture."""
     return Revalidation(digest, if_none_match, guard.demand)
 
@@ -67,7 +68,7 @@ def one(library: View, item: Number) -> Response:
 
 
 @router.get("/items/{item}/thumbnail", response_class=Response, summary="A small picture of it")
-@facts(scope=Scope.READ)
+@facts(scope=Scope.READ, small=True, large_with=("size=1280", "size=2560"))
 def thumbnail(
     service: Serving,
     library: View,
@@ -77,13 +78,14 @@ def thumbnail(
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
     """Return a preview: WebP, AVIF for the larger sizes if the client accepts it, or JPEG if it accepts neither."""
-    record = library.items.get(item)
-    content, form = library.items.digest(record), Previews.form(accept, int(size))
+    content, stored = library.items.thumbnail(item)
+    form = Previews.form(accept, int(size))
     tag = f'"{content}-{size}-{form}"'
     headers = {**known.headers(content, tag), "vary": "Accept"}
     if known.has(tag):
         return Response(status_code=304, headers=headers)
-    data = service.previews.get(library, record, int(size), form)
+    is_stored = stored is not None and form == "webp" and int(size) <= THUMBNAIL_SIDE
+    data = stored if is_stored else service.previews.get(library, library.items.get(item), int(size), form)
     return Response(data, media_type=f"image/{form}", headers=headers)
 
 

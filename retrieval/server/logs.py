@@ -12,6 +12,8 @@ import secrets
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
 from urllib.parse import unquote
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,6 +23,39 @@ from .route_facts import RouteTable
 
 log = logging.getLogger("retrieval.server")
 PLAIN = re.compile(r"[\w.-]{1,64}")
+
+
+class JsonLines(logging.Formatter):
+    """Every line of the log as JSON: those of requests, and what the program or uvicorn say besides."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        text = record.getMessage()
+        if text.startswith("{"):
+            return text
+        line = {"at": _now(), "level": record.levelname.lower(), "message": text}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def write_log(file: Path | None) -> None:
+    """Write the log of the server to a file, which may be rotated, or to standard error.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    handler = logging.StreamHandler() if file is None else WatchedFileHandler(file, encoding="utf-8")
+    handler.setFormatter(JsonLines())
+    for name, level in (("retrieval.server", logging.INFO), ("uvicorn.error", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False  # with -v, the handler above it would write each line again
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass
@@ -59,7 +94,7 @@ class AccessLog:
     def _line(self, scope: Scope, number: str, status: int, seconds: float) -> str:
         caller = scope.get("state", {}).get("caller")
         line = {
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "at": _now(),
             "request": number,
             "method": scope["method"],
             "path": scope["path"],

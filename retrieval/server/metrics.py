@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .. import __version__
 from ..runtime.timing import LISTENER
+from ..types.job import State
 from .admission import AdmissionControl
 from .service import Service
 
@@ -39,6 +41,14 @@ class ServerMetrics:
         self.pictures = Gauge("retrieval_pictures", "Pictures of the library", registry=self.registry)
         self.texts = Gauge("retrieval_texts", "Texts of the library", registry=self.registry)
         self.problems = Gauge("retrieval_problems", "Files that could not be used", registry=self.registry)
+        self.jobs = Gauge("retrieval_jobs_running", "Indexing jobs that run", registry=self.registry)
+        self.kept = Gauge("retrieval_previews_bytes", "Previews kept in memory, in bytes", registry=self.registry)
+        previews = "retrieval_previews"
+        self.previews = Counter(
+            previews, "Previews asked for, by where they came from", ("source",), registry=self.registry
+        )
+        Info("retrieval_build", "The program", registry=self.registry).info({"version": __version__})
+        ProcessCollector(registry=self.registry)  # memory, processor time and open files of the process
         self.model = Gauge("retrieval_model", "The model that answers", ("encoder", "vlm"), registry=self.registry)
 
     def step(self, name: str, seconds: float) -> None:
@@ -51,6 +61,10 @@ class ServerMetrics:
         self.pictures.set(status.pictures)
         self.texts.set(status.texts)
         self.problems.set(status.problems)
+        self.jobs.set(sum(job.state is State.RUNNING for job in service.jobs.all()))
+        self.kept.set(service.previews.size)
+        for source, count in service.previews.taken().items():
+            self.previews.labels(source).inc(count)
         self.model.clear()
         self.model.labels(status.serving.model if status.serving else "", service.library.settings.vlm).set(1)
         if self.limits is not None:
@@ -71,11 +85,12 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = time.perf_counter()
+        started, mounted = time.perf_counter(), self._mounted(scope)  # the path changes on its way
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")  # the route's pattern, without parameter values
+                route = getattr(scope.get("route"), "path", "")  # the route's pattern, without parameter values
+                route = route or mounted
                 method = scope["method"] if scope["method"] in METHODS else "other"
                 self.metrics.requests.labels(method, route, str(message["status"])).inc()
                 self.metrics.seconds.labels(route).observe(time.perf_counter() - started)
@@ -86,3 +101,9 @@ class MetricsMiddleware:
             await self.app(scope, receive, sending)
         finally:
             LISTENER.reset(listening)
+
+    @staticmethod
+    def _mounted(scope: Scope) -> str:
+        """Return the name of what others answer: the files of the page, MCP."""
+        below = scope["path"].removeprefix(scope.get("root_path", ""))
+        return next((place for place in ("/page", "/mcp") if below == place or below.startswith(place + "/")), "other")

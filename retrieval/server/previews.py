@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -28,7 +29,20 @@ class Previews:
 
     max_megapixels: float
     _kept: LRUCache[tuple[int, int, str], bytes] = field(default_factory=lambda: LRUCache(KEPT, len))
+    _taken: Counter[str] = field(default_factory=Counter)  # by where they came from, since this was last asked
     _lock: threading.Lock = field(default_factory=threading.Lock)  # the cache is not made for several threads
+
+    @property
+    def size(self) -> int:
+        """How many bytes of previews are kept in memory."""
+        with self._lock:
+            return int(self._kept.currsize)
+
+    def taken(self) -> Counter[str]:
+        """Return how many previews came from memory and how many were made, since the last call."""
+        with self._lock:
+            taken, self._taken = self._taken, Counter()
+        return taken
 
     @staticmethod
     def form(accept: str, size: int) -> str:
@@ -47,6 +61,7 @@ class Previews:
         key = (item.content, size, form)
         with self._lock:
             known = self._kept.get(key)
+            self._taken["memory" if known is not None else "made"] += 1
         if known is not None:
             return known
         stored = library.thumbnails([item.content]).get(item.content) if size <= THUMBNAIL_SIDE else None

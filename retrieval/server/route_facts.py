@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
@@ -21,6 +22,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 NO = frozenset({"false", "0", "off", "no", "f", "n"})  # values of a parameter that mean no, as pydantic has them
 
 
+class Lane(Enum):
+    """Where a request waits for its turn: requests of one lane do not hold up those of another."""
+
+    SMALL = "small"
+    SHORT = "short"
+    LONG = "long"
+
+
 @dataclass(frozen=True)
 class RouteFacts:
     """What is true of every request to a route."""
@@ -29,6 +38,8 @@ class RouteFacts:
     whole: bool = False  # only for callers who may see the whole library, not one folder
     slow: bool = False  # a vision-language model answers, or it takes as long: it waits in a lane of its own
     slow_with: tuple[str, ...] = ()  # parameters that make it slow
+    small: bool = False  # it reads something that is stored, such as a thumbnail, and does not queue behind searches
+    large_with: tuple[str, ...] = ()  # parameters, with a value (`size=1280`), that make it as costly as others
     free: bool = False  # it costs nothing, or only waits itself: it is not queued
     quiet: bool = False  # requests that succeed are not logged
 
@@ -38,6 +49,13 @@ class RouteFacts:
             return self.slow
         given = parse_qs(request["query_string"].decode("latin-1"))
         return any(given[name][-1].lower() not in NO for name in self.slow_with if name in given)
+
+    def lane(self, request: Request) -> Lane:
+        """Return the lane that this request waits in."""
+        if self.is_slow(request):
+            return Lane.LONG
+        given = request["query_string"].decode("latin-1").split("&")
+        return Lane.SMALL if self.small and not any(each in given for each in self.large_with) else Lane.SHORT
 
 
 UNKNOWN = RouteFacts()  # of addresses that no route has

@@ -21,6 +21,7 @@ from ..library.library import Library
 from ..library.view import LibraryView
 from ..pictures.worker import Workers
 from ..queries import dates
+from ..runtime import free_memory
 from ..runtime.timing import span
 from ..sources import absolute_path
 from ..vlm import VisionLanguageModel
@@ -29,6 +30,7 @@ from .previews import Previews
 from .tokens import Caller
 
 ROOTS_SECONDS = 5.0
+TIDY_SECONDS, IDLE_SECONDS = 60.0, 600.0  # between two tidyings, and after which a model is let go
 PARTS = 32  # views of single folders that are kept
 
 
@@ -44,6 +46,8 @@ class Service:
     speaking: threading.Lock = field(default_factory=threading.Lock)  # held while the vision-language model answers
     _parts: dict[Path, LibraryView] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _spoke_at: float = field(default_factory=time.monotonic)  # when the vision-language model last answered
     _roots_read: tuple[float, tuple[Path, ...]] = (-math.inf, ())
 
     def __post_init__(self) -> None:
@@ -77,6 +81,7 @@ class Service:
             model = self.library.services.vlm()
             with span("speak"):
                 yield model
+            self._spoke_at = time.monotonic()
 
     @property
     def abilities(self) -> tuple[str, ...] | None:
@@ -102,6 +107,17 @@ class Service:
             self.library.search("a photo", k=1)
         dates.warm()
 
+    def tidy(self) -> None:
+        """Give memory back from time to time, and let go of the vision-language model when no one has used it."""
+        while not self._ended.wait(TIDY_SECONDS):
+            idle = time.monotonic() - self._spoke_at > IDLE_SECONDS
+            if idle and self.library.services.models.loaded_vlm is not None and self.speaking.acquire(blocking=False):
+                try:
+                    self.library.services.models.unload_vlm()
+                finally:
+                    self.speaking.release()
+            free_memory.give_back()
+
     def root(self, name: str, folder: str) -> Path:
         """Return a folder below one of the roots, by its absolute path.
 
@@ -119,5 +135,6 @@ class Service:
 
     def close(self) -> None:
         """Stop the indexing job and end the decoding processes."""
+        self._ended.set()
         self.jobs.close()
         self.workers.close()

@@ -14,7 +14,7 @@ from ..library import models as list_of_models
 from ..search.near_duplicates import ALIKE, Similarity
 from ..types.results import CallerInfo, ServerStatus
 from .auth import COOKIE
-from .dependencies import ERRORS, Guard, JSONResponse, Serving, View, caller_of, guard_of
+from .dependencies import ERRORS, Guard, JSONResponse, Serving, View, caller_of
 from .logs import log
 from .route_facts import facts
 from .tokens import SESSION, Scope
@@ -108,9 +108,8 @@ class LoginBody(BaseModel):
 
 @router.post("/v1/login", summary="Log a browser in")
 @facts(scope=None)
-def login(login: LoginBody, request: Request) -> Response:
+def login(login: LoginBody, request: Request, guard: Guard) -> Response:
     """Set a session cookie for the holder of a token; it is valid for thirty days."""
-    guard = guard_of(request)
     caller = guard.identified(login.token, request.client.host if request.client else "")
     answer = JSONResponse({"name": caller.name, "scope": caller.scope.name.lower()})
     cookie = guard.sessions.begin(login.token)
@@ -122,9 +121,9 @@ def login(login: LoginBody, request: Request) -> Response:
 
 @router.post("/v1/logout", summary="Log a browser out")
 @facts(scope=Scope.READ)
-def logout(request: Request) -> Response:
+def logout(request: Request, guard: Guard) -> Response:
     """End the session and delete its cookie."""
-    guard_of(request).sessions.end(request.cookies.get(COOKIE, ""))
+    guard.sessions.end(request.cookies.get(COOKIE, ""))
     answer = JSONResponse({"status": "out"}, headers={"clear-site-data": '"cache"'})  # and the pictures in it
     answer.delete_cookie(COOKIE, path=request.scope.get("root_path") or "/", httponly=True, samesite="strict")
     return answer

@@ -37,6 +37,7 @@ from retrieval.queries.filters import (
     TextField,
 )
 from retrieval.queries.render import render_expression, render_filter
+from retrieval.types import path_pattern
 from retrieval.types.explanations import Standing
 
 from ..conftest import Paint, Run
@@ -47,6 +48,17 @@ DAYS = st.dates(datetime(1990, 1, 1).date(), datetime(2030, 1, 1).date()).map(
     lambda day: datetime(day.year, day.month, day.day)
 )
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(str.strip)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text is a pattern of paths: "\\" alone, for one, is none, and no query has it."""
+    try:
+        path_pattern.specification([text])
+    except UsageError:
+        return False
+    return True
+
+
 LEAVES: st.SearchStrategy[Filter] = st.one_of(
     st.builds(lambda day: Taken(since=day), DAYS),
     st.builds(lambda day: Taken(until=day), DAYS),
@@ -54,7 +66,7 @@ LEAVES: st.SearchStrategy[Filter] = st.one_of(
     st.builds(TextContains, st.sampled_from(TextField), TEXTS),
     st.builds(Between, st.sampled_from(NumberField), st.integers(0, 9).map(float), st.none()),
     st.builds(Near, st.floats(-90, 90).map(lambda x: round(x, 4)), st.just(12.5), st.integers(1, 900).map(float)),
-    st.builds(PathFits, TEXTS),
+    st.builds(PathFits, TEXTS.filter(is_pattern)),
     st.builds(OfType, st.sampled_from(["photo", "raw", "jpeg"])),
     st.builds(Has, st.sampled_from(Presence)),
     st.builds(Captioned, TEXTS),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,7 +22,7 @@ import piexif
 import pytest
 from PIL import Image
 
-from retrieval import Library
+from retrieval import Library, __version__
 from retrieval.types.serialize import to_jsonable
 
 from ..conftest import COLOURS, soon
@@ -321,6 +323,59 @@ def test_numbers_for_prometheus_tell_routes_and_no_queries(http: httpx.Client) -
         assert f'retrieval_step_seconds_count{{step="{step}"}}' in found
     assert 'retrieval_model{encoder="colours",vlm="colours"} 1.0' in found
     assert "secret" not in found
+    for name in (
+        "process_resident_memory_bytes",
+        "process_cpu_seconds_total",
+        "process_open_fds",
+        "retrieval_jobs_running",
+    ):
+        assert re.search(rf"^{name} \d", found, re.M)
+    assert f'retrieval_build_info{{version="{__version__}"}} 1.0' in found
+    http.get("/page/page.css")
+    assert 'route="/page"' in http.get("/metrics").text
+
+
+def test_previews_are_counted_by_where_they_came_from(http: httpx.Client, library: Library) -> None:
+    url = f"/v1/items/{item(library, 'maroon')}/thumbnail?size=1280"
+    for _ in range(3):
+        http.get(url)
+    found = http.get("/metrics").text
+    made = re.search(r'retrieval_previews_total\{source="memory"\} (\d+)', found)
+    assert made is not None
+    assert int(made[1]) >= 2
+
+
+def test_answers_are_compressed_where_that_helps(http: httpx.Client, library: Library) -> None:
+    assert http.get("/v1/towns").headers["content-encoding"] == "gzip"
+    assert http.get("/page/main.js").headers["content-encoding"] == "gzip"
+    for url in (
+        "/healthz",
+        f"/v1/items/{item(library, 'red')}/thumbnail",
+        f"/v1/items/{item(library, 'red')}/original",
+    ):
+        assert "content-encoding" not in http.get(url).headers
+
+
+def test_the_log_may_go_to_a_file_each_line_in_one_form(library: Library, tmp_path: Path) -> None:
+    with serving(library.path, "--log", tmp_path / "log") as server, server.client() as client:
+        client.get("/v1/search", params={"q": "red"})
+        client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "x"}], "model": "none"})
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert {"/v1/search", "/v1/chat/completions"} <= {line["path"] for line in lines}
+    assert all("at" in line for line in lines)
+
+
+def test_requests_of_one_connection_are_not_held_up(server: Server) -> None:
+    """With Nagle's algorithm, each answer on a connection that is kept would wait 40 ms for its second half."""
+    connection = HTTPConnection("127.0.0.1", server.port)
+    taken = []
+    for _ in range(20):
+        started = time.perf_counter()
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+        taken.append(time.perf_counter() - started)
+    connection.close()
+    assert sorted(taken)[10] < 0.03
 
 
 def test_the_log_has_a_line_for_each_request_and_no_queries(http: httpx.Client, server: Server) -> None:

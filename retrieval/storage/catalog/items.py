@@ -17,7 +17,7 @@ from ...types.serialize import utc_now
 from .captions import EDITED
 from .mapping import NO_SECOND, inside, item_row, to_item
 from .repository import Repository, chunks
-from .schema import CLOCK, UNPLACED, captions, embeddings, examples, items, present_items
+from .schema import CLOCK, UNPLACED, captions, contents, embeddings, examples, items, present_items
 
 FROM_FILE = ("metadata", "sidecar")  # sources of captions that come with the picture file itself
 PLACES = 50  # places up to which the catalog is asked for each
@@ -160,6 +160,13 @@ class Items(Repository):
     def get(self, ids: Iterable[int]) -> Iterator[Item]:
         """Yield the items with these ids."""
         return (to_item(row) for row in self._each(ids, lambda some: select(items).where(items.c.id.in_(some))))
+
+    def thumbnail(self, item: int) -> tuple[str, bytes | None] | None:
+        """Return the content hash of an item and its thumbnail, if one is stored; None if there is no such item."""
+        joined = items.join(contents, contents.c.id == items.c.content_id)
+        chosen = select(contents.c.hash, contents.c.thumbnail).select_from(joined).where(items.c.id == item)
+        row = self._connection.execute(chosen).first()
+        return None if row is None else (row.hash, row.thumbnail)
 
     def stamp(self, item: int) -> tuple[int, int]:
         """Return the size (bytes) and modification time (ns) that the file of an item had when it was indexed."""

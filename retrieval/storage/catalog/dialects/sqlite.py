@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DatabaseError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import Boolean
 
@@ -38,6 +38,7 @@ from .sqlite_full_text import SqliteFullText
 from .sqlite_row_security import restrict
 
 BUSY_SECONDS = 10
+POOLED = 8  # connections that are kept
 
 # Contents that a row has stopped pointing to: `Contents.settle` looks at no others.
 ORPHANS = (
@@ -115,7 +116,18 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
         connection.isolation_level = None  # transactions are begun explicitly, below
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    # Opening a connection takes as long as a small query. One to an immutable file would not see that it has changed.
+    pooled = {"poolclass": QueuePool, "pool_size": POOLED, "max_overflow": -1}
+    engine = create_engine("sqlite://", creator=connect, **({"poolclass": NullPool} if "immutable" in mode else pooled))
+
+    @event.listens_for(engine, "connect")
+    def connected(_connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _identity(path)
+
+    @event.listens_for(engine, "checkout")
+    def checked_out(_connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["file"] != _identity(path):  # a repair has put another file in its place
+            raise DisconnectionError
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:  # pragma: no cover  # called by SQLAlchemy
@@ -123,6 +135,14 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
     return engine
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _path_fits(path: bytes, pattern: str) -> bool:
