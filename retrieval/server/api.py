@@ -20,11 +20,12 @@ from starlette.types import ASGIApp
 
 from .. import __version__
 from ..errors import RetrievalError
-from . import item_routes, job_routes, name_routes, search_routes, state_routes, vlm_routes
+from . import item_routes, job_routes, name_routes, openai_routes, search_routes, state_routes, vlm_routes
 from .admission import AdmissionControl, Load
 from .auth import AuthMiddleware, HTTPRefusal
 from .conditional import HeadAsGet
 from .dependencies import enforce, handle_fault, handle_http, handle_invalid, handle_package_error, handle_refusal
+from .description import described, name_of
 from .logs import AccessLog
 from .mcp_tools import McpTools
 from .metrics import MetricsMiddleware, ServerMetrics
@@ -34,7 +35,7 @@ from .tokens import Tokens
 
 UNPACKED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")  # RAW files, in ranges
 PAGE = Path(__file__).parent / "page"
-ROUTES = (search_routes, item_routes, vlm_routes, name_routes, job_routes, state_routes)
+ROUTES = (search_routes, item_routes, vlm_routes, openai_routes, name_routes, job_routes, state_routes)
 OTHERS = {  # facts of the routes that others make: files, the schema, MCP
     "/page": RouteFacts(scope=None, free=True),
     "/openapi.json": RouteFacts(scope=None, free=True),
@@ -74,7 +75,7 @@ def routed(service: Service, *, agents_write: bool = False, agents_originals: bo
 
     api = FastAPI(
         title="retrieval", version=__version__, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None,
-        dependencies=[Depends(enforce)],
+        dependencies=[Depends(enforce)], generate_unique_id_function=name_of,
     )  # fmt: skip
     api.state.service, api.state.metrics = service, ServerMetrics()
     api.add_exception_handler(RetrievalError, handle_package_error)
@@ -88,6 +89,7 @@ def routed(service: Service, *, agents_write: bool = False, agents_originals: bo
     api.mount("/page", StaticFiles(directory=PAGE), name="page")
     for path, file in (("/", "index.html"), ("/docs", "docs.html")):
         api.add_api_route(path, _page(file), include_in_schema=False)
+    api.openapi = described(api, served_routes(api))  # type: ignore[method-assign]  # as FastAPI's manual has it
     for route in api.routes:  # those that are no functions of ours
         address = getattr(route, "path", "")
         if address in OTHERS:
@@ -110,7 +112,7 @@ def application(service: Service, tokens: Tokens, doors: ServerOptions) -> ASGIA
     metrics: ServerMetrics = api.state.metrics
     metrics.limits = limits
     guard = AuthMiddleware(
-        MetricsMiddleware(limits, metrics),
+        MetricsMiddleware(limits, metrics, tuple(OTHERS)),
         tokens,
         doors.demand,
         doors.names,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import FileResponse, Response
@@ -19,6 +19,7 @@ from ..pictures.thumbnails import THUMBNAIL_SIDE
 from ..types.records import Answer
 from ..types.request import SearchRequest
 from ..types.results import ItemDetails, ItemSummary
+from .answers import ItemPage, ItemTexts, Months, Points, RemovedCaption, Towns
 from .conditional import OpenFileResponse, Revalidation
 from .dependencies import ERRORS, Guard, JSONResponse, Number, Serving, View
 from .previews import Previews
@@ -28,6 +29,15 @@ from .tokens import Scope
 router = APIRouter(prefix="/v1", tags=["items"], responses=ERRORS)
 
 DAY = 24 * 3600
+IMAGES = {f"image/{form}": {"schema": {"type": "string", "format": "binary"}} for form in ("webp", "avif", "jpeg")}
+UNCHANGED: dict[str, Any] = {"description": "The client has it already (If-None-Match)"}
+PICTURES: dict[int | str, dict[str, Any]] = {200: {"description": "The picture", "content": IMAGES}, 304: UNCHANGED}
+ANY_FILE = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file", "content": ANY_FILE},
+    206: {"description": "A part of the file (Range)", "content": ANY_FILE},
+    304: UNCHANGED,
+}
 Digest = Annotated[str, Query(max_length=100, description="`digest` of the hit: the answer may be kept for good then")]
 
 
@@ -39,9 +49,9 @@ async def known_to(guard: Guard, digest: Digest = "", if_none_match: Annotated[s
 Known = Annotated[Revalidation, Depends(known_to)]
 
 
-@router.get("/items", summary="Files, the newest first")
+@router.get("/items", response_model=ItemPage, summary="Files, the newest first")
 @facts(scope=Scope.READ)
-def items(
+def list_items(
     library: View,
     count: Annotated[int, Query(ge=1, le=1000)] = 200,
     after: Annotated[Number | None, Query(description="The last item of the page before")] = None,
@@ -49,14 +59,12 @@ def items(
 ) -> Response:
     """Return a page of files by the time they were taken, newest first; files without a date come last."""
     found = library.items.newest(count, after, until)
-    return JSONResponse(
-        {"items": library.items.summaries(found), "next": found[-1].id if len(found) == count else None}
-    )
+    return JSONResponse(ItemPage(library.items.summaries(found), found[-1].id if len(found) == count else None))
 
 
-@router.get("/items/{item}", summary="What is known of a file")
+@router.get("/items/{item}", response_model=ItemDetails, summary="What is known of a file")
 @facts(scope=Scope.READ)
-def one(library: View, item: Number) -> Response:
+def get_item(library: View, item: Number) -> Response:
     """Return a file's facts, place and texts, and the other files that hold the same picture."""
     found = library.items.get(item)
     texts = tuple(library.items.texts_of(found.content))
@@ -67,9 +75,9 @@ def one(library: View, item: Number) -> Response:
     return JSONResponse(known)
 
 
-@router.get("/items/{item}/thumbnail", response_class=Response, summary="A small picture of it")
+@router.get("/items/{item}/thumbnail", response_class=Response, responses=PICTURES, summary="A small picture of it")
 @facts(scope=Scope.READ, small=True, large_with=("size=1280", "size=2560"))
-def thumbnail(
+def get_thumbnail(
     service: Serving,
     library: View,
     item: Number,
@@ -89,9 +97,9 @@ def thumbnail(
     return Response(data, media_type=f"image/{form}", headers=headers)
 
 
-@router.get("/items/{item}/original", response_class=FileResponse, summary="The file itself")
+@router.get("/items/{item}/original", response_class=FileResponse, responses=FILES, summary="The file itself")
 @facts(scope=Scope.READ)
-def original(
+def get_original(
     service: Serving,
     library: View,
     item: Number,
@@ -122,7 +130,7 @@ def original(
 
 @router.get("/items/{item}/similar", response_model=Answer, summary="Pictures like it")
 @facts(scope=Scope.READ)
-def similar(library: View, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
+def find_similar(library: View, item: Number, k: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
     """Return the k pictures most similar to it, without itself."""
     return JSONResponse(library.search(SearchRequest.similar(library.items.get(item).id, k=k)))
 
@@ -140,16 +148,16 @@ class CaptionBody(BaseModel):
     known: Replaced = None
 
 
-@router.put("/items/{item}/caption", summary="Caption it by hand")
+@router.put("/items/{item}/caption", response_model=ItemTexts, summary="Caption it by hand")
 @facts(scope=Scope.WRITE)
 def set_caption(service: Serving, library: View, item: Number, said: CaptionBody) -> Response:
     """Store a caption in place of captions by models; it is searchable at once. 409: someone has changed it."""
     found = library.items.get(item)
     service.library.captions.set(found.path, said.text, known=said.known)
-    return JSONResponse({"item": found.id, "texts": library.items.texts_of(found.content)})
+    return JSONResponse(ItemTexts(found.id, library.items.texts_of(found.content)))
 
 
-@router.delete("/items/{item}/caption", summary="Remove the caption by hand")
+@router.delete("/items/{item}/caption", response_model=RemovedCaption, summary="Remove the caption by hand")
 @facts(scope=Scope.WRITE)
 def remove_caption(
     service: Serving, library: View, item: Number, known: Annotated[Replaced, Query()] = None
@@ -157,25 +165,25 @@ def remove_caption(
     """Remove the caption that was written by hand, and return it, so that it can be put back."""
     found = library.items.get(item)
     removed = service.library.captions.remove(found.path, known=known)
-    return JSONResponse({"item": found.id, "removed": removed, "texts": library.items.texts_of(found.content)})
+    return JSONResponse(RemovedCaption(found.id, library.items.texts_of(found.content), removed))
 
 
-@router.get("/timeline", summary="How many files there are of each month")
+@router.get("/timeline", response_model=Months, summary="How many files there are of each month")
 @facts(scope=Scope.READ)
-def timeline(library: View) -> Response:
+def get_timeline(library: View) -> Response:
     """Return pairs of a month ("2023-06", or "" for files without a date) and a count, newest first."""
-    return JSONResponse({"months": library.items.months()})
+    return JSONResponse(Months(library.items.months()))
 
 
-@router.get("/towns", summary="The world's towns, for a map without a network")
+@router.get("/towns", response_model=Towns, summary="The world's towns, for a map without a network")
 @facts(scope=Scope.READ)
-def towns() -> Response:
+def get_towns() -> Response:
     """Return the latitude and longitude (degrees), population and name of each town (GeoNames, CC BY 4.0)."""
-    return JSONResponse({"towns": geocoding.towns()}, headers={"cache-control": f"private, max-age={DAY}"})
+    return JSONResponse(Towns(geocoding.towns()), headers={"cache-control": f"private, max-age={DAY}"})
 
 
-@router.get("/map", summary="Where files were taken")
+@router.get("/map", response_model=Points, summary="Where files were taken")
 @facts(scope=Scope.READ)
-def points(library: View) -> Response:
+def get_map(library: View) -> Response:
     """Return triples of item number, latitude and longitude (degrees) of the files with coordinates."""
-    return JSONResponse({"points": library.items.points()})
+    return JSONResponse(Points(library.items.points()))

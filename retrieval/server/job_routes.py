@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
@@ -13,10 +13,13 @@ from pydantic import BaseModel, Field
 
 from ..types.job import Job, State
 from ..types.serialize import to_jsonable
+from .answers import JobEvents, JobList, RootFolders
 from .dependencies import ERRORS, JSONResponse, Number, Serving
 from .jobs import BEAT
 from .route_facts import facts
 from .tokens import Scope
+
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"model": JobEvents, "description": "Server-sent events"}}
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=ERRORS)
 
@@ -29,30 +32,30 @@ class JobBody(BaseModel):
     retry: bool = Field(default=False, description="Files that failed before, too")
 
 
-@router.get("/roots", summary="What may be indexed")
+@router.get("/roots", response_model=RootFolders, summary="What may be indexed")
 @facts(scope=Scope.ADMIN)
-def roots(service: Serving) -> Response:
+def list_roots(service: Serving) -> Response:
     """Return the folders that were named when the server was started."""
-    return JSONResponse({"roots": service.roots})
+    return JSONResponse(RootFolders(service.roots))
 
 
-@router.get("/jobs", summary="Indexing jobs, the newest first")
+@router.get("/jobs", response_model=JobList, summary="Indexing jobs, the newest first")
 @facts(scope=Scope.ADMIN)
-def jobs(service: Serving) -> Response:
+def list_jobs(service: Serving) -> Response:
     """Return the latest jobs with their state and progress."""
-    return JSONResponse({"jobs": service.jobs.all()})
+    return JSONResponse(JobList(service.jobs.all()))
 
 
-@router.post("/jobs", status_code=202, summary="Index a folder")
+@router.post("/jobs", response_model=Job, status_code=202, summary="Index a folder")
 @facts(scope=Scope.ADMIN)
-def start(service: Serving, wanted: JobBody) -> Response:
+def start_job(service: Serving, wanted: JobBody) -> Response:
     """Start a job; only one job runs at a time."""
     return JSONResponse(service.jobs.start(wanted.root, wanted.folder, retry=wanted.retry), 202)
 
 
-@router.get("/jobs/{job}", summary="One job")
+@router.get("/jobs/{job}", response_model=Job, summary="One job")
 @facts(scope=Scope.ADMIN)
-def one(service: Serving, job: Number) -> Response:
+def get_job(service: Serving, job: Number) -> Response:
     """Return its state and progress and, once it has ended, its report and problems."""
     return JSONResponse(service.jobs.get(job))
 
@@ -62,9 +65,14 @@ def named(service: Serving, job: Number) -> Job:
     return service.jobs.get(job)
 
 
-@router.get("/jobs/{job}/events", response_class=EventSourceResponse, summary="The progress of a job, as events")
+@router.get(
+    "/jobs/{job}/events",
+    response_class=EventSourceResponse,
+    responses=EVENTS,
+    summary="The progress of a job, as events",
+)
 @facts(scope=Scope.ADMIN, free=True)
-async def events(service: Serving, now: Annotated[Job, Depends(named)]) -> AsyncIterator[ServerSentEvent]:
+async def follow_job(service: Serving, now: Annotated[Job, Depends(named)]) -> AsyncIterator[ServerSentEvent]:
     """Send an event `job` at each change and `end` after the last one, without blocking a thread."""
     yield ServerSentEvent(event="job", data=to_jsonable(now))
     while now.state is State.RUNNING:
@@ -75,15 +83,15 @@ async def events(service: Serving, now: Annotated[Job, Depends(named)]) -> Async
     yield ServerSentEvent(event="end", data=None)
 
 
-@router.post("/jobs/{job}/resume", status_code=202, summary="Take up a job that did not end")
+@router.post("/jobs/{job}/resume", response_model=Job, status_code=202, summary="Take up a job that did not end")
 @facts(scope=Scope.ADMIN)
-def resume(service: Serving, job: Number) -> Response:
+def resume_job(service: Serving, job: Number) -> Response:
     """Start a job again that was stopped, failed or was cut off; what it has done is not done again."""
     return JSONResponse(service.jobs.resume(job), 202)
 
 
-@router.delete("/jobs/{job}", summary="Stop a job")
+@router.delete("/jobs/{job}", response_model=Job, summary="Stop a job")
 @facts(scope=Scope.ADMIN)
-def stop(service: Serving, job: Number) -> Response:
+def stop_job(service: Serving, job: Number) -> Response:
     """Ask the job to stop; what it has done is kept, and the next run continues from there."""
     return JSONResponse(service.jobs.stop(job))

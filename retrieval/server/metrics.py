@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
@@ -79,6 +80,7 @@ class MetricsMiddleware:
 
     app: ASGIApp
     metrics: ServerMetrics
+    mounted: Sequence[str] = ()  # addresses below which others than routes answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Process and measure one request."""
@@ -102,8 +104,7 @@ class MetricsMiddleware:
         finally:
             LISTENER.reset(listening)
 
-    @staticmethod
-    def _mounted(scope: Scope) -> str:
-        """Return the name of what others answer: the files of the page, MCP."""
+    def _mounted(self, scope: Scope) -> str:
+        """Return the address below which others answer: the files of the page, MCP."""
         below = scope["path"].removeprefix(scope.get("root_path", ""))
-        return next((place for place in ("/page", "/mcp") if below == place or below.startswith(place + "/")), "other")
+        return next((place for place in self.mounted if below == place or below.startswith(place + "/")), "other")

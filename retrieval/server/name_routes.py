@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from ..types.request import LONGEST
+from .answers import Forgotten, Names, SavedSearch, TaughtWord
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
 from .route_facts import facts
 from .tokens import Scope
@@ -31,33 +32,33 @@ class ExamplesBody(BaseModel):
     no: list[Number] = Field(default=[], max_length=1000)
 
 
-@router.get("/names", summary="Saved searches and taught words")
+@router.get("/names", response_model=Names, summary="Saved searches and taught words")
 @facts(scope=Scope.READ)
-def names(library: View) -> Response:
+def list_names(library: View) -> Response:
     """Return the query of each saved search, and the numbers of positive and negative examples of each taught word."""
-    return JSONResponse({"saved": library.saved.saved(), "taught": library.saved.taught()})
+    return JSONResponse(Names(library.saved.saved(), library.saved.taught()))
 
 
-@router.put("/names/{name}", summary="Save a search under a name")
+@router.put("/names/{name}", response_model=SavedSearch, summary="Save a search under a name")
 @facts(scope=Scope.WRITE)
-def save(service: Serving, name: Name, saved: SavedBody) -> Response:
+def save_search(service: Serving, name: Name, saved: SavedBody) -> Response:
     """Save a search; `@name` stands for it in any query from now on."""
     service.library.saved.save(name, saved.query)
-    return JSONResponse({"name": name, "query": service.library.saved.saved().get(name.removeprefix("@"))})
+    return JSONResponse(SavedSearch(name, service.library.saved.saved().get(name.removeprefix("@"), "")))
 
 
-@router.post("/names/{name}/examples", summary="Teach a word with example pictures")
+@router.post("/names/{name}/examples", response_model=TaughtWord, summary="Teach a word with example pictures")
 @facts(scope=Scope.WRITE)
-def teach(service: Serving, library: View, name: Name, examples: ExamplesBody) -> Response:
+def teach_word(service: Serving, library: View, name: Name, examples: ExamplesBody) -> Response:
     """Add pictures that a word means and that it does not mean; return how many there are of each."""
     yes, no = ([library.items.get(number).path for number in each] for each in (examples.yes, examples.no))
     count = service.library.saved.teach(name, yes, no)
-    return JSONResponse({"name": name, "yes": count[0], "no": count[1]})
+    return JSONResponse(TaughtWord(name, *count))
 
 
-@router.delete("/names/{name}", summary="Forget a name")
+@router.delete("/names/{name}", response_model=Forgotten, summary="Forget a name")
 @facts(scope=Scope.WRITE)
-def forget(service: Serving, name: Name) -> Response:
+def forget_name(service: Serving, name: Name) -> Response:
     """Delete a saved search, or a taught word with its examples."""
     service.library.saved.forget(name)
-    return JSONResponse({"name": name})
+    return JSONResponse(Forgotten(name))

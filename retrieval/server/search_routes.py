@@ -20,14 +20,18 @@ from ..errors import UsageError
 from ..library.view import LibraryView
 from ..queries.fields import FIELDS
 from ..queries.render import append_pieces, render_branches
+from ..types.explanations import WhyNot
 from ..types.records import Answer, Budget, ByItem, ByText, Kind, Progress, Threshold, no_progress
 from ..types.request import LONGEST, MOST, PARAMS, SearchRequest
+from .answers import Facets, Language, QueryToken, SearchEvents, Understood, WhyForm
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
 from .fetch import fetched
 from .route_facts import facts
 from .service import Service
 from .stream import streamed
 from .tokens import Scope
+
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"model": SearchEvents, "description": "Server-sent events"}}
 
 router = APIRouter(prefix="/v1", tags=["search"], responses=ERRORS)
 
@@ -136,7 +140,12 @@ def search_by_picture(
     return JSONResponse(answered(service, library, replace(request, image=picture)))
 
 
-@router.get("/search/stream", response_class=EventSourceResponse, summary="The first order at once, then better ones")
+@router.get(
+    "/search/stream",
+    response_class=EventSourceResponse,
+    responses=EVENTS,
+    summary="The first order at once, then better ones",
+)
 @facts(slow=True)
 def search_stream(service: Serving, library: View, wanted: Wanted, request: Request) -> Iterator[ServerSentEvent]:
     """Send the events `answer` (the encoder's order), `checked` (progress), `answer` (the reranked order) and `end`.
@@ -157,32 +166,29 @@ def search_stream(service: Serving, library: View, wanted: Wanted, request: Requ
     yield from streamed(work, request)
 
 
-@router.get("/understand", summary="How a query is read")
+@router.get("/understand", response_model=Understood, summary="How a query is read")
 @facts(scope=Scope.READ)
-def understood(library: View, q: Words) -> Response:
+def understand(library: View, q: Words) -> Response:
     """Return each alternative's terms and filters in query syntax, notes on doubtful parts, and the wanted words."""
     query = library.parse(q)
-    return JSONResponse(
-        {"query": query.text, "alternatives": render_branches(query), "notes": query.notes, "words": query.words}
-    )
+    return JSONResponse(Understood(query.text, render_branches(query), list(query.notes), query.words))
 
 
-@router.get("/language", summary="The tokens of the query language")
+@router.get("/language", response_model=Language, summary="The tokens of the query language")
 @facts(scope=Scope.READ)
-def language() -> Response:
+def get_language() -> Response:
     """Return each token with an example and its meaning."""
-    rows = [{"name": name, "example": field.example, "meaning": field.help} for name, field in FIELDS.items()]
-    return JSONResponse({"tokens": rows})
+    return JSONResponse(Language([QueryToken(name, field.example, field.help) for name, field in FIELDS.items()]))
 
 
-@router.get("/facets", summary="How many likely answers there are of each year, camera, place ...")
+@router.get("/facets", response_model=Facets, summary="How many likely answers there are of each year, camera ...")
 @facts(scope=Scope.READ)
-def facets(library: View, request: Wanted) -> Response:
+def count_facets(library: View, request: Wanted) -> Response:
     """Return lists of values with their counts, most frequent first; of the whole library if the query is empty."""
     return JSONResponse(library.facets(request))
 
 
-@router.get("/why", response_model=None, summary="Why a picture is a hit")
+@router.get("/why", response_model=WhyForm, summary="Why a picture is a hit")
 @facts(slow_with=("vlm",))
 def why(
     library: View,
@@ -199,7 +205,7 @@ def why(
         return JSONResponse(library.why(q, path, heat=heat, vlm=vlm))
 
 
-@router.get("/why-not", response_model=None, summary="Why a picture is not a hit, and what would make it one")
+@router.get("/why-not", response_model=WhyNot, summary="Why a picture is not a hit, and what would make it one")
 @facts(slow=True)
 def why_not(library: View, item: Number, q: Words, k: Count = 10, threshold: Threshold = "weak") -> Response:
     """Return its standing, the reason, and the smallest changes of the query that bring it up."""
@@ -208,7 +214,7 @@ def why_not(library: View, item: Number, q: Words, k: Count = 10, threshold: Thr
 
 @router.post("/captions", response_model=Answer, summary="The library's texts that fit a picture")
 @facts(scope=Scope.READ)
-def captions(
+def find_captions(
     service: Serving,
     library: View,
     k: Count = 10,
@@ -228,6 +234,6 @@ def captions(
 
 @router.get("/texts", response_model=Answer, summary="The library's texts that mean something like a query")
 @facts(scope=Scope.READ)
-def texts(library: View, q: Words, k: Count = 10) -> Response:
+def find_texts(library: View, q: Words, k: Count = 10) -> Response:
     """Return captions, descriptions and other texts, ranked by how close their meaning is to the query."""
     return JSONResponse(library.search(ByText(q), k=k, kind=Kind.TEXT, threshold="none"))

@@ -90,6 +90,11 @@ class Service:
         known = backends.vlm_abilities(self.library.settings) if model is None else model.abilities
         return None if known is None else tuple(sorted(known))
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The names of the vision-language model and of the encoder."""
+        return tuple(dict.fromkeys((self.library.settings.vlm, self.library.model)))
+
     def library_roots(self) -> tuple[Path, ...]:
         """Return the folders that the library was indexed from; read anew after some seconds."""
         with self._lock:

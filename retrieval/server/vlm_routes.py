@@ -1,25 +1,21 @@
-"""Routes of the vision-language model: captions, answers, boxes; and OpenAI's chat completions."""
+"""Routes of the vision-language model: captions, answers, boxes."""
 
 from __future__ import annotations
 
-import base64
-import json
-import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from PIL.Image import Image
-from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import UsageError
 from ..library import backends
 from ..library.view import LibraryView
-from ..vlm import IMAGE_SIZE, Ability, Streaming, VisionLanguageModel, messages
-from ..vlm.messages import ImagePart, Message, Part, TextPart
+from ..vlm import IMAGE_SIZE, Streaming, VisionLanguageModel, messages
+from ..vlm.messages import ImagePart, Part
+from .answers import Boxes, CaptionEvents, ReplyEvents, Said, WrittenText
 from .dependencies import ERRORS, JSONResponse, Number, Serving, View
 from .route_facts import facts
 from .service import Service
@@ -61,18 +57,23 @@ def pictured(parts: list[Part]) -> Image:
     return parts[0].image
 
 
-@router.post("/caption", summary="A caption that the model writes")
+@router.post("/caption", response_model=WrittenText, summary="A caption that the model writes")
 @facts(slow=True)
-def caption(service: Serving, library: View, items: Items = [], images: Files = []) -> Response:  # noqa: B006  # FastAPI copies it
+def write_caption(service: Serving, library: View, items: Items = [], images: Files = []) -> Response:  # noqa: B006  # FastAPI copies it
     """Return one sentence about a picture; it is not stored."""
     image = pictured(shown(service, library, items, images))
     with service.speaks() as model:
-        return JSONResponse({"text": model.caption([image])[0], "model": model.name})
+        return JSONResponse(WrittenText(model.caption([image])[0], model.name))
 
 
-@router.post("/caption/stream", response_class=EventSourceResponse, summary="A caption, while the model writes it")
+@router.post(
+    "/caption/stream",
+    response_class=EventSourceResponse,
+    responses={200: {"model": CaptionEvents, "description": "Server-sent events"}},
+    summary="A caption, while the model writes it",
+)
 @facts(slow=True)
-def caption_stream(
+def stream_caption(
     service: Serving,
     library: View,
     request: Request,
@@ -85,29 +86,34 @@ def caption_stream(
         image = pictured(shown(service, library, items, images))
         with service.speaks() as model:
             text = following(model, lambda piece: emit("text", piece)).caption([image])[0]
-        emit("answer", {"text": text, "model": model.name})
+        emit("answer", WrittenText(text, model.name))
 
     yield from streamed(work, request)
 
 
-@router.post("/ask", summary="A question on pictures")
+@router.post("/ask", response_model=Said, summary="A question on pictures")
 @facts(slow=True)
-def ask(
+def ask_question(
     service: Serving,
     library: View,
     question: Annotated[str, Form(min_length=1, max_length=2000)],
     items: Items = [],  # noqa: B006  # FastAPI copies it
     images: Files = [],  # noqa: B006
 ) -> Response:
-    """Return the model's answer to a question about the pictures."""
+    """Return the model's answer to a question about the pictures; the built-in one knows yes-or-no questions."""
     parts = shown(service, library, items, images)
     with service.speaks() as model:
-        return JSONResponse({"answer": messages.answer(model, parts, question), "model": model.name})
+        return JSONResponse(Said(messages.answer(model, parts, question), model.name))
 
 
-@router.post("/ask/stream", response_class=EventSourceResponse, summary="Ask a question, with the answer streamed")
+@router.post(
+    "/ask/stream",
+    response_class=EventSourceResponse,
+    responses={200: {"model": ReplyEvents, "description": "Server-sent events"}},
+    summary="Ask a question, with the answer streamed",
+)
 @facts(slow=True)
-def ask_stream(
+def stream_answer(
     service: Serving,
     library: View,
     request: Request,
@@ -121,7 +127,7 @@ def ask_stream(
         parts = shown(service, library, items, images)
         with service.speaks() as model:
             answer = messages.answer(following(model, lambda piece: emit("text", piece)), parts, question)
-        emit("answer", {"answer": answer, "model": model.name})
+        emit("answer", Said(answer, model.name))
 
     yield from streamed(work, request)
 
@@ -131,9 +137,9 @@ def following(model: VisionLanguageModel, heard: Callable[[str], None]) -> Visio
     return model.streaming(heard) if isinstance(model, Streaming) else model
 
 
-@router.post("/ground", summary="Where a picture shows something")
+@router.post("/ground", response_model=Boxes, summary="Where a picture shows something")
 @facts(slow=True)
-def ground(
+def ground_phrase(
     service: Serving,
     library: View,
     phrase: Annotated[str, Form(min_length=1, max_length=500)],
@@ -143,130 +149,4 @@ def ground(
     """Return boxes as fractions of the picture's width and height, from its top left corner."""
     image = pictured(shown(service, library, items, images))
     with service.speaks() as model:
-        return JSONResponse({"boxes": model.ground(image, phrase), "model": model.name})
-
-
-# --- OpenAI's protocol ------------------------------------------------------------------------------------------------
-
-
-class ImageUrl(BaseModel):
-    """A picture, as a data URI."""
-
-    url: str
-
-
-class ContentPart(BaseModel):
-    """A part of a message: text or a picture."""
-
-    type: Literal["text", "image_url"]
-    text: str = ""
-    image_url: ImageUrl | None = None
-
-
-class ChatMessage(BaseModel):
-    """One message of a conversation."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[ContentPart] | None = ""
-
-
-class ChatRequest(BaseModel):
-    """A request of OpenAI's chat completions; unknown fields are ignored."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    messages: list[ChatMessage] = Field(min_length=1, max_length=64)
-    model: str = ""
-    max_tokens: Annotated[int | None, Field(ge=1, le=4096)] = None
-    max_completion_tokens: Annotated[int | None, Field(ge=1, le=4096)] = None
-    stream: bool = False
-    n: Literal[1] = 1
-
-
-STREAMED: dict[int | str, dict[str, Any]] = {
-    200: {"description": "An answer, or its stream", "content": {"application/json": {}, "text/event-stream": {}}}
-}
-
-
-@router.post("/chat/completions", responses=STREAMED, summary="OpenAI's chat completions, by the model of this server")
-@facts(slow=True)
-def chat_completions(service: Serving, body: ChatRequest, request: Request) -> Response:
-    """Answer clients and evaluation tools that use OpenAI's protocol; pictures come as data URIs."""
-    pictures = [sum(part.image_url is not None for part in _parts(message)) for message in body.messages]
-    if sum(pictures) > MOST:
-        raise UsageError(f"at most {MOST} pictures per request")
-    model = service.library.services.vlm()
-    if Ability.CHAT not in model.abilities and (any(pictures[:-1]) or not pictures[-1]):
-        raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")
-    turns = [_turn(service, message) for message in body.messages]
-    limit = body.max_completion_tokens or body.max_tokens or 256
-    about = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": model.name}
-    if body.stream:
-        return StreamingResponse(_chunks(about, service, turns, limit, request), media_type="text/event-stream")
-    with service.speaks() as model:
-        said = _said(model, turns, limit)
-    choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop", "logprobs": None}
-    usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}  # tokens are not counted
-    return JSONResponse({**about, "object": "chat.completion", "choices": [choice], "usage": usage})
-
-
-def _said(model: VisionLanguageModel, turns: Sequence[Message], limit: int) -> str:
-    if Ability.CHAT in model.abilities:
-        return model.chat(turns, limit)
-    last = turns[-1]
-    return messages.answer(model, [part for part in last.parts if isinstance(part, ImagePart)], last.text)
-
-
-def _turn(service: Service, message: ChatMessage) -> Message:
-    parts = tuple(_part(service, part) for part in _parts(message))
-    return Message("system" if message.role == "developer" else message.role, parts)
-
-
-def _parts(message: ChatMessage) -> list[ContentPart]:
-    content = message.content or ""
-    return [ContentPart(type="text", text=content)] if isinstance(content, str) else content
-
-
-def _part(service: Service, part: ContentPart) -> Part:
-    if part.image_url is None:
-        return TextPart(part.text)
-    head, _, data = part.image_url.url.partition(",")
-    if not (head.startswith("data:image/") and head.endswith(";base64")):
-        raise UsageError("pictures come as data URIs (data:image/jpeg;base64,...); addresses are not fetched here")
-    try:
-        return ImagePart(service.picture(base64.b64decode(data, validate=True), IMAGE_SIZE))
-    except ValueError as exc:
-        raise UsageError("a picture's data URI is not base64") from exc
-
-
-def _chunks(
-    about: dict[str, Any], service: Service, turns: Sequence[Message], limit: int, request: Request
-) -> Iterator[str]:
-    """Yield the answer as events of OpenAI's protocol, piece by piece; in one piece if the model cannot stream."""
-
-    def work(emit: Callable[[str, Any], None]) -> None:
-        pieces: list[str] = []
-
-        def heard(piece: str) -> None:
-            pieces.append(piece)
-            emit("text", piece)
-
-        with service.speaks() as model:
-            said = _said(following(model, heard), turns, limit)
-        if not pieces:
-            emit("text", said)
-
-    yield _event(about, {"role": "assistant", "content": ""})
-    for event in streamed(work, request):
-        if event.event == "text":
-            yield _event(about, {"content": event.data})
-        elif event.event == "error":
-            yield f"data: {event.raw_data}\n\n"
-            return
-    yield _event(about, {}, "stop")
-    yield "data: [DONE]\n\n"
-
-
-def _event(about: dict[str, Any], delta: dict[str, Any], reason: str | None = None) -> str:
-    choice = {"index": 0, "delta": delta, "finish_reason": reason}
-    return f"data: {json.dumps({**about, 'object': 'chat.completion.chunk', 'choices': [choice]})}\n\n"
+        return JSONResponse(Boxes(model.ground(image, phrase), model.name))

@@ -112,6 +112,15 @@ class Streaming(Protocol):
         ...
 
 
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A model that can tell how many tokens a text has."""
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens."""
+        ...
+
+
 def judge_on(model: VisionLanguageModel, images: Sequence[Image]) -> Callable[[str], list[Judgement]]:
     """Return a function that judges queries on these pictures; vision features are computed once if possible."""
     if isinstance(model, SupportsVisionCache):

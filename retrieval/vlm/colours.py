@@ -32,6 +32,10 @@ class ColourVlm:
     weight = 1.0
     abilities = frozenset(Ability)
 
+    def count_tokens(self, text: str) -> int:
+        """Return the number of words."""
+        return len(text.split())
+
     def chat(self, messages: Sequence[Message], limit: int = 256) -> str:
         """Return the answer to the last message about all pictures so far, in at most 8 * `limit` characters."""
         images = [image for message in messages for image in frames_as_images(message).images]

@@ -5,6 +5,7 @@ Knows the format; does not know models, files or pixels.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from . import VisionLanguageModel
 
 ROLES = ("system", "user", "assistant")
+CLOSED = re.compile(r"\s*(is|are|was|were|do|does|did|has|have|can|could|will|would)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class Message:
     def images(self) -> list[Image]:
         """The pictures of the message, in order."""
         return [part.image for part in self.parts if isinstance(part, ImagePart)]
+
+
+def is_closed(question: str) -> bool:
+    """Whether a question is one for yes or no."""
+    return CLOSED.match(question) is not None
 
 
 def answer(model: VisionLanguageModel, shown: Sequence[Part], question: str) -> str:

@@ -6,7 +6,6 @@ Knows transformers and torch; differences between families are in `families.py`.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -22,13 +21,12 @@ from ..types.records import Box, Judgement, Mask
 from . import Ability, loading, masks, scoring, vision_cache
 from .boxes import BoxFormat
 from .families import Family, Scorer
-from .messages import ImagePart, Message, Part, TextPart, VideoPart
+from .messages import ImagePart, Message, Part, TextPart, VideoPart, is_closed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Inputs = dict[str, Any]
-CLOSED = re.compile(r"\s*(is|are|was|were|do|does|did|has|have|can|could|will|would)\b", re.IGNORECASE)
 SHORT, LONG, OUTLINE = 48, 256, 1024  # maximum tokens: captions; answers and boxes; polygons
 
 
@@ -81,6 +79,11 @@ class Transformers:
         beams = self.model.generation_config.num_beams or 1
         return self if beams > 1 else replace(self, heard=heard, batch=1)
 
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text."""
+        tokenizer = getattr(self.processor, "tokenizer", self.processor)
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
     # --- the contract --------------------------------------------------------------------------------------
 
     def chat(self, messages: Sequence[Message], limit: int = LONG) -> str:
@@ -101,7 +104,7 @@ class Transformers:
             UsageError: the model answers yes-or-no questions only, and this is not one.
         """
         self._must(Ability.ANSWER)
-        if self.family.closed and not CLOSED.match(question):
+        if self.family.closed and not is_closed(question):
             raise UsageError(
                 f'{self.name} answers yes-or-no questions only, such as "is there a dog?"; for others name another '
                 "--vlm (see `retrieval vlms`)"

@@ -304,7 +304,7 @@ def test_nothing_is_indexed_outside_the_roots(http: httpx.Client, wanted: dict[s
 def test_the_library_and_the_server_say_how_they_are(http: httpx.Client) -> None:
     status = http.get("/v1/status").json()
     assert (status["serving"]["model"], status["caller"]["scope"]) == ("colours", "admin")
-    assert http.get("/readyz").json() == {"status": "ready"}
+    assert http.get("/readyz").json() == {"status": "ready", "reason": ""}
     assert Path(http.get("/v1/problems").json()["problems"][0]["path"]).name == "broken.jpg"
     assert http.get("/v1/models").json()["data"][0]["id"] == "colours"
     assert {"name", "installed"} <= set(http.get("/v1/encoders").json()["encoders"][0])

@@ -126,7 +126,7 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
 
     @event.listens_for(engine, "checkout")
     def checked_out(_connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if record.info["file"] != _identity(path):  # a repair has put another file in its place
+        if record.info["file"] != _identity(path):  # as a repair does
             raise DisconnectionError
 
     @event.listens_for(engine, "begin")
@@ -137,7 +137,8 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
     return engine
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when another file is put in the place of this one."""
     try:
         status = path.stat()
     except OSError:
