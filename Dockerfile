@@ -1,24 +1,39 @@
 # The server in a container: as its own user, on a read-only root. See docs/deploy.md.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
+# PyTorch without CUDA is a tenth of the size. For a GPU: an empty TORCH_INDEX, and EXTRAS=gpu,ocr (compose.gpu.yaml).
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG EXTRAS=cpu,ocr
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY retrieval retrieval
 RUN python -m venv /opt/retrieval \
- && /opt/retrieval/bin/pip install --no-cache-dir --constraint constraints.txt '.[cpu,ocr]'
+ && if [ -n "$TORCH_INDEX" ]; then \
+      /opt/retrieval/bin/pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" "$(grep ^torch== constraints.txt)"; \
+    fi \
+ && /opt/retrieval/bin/pip install --no-cache-dir --constraint constraints.txt ".[$EXTRAS]"
 
 FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10001 --home-dir /library --shell /usr/sbin/nologin retrieval \
- && install -d -o retrieval -g retrieval /library /photos
+# The user must be able to read the photos: build with the number of their owner if they are not readable by all.
+ARG UID=10001
+ARG GID=10001
+RUN groupadd --gid "$GID" retrieval \
+ && useradd --uid "$UID" --gid "$GID" --home-dir /library --shell /usr/sbin/nologin retrieval \
+ && install -d -m 0700 -o retrieval -g retrieval /library /models \
+ && install -d /photos
 COPY --from=build /opt/retrieval /opt/retrieval
 ENV PATH=/opt/retrieval/bin:$PATH \
     RETRIEVAL_INDEX=/library/library \
-    XDG_CACHE_HOME=/tmp/cache \
-    HF_HUB_OFFLINE=1
+    RETRIEVAL_SERVE_HOST=0.0.0.0 \
+    RETRIEVAL_SERVE_ROOT=/photos \
+    RETRIEVAL_SERVE_CREATE=1 \
+    HF_HOME=/models/hub \
+    XDG_CACHE_HOME=/models/cache \
+    MALLOC_ARENA_MAX=2
 USER retrieval
-VOLUME /library
+VOLUME /library /models
 EXPOSE 8000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["bash", "-c", \
+  "exec 3<>/dev/tcp/127.0.0.1/8000 && printf 'GET /readyz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && head -1 <&3 | grep -q ' 200 '"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["retrieval"]
-CMD ["serve", "--create", "--host", "0.0.0.0", "--root", "/photos"]
+CMD ["serve"]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 from click import Group, Option
 
+from retrieval import Library
 from retrieval.cli import COMMANDS, cli
+
+from ..conftest import COLOURS
+from ..serving import serving
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = ("Dockerfile", "scripts/deploy/retrieval.service", "docs/deploy.md", "docs/http.md")
@@ -48,6 +54,44 @@ def test_the_container_runs_as_nobody_in_particular_on_a_read_only_root() -> Non
     assert service["ports"]
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     assert service["volumes"][1].endswith(":ro")
+
+
+def test_what_compose_and_the_image_are_told_is_known_to_them() -> None:
+    docker = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    known = set(re.findall(r"^ARG (\w+)", docker, re.MULTILINE))
+    variables = set(re.findall(r"RETRIEVAL_SERVE_(\w+)", docker))
+    for file in ("compose.yaml", "compose.gpu.yaml"):
+        service = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["services"]["retrieval"]
+        assert set(service["build"]["args"]) <= known
+        variables |= {name.removeprefix("RETRIEVAL_SERVE_") for name in service.get("environment", ())}
+    spelled = {"--" + name.lower().replace("_", "-") for name in variables}
+    assert {"--host", "--root", "--create", "--host-name", "--forwarded-allow-ips"} <= spelled <= options("serve")
+    assert "/readyz" in docker
+    assert "HF_HUB_OFFLINE" not in docker, "models are pulled into their volume"
+
+
+def test_the_options_of_serve_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos").mkdir()
+    with Library.create(tmp_path / "library", COLOURS):
+        pass
+    monkeypatch.setenv("RETRIEVAL_SERVE_HOST_NAME", "nas.local photos.home")
+    monkeypatch.setenv("RETRIEVAL_SERVE_ROOT", str(tmp_path / "photos"))
+    with serving(tmp_path / "library") as server, server.client() as client:
+        assert client.get("/v1/roots", headers={"host": "photos.home"}).json()["roots"] == {
+            "photos": str(tmp_path / "photos")
+        }
+
+
+def test_the_health_check_of_the_image_tells_a_server_that_cannot_answer(tmp_path: Path) -> None:
+    docker = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    check = json.loads(re.search(r"HEALTHCHECK .*?CMD (\[.*?\])$", docker.replace("\\\n", ""), re.M | re.S)[1])  # type: ignore[index]
+    with Library.create(tmp_path / "library", COLOURS):
+        pass
+    with serving(tmp_path / "library") as server:
+        command = [part.replace("8000", str(server.port)) for part in check]
+        assert subprocess.run(command, timeout=20).returncode == 0
+        server.stop()
+        assert subprocess.run(command, timeout=20, stderr=subprocess.DEVNULL).returncode != 0
 
 
 def test_the_unit_can_write_its_library_alone() -> None:
