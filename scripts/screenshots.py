@@ -27,10 +27,10 @@ WIDE, NARROW = {"width": 1280, "height": 760}, {"width": 390, "height": 760}
 def opened(page: Page) -> None:
     """The first picture, with its reasons."""
     page.locator("#grid .tile[aria-posinset='1'] a").click()
-    page.get_by_role("button", name="Why is this here?").click()
+    page.get_by_role("button", name="Explain").click()
     page.get_by_role("button", name="Show where").click()
     page.wait_for_selector("#viewer canvas")
-    page.get_by_label("Question or phrase").fill("Is there a cat?")
+    page.get_by_label("Question", exact=True).fill("Is there a cat?")
     page.get_by_role("button", name="Ask", exact=True).click()
     page.wait_for_timeout(1500)
     page.locator(".about").evaluate("(node) => node.scrollTo(0, 150)")
