@@ -54,7 +54,7 @@ def remove(storage: Storage, path: Path, known: str | None = None) -> str:
         content = _content_of(catalog, path)
         present = catalog.captions.edited(content)
         if not present:
-            raise NotFound(f"nobody has written a caption of {path}; texts of files are changed in the files")
+            raise NotFound(f"nobody has written a caption of {path.name}; texts of files are changed in the files")
         _require(known, present)
         catalog.captions.remove_edited(content)
         catalog.contents.settle()
@@ -65,7 +65,7 @@ def remove(storage: Storage, path: Path, known: str | None = None) -> str:
 def _content_of(catalog: CatalogSession, path: Path) -> int:
     content = catalog.items.contents_at([path]).get(path)
     if content is None:
-        raise NotIndexed(f"the library has no picture {path}; index it first: retrieval index FOLDER")
+        raise NotIndexed(f"the library has no picture {path.name} there; index it first: retrieval index FOLDER")
     return content
 
 

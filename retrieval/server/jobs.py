@@ -91,11 +91,13 @@ class Jobs:
 
         Raises:
             NotFound: there is no job of this number.
-            UsageError: it was done, or a job is running.
+            UsageError: it was done, others followed it, or a job is running.
         """
         job = self.get(number)
         if job.state in (State.DONE, State.RUNNING):
             raise UsageError(f"job {number} is {job.state}; start a new one")
+        if number != self.all()[0].id:
+            raise UsageError(f"job {number} was followed by others; resume the latest one, or start a new one")
         return self.start(job.root, job.folder, retry=job.retry)
 
     def stop(self, number: int) -> Job:

@@ -111,6 +111,8 @@ def create_chat_completion(service: Serving, body: ChatRequest, request: Request
         raise UsageError(f"{model.name} answers one question on one picture; start the server with another --vlm")
     turns = [_turn(service, message) for message in body.messages]
     number, now = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
+    if body.stream and body.logprobs:
+        raise UsageError("log-probabilities do not come in a stream; leave out `stream` or `logprobs`")
     if body.stream:
         about = {"id": number, "created": now, "model": model.name}
         return StreamingResponse(_chunks(about, service, turns, body, request), media_type="text/event-stream")
@@ -130,6 +132,7 @@ class EmbeddingsRequest(BaseModel):
     input: str | list[str] = Field(description="Texts, or pictures as data URIs")
     model: str = ""
     encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = None
 
 
 @router.post("/embeddings", response_model=EmbeddingList, summary="Embeddings of texts and pictures")
@@ -144,6 +147,8 @@ def create_embeddings(service: Serving, body: EmbeddingsRequest) -> Response:
     encoder = service.library.services.encoder()
     if body.model and body.model not in service.model_names:
         raise UsageError(f"this library's model is {encoder.space.model}")
+    if body.dimensions not in (None, encoder.space.dimensions):
+        raise UsageError(f"this library's embeddings have {encoder.space.dimensions} dimensions")
     vectors = np.empty((len(inputs), encoder.space.dimensions), np.float32)
     texts = [place for place, text in enumerate(inputs) if not text.startswith("data:")]
     if texts:

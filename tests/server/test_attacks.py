@@ -222,6 +222,16 @@ def test_a_folders_token_learns_nothing_of_the_rest(server: Server, library: Lib
     assert json.loads(told[1])["searched"] == 2
 
 
+def test_patterns_do_not_tell_where_a_folder_lies(server: Server, library: Library, tokens: dict[str, str]) -> None:
+    above = library.path.parent
+    for pattern in (f"{above}/**", f"{above}/photos/mine/**", f"**/{above.name}/**", "/*/**/photos/**"):
+        answer = ask(server, "GET", "/v1/search", tokens["guest"], params={"q": f'path:"{pattern}"'})
+        assert answer.json()["searched"] == 0, pattern
+    for pattern in ("mine/**", "/mine/*", "*.png"):
+        answer = ask(server, "GET", "/v1/search", tokens["guest"], params={"q": f'path:"{pattern}"'})
+        assert answer.json()["searched"] == 2, pattern
+
+
 def test_pages_of_another_are_not_to_be_had(server: Server, tokens: dict[str, str]) -> None:
     cursor = ask(server, "GET", "/v1/search?q=type:png&page=1&k=1", tokens["read"]).json()["cursor"]
     assert cursor

@@ -60,6 +60,8 @@ def test_a_job_that_fails_says_why_and_can_be_resumed(service: Service, paint: P
     assert "a long run" in service.jobs.get(job.id).message
     again = service.jobs.resume(job.id)
     assert ended(service, again.id) is State.DONE
+    with pytest.raises(UsageError, match="followed by others"):
+        service.jobs.resume(job.id)
     assert [item.path.parent for item in service.library] == [folder]
 
 

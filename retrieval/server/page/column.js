@@ -180,7 +180,8 @@ export class Column {
 
   failed(error) {
     this.done = true;
-    if (error.status === 401 || error.status === 0) return; // the login or a banner says so; what is shown stays
+    if (error.status === 401) return;
+    if (error.status === 0) { fill(this.answerNode); return; } // a banner says so; the pictures that are shown stay
     this.grid.set([]);
     fill(this.answerNode);
     fill(this.endNode);

@@ -34,10 +34,11 @@ export const button = (props, ...children) => el("button", { type: "button", ...
 
 export const later = (work, ms) => {
   let timer;
-  return (...given) => {
+  const call = (...given) => {
     clearTimeout(timer);
     timer = setTimeout(() => work(...given), ms);
   };
+  return Object.assign(call, { cancel: () => clearTimeout(timer) });
 };
 
 export const name = (path) => path.split("/").pop();

@@ -16,7 +16,7 @@ translate(document);
 
 const SHORT = 3; // characters from which one searches while typing
 const input = $("#query");
-const state = { image: null, months: [], facets: {}, caller: null, comparing: false };
+const state = { image: null, example: null, months: [], facets: {}, caller: null, comparing: false };
 const total = () => state.months.reduce((sum, [, number]) => sum + number, 0);
 const viewer = new Viewer($("#viewer"), { query: () => input.value.trim(), insert, caller: () => state.caller, taught: loadNames, home: () => first });
 const open = (column, entry, place) => viewer.open(column, entry, place);
@@ -47,19 +47,19 @@ const typed = later(() => {
   if (!unfinished && !short) search();
 }, 140);
 
-let entered = location.search; // the last search that is an entry of the history
+let entered = { search: location.search, example: null }; // the last search that is an entry of the history
 
 function remember(push) {
   const query = new URLSearchParams();
   if (input.value.trim()) query.set("q", input.value.trim());
   for (const [key, value] of Object.entries(first.settings)) if (value !== USUAL[key]) query.set(key, value);
   const at = query.size ? `?${query}` : location.pathname;
-  const search = query.size ? at : "";
-  if (push && search !== entered) {
-    history.replaceState(history.state, "", entered || location.pathname); // typing went over it
-    history.pushState(null, "", at);
-    entered = search;
-  } else history.replaceState(history.state, "", at + location.hash);
+  const now = { search: query.size ? at : "", example: state.example };
+  if (push && (now.search !== entered.search || now.example !== entered.example)) {
+    history.replaceState({ example: entered.example }, "", entered.search || location.pathname); // typing went over it
+    history.pushState({ example: state.example }, "", at);
+    entered = now;
+  } else history.replaceState({ ...history.state, example: state.example }, "", at + location.hash);
 }
 
 function recall() {
@@ -131,17 +131,18 @@ function jump(month) {
 
 const KEPT = 640; // pixels of the picture that is kept for a reload
 
-async function setImage(file) {
-  const node = $("#example");
+// The picture belongs to its entry of the history: Back leads to what was searched before it.
+async function setImage(file, id = file && Date.now()) {
+  const node = $("#example"), kept = sessionStorage.getItem(`example-${id}`);
   if (state.image) URL.revokeObjectURL(node.dataset.url);
-  state.image = file;
+  Object.assign(state, { image: file, example: id });
   node.hidden = !file;
-  sessionStorage.removeItem("example");
   if (!file) { fill(node); return; }
   node.dataset.url = URL.createObjectURL(file);
   fill(node, el("img", { src: node.dataset.url, alt: t("examplePicture") }),
-    button({ "aria-label": t("withoutPicture"), onclick: () => { setImage(null); search(); input.focus(); } }, "×"));
-  try { sessionStorage.setItem("example", await small(file)); } catch { /* too large, or no room: a reload loses it */ }
+    button({ "aria-label": t("withoutPicture"), onclick: () => { setImage(null); search({ push: true }); input.focus(); } }, "×"));
+  if (kept) return;
+  try { sessionStorage.setItem(`example-${id}`, await small(file)); } catch { /* too large, or no room: a reload loses it */ }
 }
 
 async function small(file) {
@@ -152,15 +153,18 @@ async function small(file) {
 }
 
 async function recallImage() {
-  const [head, data] = (sessionStorage.getItem("example") ?? "").split(",");
-  if (data) await setImage(new File([Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0))], "picture.jpg", { type: head.match(/:(.*);/)[1] }));
+  const id = history.state?.example ?? null;
+  if (id === state.example) return;
+  const [head, data] = (sessionStorage.getItem(`example-${id}`) ?? "").split(",");
+  const bytes = data && Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0));
+  await setImage(data ? new File([bytes], "picture.jpg", { type: head.match(/:(.*);/)[1] }) : null, data ? id : null);
 }
 
 function searchBy(file) {
   if (!file) return;
   if (!file.type.startsWith("image/")) { toast(t("notAPicture", { name: file.name })); return; }
   setImage(file);
-  search();
+  search({ push: true });
 }
 
 function dropped(event) {
@@ -189,7 +193,8 @@ function drawOptions() {
   fill($("#first .settings"), ...(state.comparing ? side.options(first.settings, again, t("leftAnswers")) : []));
   fill($("#second .settings"), ...(state.comparing ? side.options(second.settings, () => second.search(asked()), t("rightAnswers")) : []));
 }
-first.changed = second.changed = drawOptions;
+first.changed = () => { drawOptions(); remember(false); };
+second.changed = drawOptions;
 first.suggested = second.suggested = (query) => insert(query);
 first.empty = second.empty = () => {
   const mayIndex = state.caller?.scope === "admin" && !state.caller.folder, running = jobs.latest?.state === "running";
@@ -235,7 +240,9 @@ function compare() {
   if (state.comparing) second.search(asked());
 }
 
-const showLibrary = () => library($("#panel"), { leave });
+const shown = (opened) => opened.catch((error) => { $("#panel").close(); toast(error.message); });
+const showLibrary = () => shown(library($("#panel"), { leave }));
+const near = (place) => insert(`${input.value.replace(/(^|\s)near:\S+/g, "").trim()} ${place}`.trim()); // the words stay
 
 $("#compare").addEventListener("click", compare);
 $("#filters").addEventListener("click", () => toggleSide(!document.body.classList.contains("side-open")));
@@ -243,7 +250,7 @@ $("#side .close").addEventListener("click", () => { toggleSide(false); $("#filte
 $("#scrim").addEventListener("click", () => toggleSide(false));
 $("#library").addEventListener("click", showLibrary);
 $("#job").addEventListener("click", showLibrary);
-$("#map").addEventListener("click", () => worldMap($("#panel"), { insert }));
+$("#map").addEventListener("click", () => shown(worldMap($("#panel"), { insert: near })));
 $("#theme").addEventListener("click", () => {
   const dark = getComputedStyle(document.documentElement).colorScheme.includes("dark");
   const shown = document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
@@ -257,11 +264,18 @@ $("#clear").addEventListener("click", () => { input.value = ""; search({ push: t
 $("#search").addEventListener("submit", (event) => {
   event.preventDefault();
   hints.close();
+  typed.cancel();
   search({ push: true }).then(() => first.grid.focus(0));
 });
 $(".brand").addEventListener("click", (event) => { event.preventDefault(); insert(""); });
-addEventListener("popstate", () => {
-  if (location.search !== entered) { entered = location.search; recall(); search(); }
+addEventListener("popstate", async () => {
+  const now = { search: location.search, example: history.state?.example ?? null };
+  if (!history.state?.viewer && (now.search !== entered.search || now.example !== entered.example)) {
+    entered = now;
+    recall();
+    await recallImage();
+    search();
+  }
   viewer.follow(location.hash);
 });
 addEventListener("keydown", (event) => {
@@ -333,7 +347,8 @@ async function begin() {
     state.months = timeline.months;
     side.timeline(timeline.months, jump);
     if (status.caller.scope === "admin" && !status.caller.folder && !jobs.running) watch().catch(() => {});
-    if (!state.image) await recallImage();
+    await recallImage();
+    entered.example = state.example;
     await Promise.all([search(), loadNames()]);
     viewer.follow(location.hash);
     await scrolled();

@@ -64,7 +64,7 @@ export class Viewer {
     const tool = (kind, label, text, act) => button({ class: kind, "aria-label": t(label), title: t(label), onclick: act }, text);
     this.stage = el("div", { class: "stage" }, this.frame,
       this.column && this.place > 0 ? tool("previous", "previous", "‹", () => this.step(-1)) : null,
-      this.column ? tool("next", "next", "›", () => this.step(1)) : null);
+      this.column && !(this.column.done && this.place >= this.column.grid.entries.length - 1) ? tool("next", "next", "›", () => this.step(1)) : null);
     this.about = el("div", { class: "about" });
     fill(this.dialog, this.stage, this.about, tool("close", "close", "×", () => this.dialog.close()));
     if (!film) {

@@ -102,11 +102,17 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
     mode = "rwc" if writable else ("ro" if os.access(path.parent, os.W_OK) else "ro&immutable=1")
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
+    above = b"" if folder is None else os.fsencode(folder.parent).rstrip(b"/")
+
+    def path_fits(file: bytes, pattern: str) -> bool:
+        # Who sees one folder must not find out by patterns where it lies.
+        return path_pattern.fits(os.fsdecode(file.removeprefix(above)), pattern)
+
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.create_function("says", 2, contains, deterministic=True)
-        connection.create_function("path_fits", 2, _path_fits, deterministic=True)
+        connection.create_function("path_fits", 2, path_fits, deterministic=True)
         connection.create_function("kilometres", 4, kilometres, deterministic=True)
         if writable:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -144,10 +150,6 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _path_fits(path: bytes, pattern: str) -> bool:
-    return path_pattern.fits(os.fsdecode(path), pattern)
 
 
 def contains(text: str | None, pattern: str) -> bool:
