@@ -112,7 +112,8 @@ class LibraryView:
             failing = () if answer.searched else suggester.failing(query)
             notes = (*answer.notes, *(f"{part} passes nothing, even alone" for part in failing))
             answer = replace(answer, notes=notes, suggestions=suggester.suggest(query))
-        return replace(answer, facets=searcher.facets(query, request)) if request.facets else answer
+        missing = request.facets and answer.facets is None
+        return replace(answer, facets=searcher.facets(query, request)) if missing else answer
 
     def _language_hint(self, query: Expression, *, surely: bool) -> str:
         """Return a remark if the words are (or, unless `surely`, may be) in a language that the model does not read."""

@@ -151,7 +151,10 @@ class Pager:
                 shown = self._show(Cursor("", (number - 1) * request.k, request.k), kept, request.least)
                 notes = (*shown.notes, f"{exc}; each page is found anew, by its number")
                 return replace(shown, notes=notes, cursor="", seconds=time.perf_counter() - started)
-        shown = self._show(Cursor(token, (number - 1) * request.k, request.k), self.pages.get(token), request.least)
+        kept = self.pages.get(token)
+        shown = self._show(Cursor(token, (number - 1) * request.k, request.k), kept, request.least)
+        if request.facets:
+            shown = replace(shown, facets=self.searcher.facets_of(kept.found, request, nothing=kept.nothing))
         return replace(shown, seconds=time.perf_counter() - started)
 
     def _key(self, query: Expression, request: SearchRequest) -> str:

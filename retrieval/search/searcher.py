@@ -74,18 +74,24 @@ class Searcher:
             return answer, [row.candidate for row in rows]
 
     def facets(self, query: Expression, request: SearchRequest) -> dict[str, list[tuple[str, int]]]:
-        """Return the number of hits by year, camera, place, type and folder, most frequent first.
+        """Return the number of hits by year, camera, place, type and folder; see `facets_of`."""
+        with self.storage.snapshot():
+            answer, candidates = self.everything(query, replace(request, order="score"))
+            return self.facets_of(candidates, request, nothing=answer.nothing)
 
-        Counted are hits that are at least likely, or as sure as the threshold says; where none is, those that are
+    def facets_of(
+        self, candidates: Sequence[Candidate], request: SearchRequest, *, nothing: bool
+    ) -> dict[str, list[tuple[str, int]]]:
+        """Return the number of candidates by year, camera, place, type and folder, most frequent first.
+
+        Counted are those that are at least likely, or as sure as the threshold says; where none is, those that are
         shown.
         """
-        with self.storage.snapshot():
-            answer, rows = self._listed(query, request)
-            candidates = [row.candidate for row in rows]
-            sure = answering(candidates, request.threshold or "likely") or answering(candidates, request.least)
-            sure = 0 if answer.nothing and request.least != "none" else sure
-            with self.storage.read() as catalog:
-                return catalog.filters.facets([row.item.id for row in rows[:sure]])
+        sure = answering(candidates, request.threshold or "likely") or answering(candidates, request.least)
+        counted = candidates[: 0 if nothing and request.least != "none" else sure]
+        with self.storage.read() as catalog:
+            rows = listed(counted, catalog.items.listing(each.content for each in counted))
+            return catalog.filters.facets([row.item.id for row in rows])
 
     def _listed(self, query: Expression, request: SearchRequest) -> tuple[Answer, list[Listed]]:
         started = time.perf_counter()

@@ -43,16 +43,16 @@ class Jobs:
             stored = catalog.jobs.all()
         with self._lock:
             running = self._running
-        told = [running if running is not None and job.id == running.id else job for job in stored]
-        if any(job.state is State.RUNNING and job is not running for job in told):
-            others = bool(self.library.storage.locks.holder())  # another server's job may run
-            told = [
-                replace(job, state=State.CUT_OFF)
-                if job.state is State.RUNNING and job is not running and (running is not None or not others)
-                else job
-                for job in told
-            ]
-        return told
+        # While this server runs one, no other can; else another server may, which holds the lock of tasks then.
+        lost = [job.id for job in stored if job.state is State.RUNNING and (running is None or job.id != running.id)]
+        if lost and running is None and self.library.storage.locks.holder():
+            lost = lost[1:]
+        return [
+            running if running is not None and job.id == running.id
+            else replace(job, state=State.CUT_OFF) if job.id in lost
+            else job
+            for job in stored
+        ]  # fmt: skip
 
     def get(self, number: int) -> Job:
         """Return the job of this number.

@@ -13,7 +13,7 @@ from retrieval import Answer, Library, Settings
 from retrieval.errors import PictureError, UsageError
 from retrieval.search.diversify import maximal_marginal_relevance
 from retrieval.storage.vector_search import VectorSearch
-from retrieval.types.records import Kind
+from retrieval.types.records import Kind, Order
 from retrieval.types.request import SearchRequest
 
 from ..conftest import Paint
@@ -370,6 +370,10 @@ def test_facets_count_what_pages_show(zebras: Library, fold: bool) -> None:
         answer = zebras.search(query, k=1000, order="date", facets=True, fold=fold)
         assert answer.facets is not None
         assert sum(count for _, count in answer.facets["year"]) == len(answer.hits) > 0
+        orders: tuple[Order, ...] = ("score", "date")
+        for order in orders:
+            page = zebras.search(query, k=5, page=1, order=order, facets=True, fold=fold)
+            assert page.facets == answer.facets
 
 
 def test_facets_of_a_picture_and_of_a_taught_word_are_of_the_most_alike(zebras: Library) -> None:
