@@ -21,6 +21,7 @@ from .route_facts import RouteTable
 from .tokens import ANYONE, CALLER, NO_ONE, OWNER, Caller, FailedLogins, Scope, Sessions, Tokens
 
 COOKIE = "retrieval_session"
+NOWHERE = Path("/nowhere")  # below which nothing lies: of every path, the name alone is told
 NO_TOKENS = "the server cannot read its list of tokens; its log says why, and what to do"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
@@ -90,7 +91,7 @@ class AuthMiddleware:
         """Return the folders below which this caller is told paths; empty for who is told whole paths."""
         if caller.scope is Scope.ADMIN:
             return ()
-        return (caller.folder,) if caller.folder is not None else (self.roots() or (Path("/"),))
+        return (caller.folder,) if caller.folder is not None else (self.roots() or (NOWHERE,))
 
     def _caller(self, scope: Request, headers: Headers) -> Caller | None:
         """Return the caller; None where the path is public, or the login, and no token was shown.

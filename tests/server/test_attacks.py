@@ -222,6 +222,17 @@ def test_a_folders_token_learns_nothing_of_the_rest(server: Server, library: Lib
     assert json.loads(told[1])["searched"] == 2
 
 
+def test_of_pictures_that_were_indexed_one_by_one_only_the_names_are_told(tmp_path: Path) -> None:
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "red.png")
+    with Library.create(tmp_path / "library", COLOURS) as library:
+        library.index([tmp_path / "red.png"])
+    token = Tokens.of(tmp_path / "library").add("reader", Scope.READ)
+    with serving(tmp_path / "library", "--token") as server:
+        told = [ask(server, "GET", url, token).text for url in ("/v1/search?q=red", "/v1/items", "/v1/status")]
+    assert '"path":"red.png"' in told[0]
+    assert not any(tmp_path.name in text for text in told)
+
+
 def test_patterns_do_not_tell_where_a_folder_lies(server: Server, library: Library, tokens: dict[str, str]) -> None:
     above = library.path.parent
     for pattern in (f"{above}/**", f"{above}/photos/mine/**", f"**/{above.name}/**", "/*/**/photos/**"):

@@ -37,7 +37,7 @@ from ....types import path_pattern
 from .sqlite_full_text import SqliteFullText
 from .sqlite_row_security import restrict
 
-BUSY_SECONDS = 10
+BUSY_SECONDS = 30  # that a transaction waits for another one to end
 POOLED = 8  # connections that are kept
 
 # Contents that a row has stopped pointing to: `Contents.settle` looks at no others.
