@@ -1,6 +1,6 @@
 """The memory of a server in use: searches, large previews, explanations, the vision-language model; and at rest.
 
-    python benchmarks/serve_memory.py LIBRARY CAPTIONS.csv [ROUNDS]
+    python -m benchmarks.serve_memory LIBRARY CAPTIONS.csv [ROUNDS]
 
 A round is what someone does with the page in some minutes: 60 searches with their thumbnails, 20 large previews (2560
 pixels), 5 explanations with heat maps, 5 captions and 5 questions. The server is told to let go of the vision-language
@@ -10,7 +10,6 @@ model after 20 seconds instead of ten minutes, and to tidy every 10 seconds inst
 from __future__ import annotations
 
 import csv
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,12 +17,9 @@ from pathlib import Path
 import httpx
 import psutil
 
-PROGRAM = """
-from retrieval.server import service
-service.TIDY_SECONDS, service.IDLE_SECONDS = 10.0, 20.0
-from retrieval.cli import main
-main()
-"""
+from tests.serving import serving
+
+HASTY = "from retrieval.server import service; service.TIDY_SECONDS, service.IDLE_SECONDS = 10.0, 20.0"
 
 
 def main() -> None:
@@ -32,31 +28,23 @@ def main() -> None:
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
     with Path(captions).open(encoding="utf-8") as stream:
         queries = [row[1] for row in csv.reader(stream)][1:]
-    command = [sys.executable, "-c", PROGRAM, "serve", "--index", library, "--port", "8796"]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    process = psutil.Process(server.pid)
-    print("| after | resident MB |")
-    print("| --- | --- |")
+    with serving(Path(library), before=HASTY) as server, server.client() as client:
+        process = psutil.Process(server.process.pid)
+        print("| after | resident MB |")
+        print("| --- | --- |")
 
-    def tell(what: str) -> None:
-        print(f"| {what} | {process.memory_info().rss / 1e6:.0f} |", flush=True)
+        def tell(what: str) -> None:
+            print(f"| {what} | {process.memory_info().rss / 1e6:.0f} |", flush=True)
 
-    url = "http://127.0.0.1:8796"
-    try:
-        with httpx.Client(base_url=url, timeout=120, transport=httpx.HTTPTransport(retries=20)) as client:
-            while client.get("/readyz").status_code != 200:
-                time.sleep(0.2)
-            client.get("/v1/search", params={"q": "a dog"})
-            tell("the first search")
-            items = [row["item"] for row in client.get("/v1/items", params={"count": 400}).json()["items"]]
-            for number in range(1, rounds + 1):
-                play(client, items, queries[60 * number :])
-                tell(f"round {number}")
-            time.sleep(45)
-            tell("45 seconds of rest")
-    finally:
-        server.terminate()
-        server.wait(60)
+        client.timeout = 120  # the vision-language model is loaded
+        client.get("/v1/search", params={"q": "a dog"})
+        tell("the first search")
+        items = [row["item"] for row in client.get("/v1/items", params={"count": 400}).json()["items"]]
+        for number in range(1, rounds + 1):
+            play(client, items, queries[60 * number :])
+            tell(f"round {number}")
+        time.sleep(45)
+        tell("45 seconds of rest")
 
 
 def play(client: httpx.Client, items: list[int], queries: list[str]) -> None:

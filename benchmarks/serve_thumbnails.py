@@ -1,6 +1,6 @@
 """A page of thumbnails while others search: how long 60 stored thumbnails take with no one else, and with 20 searchers.
 
-    python benchmarks/serve_thumbnails.py LIBRARY CAPTIONS.csv [SEARCHERS]
+    python -m benchmarks.serve_thumbnails LIBRARY CAPTIONS.csv [SEARCHERS]
 
 A browser is played by six connections, as browsers have them. The page is asked for ten times, each time with other
 pictures. Prints medians and maxima of milliseconds until the last thumbnail of a page is there, of one thumbnail, and
@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -24,6 +23,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.serving import serving
+
 PAGE, PAGES, CONNECTIONS = 60, 10, 6
 
 
@@ -33,22 +34,14 @@ def main() -> None:
     searchers = int(sys.argv[3]) if len(sys.argv) > 3 else 20
     with Path(captions).open(encoding="utf-8") as stream:
         queries = [row[1] for row in csv.reader(stream)][1:2000]
-    command = [sys.executable, "-m", "retrieval", "serve", "--index", library, "--port", "8797"]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    url = "http://127.0.0.1:8797"
-    try:
-        with httpx.Client(base_url=url, timeout=60, transport=httpx.HTTPTransport(retries=20)) as client:
-            while client.get("/readyz").status_code != 200:
-                time.sleep(0.2)
+    with serving(Path(library)) as server:
+        with server.client() as client:
             client.get("/v1/search", params={"q": "a dog"})
             items = [row["item"] for row in client.get("/v1/items", params={"count": PAGE * PAGES}).json()["items"]]
         print("| searchers | a page of 60: median, max ms | one: median, max ms | a search: median ms |")
         print("| --- | --- | --- | --- |")
         for number in (0, searchers):
-            print(f"| {number} | {measured(url, items, queries, number)} |")
-    finally:
-        server.terminate()
-        server.wait(60)
+            print(f"| {number} | {measured(server.url, items, queries, number)} |")
 
 
 def search(url: str, queries: list[str], stop: Event, took: multiprocessing.Queue[float]) -> None:

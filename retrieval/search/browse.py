@@ -15,7 +15,7 @@ from ..sources import absolute_path
 from ..sources.links import Homes
 from ..storage.storage import Storage
 from ..types.records import AttributedText, Item, Reason
-from ..types.results import ItemSummary
+from ..types.results import ItemSummary, StoredThumbnail
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class ItemBrowser:
             raise NotFound(f"the library has no item {item}; `retrieval search --json` shows the numbers of items")
         return found
 
-    def thumbnail(self, item: int) -> tuple[str, bytes | None]:
-        """Return the content hash of an item, and its stored thumbnail (WebP), if there is one.
+    def thumbnail(self, item: int) -> StoredThumbnail:
+        """Return the stored thumbnail of an item, with the content hash; in one read.
 
         Raises:
             NotFound: the library has no such item.
@@ -46,7 +46,7 @@ class ItemBrowser:
             found = catalog.items.thumbnail(item)
         if found is None:
             raise NotFound(f"the library has no item {item}")
-        return found
+        return StoredThumbnail(item, *found)
 
     def has(self, path: Path) -> bool:
         """Whether a picture file is in the library."""

@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 
 from .. import geocoding
 from ..errors import UsageError
-from ..pictures.thumbnails import THUMBNAIL_SIDE
 from ..types.records import Answer
 from ..types.request import SearchRequest
 from ..types.results import ItemDetails, ItemSummary
@@ -86,14 +85,13 @@ def get_thumbnail(
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
     """Return a preview: WebP, AVIF for the larger sizes if the client accepts it, or JPEG if it accepts neither."""
-    content, stored = library.items.thumbnail(item)
+    thumbnail = library.items.thumbnail(item)
     form = Previews.form(accept, int(size))
-    tag = f'"{content}-{size}-{form}"'
-    headers = {**known.headers(content, tag), "vary": "Accept"}
+    tag = f'"{thumbnail.digest}-{size}-{form}"'
+    headers = {**known.headers(thumbnail.digest, tag), "vary": "Accept"}
     if known.has(tag):
         return Response(status_code=304, headers=headers)
-    is_stored = stored is not None and form == "webp" and int(size) <= THUMBNAIL_SIDE
-    data = stored if is_stored else service.previews.get(library, library.items.get(item), int(size), form)
+    data = service.previews.get(library, thumbnail, int(size), form)
     return Response(data, media_type=f"image/{form}", headers=headers)
 
 

@@ -137,7 +137,7 @@ class McpTools:
                 data = file.read(LARGEST + 1)
             if len(data) <= LARGEST:
                 return Image(data=data, format=found.facts.format or "jpeg")
-        return Image(data=self.service.previews.get(asked, found, 1280, "jpeg"), format="jpeg")
+        return Image(data=self.service.previews.get(asked, asked.items.thumbnail(item), 1280, "jpeg"), format="jpeg")
 
     def write_caption(self, item: Number, text: Annotated[str, Field(min_length=1, max_length=2000)]) -> str:
         """Save a caption for a picture; it is searchable at once."""

@@ -18,6 +18,7 @@ from .. import pictures
 from ..library.view import LibraryView
 from ..pictures.thumbnails import THUMBNAIL_SIDE
 from ..types.records import Item
+from ..types.results import StoredThumbnail
 
 KEPT = 128 << 20  # bytes of previews in the cache
 QUALITY = {"webp": 82, "avif": 60, "jpeg": 85}
@@ -28,7 +29,7 @@ class Previews:
     """The previews of one library's pictures."""
 
     max_megapixels: float
-    _kept: LRUCache[tuple[int, int, str], bytes] = field(default_factory=lambda: LRUCache(KEPT, len))
+    _kept: LRUCache[tuple[str, int, str], bytes] = field(default_factory=lambda: LRUCache(KEPT, len))
     _taken: Counter[str] = field(default_factory=Counter)  # by where they came from, since this was last asked
     _lock: threading.Lock = field(default_factory=threading.Lock)  # the cache is not made for several threads
 
@@ -51,23 +52,23 @@ class Previews:
             return "avif"
         return "webp" if "image/webp" in accept or "*/*" in accept or "image/*" in accept else "jpeg"
 
-    def get(self, library: LibraryView, item: Item, size: int, form: str) -> bytes:
+    def get(self, library: LibraryView, thumbnail: StoredThumbnail, size: int, form: str) -> bytes:
         """Return an encoded preview; `size` is the longest side in pixels, `form` is webp, avif or jpeg.
 
         Raises:
             PictureError: the file is missing or unreadable, and no thumbnail of it is stored.
             Changed: the file has been changed since it was indexed.
         """
-        key = (item.content, size, form)
+        stored = thumbnail.data if size <= THUMBNAIL_SIDE else None
+        if stored is not None and form == "webp":
+            return stored
+        key = (thumbnail.digest, size, form)
         with self._lock:
             known = self._kept.get(key)
             self._taken["memory" if known is not None else "made"] += 1
         if known is not None:
             return known
-        stored = library.thumbnails([item.content]).get(item.content) if size <= THUMBNAIL_SIDE else None
-        if stored is not None and form == "webp":
-            return stored
-        data = self._made(library, item, size, form, stored)
+        data = self._made(library, library.items.get(thumbnail.item), size, form, stored)
         with self._lock, suppress(ValueError):  # larger than the whole cache
             self._kept[key] = data
         return data

@@ -219,6 +219,15 @@ class ItemSummary:
 
 
 @dataclass(frozen=True)
+class StoredThumbnail:
+    """What is stored of an item's picture."""
+
+    item: int
+    digest: str  # of the bytes of the file, as of a hit
+    data: bytes | None  # WebP; None: there is none
+
+
+@dataclass(frozen=True)
 class ItemDetails(ItemSummary):
     """Everything that is known of a file."""
 

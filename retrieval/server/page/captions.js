@@ -88,9 +88,9 @@ export function captions(viewer, found, writes) {
 
 // Captions of the pictures that are folded under this one belong to what is seen here, too.
 async function beneath(viewer, list, row, found) {
-  const items = (viewer.entry.folded ?? []).slice(0, 6), known = new Set(found.texts.map((each) => each.text));
-  for (const other of await Promise.all(items.map((item) => ask(`v1/items/${item}`).catch(() => null)))) {
-    for (const each of other?.texts ?? []) {
+  const known = new Set(found.texts.map((each) => each.text));
+  for (const other of await viewer.beneath()) {
+    for (const each of other.texts) {
       if (known.has(each.text)) continue;
       known.add(each.text);
       list.querySelector(".hint")?.remove();

@@ -19,7 +19,8 @@ export async function worldMap(dialog, { insert }) {
   told.textContent = points.length ? t("mapHint", { count: points.length }) : t("mapNone");
   const view = fitted(points);
   let spots = [];
-  const draw = () => { if (canvas.clientWidth) spots = paint(canvas, view, points, towns); };
+  const colours = ["--ink", "--main", "--ground", "--on-main"].map((name) => colour(canvas, name)); // not anew at each move
+  const draw = () => { if (canvas.clientWidth) spots = paint(canvas, view, points, towns, colours); };
   new ResizeObserver(draw).observe(canvas);
 
   const shape = () => canvas.clientHeight / canvas.clientWidth; // degrees up and down for each across
@@ -121,14 +122,13 @@ function colour(canvas, name) {
 }
 
 // Draws the map; returns the spots in it: {x, y, radius, points}, in pixels of the page.
-function paint(canvas, view, points, towns) {
+function paint(canvas, view, points, towns, [ink, main, ground, onMain]) {
   const scale = devicePixelRatio, width = canvas.clientWidth, height = canvas.clientHeight;
   Object.assign(canvas, { width: width * scale, height: height * scale });
   const context = canvas.getContext("2d");
   context.scale(scale, scale);
   const x = (longitude) => ((longitude - view.longitude) / view.width + 0.5) * width;
   const y = (latitude) => 0.5 * height - ((latitude - view.latitude) * width) / view.width;
-  const [ink, main, ground, onMain] = ["--ink", "--main", "--ground", "--on-main"].map((name) => colour(canvas, name));
   const dot = Math.max(1, Math.min(4, 0.7 * Math.sqrt(360 / view.width)));
   const named = [];
   context.fillStyle = ink;

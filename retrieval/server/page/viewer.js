@@ -41,7 +41,7 @@ export class Viewer {
   }
 
   async show(item, entry) {
-    Object.assign(this, { item, entry });
+    Object.assign(this, { item, entry, under: null });
     if (!this.dialog.open) {
       this.dialog.showModal();
       if (location.hash !== `#item=${item}`) history.pushState({ viewer: true }, "", `#item=${item}`); // Back closes it
@@ -186,11 +186,16 @@ export class Viewer {
     return this.section(t("facts"), el("dl", {}, ...shown.flatMap(([key, value]) => [el("dt", {}, t(`fact_${key}`)), el("dd", {}, value)])));
   }
 
-  // The pictures that are folded under this one.
-  stack() {
+  // What is known of the pictures that are folded under this one; asked for once.
+  beneath() {
     const items = (this.entry.folded ?? []).slice(0, BESIDE);
-    if (!items.length) return null;
-    return this.strip(t("stackTitle", { count: this.entry.folded.length }), () => Promise.all(items.map((item) => ask(`v1/items/${item}`))));
+    this.under ??= Promise.all(items.map((item) => ask(`v1/items/${item}`).catch(() => null))).then((found) => found.filter(Boolean));
+    return this.under;
+  }
+
+  stack() {
+    const count = this.entry.folded?.length;
+    return count ? this.strip(t("stackTitle", { count }), () => this.beneath()) : null;
   }
 
   strip(title, load) {
