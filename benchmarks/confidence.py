@@ -1,20 +1,25 @@
 """Honest confidence: calibration on a held-back set, and what is refused.
 
-    python benchmarks/confidence.py dev.csv dev/ [--pictures FOLDER ...] [--draw docs/confidence.svg]
+    python benchmarks/confidence.py dev.csv dev/ [--pictures FOLDER ...] [--draw docs/confidence.svg] [--look FOLDER]
 
 Two libraries are made of the pictures with the product's own code, one without captions (words looking for pictures)
 and one with them (pictures looking for words). A hit is right when it is the caption's own picture, or the picture's
 own caption: strict, since other pictures may fit as well. Expected calibration error (Naeini et al. 2015): 15 bins of
 equal width, over the first ten hits and over the first alone. Queries about what no picture of Flickr8k's held-back set
 shows, and nonsense, are in `benchmarks/queries/`; those named `-fitted` took part in the fit, against another library.
-`--pictures`: folders of pictures of quite other kinds, which no caption should be about.
+Things that captions name often are in `things.toml`: which of the pictures that show one are called likely or
+strong, and how many of those that are called so show one.
+`--pictures`: folders of pictures of quite other kinds, which no caption should be about. `--look`: 200 hits called
+strong, with their queries, as sheets of pictures for people to judge.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import re
 import tempfile
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +115,61 @@ def single(library: Library, pairs: Sequence[tuple[Path, str]]) -> tuple[list[bo
     return some, none
 
 
+def things(library: Library, pairs: Sequence[tuple[Path, str]]) -> tuple[float, float]:
+    """The share of pictures of everyday things that are called likely or strong, and of those, how many are right."""
+    said: dict[Path, list[set[str]]] = {}
+    for path, text in pairs:
+        said.setdefault(path, []).append(set(re.findall("[a-z]+", text.lower())))
+    rows = tomllib.loads((QUERIES / "things.toml").read_text(encoding="utf-8"))
+    counted = np.zeros(4, int)
+    shares = []
+    for thing, row in rows.items():
+        named, shown = set(row["named"].split()), set((row["named"] + " " + row["shown"]).split())
+        there = {path for path, each in said.items() if sum(bool(named & some) for some in each) >= SEVERAL}
+        maybe = {path for path, each in said.items() if any(shown & some for some in each)}
+        hits = library.search(ByText(f"a {thing}"), threshold="none", k=len(said), fold=False).hits
+        sure = {hit.path for hit in hits if hit.path is not None and hit.band in (Band.LIKELY, Band.STRONG)}
+        strong = {hit.path for hit in hits if hit.path is not None and hit.band is Band.STRONG}
+        numbers = len(there & sure), len(there), len(maybe & sure), len(sure)
+        counted += numbers
+        shares.append((numbers[0] / numbers[1], numbers[2] / max(1, numbers[3])))
+        print(
+            f"  {thing:<14} {numbers[1]:4} show one, {100 * shares[-1][0]:3.0f}% likely or strong; "
+            f"{numbers[3]:4} called so, {100 * shares[-1][1]:3.0f}% right; "
+            f"{len(strong):4} strong, {100 * len(maybe & strong) / max(1, len(strong)):3.0f}% right"
+        )
+    recall, precision = np.mean(shares, axis=0)
+    print(
+        f"  all {len(rows)} things: {100 * counted[0] / counted[1]:.1f}% of pictures, "
+        f"{100 * counted[2] / counted[3]:.1f}% right (means of the things: {100 * recall:.1f}%, {100 * precision:.1f}%)"
+    )
+    return counted[0] / counted[1], counted[2] / counted[3]
+
+
+def looked_at(library: Library, texts: Sequence[str], folder: Path, count: int = 200) -> None:
+    """Write sheets of hits called strong, of captions and of single things, a query over each."""
+    from PIL import Image, ImageDraw
+
+    luck = random.Random(0)
+    asked = [*luck.sample(texts, 150), *(f"a {noun}" for noun in luck.sample(neutral()[0], 100))]
+    found = []
+    for text in asked:
+        answer = library.search(ByText(text), threshold="strong", k=50)
+        found += [(text, hit.path) for hit in answer.hits if hit.path is not None]
+    chosen = luck.sample(found, min(count, len(found)))
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(0, len(chosen), 40):
+        sheet = Image.new("RGB", (8 * 200, 5 * 190), "white")
+        pen = ImageDraw.Draw(sheet)
+        for place, (text, path) in enumerate(chosen[number : number + 40]):
+            left, top = place % 8 * 200, place // 8 * 190
+            sheet.paste(Image.open(path).convert("RGB").resize((190, 145)), (left, top + 40))
+            for line in range(3):
+                pen.text((left, top + 12 * line), f"{number + place} {text}"[32 * line : 32 * line + 32], "black")
+        sheet.save(folder / f"strong-{number // 40}.png")
+    print(f"  {len(found)} hits called strong of {len(asked)} queries; {len(chosen)} of them in {folder}")
+
+
 def words(library: Library, pairs: Sequence[tuple[Path, str]]) -> Measured:
     with library.storage.read() as catalog:
         number = catalog.items.contents_at({path for path, _ in pairs})
@@ -149,6 +209,7 @@ def main() -> None:
     parser.add_argument("--model", default="builtin")
     parser.add_argument("--pictures", type=Path, nargs="*", default=[])
     parser.add_argument("--draw", type=Path)
+    parser.add_argument("--look", type=Path)
     given = parser.parse_args()
     pairs = captions_of(given.captions.absolute(), given.images.absolute())
     with tempfile.TemporaryDirectory() as folder, Library.create(folder, Settings(model=given.model)) as library:
@@ -164,6 +225,9 @@ def main() -> None:
             print(f"  {file.stem}: {100 * np.mean(refused):.1f}% of {len(lines)} refused")
         for name, refused in zip(("named by captions", "named by none"), single(library, pairs), strict=True):
             print(f"  things by one word, {name}: {100 * np.mean(refused):.1f}% of {len(refused)} refused")
+        things(library, pairs)
+        if given.look:
+            looked_at(library, [text for _, text in pairs], given.look)
         print("  captions refused " + " ".join(f"{share:>5}%" for share in (1, 2, 5, 10)))
         for name, each in others.items():
             shares = (100 * (each < np.quantile(present, share / 100)).mean() for share in (1, 2, 5, 10))

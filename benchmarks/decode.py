@@ -15,13 +15,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from retrieval.encoders.openclip import OpenClip
+from retrieval.encoders.builtin_encoder import BuiltinEncoder
 from retrieval.pictures import decode
 
 
 def main() -> None:
     folder, count = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    encoder = OpenClip.load("builtin", "cpu", "float32")
+    encoder = BuiltinEncoder.load()
     times: dict[str, list[float]] = {"full": [], "reduced": []}
     cosines = []
     for path in sorted(folder.iterdir())[:count]:

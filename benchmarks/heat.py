@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from retrieval import Settings
 from retrieval.encoders import Encoder, SupportsPatchFeatures
-from retrieval.encoders.openclip import OpenClip
+from retrieval.library import backends
 
 DEV = Path(__file__).parent.parent.parent / "shared" / "data" / "flickr8k" / "dev"
 
@@ -31,7 +32,8 @@ def pointing(encoder: Encoder, pairs: int) -> float:
         both = Image.new("RGB", (448, 224))
         for name, place in ((left, 0), (other, 224)):
             both.paste(Image.open(DEV / name).convert("RGB").resize((224, 224)), (place, 0))
-        heat = encoder.patch_features(both) @ encoder.texts([captions[left], captions[other]]).T  # (rows, columns, 2)
+        texts = encoder.texts([captions[left], captions[other]])
+        heat = encoder.patch_features(both) @ texts.T  # (rows, columns, 2)
         for number in range(2):
             _, column = np.unravel_index(heat[..., number].argmax(), heat.shape[:2])
             middle = (heat.shape[1] - 1) / 2
@@ -44,7 +46,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--model", default="builtin")
     given = parser.parse_args()
-    print(f"hottest cell in the right half: {pointing(OpenClip.load(given.model), given.pairs):.1%} of captions")
+    share = pointing(backends.encoder(Settings(), given.model), given.pairs)
+    print(f"hottest cell in the right half: {share:.1%} of captions")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ RetrievalError                      exit code of the command line
 │   └── LibraryReadOnly
 ├── ModelError                      4  the model cannot be loaded or does not fit
 │   ├── ModelUnavailable               it is not on this machine, or its server does not answer
+│   ├── ModelChanged                   its weights are not those that the library was indexed with
 │   └── ModelRefused                   its server refuses the request
 ├── SourceError                     5  an input that was named cannot be read at all
 │   ├── NotIndexed                     the library has nothing at a path
@@ -92,6 +93,10 @@ class ModelError(RetrievalError):
 
 class ModelUnavailable(ModelError):
     """The model is not on this machine and cannot be fetched now, or its server does not answer."""
+
+
+class ModelChanged(ModelError):
+    """The model's weights are not those that the library was indexed with: pixels cannot be compared until then."""
 
 
 class ModelRefused(ModelError):

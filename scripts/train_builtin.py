@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Train the built-in models from pictures, captions and the backbone file, on a CPU or a GPU.
+"""Train the built-in models from pictures and captions, on a GPU or a CPU.
 
     pip install -e '.[train]'
     python scripts/train_builtin.py encoder --train captions.csv pictures/ --choose dev.csv dev/ \
-        --backbone mobilenet_v2_1.0_224_quant.tflite --labels imagenet_labels.txt --out retrieval/encoders/builtin
+        --labels imagenet_labels.txt --out retrieval/encoders/builtin
     python scripts/train_builtin.py captioner --train captions.csv pictures/ --choose dev.csv dev/ \
         --encoder retrieval/encoders/builtin --out retrieval/vlm/builtin
 
@@ -45,25 +45,15 @@ DATA = (
 )  # fmt: skip
 
 ENCODER = (
-    click.option("--backbone", type=FILE, required=True, help="MobileNetV2 1.0 224, quantised .tflite."),
     click.option("--labels", type=FILE, required=True, help="ImageNet class names, one class a line."),
+    click.option("--minutes", default=5.0, show_default=True, help="How long each run trains both towers end to end."),
+    click.option("--runs", default=2, show_default=True, help="Runs whose weights are averaged."),
+    click.option("--epochs", default=4, show_default=True, help="Epochs of the last stage, on cached features."),
+    click.option("--drawn", default=2500, show_default=True, help="Pictures of pages, charts and things to add."),
     click.option(
-        "--head-epochs", default=15, show_default=True,
-        help="Epochs of words and projections, the backbone frozen.",
+        "--start", type=FILE,
+        help="Weights of finished runs, as --work keeps them (end-to-end.safetensors): only the last stage is trained.",
     ),
-    click.option("--epochs", default=10, show_default=True, help="Epochs with the upper half of the backbone."),
-    click.option(
-        "--text-epochs", default=3, show_default=True,
-        help="Epochs of the text side in large batches, at the end.",
-    ),
-    click.option("--batch", default=256, show_default=True, help="Pictures a batch of the second stage."),
-    click.option("--layers", default=1, show_default=True, help="Layers of the text transformer."),
-    click.option("--merges", default=5000, show_default=True, help="Byte-pair merges of the vocabulary."),
-    click.option(
-        "--start", type=FOLDER,
-        help="A finished encoder to go on from: only the last stage, on these captions, is trained.",
-    ),
-    click.option("--drawn", default=1400, show_default=True, help="Pictures of pages, charts and patterns to add."),
 )  # fmt: skip
 
 CAPTIONER = (

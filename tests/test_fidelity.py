@@ -1,20 +1,17 @@
-"""All shortcuts together find what the plain way finds: full decode, open_clip alone, float32, every pair compared."""
+"""All shortcuts together find what the plain way finds: full decode, torch, float32, every pair compared."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import open_clip
 import pytest
 import torch
 from PIL import Image
 
-from retrieval import Library, Settings, config
-from retrieval.encoders import LoadOptions
-from retrieval.encoders.lazy import LazyOpenClip
-from retrieval.encoders.model_name import BUILTIN
-from retrieval.encoders.openclip_backend import OpenClipBackend
+from retrieval import Library, Settings
+from retrieval.encoders import builtin_torch
+from retrieval.encoders.builtin_encoder import BuiltinEncoder
 from retrieval.sources.caption_files import read_captions
 from retrieval.types.records import Caption, Kind, Vectors
 
@@ -43,17 +40,13 @@ def queries(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, str]:
 
 @torch.inference_mode()
 def plain(queries: dict[Path, str]) -> tuple[Vectors, Vectors]:
-    """Unit rows of pictures and of texts, by open_clip alone."""
-    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{BUILTIN}", require_pretrained=True)
-    model.eval().to(memory_format=torch.channels_last)
-    tokenizer = open_clip.get_tokenizer(f"local-dir:{BUILTIN}", bpe_path=str(BUILTIN / "bpe.txt.gz"))
-    texts = model.encode_text(tokenizer(list(queries.values())), normalize=True)
-    paths = list(queries)
-    pictures = []
+    """Unit rows of pictures and of texts, by torch."""
+    model = builtin_torch.load(BuiltinEncoder.load(), "cpu", "float32")
+    paths, rows = list(queries), []
     for start in range(0, len(paths), 32):
-        batch = torch.stack([preprocess(Image.open(path).convert("RGB")) for path in paths[start : start + 32]])
-        pictures.append(model.encode_image(batch, normalize=True))
-    return torch.cat(pictures).numpy(), texts.numpy()
+        images = [Image.open(path).convert("RGB") for path in paths[start : start + 32]]
+        rows.append(model.images([model.prepare(image) for image in images]))
+    return np.concatenate(rows), model.texts(list(queries.values()))
 
 
 @pytest.mark.data
@@ -66,8 +59,6 @@ def test_every_shortcut_together_finds_what_the_plain_way_finds(queries: dict[Pa
     settings = Settings(model="builtin")
     with Library.create(tmp_path / "library", settings) as library:
         library.index([paths[0].parent])
-    options = LoadOptions(cache=config.cache_folder())
-    assert isinstance(OpenClipBackend().load("builtin", options), LazyOpenClip)  # words need NumPy only from now on
     with Library.open(tmp_path / "library", settings) as library:
         found = 0
         for path, text in queries.items():

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,15 @@ import pytest
 import timm
 import torch
 from open_clip.tokenizer import SimpleTokenizer
-from training import backbone, captions, drawn, model, questions, tokens
+from PIL import Image
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import Whitespace
+from training import backbone, captions, drawn, end_to_end, last_stage, questions, recipe, starts, tokens
+
+from retrieval.encoders import builtin_torch, builtin_weights
+from retrieval.encoders.builtin_encoder import BuiltinEncoder
+from retrieval.encoders.builtin_towers import BuiltinTowers
 
 WORDS = ["quick", "brown", "fox", "jumps"]
 
@@ -47,38 +59,15 @@ def test_without_norms_answers_the_same_and_is_written_back_whole() -> None:
         assert torch.allclose(upper(lower(pixels)), trunk.forward_features(pixels), atol=1e-3)
 
 
-@pytest.mark.slow
-def test_a_finished_encoder_is_where_another_training_starts(tmp_path: Path) -> None:
-    config = model.configuration(vocabulary=80, layers=1, image_size=64)
-    pixels, words = torch.randn(2, 3, 64, 64), torch.tensor([[78, 5, 6, 79, 0], [78, 7, 79, 0, 0]])
-
-    def fresh(seed: int) -> tuple[torch.nn.Module, model.DualEncoder]:
-        torch.manual_seed(seed)
-        trunk: Any = timm.create_model("mobilenetv2_100", pretrained=False, num_classes=0).eval()
-        for module in trunk.modules():  # as `backbone.load` leaves them: only a bias
-            if isinstance(module, torch.nn.BatchNorm2d):
-                module.running_var = torch.full_like(module.weight.data, 1 - module.eps)
-        lower, upper = (backbone.without_norms(half(trunk)) for half in (backbone.lower_half, backbone.upper_half))
-        halves = backbone.Backbone(lower, upper, torch.empty(0), torch.empty(0), trunk)
-        return lower, model.DualEncoder(config, halves, dropout=(0.0, 0.0)).eval()
-
-    (lower, first), (_, second) = fresh(1), fresh(2)
-    model.export(first, config, tmp_path)
-    with torch.inference_mode():
-        seen = lower(pixels)
-        wanted = first.image_embedding(first.image_features(seen)), first.text_embedding(words)
-        before = second.image_embedding(second.image_features(seen)), second.text_embedding(words)
-        model.restore(second, tmp_path)
-        after = second.image_embedding(second.image_features(seen)), second.text_embedding(words)
-    for want, old, new in zip(wanted, before, after, strict=True):
-        assert not torch.allclose(want, old, atol=1e-2)
-        assert torch.allclose(want, new, atol=1e-2)  # it was kept in float16
-
-
-def test_a_paraphrase_gives_the_first_person_an_occupation() -> None:
-    said = captions.paraphrased("a woman and a man smile", random.Random(3))
+def test_an_occupation_is_given_to_the_first_person() -> None:
+    said = captions.employed("a woman and a man smile", random.Random(3))
     assert said.split()[1] in captions.OCCUPATIONS or said.split()[2] in captions.OCCUPATIONS
-    assert captions.paraphrased("two dogs run", random.Random(3)) == "two dogs run"
+    assert captions.employed("two dogs run", random.Random(3)) == "two dogs run"
+
+
+def test_a_paraphrase_says_the_same_in_other_words() -> None:
+    said = {captions.paraphrased("a car on a road", random.Random(seed)) for seed in range(20)}
+    assert {"an automobile on a highway", "a car on a road"} <= said
 
 
 def test_questions_ask_as_often_for_what_is_there_as_for_what_is_not() -> None:
@@ -145,3 +134,98 @@ def test_dropped_words_leave_no_gap_and_the_ends_stay() -> None:
     assert kept[-1] == 91
     assert 0 < len(kept) < 6
     assert found[0, len(kept) :].sum() == 0
+
+
+# --- the encoder's recipe -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Sixteen captioned pictures, their folder, and names for the classes."""
+    folder = tmp_path_factory.mktemp("few")
+    colours = ["red", "lime", "blue", "gold", "black", "white", "teal", "pink"]
+    rows = ["image,caption"]
+    for number in range(16):
+        colour = colours[number % 8]
+        Image.new("RGB", (60, 40 + number), colour).save(folder / f"{number}.png")
+        rows += [f"{number}.png,a {colour} wall on the left", f"{number}.png,a man paints it {colour}"]
+    table, labels = folder / "captions.csv", folder / "labels.txt"
+    table.write_text("\n".join(rows), encoding="utf-8")
+    own = list(captions.ALSO) + [f"thing {number}" for number in range(1000 - len(captions.ALSO))]
+    labels.write_text("\n".join(own), encoding="utf-8")
+    return table, folder, labels
+
+
+@pytest.fixture
+def random_starts(monkeypatch: pytest.MonkeyPatch) -> Callable[..., starts.Starts]:
+    """Both networks with random weights, and WordPiece of a few words, in the place of the published ones."""
+    words = "[PAD] [UNK] a man wall it on the left paints red blue photo of picture thing".split()
+    spelled = Tokenizer(WordPiece({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    spelled.pre_tokenizer = Whitespace()
+
+    def load_starts(drop_path: float = 0.0, dropout: float = 0.0) -> starts.Starts:
+        towers = BuiltinTowers(drop_path, dropout)
+        return starts.Starts(towers, torch.randn(1000, 1280) / 36, torch.zeros(1000), spelled.to_str().encode())
+
+    monkeypatch.setattr(recipe, "load_starts", load_starts)
+    return load_starts
+
+
+def test_single_things_are_asked_for_where_captions_name_them(random_starts: Callable[[], starts.Starts]) -> None:
+    begun = random_starts()
+    said = [["a dog runs"], ["a woman with a dog"], ["a red car"]]
+    nouns = last_stage.Nouns.of(said, starts.encode(begun.tokenizer), begun.towers)
+    words = [frozenset(caption.split()) for each in said for caption in each]
+    by_name = {next(iter(noun.words)): noun for noun in nouns.things if len(noun.words) == 2}
+    assert any("car" in noun.words and noun.others for noun in by_name.values()), "an automobile is one, too"
+    _, target = nouns.shown(words, 50, 5)
+    things = {tuple(row) for row in target.tolist()}
+    assert {(0.5, 0.5, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)} <= things
+    assert all(row[0] == row[2] == 0 for row in target[-5:].tolist()), "no dog and no car has an occupation"
+
+
+@pytest.mark.slow
+def test_the_recipe_trains_averages_and_packs_a_model_that_the_package_runs(
+    few: tuple[Path, Path, Path], random_starts: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, folder, labels = few
+    small = end_to_end.Plan(batch=8, sizes=((1.0, 64),), teacher_size=64, words=8)
+    monkeypatch.setattr(recipe, "ON_CPU", small)
+    monkeypatch.setattr(recipe, "DECODED", 64)
+    monkeypatch.setattr(last_stage, "Stage", partial(last_stage.Stage, batch=8, classes=20, words=20))
+    options = recipe.Options(
+        train=((table, folder),), choose=((table, folder),), repeat=(2,),
+        work=tmp_path / "work", out=tmp_path / "model",
+        image_size=64, device="cpu", seed=0, labels=labels, minutes=0.01, runs=2, epochs=1, drawn=25, start=None,
+    )  # fmt: skip
+    recipe.run(options)
+    encoder = BuiltinEncoder.load(tmp_path / "model")
+    picture = encoder.prepare(Image.new("RGB", (90, 60), "red"))
+    assert picture.shape == (64, 64, 3)
+    torch_rows = builtin_torch.load(encoder, "cpu", "float32")
+    assert (encoder.images([picture]) * torch_rows.images([picture])).sum() >= 0.9999
+    texts = ["a red wall", "a man"]
+    assert (encoder.texts(texts) * torch_rows.texts(texts)).sum(axis=1).min() >= 0.9999
+    lines = [json.loads(line) for line in (tmp_path / "work" / "log.jsonl").read_text().splitlines()]
+    measured = [line for line in lines if any("t2i R@1" in name for name in line)]
+    assert [line["epoch"] for line in measured] == [-1, 0]
+    # A second training goes on from the mean of the runs, with the cached features.
+    cached = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").glob("*-features-*.npy")}
+    assert len(cached) == 3
+    recipe.run(replace(options, start=tmp_path / "work" / "end-to-end.safetensors", out=tmp_path / "again"))
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "work").glob("*-features-*.npy")} == cached
+    assert (tmp_path / "again" / "image.onnx").read_bytes() == (tmp_path / "model" / "image.onnx").read_bytes()
+
+
+def test_int8_matrices_keep_what_they_multiply() -> None:
+    torch.manual_seed(0)
+    name, value, row = "text.bert.encoder.layer.0.x.weight", torch.randn(384, 384), torch.randn(384)
+    stored = builtin_weights.quantised(name, value)
+    assert {key: each.dtype for key, each in stored.items()} == {name: torch.int8, f"{name}.scale": torch.float16}
+    again = builtin_weights.restored(stored)[name]
+    assert torch.nn.functional.cosine_similarity(again @ row, value @ row, dim=0) > 0.9999
+
+
+def test_the_mean_of_runs_is_a_mean() -> None:
+    mean = recipe._mean([{"a": torch.tensor([1.0, 3.0])}, {"a": torch.tensor([3.0, 5.0])}])
+    assert mean["a"].tolist() == [2, 4]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +51,11 @@ class SourceOptions:
     images: Path | None
     stdin: bool
 
-    def places(self, known: Callable[[Path], bool]) -> list[Path]:
+    def places(self, known: Callable[[Path], bool], roots: Sequence[Path] = ()) -> list[Path]:
         """Return the folders and files to index; missing paths from standard input are left out, with a note.
 
         `known` says whether a folder or file was indexed before: one of these may be missing, as when a drive is not
-        mounted.
+        mounted. If nothing is named, the folders of the library, `roots`, are.
 
         Raises:
             UsageError: nothing was named.
@@ -69,6 +69,8 @@ class SourceOptions:
         for place in [place for place in listed if not place.exists()]:
             note(f"not there, left out: {show_path(place)}")
             listed.remove(place)
+        if not named and not self.captions and not self.stdin:
+            named = list(roots)
         if not named and not listed and not self.captions:
             raise UsageError("name at least one folder of pictures (or --captions FILE, or --stdin)")
         return named + listed
@@ -126,6 +128,7 @@ class RunOptions:
 def command(given: SourceOptions, rules: Rules, how: RunOptions, settings: Settings, as_json: bool) -> None:
     """Index FOLDERS of pictures (or single files) and caption files.
 
+    Without FOLDERS, all folders of the library are brought up to date.
     Only new and changed files are read; moved files and copies cost nothing. Files that are not there any more leave
     the answers, but are not forgotten: they come back with their drive, captions and all. A file that cannot be used
     is reported with its reason (`retrieval status --problems`) and tried again when it changes. Patterns are those
@@ -135,12 +138,13 @@ def command(given: SourceOptions, rules: Rules, how: RunOptions, settings: Setti
     \b
     Examples:
       retrieval index ~/Pictures
+      retrieval index
       retrieval index photos --captions captions.csv --images photos
       retrieval index ~/Pictures --exclude screenshots --dry-run
       find . -name '*.jpg' -print0 | retrieval index --stdin
       retrieval index ~/Pictures --model ViT-B-32/openai
     """
-    places = given.places(lambda place: _is_indexed(place, settings))
+    places = given.places(lambda place: _is_indexed(place, settings), _roots(settings))
     note(f"library: {show_path(backends.library_path(None, settings))}")
     if how.dry_run:
         found = plan(places, settings, **how.with_rules(rules))
@@ -160,6 +164,14 @@ def command(given: SourceOptions, rules: Rules, how: RunOptions, settings: Setti
             note(f"{library.model} still answers queries: {report.model} has not encoded all pictures yet")
     if report.interrupted or (texts and texts.interrupted):
         stopped()
+
+
+def _roots(settings: Settings) -> list[Path]:
+    try:
+        with Library.open(None, settings, read_only=True) as library:
+            return list(library.status().roots)
+    except RetrievalError:  # as below
+        return []
 
 
 def _is_indexed(place: Path, settings: Settings) -> bool:

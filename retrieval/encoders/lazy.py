@@ -1,4 +1,4 @@
-"""Lazy encoder: its text part in NumPy answers at once; torch and the full model load with the first picture.
+"""Lazy encoder: its text part answers at once; torch and the full model load with the first picture.
 
 Knows which part a call needs; does not know how either part works.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..types.records import Pixels, Space, Vectors
-from .numpy_text import NumpyTextEncoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -19,11 +18,29 @@ if TYPE_CHECKING:
     from .openclip import OpenClip
 
 
+class TextEncoder(Protocol):
+    """The text part of a model, which needs no torch."""
+
+    @property
+    def space(self) -> Space:
+        """The embedding space of the model."""
+        ...
+
+    @property
+    def image_size(self) -> int:
+        """Side of the model's input in pixels."""
+        ...
+
+    def texts(self, batch: Sequence[str]) -> Vectors:
+        """Return the embeddings of n texts: (n, dimensions) float32 unit rows."""
+        ...
+
+
 @dataclass
 class LazyOpenClip:
-    """The NumPy text encoder of a model, and a function that loads the full open_clip model."""
+    """The text part of a model, and a function that loads the full model in torch."""
 
-    tower: NumpyTextEncoder
+    tower: TextEncoder
     load: Callable[[], OpenClip]
     _whole: OpenClip | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -61,7 +78,7 @@ class LazyOpenClip:
     def texts(self, batch: Sequence[str]) -> Vectors:
         """Return the embeddings of n texts: (n, dimensions) float32 unit rows.
 
-        The NumPy encoder computes them, unless the full model is already loaded on a GPU.
+        The text part computes them, unless the full model is already loaded on a GPU.
         """
         if self._whole is not None and self._whole.device.type != "cpu":
             return self._whole.texts(batch)

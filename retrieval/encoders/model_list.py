@@ -12,7 +12,8 @@ from pathlib import Path
 from ..errors import ModelError
 from ..types.results import ModelInfo
 from . import checkpoints
-from .model_name import BUILTIN, ModelName
+from .builtin_encoder import BUILTIN, WEIGHTS
+from .model_name import ModelName
 
 TABLE = Path(__file__).parent / "known.toml"
 
@@ -59,7 +60,7 @@ def _installed(info: ModelInfo) -> ModelInfo:
     from dataclasses import replace
 
     if info.name == "builtin":
-        return replace(info, parameters=_parameters(BUILTIN / "open_clip_model.safetensors"), installed=True)
+        return replace(info, parameters=_parameters(BUILTIN / WEIGHTS), installed=True)
     try:
         return replace(info, installed=checkpoints.installed(ModelName.parse(info.name)) is not None)
     except ModelError:
@@ -70,7 +71,7 @@ def _parameters(weights: Path) -> float:
     """Return the number of parameters in a safetensors file, in millions, from its header."""
     with weights.open("rb") as stream:
         header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    shapes = [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
+    shapes = [entry["shape"] for name, entry in header.items() if not name.endswith((".scale", "__metadata__"))]
     total = 0
     for shape in shapes:
         count = 1

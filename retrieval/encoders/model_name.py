@@ -1,4 +1,4 @@
-"""Model names: `builtin`, `ARCH/TAG`, `ARCH/CHECKPOINT-FILE`, `hf-hub:ORG/NAME`, `local-dir:PATH`.
+"""Names of open_clip's models: `ARCH/TAG`, `ARCH/CHECKPOINT-FILE`, `hf-hub:ORG/NAME`, `local-dir:PATH`.
 
 Parses names; loads nothing.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 from ..errors import ModelError
 
 SPELLINGS = "builtin, ARCH/TAG, ARCH/CHECKPOINT-FILE, hf-hub:ORG/NAME or local-dir:PATH"
-BUILTIN = Path(__file__).parent / "builtin"
 
 
 class WeightSource(Enum):
@@ -40,10 +39,8 @@ class ModelName:
         """Parse a model name.
 
         Raises:
-            ModelError: the name has none of the five forms, or its folder or file does not exist.
+            ModelError: the name has none of the four forms, or its folder or file does not exist.
         """
-        if spelling == "builtin":
-            return cls(spelling, WeightSource.FOLDER, path=BUILTIN)
         if spelling.startswith("local-dir:"):
             path = Path(spelling.removeprefix("local-dir:")).expanduser().absolute()
             if not (path / "open_clip_config.json").is_file():

@@ -1,4 +1,4 @@
-"""Any model that open_clip can load, including the built-in one, as an `Encoder`.
+"""Any model that open_clip can load, as an `Encoder`.
 
 Knows open_clip and torch; does not know picture files, storage or indexes.
 """
@@ -31,7 +31,7 @@ from ..types.records import Pixels, Space, Vectors
 from . import checkpoints, patch_features
 from .autotune import Tuning, TuningTable
 from .fold_batchnorm import prepare_for_inference
-from .model_name import BUILTIN, ModelName, WeightSource
+from .model_name import ModelName, WeightSource
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -83,7 +83,7 @@ class OpenClip:
         kind = devices.choose_precision(precision, place)
         path = checkpoints.required(name)
         try:
-            with _UninitialisedWeights():
+            with UninitialisedWeights():
                 model, preprocess, tokenizer = _create(name, path)
         except ModelError:
             raise
@@ -203,7 +203,7 @@ class Preprocessing:
         return pixels.float().div_(255).sub_(mean).div_(deviation).to(kind).permute(0, 3, 1, 2)
 
 
-class _UninitialisedWeights(TorchFunctionMode):
+class UninitialisedWeights(TorchFunctionMode):
     """While active, torch initialises no random weights: the checkpoint brings all of them, or loading fails."""
 
     drawing = (
@@ -308,6 +308,3 @@ def _fingerprint(found: Path, preprocess: dict[str, Any]) -> str:
                 stream.seek(-WHOLE // 8, 2)
                 digest.update(stream.read())
     return digest.hexdigest()
-
-
-__all__ = ["BUILTIN", "OpenClip"]

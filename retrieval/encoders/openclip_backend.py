@@ -1,4 +1,4 @@
-"""Models of open_clip: tags of its list, checkpoint files, repositories of the hub, folders, and the built-in one.
+"""Models of open_clip: tags of its list, checkpoint files, repositories of the hub, and folders.
 
 Chooses how a model runs: its text encoder in NumPy where that is possible, the full model when a picture needs it.
 """

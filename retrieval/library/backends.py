@@ -29,10 +29,11 @@ FRAMES = 8  # frames of a video that a model is shown
 
 def encoder_backends() -> tuple[EncoderBackend, ...]:
     """Return the kinds of encoders, in the order in which they are asked whether a name is theirs."""
+    from ..encoders.builtin_backend import BuiltinBackend
     from ..encoders.colours import ColourBackend
     from ..encoders.openclip_backend import OpenClipBackend
 
-    return (ColourBackend(), OpenClipBackend())
+    return (ColourBackend(), BuiltinBackend(), OpenClipBackend())
 
 
 def encoder_backend(name: str) -> EncoderBackend:

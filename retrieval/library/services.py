@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from .. import config
 from ..config import Settings
-from ..errors import LibraryNotFound, ModelError, NotIndexed
+from ..errors import LibraryNotFound, ModelChanged, NotIndexed
 from ..sources import absolute_paths
 from ..types.records import no_progress
 from . import backends
@@ -146,7 +146,8 @@ class Services:
         """Return the encoder with this model name; without a name, the encoder of the active space.
 
         Raises:
-            ModelError: the model is unknown, or its weights have changed since the library was indexed.
+            ModelError: the model is unknown.
+            ModelChanged: its weights have changed since the library was indexed.
         """
         return self.models.encoder(model) if model else self.encoder_of(self.storage.active_space()[1])
 
@@ -154,13 +155,13 @@ class Services:
         """Return the encoder that made the embeddings of a space.
 
         Raises:
-            ModelError: its weights have changed since.
+            ModelChanged: its weights have changed since.
         """
         encoder = self.encoder(space.model)
         if encoder.space != space:
-            raise ModelError(
-                f"the weights of {space.model} have changed since {self.storage.path} was indexed; "
-                "run `retrieval index` on its folders to encode them anew"
+            raise ModelChanged(
+                f"the library was indexed with other weights of the model {space.model}; "
+                "encode it anew with `retrieval index`, which goes through all its folders"
             )
         return encoder
 

@@ -20,15 +20,21 @@ from .branches import Branch, Candidate
 
 Floats = npt.NDArray[np.float64]
 
-SHARPNESS = {Kind.PICTURE: 3.0, Kind.TEXT: 0.85}  # of the likelihood, over the anchor texts' mean std
-SHARE = {Kind.PICTURE: (0.823, -0.532), Kind.TEXT: (1.35, 1.456)}  # log-odds of a share -> of a right hit (COCO dev)
-STRONG, LIKELY = (0.5, 3.5), (0.2, 3.0)  # probability, or z-score: one scale for all hits, so that bands keep the order
+# benchmarks/fit_confidence.py prints these, from COCO's held-back set: the sharpness of the likelihood, over the anchor
+# texts' mean std, and from the log-odds of a share to those of a right hit.
+SHARPNESS = {Kind.PICTURE: 2.0, Kind.TEXT: 0.85}
+SHARE = {Kind.PICTURE: (0.829, -0.412), Kind.TEXT: (1.029, 0.107)}
+STRONG, LIKELY = 0.5, 0.2  # probability
+# or z-score, (strong, likely), of a sentence, and of a single word, which fits each picture less but fits more of them:
+# one scale for all hits, so that bands keep the order
+SENTENCE, WORD = (6.0, 4.5), (3.0, 1.75)
 NEAR = 16  # one picture in so many, the nearest, gives the scale of a query's z-scores; at most `CANDIDATES`
 SMALL = 30  # with fewer pictures, there is no confidence
 ARTICLES = {"a", "an", "the"}
-# A single word fits each picture less than a caption does: if it is as word-like as `WORD`, the threshold on the
-# log-odds is lower by `FURTHER`. docs/confidence.md has what that costs.
-WORD, FURTHER = 0.7, 2.0
+# If a single word is as word-like as `WORD_LIKE`, the threshold on the log-odds is lower by `FURTHER`; for two, by
+# half of it. docs/confidence.md has what that costs.
+WORD_LIKE, FURTHER = 0.7, 1.36
+SHORT = {1: 1.0, 2: 0.5}  # how much a text of so many words, without articles, is read as a word and not as a sentence
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,13 @@ class Match:
     log_odds: float  # that something does
     threshold: float  # on the log-odds, below which nothing does
     heights: tuple[float, float]  # mean and std of the anchor texts' cosines, averaged over the nearest pictures
+    bars: tuple[float, float]  # z-scores from which a hit is strong, and likely
 
     @property
     def likely(self) -> float:
         """The cosine from which a hit is likely by its z-score."""
         mean, std = self.heights
-        return mean + LIKELY[1] * std
+        return mean + self.bars[1] * std
 
     @property
     def nothing(self) -> bool:
@@ -74,11 +81,12 @@ def match(branch: Branch) -> Match | None:
     mean, std = context.scale(anchors, nearest.ids.tolist())
     z = query_z((nearest.scores - mean) / std, count)
     log_odds = float(calibration.log_odds(branch.words, np.array([z]), scale)[0])
-    single = len([word for word in branch.text.casefold().split() if word not in ARTICLES]) == 1
-    further = FURTHER if single and anchors.word_likeness(branch.words)[0] >= WORD else 0.0
+    said = [word for word in branch.text.casefold().split() if word not in ARTICLES]
+    short = SHORT.get(len(said), 0.0) if anchors.word_likeness(branch.words)[0] >= WORD_LIKE else 0.0
+    strong, likely = (short * word + (1 - short) * other for word, other in zip(WORD, SENTENCE, strict=True))
     near = int(np.clip(count // NEAR, 1, len(mean)))
     heights = float(mean[:near].mean()), float(std[:near].mean())
-    return Match(anchors, scale, log_odds, scale.threshold - further, heights)
+    return Match(anchors, scale, log_odds, scale.threshold - short * FURTHER, heights, (strong, likely))
 
 
 def of_pictures(branch: Branch, match: Match, contents: Sequence[int], gains: Floats | float = 0.0) -> Confidence:
@@ -93,9 +101,9 @@ def of_pictures(branch: Branch, match: Match, contents: Sequence[int], gains: Fl
     z_scores, probability = (cosines - mean) / std, _sigmoid(np.array(match.log_odds))
     sharp = SHARPNESS[Kind.PICTURE] / max(scale.picture_std, 1e-6)
     rest = (branch.context.sample @ words).astype(np.float64)
-    sure = _probable(Kind.PICTURE, _shares(sharp * cosines, sharp * rest, scale.count)) * probability
+    sure = _probable(Kind.PICTURE, shares(sharp * cosines, sharp * rest, scale.count)) * probability
     known: list[float | None] = [None] * len(contents) if scale.count < SMALL else sure.tolist()
-    bands = [_band(*each) for each in zip(known, z_scores, strict=True)]
+    bands = [_band(sure, z, match.bars) for sure, z in zip(known, z_scores, strict=True)]
     return Confidence(float(probability), match.nothing, known, bands)
 
 
@@ -113,9 +121,9 @@ def of_texts(branch: Branch, scores: Floats) -> Confidence | None:
     total += (float(hubness[0]) - text_scale.hubness[0]) / text_scale.hubness[1]
     rest = 2 * (text_scale.sample @ branch.vector[0]).astype(np.float64) - text_scale.sample_hubness
     sharp, count = SHARPNESS[Kind.TEXT] / max(image_scale.picture_std, 1e-6), branch.storage.vectors.count(Kind.TEXT)
-    sure = _probable(Kind.TEXT, text_scale.per_picture * _shares(sharp * scores, sharp * rest, count))
+    sure = _probable(Kind.TEXT, text_scale.per_picture * shares(sharp * scores, sharp * rest, count))
     known: list[float | None] = sure.tolist()
-    return Confidence(None, total < text_scale.threshold, known, [_band(each, -np.inf) for each in known])
+    return Confidence(None, total < text_scale.threshold, known, [_band(each, -np.inf, SENTENCE) for each in known])
 
 
 def with_confidence(candidates: Sequence[Candidate], of_each: Confidence) -> list[Candidate]:
@@ -146,7 +154,7 @@ def apply_threshold(answer: Answer, threshold: Threshold) -> Answer:
     return replace(answer, hits=ranked, notes=(*answer.notes, note))
 
 
-def _shares(odds: Floats, rest: Floats, count: int) -> Floats:
+def shares(odds: Floats, rest: Floats, count: int) -> Floats:
     """Return the share of each hit in a likelihood over `count` contents, (n,).
 
     What lies below the hits is estimated from `rest`, the log-likelihoods of a sample.
@@ -170,8 +178,8 @@ def _sigmoid(odds: Floats) -> Floats:
     return found
 
 
-def _band(confidence: float | None, height: float) -> Band:
-    for band, (probability, deviations) in ((Band.STRONG, STRONG), (Band.LIKELY, LIKELY)):
-        if (confidence is not None and confidence >= probability) or height >= deviations:
+def _band(confidence: float | None, height: float, bars: tuple[float, float]) -> Band:
+    for band, probability, bar in zip((Band.STRONG, Band.LIKELY), (STRONG, LIKELY), bars, strict=True):
+        if (confidence is not None and confidence >= probability) or height >= bar:
             return band
     return Band.WEAK

@@ -127,7 +127,7 @@ def _alike(branch: Branch, catalog: CatalogSession, count: int) -> tuple[dict[in
 
     The z-score is that of the cosine against the anchor texts' cosines with the query.
     """
-    anchors = branch.calibration.anchors()
+    anchors = branch.calibration.anchors() if branch.words is not None else None
     if anchors is None or branch.words is None:
         return {}, -np.inf
     mean, std = anchors.scale(branch.words)
@@ -189,7 +189,7 @@ class _FullText:
 
     def best(self, branch: Branch, count: int) -> list[int]:
         """Return the pictures that full text speaks for most, of those that pass; ties are broken by pixels."""
-        if not self.holders or branch.vector is None:
+        if not self.holders:
             return []
         contents = np.unique(np.concatenate(list(self.holders.values())))
         if branch.passing is not None:
@@ -199,6 +199,8 @@ class _FullText:
         nats = self.score(contents, {})[0]
         bar = np.partition(nats, -count)[-count]
         above, level = contents[nats > bar], contents[nats == bar]
+        if branch.vector is None:
+            return [*above.tolist(), *level[: count - len(above)].tolist()]
         _, ids = branch.storage.vectors.nearest(branch.kind, branch.vector, count - len(above), Where(level))
         return [*above.tolist(), *ids[0][ids[0] >= 0].tolist()]
 

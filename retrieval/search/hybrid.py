@@ -36,6 +36,21 @@ def find(branch: Branch, count: int) -> BranchResult:
     return band(branch, candidates, [fits[each.content] for each in candidates], texts, match)
 
 
+def by_words(branch: Branch, count: int) -> BranchResult:
+    """Return the pictures whose texts have at least half of the terms: all that is known without the model."""
+    texts = {content: said for content, said in gather(branch, [], count).items() if said.half}
+    order = sorted(texts, key=lambda content: -texts[content].nats)
+    candidates = [
+        Candidate(
+            content, None, None if branch.passing is None else branch.passing[content],
+            band=Band.STRONG if texts[content].whole else Band.LIKELY, by=texts[content].by,
+            sources=tuple(map(str, texts[content].sources)),
+        )
+        for content in order
+    ]  # fmt: skip
+    return BranchResult(candidates, [-float(n) for n in range(len(order))], nothing=not order)
+
+
 def complete(branch: Branch, nearest: Sequence[Candidate], texts: Mapping[int, Evidence]) -> list[Candidate]:
     """Return the nearest pictures and those that texts found, with their cosines and what they were found by.
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from ..calibration.calibration import Calibration
 from ..encoders import Encoder
-from ..errors import UsageError
+from ..errors import ModelChanged, UsageError
 from ..queries.expression import Alternative, Expression
 from ..queries.filters import EVERYTHING
 from ..runtime.timing import span
 from ..storage.catalog.full_text import shares_term
 from ..storage.storage import Storage
-from ..types.records import Answer, Hit, Item, Kind, Space
+from ..types.records import Answer, ByText, Hit, Item, Kind, Space
 from ..types.request import SearchRequest
 from . import hybrid, text_hits
 from .branches import Branch, BranchResult, Candidate, merge
@@ -201,9 +201,17 @@ class Searcher:
             if alternative.where == EVERYTHING:
                 raise UsageError('the query is empty; write what the picture shows, such as "a dog on the beach"')
             return Branch(self.storage, self.calibration, kind, total, notes, passing or {})
-        meaning = QueryEmbedder(self.storage, space, self.encoder, self.max_megapixels).meaning(
-            alternative.pieces, kind
-        )
+        embedder = QueryEmbedder(self.storage, space, self.encoder, self.max_megapixels)
+        try:
+            meaning = embedder.meaning(alternative.pieces, kind)
+        except ModelChanged as exc:
+            if kind is not Kind.PICTURE or not all(isinstance(part.piece, ByText) for part in alternative.pieces):
+                raise
+            notes = (*notes, f"found by names and captions alone: {exc}")
+            return Branch(
+                self.storage, self.calibration, kind, total, notes, passing, text=alternative.words,
+                filter=alternative.where,
+            )  # fmt: skip
         return Branch(
             self.storage,
             self.calibration,
@@ -285,7 +293,7 @@ class Searcher:
 
 def _find(branch: Branch, count: int) -> BranchResult:
     if branch.vector is None:
-        return branch.newest(count)
+        return hybrid.by_words(branch, count) if branch.text else branch.newest(count)
     return hybrid.find(branch, count) if branch.kind is Kind.PICTURE else text_hits.find(branch, count)
 
 

@@ -97,7 +97,7 @@ def _tokens(
     trunk = encoder.visual.trunk
     views = features.Views(data.pictures, 2 * times, seed=options.seed)
     lower = backbone.without_norms(backbone.lower_half(trunk))
-    seen = features.cache(views, lower, features.SHAPE, options.work / f"{name}.npy", progress)
+    seen = features.cache(views, lower, features.SHAPE, options.work / f"{name}.npy", progress, 128)
     upper = backbone.without_norms(backbone.upper_half(trunk))
     eye = captioner.Eye(None, upper, options.image_size // 16).eval()
     shape = (captioner.PICTURE, captioner.FEATURES)
@@ -113,7 +113,7 @@ def _whole(options: Options, name: str, data: captions.Captioned, encoder: Any, 
     views = features.Views(data.pictures, 1, options.image_size, seed=options.seed)
     shape = (captioner.PICTURE, captioner.FEATURES)
     path = options.work / f"{name}-eye-{features.fingerprint(upper)}.npy"
-    return features.cache(views, eye, shape, path, progress)
+    return features.cache(views, eye, shape, path, progress, 128)
 
 
 def _standardise(eye: Any, sets: Sequence[telling.Told]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import random
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,7 @@ EVERYDAY: tuple[tuple[int, int, tuple[str, ...]], ...] = (
     (985, 986, ("flower",)), (991, 997, ("mushroom",)),
 )  # fmt: skip
 
+
 # What people are by their work or play: words that photos' captions rarely use and searches do.
 OCCUPATIONS = (
     "actor architect artist astronaut athlete baker ballerina banker barber bartender bride builder butcher "
@@ -74,10 +76,20 @@ OCCUPATIONS = (
     "sculptor secretary singer skater skier soldier student surfer surgeon swimmer tailor teacher technician "
     "tourist violinist waiter waitress welder wizard worker writer "
 ).split()
+_TABLES = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+ALSO: dict[str, list[str]] = _TABLES["also"]
+SYNONYMS: dict[str, list[str]] = _TABLES["synonyms"]
 PERSON = re.compile(r"\b(man|woman|person|guy|lady|girl|boy)\b", re.IGNORECASE)
 
 
 def paraphrased(caption: str, luck: random.Random) -> str:
+    """The caption with other words: synonyms where there are some, or an occupation for its person."""
+    words = [luck.choice(SYNONYMS[word]) if word in SYNONYMS else word for word in caption.split()]
+    other = re.sub(r"\ba (?=[aeiou])", "an ", " ".join(words))
+    return other if luck.random() < 0.5 else employed(caption, luck)
+
+
+def employed(caption: str, luck: random.Random) -> str:
     """The caption with an occupation for, or after, its first person; as it is where there is no person."""
     occupation = luck.choice(OCCUPATIONS)
     pattern = occupation if luck.random() < 0.5 else rf"\1 {occupation}"
@@ -115,4 +127,9 @@ def class_names(labels: Path) -> list[list[str]]:
     for first, last, words in EVERYDAY:
         for index in range(first, last + 1):
             names[index] += words
+    unknown = set(ALSO) - {own for each in names for own in each}
+    if unknown:
+        raise SystemExit(f"{labels}: no class is called {', '.join(sorted(unknown))}")
+    for each in names:
+        each += [word for own in tuple(each) for word in ALSO.get(own, ()) if word not in each]
     return names

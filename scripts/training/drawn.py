@@ -1,4 +1,4 @@
-"""Pictures that no photo collection's captions teach: pages of text, charts, patterns, textures, noise.
+"""Pictures that no photo collection's captions teach: pages of text, charts, patterns, textures, noise, things.
 
 Captioned photos alone leave the model free to put such pictures anywhere, and it puts them near everything. Drawn by
 code, so nothing of others is in them. Knows pixels and words; does not know the model.
@@ -15,10 +15,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from .captions import Captioned
+from .drawn_things import SIDE, THINGS, Drawn
 
-SIDE = 224
 HUES = ("red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink")
-Drawn = tuple[Image.Image, list[str]]
 
 
 def _colour(luck: random.Random) -> tuple[str, tuple[int, int, int]]:
@@ -127,7 +126,7 @@ def lines(luck: random.Random, words: Sequence[str]) -> Drawn:  # noqa: ARG001
 
 
 KINDS: tuple[Callable[[random.Random, Sequence[str]], Drawn], ...] = (
-    plain, page, chart, stripes, texture, blobs, lines,
+    plain, page, chart, stripes, texture, blobs, lines, *THINGS,
 )  # fmt: skip
 
 

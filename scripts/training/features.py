@@ -53,10 +53,12 @@ class Views(Dataset[Tensor]):
             yield ImageOps.mirror(view) if number % 2 else view
 
 
-def cache(views: Views, network: nn.Module, shape: tuple[int, ...], path: Path, progress: Progress) -> np.ndarray:
+def cache(
+    views: Views, network: nn.Module, shape: tuple[int, ...], path: Path, progress: Progress, middle: float = 127.5
+) -> np.ndarray:
     """(pictures, views, *shape) float16, memory-mapped; goes on where a killed run stopped.
 
-    `network` reads (n, 3, size, size) of (x - 128) / 128 and gives (n, *shape).
+    `network` reads (n, 3, size, size) of (x - middle) / middle and gives (n, *shape).
     """
     whole = (len(views), views.count, *shape)
     done = path.with_suffix(".done")
@@ -69,7 +71,7 @@ def cache(views: Views, network: nn.Module, shape: tuple[int, ...], path: Path, 
         for batch in DataLoader(todo, batch_size=64 // views.count, num_workers=1, prefetch_factor=4):
             flat = batch.flatten(0, 1).to(device, memory_format=torch.channels_last)
             with torch.inference_mode():
-                found = torch.cat([network((some.float() - 128) / 128) for some in torch.split(flat, PIECE)])
+                found = torch.cat([network((some.float() - middle) / middle) for some in torch.split(flat, PIECE)])
             rows[start : start + len(batch)] = found.view(len(batch), views.count, *shape).half().cpu().numpy()
             start += len(batch)
             progress.advance(task, len(batch))
@@ -105,14 +107,3 @@ def passed_on(
     found.flush()
     temporary.rename(path)
     return found
-
-
-@torch.inference_mode()
-def pooled(rows: np.ndarray, upper: nn.Module) -> Tensor:
-    """The mean of the upper half's activations, (pictures, views, 1280), in one pass over a cache of `SHAPE`."""
-    flat = rows.reshape(-1, *SHAPE)
-    parts = [
-        upper(torch.from_numpy(flat[k : k + 256].astype(np.float32)).to(memory_format=torch.channels_last)).mean((2, 3))
-        for k in range(0, len(flat), 256)
-    ]
-    return torch.cat(parts).view(rows.shape[0], rows.shape[1], -1)

@@ -43,7 +43,7 @@ class Knowledge:
             shown = features[(best == index) & (sure > SURE)]
             if len(shown) >= 10:
                 lengths.append((shown.mean(0) - centre).norm() / offsets[index].norm())
-        scale = torch.stack(lengths).median()
+        scale = torch.stack(lengths).median() if lengths else 1.0  # too few pictures: as long as the offsets are
         return cls(beliefs.half(), (centre + scale * offsets).clamp(min=0), weight, bias)
 
     def some_classes(self, pictures: Tensor, count: int) -> Tensor:

@@ -259,7 +259,7 @@ def test_models_are_listed(run: Run) -> None:
         (["search", "red", "--nonsense"], 2, "No such option"),
         (["nonsense"], 2, "to search: retrieval search nonsense"),
         (["serach", "dog"], 2, "perhaps `retrieval search`"),
-        (["index"], 2, "name at least one folder"),
+        (["index", "--index", "other"], 2, "name at least one folder"),
         (["index", "nowhere"], 5, "nowhere does not exist"),
         (["index", "--captions", "nowhere.csv"], 5, "cannot read the captions"),
         (["search", "--image", "nowhere.jpg"], 5, "no such file"),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -23,8 +24,9 @@ from retrieval import Settings
 from retrieval.encoders import Encoder, SupportsPatchFeatures, checkpoints, model_list
 from retrieval.encoders.autotune import Tuning, TuningTable
 from retrieval.encoders.batching import BatchedEncoder, batched
+from retrieval.encoders.builtin_encoder import BUILTIN
 from retrieval.encoders.colours import ColourEncoder
-from retrieval.encoders.model_name import BUILTIN, ModelName, WeightSource
+from retrieval.encoders.model_name import ModelName, WeightSource
 from retrieval.encoders.openclip import OpenClip
 from retrieval.errors import ModelError, ModelUnavailable
 from retrieval.library import backends
@@ -44,14 +46,23 @@ SAME = 2e-4  # batch against single: other kernels, other rounding
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real open_clip model folder with random weights."""
-    folder = tmp_path_factory.mktemp("tiny")
+    return random_model(tmp_path_factory.mktemp("tiny"), TINY, "shortest")
+
+
+@pytest.fixture(scope="module")
+def convolutions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a convolutional image encoder of timm, which has batch normalisations."""
+    vision = {"timm_model_name": "test_efficientnet", "timm_pool": "avg", "timm_proj": "linear", "image_size": 64}
+    return random_model(tmp_path_factory.mktemp("convolutions"), {**TINY, "vision_cfg": vision}, "squash")
+
+
+def random_model(folder: Path, config: dict[str, Any], resize_mode: str) -> Path:
     torch.manual_seed(1)
-    model = open_clip.model.CLIP(**TINY)
-    save_file(
-        {name: value.contiguous() for name, value in model.state_dict().items()}, folder / "open_clip_model.safetensors"
-    )
-    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "shortest"}
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": TINY, "preprocess_cfg": preprocess}))
+    model = open_clip.model.CLIP(**config)
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, folder / "open_clip_model.safetensors")
+    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": resize_mode}
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}))
     return folder
 
 
@@ -111,15 +122,14 @@ def test_colours_land_on_their_pictures() -> None:
 @pytest.mark.parametrize(
     ("spelling", "route"),
     [
-        ("builtin", WeightSource.FOLDER),
         ("ViT-B-32/openai", WeightSource.TAG),
         ("hf-hub:timm/ViT-B-16-SigLIP2", WeightSource.HUB),
-        (f"local-dir:{BUILTIN}", WeightSource.FOLDER),
-        (f"ViT-B-32/{BUILTIN}/open_clip_model.safetensors", WeightSource.FILE),
+        ("local-dir:{tiny}", WeightSource.FOLDER),
+        ("ViT-B-32/{tiny}/open_clip_model.safetensors", WeightSource.FILE),
     ],
 )
-def test_each_spelling_goes_its_route(spelling: str, route: WeightSource) -> None:
-    assert ModelName.parse(spelling).route is route
+def test_each_spelling_goes_its_route(spelling: str, route: WeightSource, tiny: Path) -> None:
+    assert ModelName.parse(spelling.format(tiny=tiny)).route is route
 
 
 @pytest.mark.parametrize(
@@ -167,8 +177,9 @@ def test_pulling_without_network_fails_at_the_first_try_with_the_next_step(monke
     assert waits == []
 
 
-def test_pulling_what_is_here_is_done_already() -> None:
-    assert checkpoints.pull(ModelName.parse("builtin")) == BUILTIN
+def test_pulling_what_is_here_is_done_already(tiny: Path) -> None:
+    assert checkpoints.pull(ModelName.parse(f"local-dir:{tiny}")) == tiny
+    assert backends.encoder_backend("builtin").pull("builtin") == BUILTIN
 
 
 def test_a_checkpoint_file_is_loaded_into_its_architecture(
@@ -245,9 +256,9 @@ def test_a_precision_that_makes_no_sense_is_refused(wanted: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["builtin", "tiny"])
-def test_the_precision_that_is_chosen_is_faithful_to_float32(model: str, tiny: Path) -> None:
-    spelling = "builtin" if model == "builtin" else f"local-dir:{tiny}"
+@pytest.mark.parametrize("model", ["convolutions", "tiny"])
+def test_the_precision_that_is_chosen_is_faithful_to_float32(model: str, tiny: Path, convolutions: Path) -> None:
+    spelling = f"local-dir:{convolutions if model == 'convolutions' else tiny}"
     full, chosen = OpenClip.load(spelling, "cpu", "float32"), OpenClip.load(spelling, "cpu", "auto")
     many = [Image.effect_noise((300, 300), 12 * n + 10).convert("RGB") for n in range(12)] + pictures()
     rows = encode(chosen, many)
@@ -291,14 +302,16 @@ def test_a_lower_precision_is_taken_only_where_it_is_faster_and_faithful(
 
 def test_the_table_of_models_starts_with_the_built_in_one() -> None:
     rows = model_list.known()
-    assert (rows[0].name, rows[0].installed, rows[0].dimensions) == ("builtin", True, 256)
+    assert (rows[0].name, rows[0].installed, rows[0].dimensions) == ("builtin", True, 384)
     assert rows[0].parameters is not None
-    assert 1 < rows[0].parameters < 7
+    assert 27 < rows[0].parameters < 29
     assert all(row.licence and row.languages and row.image_size for row in rows)
 
 
 def test_every_known_tag_is_one_that_open_clip_has() -> None:
     for row in model_list.known():
+        if row.name == "builtin":
+            continue
         name = ModelName.parse(row.name)
         if name.route is WeightSource.TAG:
             assert name.tag in open_clip.list_pretrained_tags_by_model(name.architecture), row.name
@@ -377,10 +390,11 @@ def test_a_gathered_encoder_has_grids_only_where_the_model_has(photos: Path) -> 
 # --- how a model runs on this machine -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", ["builtin", "tiny"])
-def test_bytes_normalised_in_batches_are_what_open_clip_makes_of_each(model: str, tiny: Path) -> None:
-    spelling = "builtin" if model == "builtin" else f"local-dir:{tiny}"
-    loaded = OpenClip.load(spelling, "cpu", "float32")
+@pytest.mark.parametrize("model", ["convolutions", "tiny"])
+def test_bytes_normalised_in_batches_are_what_open_clip_makes_of_each(
+    model: str, tiny: Path, convolutions: Path
+) -> None:
+    loaded = OpenClip.load(f"local-dir:{convolutions if model == 'convolutions' else tiny}", "cpu", "float32")
     _, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{loaded.path}")
     many = [Image.effect_noise((320, 240), 60).convert("RGB"), *pictures()]
     theirs = torch.stack([preprocess(image) for image in many])
@@ -390,17 +404,17 @@ def test_bytes_normalised_in_batches_are_what_open_clip_makes_of_each(model: str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("speed", [Tuning("float32", 3, apart=False), Tuning("float32", 3, apart=True)])
-def test_pieces_together_or_apart_give_the_same_rows(speed: Tuning) -> None:
-    encoder = OpenClip.load("builtin", "cpu", "float32")
+def test_pieces_together_or_apart_give_the_same_rows(speed: Tuning, convolutions: Path) -> None:
+    encoder = OpenClip.load(f"local-dir:{convolutions}", "cpu", "float32")
     whole = encode(encoder, pictures() * 3)
     encoder._run_as(speed)
     assert np.allclose(encode(encoder, pictures() * 3), whole, atol=SAME)
 
 
 @pytest.mark.slow
-def test_cores_that_work_apart_leave_later_threads_all_of_them() -> None:
+def test_cores_that_work_apart_leave_later_threads_all_of_them(tiny: Path) -> None:
     """Torch gives a thread that begins what was last set in any."""
-    model = OpenClip.load("builtin", "cpu", "float32")
+    model = OpenClip.load(f"local-dir:{tiny}", "cpu", "float32")
     model._run_as(Tuning("float32", 3, apart=True))
     model.images([model.prepare(image) for image in pictures()])
     with ThreadPoolExecutor(1) as later:

@@ -65,14 +65,6 @@ def test_half_precision_becomes_whole_bit_by_bit() -> None:
     np.testing.assert_array_equal(_whole(finite), finite.astype(np.float32))
 
 
-def test_the_built_in_models_tower_gives_what_it_gives() -> None:
-    model = OpenClip.load("builtin", "cpu", "float32")
-    tower = export_text.export(model)
-    assert tower is not None
-    cosines = (tower.texts(TEXTS) * model.texts(TEXTS)).sum(axis=1)
-    assert cosines.min() >= 0.9999
-
-
 @pytest.mark.parametrize(
     "text",
     [{"no_causal_mask": True}, {"pool_type": "last"}, {"embed_cls": True}, {"proj_type": "none", "width": 32}],
@@ -99,15 +91,15 @@ def test_tokens_are_those_of_open_clip(text: str) -> None:
 
 @pytest.mark.slow
 def test_the_order_of_texts_does_not_matter(tmp_path: Path) -> None:
-    encoder = load("builtin", tmp_path)
+    encoder = load(checkpoint(tmp_path / "model"), tmp_path)
     texts = [f"{'a very ' * (number % 7)}old {number}" for number in range(500)]
     one_by_one = np.concatenate([encoder.texts([text]) for text in texts])
     np.testing.assert_allclose(encoder.texts(texts), one_by_one, atol=1e-5)
 
 
 def test_a_kept_tower_answers_without_the_model(tmp_path: Path) -> None:
-    first = load("builtin", tmp_path)
-    second = load("builtin", tmp_path)
+    spelling = checkpoint(tmp_path / "model")
+    first, second = load(spelling, tmp_path), load(spelling, tmp_path)
     assert isinstance(second, LazyOpenClip) and second._whole is None
     assert second.space == first.space and second.image_size == first.image_size
     np.testing.assert_array_equal(second.texts(TEXTS), first.texts(TEXTS))
@@ -128,12 +120,13 @@ def test_a_changed_model_has_its_tower_made_anew(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("harm", ["tower", "weights", "merges"])
 def test_a_damaged_tower_is_made_again(tmp_path: Path, harm: str) -> None:
-    first = load("builtin", tmp_path)
+    spelling = checkpoint(tmp_path / "model")
+    first = load(spelling, tmp_path)
     harmed = list(tmp_path.glob(f"towers/*/{harm}*"))
     assert harmed
     for file in harmed:
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    again = load("builtin", tmp_path)
+    again = load(spelling, tmp_path)
     np.testing.assert_array_equal(again.texts(TEXTS), first.texts(TEXTS))
     (place,) = (tmp_path / "towers").iterdir()
     assert NumpyTextEncoder.load(place) is not None
@@ -141,10 +134,11 @@ def test_a_damaged_tower_is_made_again(tmp_path: Path, harm: str) -> None:
 
 @pytest.mark.slow
 def test_a_search_by_words_loads_no_torch(tmp_path: Path, photos: Path) -> None:
+    spelling = checkpoint(tmp_path / "model")
     code = (
         "import sys\n"
         "from retrieval import Library, Settings\n"
-        f"with Library.create({str(tmp_path / 'library')!r}, Settings(model='builtin')) as library:\n"
+        f"with Library.create({str(tmp_path / 'library')!r}, Settings(model={spelling!r})) as library:\n"
         f"    library.index([{str(photos)!r}]) if 'index' in sys.argv else library.search('something red')\n"
         "heavy = {'torch', 'open_clip', 'transformers', 'scipy', 'PIL'} & set(sys.modules)\n"
         "sys.exit(' '.join(heavy) or 0 if 'index' not in sys.argv else 0)\n"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from retrieval import Library
-from retrieval.encoders.openclip import OpenClip
+from retrieval.encoders.builtin_encoder import BuiltinEncoder
 from retrieval.errors import UsageError
 from retrieval.queries import interpret
 from retrieval.queries.filters import (
@@ -184,7 +184,7 @@ def test_the_built_in_model_sees_the_right_half() -> None:
     """Two photos side by side; the caption of one is hottest on its own half, nearly always."""
     from benchmarks.heat import pointing
 
-    assert pointing(OpenClip.load("builtin"), 40) > 0.8
+    assert pointing(BuiltinEncoder.load(), 40) > 0.8
 
 
 @pytest.mark.slow
