@@ -218,7 +218,7 @@ def main() -> None:
         found.report("words -> pictures")
         present = odds(library, [text for _, text in pairs])
         others = {}
-        for file in sorted(QUERIES.glob("*.txt")):
+        for file in sorted((*QUERIES.glob("absent*.txt"), *QUERIES.glob("nonsense*.txt"))):
             lines = file.read_text(encoding="utf-8").splitlines()
             others[file.stem] = odds(library, lines)
             refused = [library.search(ByText(line), threshold="none").nothing for line in lines]

@@ -5,14 +5,10 @@ Knows features and the classifier; does not know captions.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-from .captions import TEMPLATES
 
 SURE = 0.5  # a picture counts as showing a class from this probability on
 
@@ -45,15 +41,3 @@ class Knowledge:
                 lengths.append((shown.mean(0) - centre).norm() / offsets[index].norm())
         scale = torch.stack(lengths).median() if lengths else 1.0  # too few pictures: as long as the offsets are
         return cls(beliefs.half(), (centre + scale * offsets).clamp(min=0), weight, bias)
-
-    def some_classes(self, pictures: Tensor, count: int) -> Tensor:
-        """`count` class numbers: first those the pictures show, then a random rest."""
-        shown = torch.unique(self.beliefs[pictures].argmax(1))
-        rest = torch.randperm(len(self.prototypes))
-        rest = rest[~torch.isin(rest, shown)]
-        return torch.cat([shown[torch.randperm(len(shown))], rest])[:count]
-
-
-def say(names: Sequence[Sequence[str]], classes: Tensor) -> list[str]:
-    """One random name of each class in a random template."""
-    return [random.choice(TEMPLATES).format(random.choice(names[index])) for index in classes.tolist()]
