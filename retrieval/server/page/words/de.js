@@ -289,6 +289,8 @@ export default {
   // was der Server sagt
   server: [
     [/^nothing here looks like that/, ""],
+    [/^found by names and captions alone/, "Nur nach Namen und Bildunterschriften gefunden: Das Suchmodell ist neu, die Fotos müssen noch einmal gelesen werden."],
+    [/^the library was indexed with other weights/, "Das Suchmodell ist neu: Diese Fotos müssen erst noch einmal gelesen werden."],
     [/hits are less sure than/, ""],
     [/^checked \d+ of \d+ with/, ""],
     [/^there are \d+ pages of/, ""],

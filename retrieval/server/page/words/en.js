@@ -289,6 +289,8 @@ export default {
   // what the server says, where its own words are for programs: a pattern, and the sentence
   server: [
     [/^nothing here looks like that/, ""],
+    [/^found by names and captions alone/, "Found by names and captions only: these photos must be read again, since the search model has changed."],
+    [/^the library was indexed with other weights/, "These photos must be read again first, since the search model has changed."],
     [/hits are less sure than/, ""],
     [/^checked \d+ of \d+ with/, ""],
     [/^there are \d+ pages of/, ""],
