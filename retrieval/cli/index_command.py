@@ -51,11 +51,11 @@ class SourceOptions:
     images: Path | None
     stdin: bool
 
-    def places(self, known: Callable[[Path], bool], roots: Sequence[Path] = ()) -> list[Path]:
+    def places(self, known: Callable[[Path], bool], roots: Callable[[], Sequence[Path]]) -> list[Path]:
         """Return the folders and files to index; missing paths from standard input are left out, with a note.
 
         `known` says whether a folder or file was indexed before: one of these may be missing, as when a drive is not
-        mounted. If nothing is named, the folders of the library, `roots`, are.
+        mounted. If nothing is named, the folders of the library are, which `roots` returns.
 
         Raises:
             UsageError: nothing was named.
@@ -70,7 +70,7 @@ class SourceOptions:
             note(f"not there, left out: {show_path(place)}")
             listed.remove(place)
         if not named and not self.captions and not self.stdin:
-            named = list(roots)
+            named = list(roots())
         if not named and not listed and not self.captions:
             raise UsageError("name at least one folder of pictures (or --captions FILE, or --stdin)")
         return named + listed
@@ -144,7 +144,7 @@ def command(given: SourceOptions, rules: Rules, how: RunOptions, settings: Setti
       find . -name '*.jpg' -print0 | retrieval index --stdin
       retrieval index ~/Pictures --model ViT-B-32/openai
     """
-    places = given.places(lambda place: _is_indexed(place, settings), _roots(settings))
+    places = given.places(lambda place: _is_indexed(place, settings), lambda: _roots(settings))
     note(f"library: {show_path(backends.library_path(None, settings))}")
     if how.dry_run:
         found = plan(places, settings, **how.with_rules(rules))

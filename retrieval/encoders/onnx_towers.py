@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import ModelError, ModelUnavailable
 from ..types.records import Pixels, Vectors
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 IMAGE, TEXT = "image.onnx", "text.onnx"
 CORES = os.cpu_count() or 1
 TOKENS = 2048  # tokens in a call, which limits memory
-
-Tokens = npt.NDArray[np.int64]
 
 
 @dataclass
