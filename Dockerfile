@@ -2,8 +2,9 @@
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 # PyTorch without CUDA is a tenth of the size. For a GPU: an empty TORCH_INDEX, and EXTRAS=gpu,ocr (compose.gpu.yaml).
+# For the built-in models alone, which need no PyTorch: an empty TORCH_INDEX, and EXTRAS=cpu,ocr.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-ARG EXTRAS=cpu,ocr
+ARG EXTRAS=cpu,torch,ocr
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY retrieval retrieval
 RUN python -m venv /opt/retrieval \

@@ -58,16 +58,15 @@ ENCODER = (
 
 CAPTIONER = (
     click.option("--encoder", type=FOLDER, required=True, help="The finished encoder's folder."),
-    click.option("--epochs", default=4, show_default=True, help="Epochs over all sets."),
-    click.option("--batch", default=256, show_default=True, help="Lines a batch."),
-    click.option("--captions", default=2, show_default=True, help="Captions of a picture at a time, at most."),
-    click.option("--layers", default=4, show_default=True, help="Layers of the decoder."),
+    click.option("--epochs", default=8, show_default=True, help="Epochs over all sets."),
+    click.option("--reward-epochs", default=3, show_default=True, help="Epochs of the last stage, with rewards."),
     click.option(
-        "--question-steps", default=350, show_default=True,
-        help="Steps of the last stage, with more questions.",
+        "--unreadable", default=3000, show_default=True, help="Pictures to add that it must not describe."
     ),
-    click.option("--start", type=FOLDER, help="A finished captioner to go on from: only the last stage is trained."),
-    click.option("--rate", default=1e-3, show_default=True, help="Learning rate at its highest."),
+    click.option(
+        "--start", type=FILE,
+        help="Weights that --work keeps (captioner.safetensors): only the last stage is trained.",
+    ),
 )  # fmt: skip
 
 

@@ -25,8 +25,8 @@ LEVELS = {  # a room imports rooms of lower levels only; files of one room impor
     "queries": 2,  # of types and geocoding
     "sources": 3,  # the seams
     "pictures": 3,
-    "encoders": 3,
-    "vlm": 3,
+    "encoders": 2,
+    "vlm": 3,  # of encoders: the built-in one looks for the captioner
     "ocr": 3,
     "vectors": 3,  # of queries: filters
     "storage": 4,  # of queries and vectors

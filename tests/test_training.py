@@ -8,23 +8,39 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import timm
 import torch
-from open_clip.tokenizer import SimpleTokenizer
 from PIL import Image
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
-from training import backbone, captions, drawn, end_to_end, last_stage, questions, recipe, starts, tokens
+from training import (
+    captioner_recipe,
+    captions,
+    drawn,
+    end_to_end,
+    grids,
+    last_stage,
+    questions,
+    recipe,
+    rewards,
+    starts,
+    telling,
+    unreadable,
+    vocabulary,
+)
+from training.captioner import Captioner, Shape
 
 from retrieval.encoders import builtin_torch, builtin_weights
+from retrieval.encoders.builtin_encoder import BUILTIN as BUILTIN_ENCODER
 from retrieval.encoders.builtin_encoder import BuiltinEncoder
 from retrieval.encoders.builtin_towers import BuiltinTowers
+from retrieval.vlm.builtin_captioner import BuiltinCaptioner
 
+UNCALIBRATED = {"weight": 1.0, "calibration": {kind: [1.0, 0.0] for kind in ("thing", "number", "sentence")}}
 WORDS = ["quick", "brown", "fox", "jumps"]
 
 
@@ -40,23 +56,52 @@ def test_drawn_pictures_are_the_same_each_time_and_say_what_they_show(tmp_path: 
     assert all(len(set(each)) == len(each) > 1 for each in first.captions)
 
 
-def test_without_norms_answers_the_same_and_is_written_back_whole() -> None:
-    torch.manual_seed(0)
-    trunk: Any = timm.create_model("mobilenetv2_100", pretrained=False, num_classes=0).eval()
-    for module in trunk.modules():  # as `backbone.load` leaves them: only a bias
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_var = torch.full_like(module.weight.data, 1 - module.eps)
-            torch.nn.init.normal_(module.bias, std=0.1)
-    lower, upper = (backbone.without_norms(half(trunk)) for half in (backbone.lower_half, backbone.upper_half))
-    pixels = torch.randn(1, 3, 64, 64)
-    with torch.inference_mode():
-        assert torch.allclose(upper(lower(pixels)), trunk.forward_features(pixels), atol=1e-3)
-    with torch.no_grad():
-        for parameter in upper.parameters():
-            parameter.mul_(1.1)
-    backbone.write_back(upper, trunk)
-    with torch.inference_mode():
-        assert torch.allclose(upper(lower(pixels)), trunk.forward_features(pixels), atol=1e-3)
+def test_unreadable_pictures_are_the_same_each_time_and_say_why(tmp_path: Path) -> None:
+    photos = [tmp_path / f"{number}.png" for number in range(12)]
+    for number, path in enumerate(photos):
+        Image.linear_gradient("L").rotate(30 * number).convert("RGB").save(path)
+    first = unreadable.make(tmp_path / "a", 24, photos, WORDS, seed=1)
+    second = unreadable.make(tmp_path / "b", 24, photos, WORDS, seed=1)
+    for one, other in zip(first.pictures, second.pictures, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    assert first.captions == second.captions
+    assert {caption for (caption,) in first.captions} == set(unreadable.SAID)
+
+
+def test_a_grid_is_pooled_as_adaptive_pooling_does() -> None:
+    cells = torch.randn(2, 5, 9, 9)
+    wanted = torch.nn.functional.adaptive_avg_pool2d(cells, grids.SIDE).flatten(2)
+    found = torch.from_numpy(grids.pooling(9)) @ cells.flatten(2).transpose(1, 2)
+    assert torch.allclose(found[:, :-1].transpose(1, 2), wanted, atol=1e-6)
+    assert torch.allclose(found[:, -1], cells.mean((2, 3)), atol=1e-6)
+
+
+def test_a_mirrored_grid_swaps_left_and_right() -> None:
+    grid = torch.arange(grids.SIDE**2).view(grids.SIDE, grids.SIDE)
+    tokens = torch.cat([grid.flatten(), torch.tensor([-1])])[telling.MIRRORED]
+    assert tokens[-1] == -1
+    assert torch.equal(tokens[:-1].view(grids.SIDE, grids.SIDE), grid.flip(1))
+
+
+def test_cider_is_ten_for_the_same_caption_and_nothing_for_another() -> None:
+    captions_of = [[[1, 2, 3, 4, 5], [1, 2, 3, 6, 5]], [[7, 8, 9, 10], [7, 8, 11, 10]]]
+    cider = rewards.Cider.of(captions_of)
+    assert cider([1, 2, 3, 4, 5], [captions_of[0][0]]) == pytest.approx(10)
+    assert cider([7, 8, 9, 10], captions_of[0]) == 0
+    assert cider([1, 2, 3, 4, 5], captions_of[0]) > cider([1, 2, 3], captions_of[0]) > 0
+
+
+@pytest.mark.parametrize(
+    ("caption", "said", "count"),
+    [
+        ("a man with a dog", {"people", "dogs"}, 0),
+        ("a man with a frisbee", {"man", "dog"}, 1),
+        ("two women on a bench", {"dog", "park"}, 2),
+        ("he runs quickly", {"dog"}, 0),
+    ],
+)
+def test_an_invention_is_a_noun_that_no_caption_has(caption: str, said: set[str], count: int) -> None:
+    assert rewards.inventions(caption, said, {"man", "woman", "dog", "frisbee", "bench"}) == count
 
 
 def test_an_occupation_is_given_to_the_first_person() -> None:
@@ -101,28 +146,12 @@ def test_a_number_counts_where_the_captions_agree(described: list[str], number: 
     assert questions.counted(described, {"dog", "lady"}) == number
 
 
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> SimpleTokenizer:
-    path = tmp_path_factory.mktemp("words") / "bpe.txt.gz"
-    tokens.train(["a dog on the beach", "a red car", "don't stop, ünïcode"] * 5, 60, path)
-    return tokens.load(path, 32)
-
-
-def test_the_captioners_tokenizer_reads_and_writes_as_the_encoders(tokenizer: SimpleTokenizer) -> None:
-    from training import captioner
-
-    words = captioner.tokenizer(tokenizer)
-    for text in ("a dog on the beach", "don't stop, ünïcode", "xyz 写"):
-        numbers = words(text).input_ids
-        assert numbers[0] == words.bos_token_id
-        assert numbers[1:] == tokenizer.encode(text)
-        said = words.decode(numbers, skip_special_tokens=True)
-        assert "".join(said.split()) == "".join(text.split())
-    assert words.convert_tokens_to_ids("<image>") == len(words) - 1
-    (yes,) = words("Yes", add_special_tokens=False).input_ids
-    assert words.decode([yes]) == "yes"
-    assert yes in words("question: is it a yes answer:").input_ids
-    assert yes not in words("a yesterday").input_ids
+def test_the_captioners_words_are_those_of_the_captions() -> None:
+    words = vocabulary.learn(["a dog on the beach", "a red car", "don't stop"] * 5)
+    assert words.encode("A dog, on the BEACH").tokens == ["a", "dog", "[UNK]", "on", "the", "beach"]
+    assert words.decode(words.encode("a red bar").ids) == "a red bar"
+    assert words.encode("question: is it? answer: no").tokens[-1] == "no"
+    assert len(words.encode("yes").ids) == 1
 
 
 # --- the encoder's recipe -------------------------------------------------------------------------------------
@@ -217,3 +246,41 @@ def test_int8_matrices_keep_what_they_multiply() -> None:
 def test_the_mean_of_runs_is_a_mean() -> None:
     mean = recipe._mean([{"a": torch.tensor([1.0, 3.0])}, {"a": torch.tensor([3.0, 5.0])}])
     assert mean["a"].tolist() == [2, 4]
+
+
+# --- the captioner's recipe -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_captioners_recipe_trains_and_writes_a_model_that_the_package_runs(
+    few: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    table, folder, _ = few
+    captioner_recipe.run(
+        captioner_recipe.Options(
+            train=((table, folder),), choose=((table, folder),), repeat=(2,), work=tmp_path / "work",
+            out=tmp_path / "model", image_size=288, device="cpu", seed=0, encoder=BUILTIN_ENCODER, epochs=2,
+            reward_epochs=1, unreadable=26, start=None,
+        )
+    )  # fmt: skip
+    lines = [json.loads(line) for line in (tmp_path / "work" / "captioner.jsonl").read_text().splitlines()]
+    logged = {key for line in lines for key in line}
+    assert {"caption", "answer", "reward", f"dev0-{folder.name} nats", f"dev0-{folder.name} blind"} <= logged
+    settings = tmp_path / "model" / "config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | UNCALIBRATED))
+    model = BuiltinCaptioner.load(tmp_path / "model")
+    pictures = [Image.open(path).convert("RGB") for path in sorted(folder.glob("*.png"))[:3]]
+    assert len(model.caption(pictures)) == 3
+    alone, together = (model.judge("a red wall", some)[0].yes for some in (pictures[:1], pictures))
+    assert alone == pytest.approx(together, abs=1e-5)
+    # The graphs answer as the torch module that was trained.
+    teacher = Captioner(Shape(model.tokenizer.get_vocab_size())).eval()
+    teacher.load_state_dict(load_file(tmp_path / "work" / "captioner.safetensors"))
+    looked = model.vision_features(pictures)
+    text = model.tokenizer.encode("a red wall on the left").ids
+    (row,) = model.decoder.log_probabilities([text], looked[0][None].astype(np.float32))
+    with torch.inference_mode():
+        seen = torch.from_numpy(looked[0][None].astype(np.float32))
+        tokens = torch.tensor([[model.decoder.start, *text[:-1]]])
+        said = teacher.logits(teacher.read(tokens, teacher.pictures(seen))[0]).log_softmax(-1)[0]
+    assert row == pytest.approx(said[range(len(text)), text].numpy(), abs=0.02)

@@ -1,11 +1,15 @@
 """Anchor texts: neutral texts, embedded in a model's space, that other scores are compared with.
 
-584 plain things ("a photo of a chair") and 200 strings of letters. Knows encoders; does not know libraries.
+584 plain things ("a photo of a chair") and 200 strings of letters. Their embeddings are kept in the user's cache, by
+the model's fingerprint: a new library does not encode them again. Knows encoders; does not know libraries.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -13,8 +17,10 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
+from ..config import cache_folder
 from ..encoders import Encoder
-from ..types.records import Vectors
+from ..runtime import private_files
+from ..types.records import Space, Vectors
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,10 +38,24 @@ class AnchorTexts:
     usable: bool  # whether the model tells the nouns apart: at least `MIN_DISTINCT` embeddings
 
     @classmethod
-    def encode(cls, encoder: Encoder) -> AnchorTexts:
-        """Encode the anchor texts."""
-        nouns, letters = anchor_texts()
-        return cls.from_embeddings(encoder.texts([f"a photo of {noun}" for noun in nouns]), encoder.texts(letters))
+    def of_space(cls, space: Space, encoder: Callable[[Space], Encoder]) -> AnchorTexts:
+        """Return the anchor texts in a space: those of the cache, or encoded now and kept there if that is possible."""
+        path = cache_folder() / "anchors" / f"{space.fingerprint}-{digest()}.npz"
+        try:
+            with np.load(path) as stored:
+                return cls.from_embeddings(stored["nouns"], stored["letters"])
+        except (OSError, ValueError, KeyError):  # not there, or damaged
+            pass
+        words, letters = anchor_texts()
+        model = encoder(space)
+        rows = {"nouns": model.texts([f"a photo of {noun}" for noun in words]), "letters": model.texts(letters)}
+        temporary = path.with_suffix(f".{os.getpid()}.new")
+        with contextlib.suppress(OSError):  # the next process encodes them again
+            private_files.make_folder(path.parent)
+            with temporary.open("wb") as stream:
+                np.savez(stream, nouns=rows["nouns"], letters=rows["letters"])
+            temporary.replace(path)
+        return cls.from_embeddings(**rows)
 
     @classmethod
     def from_embeddings(cls, nouns: Vectors, letters: Vectors) -> AnchorTexts:
@@ -67,8 +87,9 @@ def anchor_texts() -> tuple[list[str], list[str]]:
     return nouns, letters
 
 
+@lru_cache(1)
 def digest() -> str:
-    """Return a digest of the anchor texts, which says whether stored embeddings are of these."""
+    """Return a digest of the anchor texts, which says whether stored embeddings and scales are of these."""
     nouns, letters = anchor_texts()
     return hashlib.blake2b("\n".join((*nouns, *letters)).encode(), digest_size=8).hexdigest()
 

@@ -87,7 +87,7 @@ class Calibration:
         if scale is None or abs(size - scale.count) > REFRESH_GROWTH * size:
             scale = self._measured(anchors, None)
             self._spaces[number] = (anchors, scale)
-            self._save(number, anchors, scale)
+            self._save(number, scale)
         return scale
 
     def log_odds(self, queries: Vectors, query_z: Floats, scale: ImageScale) -> Floats:
@@ -182,27 +182,24 @@ class Calibration:
     def _loaded(self) -> tuple[AnchorTexts, ImageScale | None]:
         number, space = self.storage.active_space()
         if number not in self._spaces:
-            self._spaces[number] = self._load(number) or (AnchorTexts.encode(self.encoder(space)), None)
+            self._spaces[number] = (AnchorTexts.of_space(space, self.encoder), self._load(number))
         return self._spaces[number]
 
     def _file(self, number: int) -> Path:
         return self.storage.path / VECTORS / f"{number}-calibration.npz"
 
-    def _load(self, number: int) -> tuple[AnchorTexts, ImageScale | None] | None:
+    def _load(self, number: int) -> ImageScale | None:
+        if self.storage.parent:
+            return None  # one folder of the library has its own scale
         try:
             with np.load(self._file(number)) as stored:
-                nouns, letters, numbers = stored["nouns"], stored["letters"], stored["numbers"].tolist()
-                current = str(stored["texts"]) == digest()
+                numbers = stored["numbers"].tolist()
+                return ImageScale(int(numbers[0]), *numbers[1:]) if str(stored["texts"]) == digest() else None
         except (OSError, ValueError, KeyError):
             return None  # it is measured again
-        if not current:
-            return None
-        # one folder of the library has its own scale
-        scale = None if self.storage.parent else ImageScale(int(numbers[0]), *numbers[1:])
-        return AnchorTexts.from_embeddings(nouns, letters), scale
 
-    def _save(self, number: int, anchors: AnchorTexts, scale: ImageScale) -> None:
-        """Save the calibration for later processes, if the library is writable; write errors are ignored."""
+    def _save(self, number: int, scale: ImageScale) -> None:
+        """Save the scale for later processes, if the library is writable; write errors are ignored."""
         if not self.storage.writable:
             return
         numbers = np.array([scale.count, scale.mean, scale.std, scale.picture_std, scale.threshold])
@@ -210,7 +207,7 @@ class Calibration:
         temporary = final.with_suffix(f".{os.getpid()}.new")
         with contextlib.suppress(OSError):
             with temporary.open("wb") as stream:
-                np.savez(stream, nouns=anchors.nouns, letters=anchors.letters, numbers=numbers, texts=digest())
+                np.savez(stream, numbers=numbers, texts=digest())
             temporary.replace(final)
 
 

@@ -64,7 +64,8 @@ def command(
 ) -> None:
     """Caption the pictures in PLACES (folders or files of the library) with a vision-language model.
 
-    The captions are kept with the pictures and found by search from then on. What people wrote is never touched.
+    The captions are kept with the pictures and shown with them. They order hits only where `retrieval eval` has found
+    that they help in this library. What people wrote is never touched.
     --write-xmp never touches a picture, nor a sidecar with a description of its own; --undo-xmp takes it all back.
     Ctrl-C is safe at any moment: the next run goes on where this one stopped.
 

@@ -11,7 +11,7 @@ from ..config import Settings
 from ..errors import UsageError
 from ..library import evaluation
 from ..library.library import Library
-from ..types.results import Evaluation, RecallMetrics, Reranking
+from ..types.results import Evaluation, Gain, RecallMetrics, Reranking
 from .options import DEVICE, INDEX, MODEL, PATH, PRECISION, VLM_OPTIONS, json_option, option_group, settings_options
 from .output import note, note_problems, print_json
 from .progress import progress
@@ -47,8 +47,8 @@ def command(
 ) -> None:
     """Measure a model on the caption file CAPTIONS: recall@k and MRR in percent, both ways.
 
-    Without CAPTIONS, the library is measured on its own captions: those that people wrote. Where --rerank turns out
-    not to help there, `retrieval search --rerank` skips it.
+    Without CAPTIONS, the library is measured on its own captions: those that people wrote. Captions by models order
+    hits only where they turn out to help there; where --rerank does not, `retrieval search --rerank` skips it.
 
     \b
     Examples:
@@ -66,7 +66,10 @@ def command(
         print_json(_gain_as_json(gained)) if as_json else _show_gain(gained)
         return
     found = trial.encoder()
-    print_json(_as_json(found)) if as_json else _show(found)
+    by_models = trial.captions_by_models() if captions is None else None
+    print_json(_as_json(found, by_models)) if as_json else _show(found)
+    if by_models and not as_json:
+        _show_captions_by_models(*by_models)
     note_problems(found.problems[:5])
     if found.problems:
         note(f"{len(found.problems)} rows or pictures could not be used")
@@ -88,6 +91,10 @@ class _Trial:
             with Library.open(None, self.settings) as library:
                 return evaluation.evaluate_library(library)
 
+    def captions_by_models(self) -> tuple[Gain, int] | None:
+        with Library.open(None, self.settings) as library:
+            return evaluation.evaluate_captions_by_models(library)
+
     def rerank(self, depth: int, weight: float | None) -> Reranking:
         with progress(quiet=self.quiet) as show:
             if self.captions and self.images:
@@ -101,13 +108,15 @@ def _row(metrics: RecallMetrics) -> dict[str, float]:
     return {**{f"R@{k}": round(value, 2) for k, value in metrics.recall.items()}, "MRR": round(metrics.mrr, 2)}
 
 
-def _as_json(result: Evaluation) -> dict[str, object]:
+def _as_json(result: Evaluation, by_models: tuple[Gain, int] | None) -> dict[str, object]:
+    more = {"captions_by_models": {"gain": by_models[0], "captions": by_models[1]}} if by_models else {}
     return {
         "text_to_image": _row(result.text_to_image),
         "image_to_text": _row(result.image_to_text),
         "images": result.images,
         "captions": result.captions,
         "model": result.model,
+        **more,
     }
 
 
@@ -134,6 +143,15 @@ def _show_gain(result: Reranking) -> None:
     note(f"weight {result.weight:g}; on this set {result.best_weight:g} would have been best")
     if result.gains["MRR"].low <= 0:
         note(f"{result.model} is not shown to help here: leave --rerank off")
+
+
+def _show_captions_by_models(gain: Gain, captions: int) -> None:
+    helps = gain.low > 0
+    verdict = "they order hits from now on" if helps else "they are not shown to help: hits are ordered without them"
+    note(
+        f"captions by models, on {captions} captions by people: MRR {gain.points:+.2f} "
+        f"({gain.low:+.2f} to {gain.high:+.2f}); {verdict}"
+    )
 
 
 def _show(result: Evaluation) -> None:

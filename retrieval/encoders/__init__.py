@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from ..runtime import extras
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..types.records import Pixels, Space, Vectors
     from ..types.results import ModelInfo
+
+NVIDIA = Path("/dev/nvidiactl")  # where a driver is, there is this: asking torch would take a second
 
 
 class Encoder(Protocol):
@@ -66,6 +70,12 @@ class LoadOptions:
     precision: str = "auto"  # auto, float32, bfloat16, float16
     cache: Path = Path()  # a folder for what can be made again
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether float32 on a CPU is what is asked for, or what `auto` comes to here."""
+        cpu = self.device == "cpu" or (self.device == "auto" and not (NVIDIA.exists() and extras.installed("torch")))
+        return cpu and self.precision in ("auto", "float32")
+
 
 class EncoderBackend(Protocol):
     """One kind of encoders: which model names are its own, and all that can be done with them."""
@@ -92,8 +102,8 @@ class EncoderBackend(Protocol):
         """
         ...
 
-    def pull(self, name: str) -> Path:
-        """Download a model, unless it is on this machine; return where its files are.
+    def pull(self, name: str, options: LoadOptions) -> Path:
+        """Download a model, unless it is on this machine, and prepare it for its first use; return where its files are.
 
         Raises:
             ModelError: the name is unknown.

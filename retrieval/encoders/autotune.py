@@ -1,6 +1,6 @@
-"""Autotune: the fastest precision and batch size of each model on this machine, stored in a JSON file.
+"""Autotune: the fastest engine, precision and batch size of each model on this machine, stored in a JSON file.
 
-Does not know the models. A missing or unreadable entry is measured again.
+Knows neither the models nor torch. A missing or unreadable entry is measured again.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import json
 import os
 import platform
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
-
-import torch
 
 from ..runtime import private_files
 
@@ -24,6 +23,7 @@ class Tuning:
     precision: str  # a key of `devices.PRECISIONS`
     piece: int  # pictures per call
     apart: bool  # whether each core works on its own chunk, or all cores on the same one
+    engine: str = ""  # torch, run as above, or onnx; empty: not compared
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class TuningTable:
     file: Path | None = None
 
     def known(self, model: str) -> Tuning | None:
-        """Return the result for a model's fingerprint on this machine and torch version; None if there is none."""
+        """Return the result for a model's fingerprint on this machine with these engines; None if there is none."""
         try:
             found = self._read()[_key(model)]
-            return Tuning(str(found["precision"]), int(str(found["piece"])), bool(found["apart"]))
+            piece, engine = int(str(found["piece"])), str(found.get("engine", ""))
+            return Tuning(str(found["precision"]), piece, bool(found["apart"]), engine)
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -58,5 +59,5 @@ class TuningTable:
 
 
 def _key(model: str) -> str:
-    capability = torch.backends.cpu.get_cpu_capability()
-    return f"{model} {platform.node()} {capability} {os.cpu_count()} {torch.__version__}"
+    engines = " ".join(f"{name} {version(name)}" for name in ("torch", "onnxruntime"))
+    return f"{model} {platform.node()} {platform.machine()} {os.cpu_count()} {engines}"

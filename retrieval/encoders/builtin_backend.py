@@ -5,18 +5,16 @@ Both read the same weights and make the same embedding space.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..runtime import extras
 from ..types.results import ModelInfo
 from . import Encoder, LoadOptions
 from .builtin_encoder import BUILTIN, BuiltinEncoder
 
 if TYPE_CHECKING:
     from .openclip import OpenClip
-
-NVIDIA = Path("/dev/nvidiactl")  # where a driver is, there is this: asking torch would take a second
 
 
 class BuiltinBackend:
@@ -34,11 +32,7 @@ class BuiltinBackend:
             ModelUnavailable: ONNX Runtime, or for a GPU torch, is not installed.
         """
         encoder = BuiltinEncoder.load()
-        gpu = NVIDIA.exists() and find_spec("torch") is not None
-        if (options.device == "cpu" or (options.device == "auto" and not gpu)) and options.precision in (
-            "auto",
-            "float32",
-        ):
+        if options.on_cpu:
             return encoder
         from .lazy import LazyOpenClip
 
@@ -48,7 +42,7 @@ class BuiltinBackend:
         """Return the folder of its files, which are part of the package."""
         return BUILTIN
 
-    def pull(self, name: str) -> Path:
+    def pull(self, name: str, options: LoadOptions) -> Path:  # noqa: ARG002  # it is prepared already
         """Return what is here already."""
         return self.installed(name)
 
@@ -58,6 +52,7 @@ class BuiltinBackend:
 
 
 def _in_torch(encoder: BuiltinEncoder, options: LoadOptions) -> OpenClip:
+    extras.require("torch", "the built-in model on a GPU or in another precision")
     from . import builtin_torch
 
     return builtin_torch.load(encoder, options.device, options.precision)

@@ -26,7 +26,7 @@ BUILTIN = Path(__file__).parent / "builtin"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
-HEAD = ("visual.head.weight", "visual.head.bias")  # turn a cell of the last feature map into the space
+HEAD = ("visual.head.weight", "visual.head.bias")
 PIECE = 4  # pictures in a call
 
 
@@ -73,7 +73,7 @@ class BuiltinEncoder:
     def patch_features(self, image: Image) -> Vectors:
         """Return the patch features of one upright RGB picture: (rows, columns, dimensions) float32 unit rows."""
         cells = self.towers.cells(self.prepare(image)[None])[0]
-        weight, bias = self._head
+        weight, bias = self.head
         rows = cells @ weight.T + bias
         unit: Vectors = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
         return unit
@@ -84,7 +84,8 @@ class BuiltinEncoder:
         return tokenizer(self.folder, self.context)
 
     @cached_property
-    def _head(self) -> tuple[Vectors, Vectors]:
+    def head(self) -> tuple[Vectors, Vectors]:
+        """The weight, (dimensions, channels), and the bias that turn a cell of the last feature map into the space."""
         from safetensors import safe_open
 
         with safe_open(self.folder / WEIGHTS, "numpy") as stored:

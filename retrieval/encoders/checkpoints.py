@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from ..errors import ModelError, ModelUnavailable
-from ..runtime import hub
+from ..runtime import extras, hub
 from .model_name import ModelName, WeightSource
 
 CONFIG = "open_clip_config.json"
@@ -23,6 +23,8 @@ def installed(name: ModelName) -> Path | None:
         return name.path
     if name.route is WeightSource.HUB:
         return hub.snapshot(name.repository, CONFIG, WEIGHTS)
+    if not extras.installed("torch"):
+        return None
     from huggingface_hub import try_to_load_from_cache
     from open_clip.pretrained import get_pretrained_cfg
 

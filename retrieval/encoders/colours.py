@@ -65,7 +65,7 @@ class ColourBackend:
         """Return this file, which is all of it."""
         return Path(__file__)
 
-    def pull(self, name: str) -> Path:
+    def pull(self, name: str, options: LoadOptions) -> Path:  # noqa: ARG002  # nothing to prepare
         """Return what is here already."""
         return self.installed(name)
 

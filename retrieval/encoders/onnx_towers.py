@@ -27,35 +27,33 @@ TOKENS = 2048  # tokens in a call, which limits memory
 
 @dataclass
 class OnnxTowers:
-    """The graphs `image.onnx` and `text.onnx` of a folder, each loaded when it is first needed.
-
-    A process that asks for one text, as a search from the command line does, is answered by a graph that was not
-    optimised: it loads in a quarter of the time and takes half the memory. The second call optimises it.
-    """
+    """The graphs `image.onnx` and `text.onnx` of a folder, each loaded when it is first needed."""
 
     folder: Path
     piece: int  # pictures in a call: as many as a core's cache holds
-    _images: InferenceSession | None = None
-    _texts: InferenceSession | None = None
-    _calls: int = 0  # for texts
-    _lock: threading.Lock = field(default_factory=threading.Lock)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(CORES, "encode"))
+
+    def __post_init__(self) -> None:
+        self._images = _Graph(self.folder / IMAGE, threads=1)  # each core runs pieces of its own
+        self._texts = _Graph(self.folder / TEXT)
 
     def images(self, pixels: Pixels) -> Vectors:
         """Return the unit rows of n pictures, (n, height, width, 3) uint8: (n, dimensions) float32."""
-        session = self._image_session()
-        pieces = [pixels[start : start + self.piece] for start in range(0, len(pixels), self.piece)]
-        run = lambda some: session.run(["embeddings"], {"pixels": some})[0]  # noqa: E731  # it is used once
-        return np.concatenate(list(self._pool.map(run, pieces)))
+        return self._run("embeddings", pixels)
 
     def cells(self, pixels: Pixels) -> Vectors:
         """Return the last feature map of n pictures: (n, rows, columns, channels) float32."""
-        found: Vectors = self._image_session().run(["cells"], {"pixels": pixels})[0]
-        return found
+        return self._run("cells", pixels)
+
+    def _run(self, output: str, pixels: Pixels) -> Vectors:
+        session = self._images.session(len(pixels))
+        pieces = [pixels[start : start + self.piece] for start in range(0, len(pixels), self.piece)]
+        run = lambda some: session.run([output], {"pixels": some})[0]  # noqa: E731  # it is used once
+        return np.concatenate(list(self._pool.map(run, pieces)))
 
     def texts(self, tokens: list[list[int]], padding: int) -> Vectors:
         """Return the unit rows of n texts, as lists of tokens: (n, dimensions) float32."""
-        session = self._text_session(len(tokens))
+        session = self._texts.session(len(tokens))
         order = sorted(range(len(tokens)), key=lambda place: len(tokens[place]))  # similar lengths share a call
         rows: Vectors | None = None
         while order:
@@ -70,23 +68,35 @@ class OnnxTowers:
         assert rows is not None  # there is at least one text
         return rows
 
-    def _image_session(self) -> InferenceSession:
-        with self._lock:
-            if self._images is None:
-                self._images = load(self.folder / IMAGE, threads=1)  # each core runs pieces of its own
-            return self._images
 
-    def _text_session(self, count: int) -> InferenceSession:
+@dataclass
+class _Graph:
+    """One graph and its session.
+
+    A process that asks for one row, as a search from the command line does, is answered by a session that was not
+    optimised: it loads in a quarter of the time and takes half the memory. The second call optimises it.
+    """
+
+    path: Path
+    threads: int = 0
+    _session: InferenceSession | None = None
+    _calls: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def session(self, count: int) -> InferenceSession:
+        """Return the session for so many inputs."""
         with self._lock:
             first = self._calls == 0 and count == 1
-            if self._texts is None or (self._calls == 1 and not first):
-                self._texts = load(self.folder / TEXT, optimised=not first)
+            if self._session is None or (self._calls == 1 and not first):
+                self._session = load(self.path, optimised=not first, threads=self.threads)
             self._calls = 1 if first else 2
-            return self._texts
+            return self._session
 
 
 def load(path: Path, *, optimised: bool = True, threads: int = 0) -> InferenceSession:
     """Return a session of a graph on the CPU, with so many threads for a call (0: one for each core).
+
+    One that is not `optimised` runs slower, but maps its weights into memory instead of reordering them.
 
     Raises:
         ModelError: the graph or its weights are damaged.
@@ -101,6 +111,7 @@ def load(path: Path, *, optimised: bool = True, threads: int = 0) -> InferenceSe
     options.intra_op_num_threads = threads
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as exc:  # ONNX Runtime's own classes of errors share no other base

@@ -168,6 +168,12 @@ class OpenClip:
         self._run_as(speed)
         self.speeds.keep(self.space.fingerprint, speed)
 
+    @property
+    def tuning(self) -> Tuning:
+        """How the model runs."""
+        names = {kind: name for name, kind in devices.PRECISIONS.items()}
+        return Tuning(names.get(self.precision or torch.float32, "float32"), self.piece, self.apart)
+
     def _run_as(self, speed: Tuning) -> None:
         self.precision, self.piece, self.apart = devices.PRECISIONS[speed.precision], speed.piece, speed.apart
         self.model.visual = self.model.visual.to(self.precision)

@@ -1,20 +1,25 @@
 """Models of open_clip: tags of its list, checkpoint files, repositories of the hub, and folders.
 
-Chooses how a model runs: its text encoder in NumPy where that is possible, the full model when a picture needs it.
+Chooses how a model runs: its text part in NumPy and its image part in ONNX Runtime, where that is possible and faster,
+the full model in torch else. Both parts are exported once.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..runtime import extras
 from ..types.results import ModelInfo
 from . import Encoder, LoadOptions
+from .autotune import TuningTable
 from .lazy import LazyOpenClip
 from .model_name import ModelName
 from .numpy_text import NumpyTextEncoder
+from .onnx_image import OnnxImageEncoder, tried
 
 if TYPE_CHECKING:
     from .openclip import OpenClip
@@ -28,48 +33,63 @@ class OpenClipBackend:
         return True
 
     def load(self, name: str, options: LoadOptions) -> Encoder:
-        """Load a model; its text-encoder export and its autotune result are stored in `options.cache`.
+        """Load a model; its exports and its autotune result are stored in `options.cache`.
 
         Raises:
             ModelError: the name is unknown or the checkpoint is broken.
             ModelUnavailable: the model is not on this machine.
         """
         spelling = ModelName.parse(name).spelling
-        place = options.cache / "towers" / hashlib.blake2b(spelling.encode(), digest_size=8).hexdigest()
-        text_encoder = NumpyTextEncoder.load(place)
-        if text_encoder is not None:
-            return LazyOpenClip(text_encoder, lambda: _full_model(name, options))
+        extras.require("torch", f"the model {name}")
+        own = hashlib.blake2b(spelling.encode(), digest_size=8).hexdigest()
+        text_place, image_place = options.cache / "towers" / own, options.cache / "image-towers" / own
+        exports = options.on_cpu and sys.platform != "darwin"  # there, torch runs on the GPU
+        text, speeds = NumpyTextEncoder.load(text_place), TuningTable(options.cache / "speeds.json")
+        image = OnnxImageEncoder.load(image_place) if exports else None
+        lacking = text is None or (exports and image is None and not tried(image_place))
+        if text is not None and not lacking:
+            return LazyOpenClip(text, lambda: _full_model(name, options), image, speeds)
         model = _full_model(name, options)
-        from .export_text import export, sources
+        from . import export_image, export_text
 
-        text_encoder = export(model)
-        if text_encoder is None:
+        files = export_text.sources(model)
+        text = text or export_text.export(model)
+        if text is None:
             return model
         with contextlib.suppress(OSError):  # such as a full disk: the next process exports again
-            text_encoder.save(place, sources(model))
-        return LazyOpenClip(text_encoder, lambda: model, model)
+            text.save(text_place, files)
+        if exports and image is None and not tried(image_place):
+            image = export_image.export(model, files, image_place)
+        return LazyOpenClip(text, lambda: model, image, speeds, model)
 
     def installed(self, name: str) -> Path:
         """Return the checkpoint file or folder on this machine; see `checkpoints.required`."""
         from . import checkpoints
 
-        return checkpoints.required(ModelName.parse(name))
+        parsed = ModelName.parse(name)
+        extras.require("torch", f"the model {name}")
+        return checkpoints.required(parsed)
 
-    def pull(self, name: str) -> Path:
+    def pull(self, name: str, options: LoadOptions) -> Path:
         """Return the checkpoint file or folder, downloaded if necessary; see `checkpoints.pull`."""
         from . import checkpoints
 
-        return checkpoints.pull(ModelName.parse(name))
+        parsed = ModelName.parse(name)
+        extras.require("torch", f"the model {name}")
+        place = checkpoints.pull(parsed)
+        self.load(name, options)  # exports its parts
+        return place
 
     def describe(self, *, everything: bool = False) -> list[ModelInfo]:
         """Return the models of `known.toml`; with `everything`, every architecture and tag that open_clip lists."""
         from . import model_list
 
+        if everything:
+            extras.require("torch", "the list of open_clip")
         return model_list.everything() if everything else model_list.known()
 
 
 def _full_model(name: str, options: LoadOptions) -> OpenClip:
-    from .autotune import TuningTable
     from .openclip import OpenClip
 
     return OpenClip.load(name, options.device, options.precision, TuningTable(options.cache / "speeds.json"))

@@ -24,7 +24,7 @@ from .recall import AT, best_ranks, metrics
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-WEIGHTS = np.round(np.arange(0, 2.01, 0.05), 2)  # candidates for the best weight
+WEIGHTS = np.round(np.arange(0, 4.01, 0.1), 2)  # candidates for the best weight
 RESAMPLES = 2000
 OPENED = 256  # decoded pictures that are cached
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from .. import config
 from ..config import Settings
 from ..errors import naming
+from ..runtime import extras
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..encoders import Encoder, EncoderBackend
+    from ..encoders import Encoder, EncoderBackend, LoadOptions
     from ..ocr import TextReader
     from ..storage.storage import OpenStore
     from ..types.records import Finding
@@ -48,11 +49,16 @@ def encoder(settings: Settings, name: str) -> Encoder:
         ModelError: the model is unknown or damaged.
         ModelUnavailable: the model is not on this machine.
     """
-    from ..encoders import LoadOptions
     from ..encoders.batching import batched
 
-    options = LoadOptions(settings.device, settings.precision, config.cache_folder())
-    return batched(encoder_backend(name).load(name, options))
+    return batched(encoder_backend(name).load(name, load_options(settings)))
+
+
+def load_options(settings: Settings) -> LoadOptions:
+    """Return how the settings load a model."""
+    from ..encoders import LoadOptions
+
+    return LoadOptions(settings.device, settings.precision, config.cache_folder())
 
 
 def vlm(settings: Settings) -> VisionLanguageModel:
@@ -71,9 +77,10 @@ def vlm(settings: Settings) -> VisionLanguageModel:
 
         return Endpoint.load(settings.vlm, settings.vlm_family, settings.vlm_key, settings.vlm_timeout)
     if settings.vlm == "builtin":
-        from ..vlm.cached_llava import CachedLlava
+        from ..vlm.builtin_captioner import BuiltinCaptioner
 
-        return CachedLlava.load("builtin", settings.device, settings.precision)
+        return BuiltinCaptioner.load()
+    extras.require("torch", f"the model {settings.vlm}")
     from ..vlm.transformers import Transformers
 
     return Transformers.load(settings.vlm, settings.device, settings.precision, settings.vlm_family, settings.vlm_code)
@@ -132,6 +139,7 @@ def text_reader() -> TextReader:
 
 def vector_store(settings: Settings) -> OpenStore:
     """Return how the vectors of a library are opened."""
+    extras.require("cpu", "the vector index")
     from ..vectors.faiss import FaissStore
 
     return partial(FaissStore.open, settings)

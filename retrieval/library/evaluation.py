@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..encoders import Encoder
     from ..evaluate.pairs import Pairs
     from ..types.records import Progress
-    from ..types.results import Evaluation, Reranking
+    from ..types.results import Evaluation, Gain, Reranking
     from .library import Library
 
 
@@ -108,5 +108,29 @@ def evaluate_library_rerank(
     model, found = library.services.vlm(), own_captions.pairs_of(library.storage)
     gained = reranking.evaluate(found, model, depth=depth, weight=weight, progress=progress)
     if gained.weight == model.weight:  # the weight that `search` uses
-        own_captions.keep(library.storage, model.identity, gained)
+        own_captions.keep(library.storage, model.identity, gained.gains["MRR"], gained.captions)
     return gained
+
+
+def evaluate_captions_by_models(library: Library) -> tuple[Gain, int] | None:
+    """Return what captions by models add to mean reciprocal rank in a library, and on how many captions by people.
+
+    The result is stored: captions by models order hits only where it is above zero for sure. None if too few pictures
+    have captions by both.
+
+    Raises:
+        UsageError: the library has too few captions by people.
+        LibraryLocked: another process is writing.
+    """
+    from ..evaluate import own_captions
+    from ..search.hybrid import unit_of
+    from ..storage.catalog.annotations import CAPTIONS_BY_MODELS
+
+    scale = library.services.calibration().image_scale()
+    if scale is None:
+        return None
+    found = own_captions.pairs_of(library.storage)
+    trial = own_captions.captions_by_models(library.storage, found, unit_of(scale))
+    if trial is not None:
+        own_captions.keep(library.storage, CAPTIONS_BY_MODELS, *trial)
+    return trial

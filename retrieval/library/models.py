@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import config
 from . import backends
 
 if TYPE_CHECKING:
@@ -17,13 +18,13 @@ def encoders(*, everything: bool = False) -> list[ModelInfo]:
 
 
 def pull(model: str) -> Path:
-    """Download an encoder, unless it is on this machine; return the path of its files.
+    """Download an encoder, unless it is on this machine, and prepare it for use; return the path of its files.
 
     Raises:
         ModelError: the model is unknown.
         ModelUnavailable: there is no network.
     """
-    return backends.encoder_backend(model).pull(model)
+    return backends.encoder_backend(model).pull(model, backends.load_options(config.load()))
 
 
 def vlms() -> list[VlmInfo]:

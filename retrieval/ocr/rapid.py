@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ModelUnavailable
+from ..runtime import extras
 from ..types.records import Box
 
 if TYPE_CHECKING:
@@ -28,10 +28,9 @@ class Rapid:
         Raises:
             ModelUnavailable: the packages are not installed.
         """
-        try:
-            from rapidocr import RapidOCR
-        except ImportError as exc:
-            raise ModelUnavailable("reading text in pictures needs two more packages: pip install '.[ocr]'") from exc
+        extras.require("ocr", "reading text in pictures")
+        from rapidocr import RapidOCR
+
         self.name = f"rapidocr {version('rapidocr')}"
         self.engine = RapidOCR(params={"Global.log_level": "critical"})
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..storage.catalog.annotations import CAPTIONS_BY_MODELS
 from ..storage.catalog.dialects import TermPlace
 from ..storage.catalog.full_text import COLUMNS, terms
 from ..types.records import Kind
@@ -24,6 +25,7 @@ from ..vectors import Where
 if TYPE_CHECKING:
     from ..storage.catalog import CatalogSession
     from ..storage.catalog.captions import CaptionCounts
+    from ..storage.storage import Storage
     from .branches import Branch
 
 Floats = npt.NDArray[np.float64]
@@ -105,13 +107,17 @@ def gather(branch: Branch, nearest: Sequence[int], count: int) -> dict[int, Evid
     wanted = terms(branch.text if file is None else file.stem)  # the ending is not indexed
     with branch.storage.read() as catalog:
         captioned = catalog.captions.captioned()
+        models_help = captioned.models > 0 and captions_by_models_help(branch.storage, catalog)
         alike, beyond = _alike(branch, catalog, max(count, DEEP)) if captioned.people else ({}, -np.inf)
-        full = _FullText.read(branch, catalog, wanted, captioned)
+        used = [column for column in RULES if models_help or RULES[column].by_people]
+        full = _FullText.read(catalog, wanted, used, captioned, branch.storage.vectors.count(Kind.PICTURE))
         found = full.best(branch, max(count, DEEP))
         contents = np.array(list(dict.fromkeys((*nearest, *found, *alike))), np.int64)
         people, models = catalog.captions.authors(contents.tolist())
         full.look_up(catalog, contents)
-    described = {"captions": _among(contents, people), "told": _among(contents, models)}
+    described = {"captions": _among(contents, people)}
+    if models_help:
+        described["told"] = _among(contents, models)
     nats, share, whole, by = full.score(contents, described)
     rare = whole & (full.together <= RARE * branch.storage.vectors.count(Kind.PICTURE))
     z = np.array([alike.get(each, beyond if each in people else -np.inf) for each in contents.tolist()])
@@ -120,6 +126,22 @@ def gather(branch: Branch, nearest: Sequence[int], count: int) -> dict[int, Evid
     columns = (each.tolist() for each in (total, nats, share, whole, rare))
     rows = zip(*columns, by, z.tolist(), strict=True)
     return {content: Evidence(*row) for content, row in zip(contents.tolist(), rows, strict=True)}
+
+
+def captions_by_models_help(storage: Storage, catalog: CatalogSession) -> bool:
+    """Return whether captions by models were measured to improve the order of this library's hits."""
+    number, _ = storage.active_space()
+    trial = catalog.annotations.trial(number, CAPTIONS_BY_MODELS)
+    return trial is not None and trial[0].low > 0
+
+
+def nats_of_models(catalog: CatalogSession, text: str, contents: Numbers, size: int) -> Floats:
+    """Return what captions by models alone say for each picture, (n,), in a library of `size` pictures."""
+    captioned = catalog.captions.captioned()
+    full = _FullText.read(catalog, terms(text), ["told"], captioned, size)
+    _, models = catalog.captions.authors(contents.tolist())
+    full.look_up(catalog, contents)
+    return full.score(contents, {"told": _among(contents, models)})[0]
 
 
 def _alike(branch: Branch, catalog: CatalogSession, count: int) -> tuple[dict[int, float], float]:
@@ -154,10 +176,11 @@ class _FullText:
 
     @classmethod
     def read(
-        cls, branch: Branch, catalog: CatalogSession, wanted: Sequence[str], captioned: CaptionCounts
+        cls, catalog: CatalogSession, wanted: Sequence[str], columns: Sequence[str], captioned: CaptionCounts, size: int
     ) -> _FullText:
-        counts = catalog.full_text.counts(wanted)
-        totals = dict.fromkeys(COLUMNS, branch.storage.vectors.count(Kind.PICTURE))
+        """Read which of some columns have the terms, in a library of `size` pictures."""
+        counts = {place: n for place, n in catalog.full_text.counts(wanted).items() if place.column in columns}
+        totals = dict.fromkeys(COLUMNS, size)
         totals |= {"captions": captioned.people, "told": captioned.models}
         found = cls(wanted, counts, totals, max(captioned.per_picture, 1.0))
         found._read(catalog, [place for place, count in counts.items() if count <= COMMON], None)
@@ -205,7 +228,7 @@ class _FullText:
         return [*above.tolist(), *ids[0][ids[0] >= 0].tolist()]
 
     def score(self, contents: Numbers, described: Mapping[str, Bools]) -> tuple[Floats, Floats, Bools, list[str]]:
-        """Return the nats, the share of terms, whether people or files wrote every term, and the column that says most.
+        """Return the nats, the share of terms that people or files wrote, whether it is all, and what says most.
 
         `described` says which of the pictures have a text in a column in which missing terms count.
         """
@@ -219,7 +242,8 @@ class _FullText:
             return nats, np.zeros(size), np.zeros(size, bool), [""] * size
         share = np.any(list(has.values()), axis=0).mean(axis=0)
         of_people = [rows for column, rows in has.items() if RULES[column].by_people]
-        whole = np.any(of_people, axis=0).all(axis=0) if of_people else np.zeros(size, bool)
+        written: Bools = np.any(of_people, axis=0) if of_people else np.zeros((most, size), bool)
+        whole: Bools = np.logical_and.reduce(written, axis=0)
         gains = {column: self._gains(column, rows, share) for column, rows in has.items()}
         nats = sum(gains.values(), np.zeros(size))
         for column, some in described.items():
@@ -227,7 +251,8 @@ class _FullText:
         names, values = list(gains), np.stack(list(gains.values()))
         first = values.argmax(axis=0)
         by = [RULES[names[row]].name if values[row, n] > 0 else "" for n, row in enumerate(first.tolist())]
-        return nats, share * (most > 0), whole, by
+        known: Floats = written.mean(axis=0) * (most > 0)
+        return nats, known, whole, by
 
     def _has(self, place: TermPlace, contents: Numbers) -> Bools:
         return _among(contents, self.holders[place]) if place in self.holders else np.zeros(len(contents), bool)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..calibration.calibration import CANDIDATES
+from ..calibration.calibration import CANDIDATES, ImageScale
 from ..types.records import Band, Kind
 from . import confidence
 from .branches import Branch, BranchResult, Candidate
@@ -91,7 +91,12 @@ def nat(branch: Branch, match: Match | None) -> float:
     """Return how much of a cosine one nat of evidence is worth: what it is in the likelihood of the confidence."""
     if match is None:
         return branch.spread / WITHOUT_SCALE
-    return match.scale.picture_std / SHARPNESS[Kind.PICTURE]
+    return unit_of(match.scale)
+
+
+def unit_of(scale: ImageScale) -> float:
+    """Return how much of a cosine one nat is worth in a library of this scale."""
+    return scale.picture_std / SHARPNESS[Kind.PICTURE]
 
 
 def band(

@@ -95,7 +95,7 @@ class Reranker:
         """Return a note if this model was measured not to help in this library, else None."""
         number, _ = self.storage.active_space()
         with self.storage.read() as catalog:
-            trial = catalog.annotations.rerank_trial(number, self.model.identity)
+            trial = catalog.annotations.trial(number, self.model.identity)
         if trial is None or trial[0].points > 0:
             return None
         gain, captions = trial

@@ -145,12 +145,13 @@ def _spelled(words: Sequence[str], values: Mapping[str, Counter[str]], catalog: 
     found: dict[str, str] = {}
     for word in words:
         low = word.lower()
-        if len(low) < SHORTEST or not low.isalpha() or low in known or low in own or catalog.full_text.counts([low]):
+        usual = low in known or low in _things() or low in own
+        if len(low) < SHORTEST or not low.isalpha() or usual or catalog.full_text.counts([low]):
             continue
-        near = _near(low, [*known, *(part for part in own if len(part) >= SHORTEST)])
-        usual = {place.term for place in catalog.full_text.counts(list(near))} | _things()
+        near = _near(low, [*known, *_things(), *(part for part in own if len(part) >= SHORTEST)])
+        likely = {place.term for place in catalog.full_text.counts(list(near))} | _things()
         if near:
-            found[word] = min(near, key=lambda each: (near[each] + (each not in usual), known.get(each, len(known))))
+            found[word] = min(near, key=lambda each: (near[each] + (each not in likely), known.get(each, len(known))))
     return found
 
 

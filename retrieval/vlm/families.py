@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import inf
 from typing import TYPE_CHECKING
 
 from ..errors import ModelError, UsageError
@@ -34,6 +33,7 @@ class Scorer(Enum):
 class Backend(Enum):
     """Where a family runs."""
 
+    BUILTIN = "onnx"
     IN_PROCESS = "transformers"
     ENDPOINT = "endpoint"
 
@@ -56,12 +56,10 @@ class Family:
     answer: str = "{question}"
     system: str = ""  # system message for `judge`
     judge: str = 'Does this picture show "{query}"? Answer with yes or no only.'
-    closed: bool = False  # answers only yes-or-no questions, and none about numbers (benchmarks/facts.py)
+    counts: bool = True  # its answers to questions about numbers improve a ranking (benchmarks/facts.py)
     verify: str = "{question} Answer with yes or no only."
     words: tuple[tuple[str, ...], tuple[str, ...]] = (("yes",), ("no",))
     scorer: Scorer = Scorer.WORDS
-    blind: bool = False  # also trained on texts without a picture, which give the prior of `LIKELIHOOD`
-    fluent: float = -inf  # minimum mean log-probability per token, without a picture, of words that it knows
     weight: float = 1.0  # of its verdicts against an encoder's scores, by `retrieval eval --rerank` on held-out pairs
     ground: str = ""
     boxes: Callable[[BoxFormat], list[Box]] | None = (
@@ -79,7 +77,7 @@ class Family:
             Ability.CAPTION: bool(self.caption),
             Ability.CHAT: self.template and bool(self.answer),
             Ability.ANSWER: bool(self.answer),
-            Ability.COUNT: bool(self.answer) and not self.closed,
+            Ability.COUNT: bool(self.answer) and self.counts,
             Ability.IMAGES: several,
             Ability.VIDEO: self.template and bool(self.answer) and (self.video or several),
             Ability.GROUND: bool(self.ground),
@@ -120,11 +118,7 @@ QWEN_GROUND = 'Locate "{phrase}" in the image. Answer with JSON only: [{{"bbox_2
 RERANKER = 'Judge whether the Document meets the requirements based on the Query and the Instruct provided. Note that the answer can only be "yes" or "no".'  # noqa: E501  # the prompt it was trained with
 
 FAMILIES: tuple[Family, ...] = (
-    Family(
-        "builtin", (), template=False, closed=True, picture="<image>", images=1, caption="{image}",
-        answer="{image}question: {question} answer:", verify="{image}question: {question} answer:",
-        judge="{image}", scorer=Scorer.LIKELIHOOD, blind=True, fluent=-4.5,
-    ),
+    Family("builtin", (), Backend.BUILTIN, template=False, images=1, scorer=Scorer.LIKELIHOOD),
     Family("LLaVA-1.5", ("llava",)),
     Family("LLaVA-1.6", ("llava_next",)),
     Family("Yi-VL", ("yi_vl",)),

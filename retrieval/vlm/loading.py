@@ -5,7 +5,6 @@ Knows how transformers loads; does not know prompts.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import re
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 
 from ..errors import ModelError, ModelUnavailable
+from ..runtime import extras
 from . import families, model_list
 from .checkpoints import ADAPTER, CONFIG, WEIGHTS, fingerprint, installed
 from .families import Family, Scorer
@@ -23,7 +23,6 @@ from .model_name import VlmName, VlmSource
 
 log = logging.getLogger(__name__)
 
-BUILTIN_FAMILY = "builtin"
 REVISION = re.compile("[0-9a-f]{40}")
 
 
@@ -41,8 +40,7 @@ class Loaded:
 def load(spelling: str, family: str, remote_code: str, kind: torch.dtype | None) -> Loaded:
     """Load a model and its processor onto the CPU in the given precision; None: the precision of its weights.
 
-    With None, float16 weights run in bfloat16, which CPUs multiply fast; the built-in model, which is stored in half
-    precision only to be small, runs in float32.
+    With None, float16 weights run in bfloat16, which CPUs multiply fast.
 
     Raises:
         ModelError: the name or type is unknown, the weights are missing, or the checkpoint is broken.
@@ -58,11 +56,9 @@ def load(spelling: str, family: str, remote_code: str, kind: torch.dtype | None)
             "or use --vlm builtin, which is always here"
         )
     chosen = _family(name, folder, family)
-    if (folder / ADAPTER).is_file() and importlib.util.find_spec("peft") is None:
-        raise ModelError(f"{spelling} is an adapter; to read it, `pip install 'retrieval[adapters]'`")
+    if (folder / ADAPTER).is_file():
+        extras.require("adapters", f"{spelling} is an adapter: reading it")
     _quiet()
-    if kind is None and chosen.name == BUILTIN_FAMILY:
-        kind = torch.float32
     trust = {"trust_remote_code": bool(remote_code)} | ({"code_revision": remote_code} if remote_code else {})
     try:
         model = _class(chosen).from_pretrained(folder, dtype=kind or "auto", local_files_only=True, **trust)
@@ -89,8 +85,8 @@ def _quiet() -> None:
 
 
 def _family(name: VlmName, folder: Path, family: str) -> Family:
-    if family or name.spelling == "builtin":
-        return families.named(family or BUILTIN_FAMILY)
+    if family:
+        return families.named(family)
     known = model_list.family_of(name.repository)
     if known is not None:
         return known
@@ -116,8 +112,6 @@ def _class(family: Family) -> Any:
         from transformers import CLIPSegForImageSegmentation
 
         return CLIPSegForImageSegmentation
-    if family.name == BUILTIN_FAMILY:
-        from . import builtin_vision  # noqa: F401  # registers its vision tower
     if "yi_vl" in family.types:
         from . import yi  # noqa: F401  # registers its class
     return AutoModelForImageTextToText

@@ -5,7 +5,6 @@ Knows logits and vocabularies; does not know families or pictures.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ from ..errors import ModelError
 from ..types.records import Judgement
 
 SHARPNESS = 4.0  # a caption e times as likely per token as without the picture gives a yes of 98%
-FALL = 2.0  # how fast the mass falls as words get less fluent
 
 
 def tokens_saying(tokenizer: Any, words: Sequence[str]) -> list[int]:
@@ -47,14 +45,9 @@ def by_words(logits: Tensor, yes: Sequence[int], no: Sequence[int]) -> list[Judg
     return [Judgement(yes, min(1.0, share)) for yes, share in rows]
 
 
-def by_likelihood(shown: Tensor, unseen: Tensor, fluent: float = -math.inf) -> list[Judgement]:
-    """Return verdicts from a query's mean log-probability per token, with each picture and with none or a blank one.
-
-    Both are (n,). If the query scores below `fluent` without a picture, the model does not know its words, and the
-    verdict has little mass.
-    """
-    rows = zip(torch.sigmoid(SHARPNESS * (shown - unseen)).tolist(), unseen.expand_as(shown).tolist(), strict=True)
-    return [Judgement(yes, 1 / (1 + math.exp(min(FALL * (fluent - prior), 50.0)))) for yes, prior in rows]
+def by_likelihood(shown: Tensor, unseen: Tensor) -> list[Judgement]:
+    """Return verdicts from a query's mean log-probability per token, with each picture and with a blank one: (n,)."""
+    return [Judgement(yes) for yes in torch.sigmoid(SHARPNESS * (shown - unseen)).tolist()]
 
 
 def log_likelihood(logits: Tensor, target: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from ..types.records import Box, Judgement, Mask
 from . import Ability, loading, masks, scoring, vision_cache
 from .boxes import BoxFormat
 from .families import Family, Scorer
-from .messages import ImagePart, Message, Part, TextPart, VideoPart, is_closed
+from .messages import ImagePart, Message, Part, TextPart, VideoPart
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -41,7 +41,6 @@ class Transformers:
     device: torch.device
     identity: str
     batch: int = 4
-    looks_once: ClassVar[bool] = True  # keep recent vision features in memory (vision cache)
     heard: Callable[[str], None] | None = None  # callback for the pieces of a streamed answer
 
     @classmethod
@@ -60,8 +59,7 @@ class Transformers:
         place = devices.choose_device(device)
         found = loading.load(spelling, family, remote_code, devices.choose_precision(precision, place))
         model = found.model.to(place).eval().requires_grad_(False)
-        if cls.looks_once:
-            vision_cache.keep(model)
+        vision_cache.keep(model)
         return cls(found.name, found.family, model, found.processor, place, f"{found.name}@{found.fingerprint}")
 
     @property
@@ -98,17 +96,8 @@ class Transformers:
         return [_one_line(text) for text in self._generate(asked, SHORT)]
 
     def answer(self, images: Sequence[Image], question: str) -> str:
-        """See `VisionLanguageModel.answer`.
-
-        Raises:
-            UsageError: the model answers yes-or-no questions only, and this is not one.
-        """
+        """See `VisionLanguageModel.answer`."""
         self._must(Ability.ANSWER)
-        if self.family.closed and not is_closed(question):
-            raise UsageError(
-                f'{self.name} answers yes-or-no questions only, such as "is there a dog?"; for others name another '
-                "--vlm (see `retrieval vlms`)"
-            )
         return self._generate([[self.family.asked(self.family.answer, images, question=self._words(question))]], LONG)[
             0
         ]
@@ -242,9 +231,8 @@ class Transformers:
     def _judge(self, query: str, images: Sequence[Image]) -> list[Judgement]:
         family = self.family
         if family.scorer is Scorer.LIKELIHOOD:
-            prior = [None] if family.blind else [_nothing(image) for image in images]
-            shown, unseen = self._likelihood(query, images), self._likelihood(query, prior)
-            return scoring.by_likelihood(shown, unseen, family.fluent)
+            unseen = self._likelihood(query, [_nothing(image) for image in images])
+            return scoring.by_likelihood(self._likelihood(query, images), unseen)
         inputs = self._inputs([family.judging(image, self._words(query)) for image in images])
         if family.scorer is Scorer.HEAD:
             return [Judgement(value) for value in self.model.verdicts(inputs).tolist()]
@@ -264,16 +252,10 @@ class Transformers:
         found: Tensor = made.logits[0]
         return found
 
-    def _likelihood(self, query: str, images: Sequence[Image | None]) -> Tensor:
-        """Return the mean log-probability per token of `query` as the answer, (n,); None stands for no picture."""
-        shown = [[image] if image is not None else [] for image in images]
-        return self._said_likelihood(
-            query, self._inputs([[self.family.asked(self.family.judge, some)] for some in shown])
-        )
-
     @torch.inference_mode()
-    def _said_likelihood(self, query: str, inputs: Inputs, **seen: Any) -> Tensor:
-        """Return the mean log-probability per token of `query` after a batch of prompts, (n,)."""
+    def _likelihood(self, query: str, images: Sequence[Image]) -> Tensor:
+        """Return the mean log-probability per token of `query` as the answer about each picture, (n,)."""
+        inputs = self._inputs([[self.family.asked(self.family.judge, [image])] for image in images])
         words = self.processor.tokenizer(" " + self._harmless(query), add_special_tokens=False).input_ids
         target = torch.tensor([words] * len(inputs["input_ids"]), device=self.device)
         if self.family.encodes:
@@ -284,7 +266,7 @@ class Transformers:
                 filler = torch.full_like(target, int(name == "attention_mask")).to(value.dtype)
                 inputs[name] = torch.cat([value, filler], dim=1)
         inputs["input_ids"] = torch.cat([inputs["input_ids"], target], dim=1)
-        logits = self.model(**inputs, **seen, logits_to_keep=target.shape[1] + 1).logits[:, :-1]
+        logits = self.model(**inputs, logits_to_keep=target.shape[1] + 1).logits[:, :-1]
         return scoring.log_likelihood(logits, target)
 
     def _words(self, text: str) -> str:

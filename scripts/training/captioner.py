@@ -1,128 +1,138 @@
-"""The built-in captioner as transformers builds it: LLaVA with the encoder's trunk as its eye, and its tokenizer.
+"""The built-in captioner as a torch module: a grid of picture tokens, and a decoder that attends to it.
 
-Knows configurations and layouts; does not know training.
+A transformer (Vaswani et al. 2017) with pre-norm blocks: one encoder block over the tokens of a picture, and decoder
+blocks with causal self-attention, cross-attention and a feed-forward network. Used to train it and to write its ONNX
+graphs; the package runs the graphs. Knows torch; does not know pictures, texts or training.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-import open_clip
 import torch
-from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
 
-from retrieval.vlm.builtin_vision import BuiltinVisionConfig
+from .grids import TOKENS
 
-WIDTH, HEADS, SIDE, FEATURES = 256, 4, 4, 1280
-PICTURE = SIDE * SIDE + 1  # tokens that stand for a picture
-BEAMS = 3  # captions that are followed at a time while one is written
-IMAGE, START, END = "<image>", "<start_of_text>", "<end_of_text>"
+FEATURES = 1280  # channels of the encoder's last feature map
+LONGEST = 48  # tokens of a text with its prompt, at most
 
 
-def tokenizer(words: SimpleTokenizer) -> Any:
-    """The encoder's vocabulary as a tokenizer of transformers, with a token for pictures and one for "yes".
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a captioner."""
 
-    Every text gets a start.
-    """
-    from tokenizers import AddedToken, decoders, processors
-    from transformers import CLIPTokenizer, PreTrainedTokenizerFast
-
-    clip: Any = CLIPTokenizer
-    fast: Any = PreTrainedTokenizerFast
-    merges = sorted(words.bpe_ranks, key=words.bpe_ranks.__getitem__)
-    inner = clip(vocab=dict(words.encoder), merges=merges).backend_tokenizer
-    start = (START, words.encoder[START])
-    inner.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Replace("</w>", " ")])
-    inner.post_processor = processors.TemplateProcessing(single=f"{START} $A", special_tokens=[start])
-    found = fast(tokenizer_object=inner, bos_token=START, eos_token=END, pad_token=END, padding_side="left")
-    if len(inner.encode("yes").ids) > 2:  # captions never say it, questions want it as one token
-        found.add_tokens([AddedToken("yes", single_word=True)])
-    found.add_tokens([AddedToken(IMAGE, special=True, normalized=False)])
-    return found
+    words: int  # of its vocabulary
+    width: int = 256
+    layers: int = 3
+    head: int = 64  # width of an attention head
 
 
-def build(words: Any, encoder: Any, layers: int, image_size: int) -> Any:
-    """A new captioner: the eye and the words of the encoder, the rest random. `words` is what `tokenizer` gives."""
-    from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+class Attention(nn.Module):
+    """Multi-head attention; queries and keys may come from different sequences."""
 
-    text = LlamaConfig(
-        vocab_size=len(words), hidden_size=WIDTH, intermediate_size=704, num_hidden_layers=layers,
-        num_attention_heads=HEADS, num_key_value_heads=HEADS, max_position_embeddings=256, attention_dropout=0.1,
-        bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
-        tie_word_embeddings=True,
-    )  # fmt: skip
-    vision = BuiltinVisionConfig(hidden_size=FEATURES, side=SIDE, image_size=image_size)
-    config = LlavaConfig(
-        vision_config=vision, text_config=text, image_token_index=words.convert_tokens_to_ids(IMAGE),
-        image_seq_length=PICTURE, vision_feature_layer=-1, vision_feature_select_strategy="full",
-        tie_word_embeddings=True,
-    )  # fmt: skip
-    model: Any = LlavaForConditionalGeneration(config)
-    model.model.vision_tower.trunk.load_state_dict(encoder.visual.trunk.state_dict())
-    with torch.no_grad():
-        table = model.get_input_embeddings().weight
-        known = encoder.token_embedding.weight
-        table[: len(known)] = known * (table.std() / known.std())
-    return model
-
-
-def processor(words: Any, image_size: int) -> Any:
-    """What turns a picture and a prompt into inputs, as the encoder prepares its pictures."""
-    from transformers import CLIPImageProcessor, LlavaProcessor
-
-    half, size = [128 / 255] * 3, {"height": image_size, "width": image_size}
-    images: Any = CLIPImageProcessor(size=size, do_center_crop=False, image_mean=half, image_std=half, resample=3)
-    make: Any = LlavaProcessor
-    return make(
-        images,
-        words,
-        patch_size=image_size // SIDE,
-        vision_feature_select_strategy="full",
-        num_additional_image_tokens=1,
-    )
-
-
-def export(model: Any, words: Any, image_size: int, folder: Path) -> None:
-    """Write the model in float16 with its processor."""
-    import copy
-
-    half = copy.deepcopy(model).half()
-    half.generation_config.update(num_beams=BEAMS, no_repeat_ngram_size=3, early_stopping=True)
-    half.save_pretrained(folder)
-    processor(words, image_size).save_pretrained(folder)
-    for file in folder.iterdir():
-        file.chmod(0o644)
-
-
-def restore(model: Any, folder: Path) -> None:
-    """Give `model` the weights that `export` wrote into `folder`, of the same configuration."""
-    from transformers import LlavaForConditionalGeneration
-
-    model.load_state_dict(LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).state_dict())
-
-
-def encoder_of(folder: Path) -> tuple[Any, SimpleTokenizer]:
-    """The built-in encoder as it was exported, and its words."""
-    model: Any = open_clip.create_model(f"local-dir:{folder}", require_pretrained=True)
-    model = model.float().eval().requires_grad_(False)
-    return model, SimpleTokenizer(bpe_path=str(folder / "bpe.txt.gz"), context_length=model.context_length)
-
-
-class Eye(nn.Module):
-    """(n, 96, 14, 14) activations of the lower half, or (n, 3, size, size) pixels -> (n, 17, 1280) raw tokens."""
-
-    def __init__(self, lower: nn.Module | None, upper: nn.Module, grid: int) -> None:
+    def __init__(self, width: int, head: int) -> None:
         super().__init__()
-        self.lower, self.upper, self.grid = lower, upper, grid
+        self.head = head
+        self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
+        self.both = nn.Linear(width, 2 * width)
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """See the class; activations are stretched to the grid that pictures of the finished size give."""
-        if self.lower is not None:
-            seen = self.lower(seen)
-        elif seen.shape[-1] != self.grid:
-            seen = nn.functional.interpolate(seen, size=(self.grid, self.grid), mode="bilinear", align_corners=False)
-        cells = self.upper(seen.contiguous(memory_format=torch.channels_last))
-        small = nn.functional.adaptive_avg_pool2d(cells, SIDE).flatten(2).transpose(1, 2)
-        return torch.cat([small, cells.mean((2, 3))[:, None]], dim=1)
+    def heads(self, rows: Tensor) -> Tensor:
+        """(n, length, width) -> (n, heads, length, head)."""
+        return rows.view(*rows.shape[:-1], -1, self.head).transpose(1, 2)
+
+    def keys_and_values(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, length, width) -> two of (n, heads, length, head)."""
+        keys, values = self.both(rows).chunk(2, dim=-1)
+        return self.heads(keys), self.heads(values)
+
+    def forward(self, rows: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(n, length, width) -> the same; `mask`, where given, is added to the logits."""
+        weights = self.heads(self.query(rows)) @ keys.transpose(2, 3) * self.head**-0.5
+        weights = (weights if mask is None else weights + mask).softmax(-1)
+        out: Tensor = self.out((weights.to(values.dtype) @ values).transpose(1, 2).flatten(2))
+        return out
+
+
+class Block(nn.Module):
+    """A pre-norm block; `crosses` adds attention to a picture."""
+
+    def __init__(self, width: int, head: int, dropout: float, *, crosses: bool) -> None:
+        super().__init__()
+        self.attention, self.norm = Attention(width, head), nn.LayerNorm(width)
+        self.cross = Attention(width, head) if crosses else None
+        self.cross_norm = nn.LayerNorm(width) if crosses else None
+        self.feed_norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
+        self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(
+        self, rows: Tensor, past: tuple[Tensor, Tensor] | None, mask: Tensor | None,
+        picture: tuple[Tensor, Tensor] | None,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:  # fmt: skip
+        """Return the block's output and its keys and values, those of `past` first.
+
+        `picture` are the keys and values of the pictures, for blocks that cross.
+        """
+        normal = self.norm(rows)
+        keys, values = self.attention.keys_and_values(normal)
+        if past is not None:
+            keys, values = torch.cat([past[0], keys], dim=2), torch.cat([past[1], values], dim=2)
+        rows = rows + self.dropout(self.attention(normal, keys, values, mask))
+        if self.cross is not None and self.cross_norm is not None and picture is not None:
+            rows = rows + self.dropout(self.cross(self.cross_norm(rows), *picture))
+        return rows + self.dropout(self.feed(self.feed_norm(rows))), (keys, values)
+
+
+class Captioner(nn.Module):
+    """The whole model. `blind` stands in the place of a picture's tokens for a text without one."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.shape, width = shape, shape.width
+        self.register_buffer("mean", torch.zeros(FEATURES))
+        self.register_buffer("spread", torch.ones(FEATURES))
+        self.projector = nn.Linear(FEATURES, width)
+        self.cells = nn.Parameter(0.02 * torch.randn(TOKENS, width))
+        self.looking = Block(width, shape.head, dropout, crosses=False)
+        self.looking_norm = nn.LayerNorm(width)
+        self.blind = nn.Parameter(0.02 * torch.randn(TOKENS, width))
+        self.table = nn.Embedding(shape.words, width)
+        self.places = nn.Parameter(0.02 * torch.randn(LONGEST, width))
+        self.blocks = nn.ModuleList(
+            Block(width, shape.head, dropout, crosses=True) for _ in range(shape.layers)
+        )  # fmt: skip
+        self.norm = nn.LayerNorm(width)
+        self.scale = width**0.5
+        self.dropout = nn.Dropout(dropout)
+
+    def look(self, tokens: Tensor) -> Tensor:
+        """Return what is kept of n pictures: (n, 37, 1280) -> (n, 37, width)."""
+        rows = self.projector((tokens - self.mean) / self.spread) + self.cells
+        looked: Tensor = self.looking_norm(self.looking(self.dropout(rows), None, None, None)[0])
+        return looked
+
+    def pictures(self, looked: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return each decoder block's keys and values of n pictures: (n, 37, width) -> 2 x (n, heads, 37, head)."""
+        return [block.cross.keys_and_values(looked) for block in self.blocks]  # type: ignore[operator, union-attr]  # all cross
+
+    def read(
+        self, tokens: Tensor, pictures: list[tuple[Tensor, Tensor]], past: list[tuple[Tensor, Tensor]] | None = None
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Return hidden states of n texts, (n, length) -> (n, length, width), and keys and values of all so far."""
+        start = past[0][0].shape[2] if past else 0
+        length = tokens.shape[1]
+        rows = self.dropout(self.scale * self.table(tokens) + self.places[start : start + length])
+        later = torch.ones(length, start + length, device=rows.device).triu(start + 1)
+        mask = later.masked_fill(later > 0, -1e4).to(rows.dtype)
+        kept = []
+        for number, block in enumerate(self.blocks):
+            rows, own = block(rows, past[number] if past else None, mask, pictures[number])
+            kept.append(own)
+        return self.norm(rows), kept
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., width) -> (..., words)."""
+        return hidden @ self.table.weight.T

@@ -1,6 +1,6 @@
-"""The captioner's steps in order: the encoder's eye, cached picture tokens, questions, training, the exported model.
+"""The captioner's steps in order: cached picture tokens, words, questions, training, rewards, the written model.
 
-Knows files and the order; the steps know how. Reads the caches that the encoder's recipe left, where it left some.
+Knows files and the order; the steps know how.
 """
 
 from __future__ import annotations
@@ -14,8 +14,18 @@ import click
 import numpy as np
 import torch
 from rich.progress import Progress
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from . import backbone, captioner, captions, features, questions, shared, telling
+from retrieval.encoders.builtin_encoder import BuiltinEncoder
+
+from . import captioner_pack, captions, grids, questions, rewards, shared, telling, unreadable, vocabulary
+from .captioner import FEATURES, Captioner, Shape
+from .captions import Captioned
+
+REWARDED = 0.3  # of the rewarded weights in those that are written: the rewards alone make captions short and alike
+UNREADABLE_TIMES = 2  # times that an epoch shows each picture that is not to be described
+SAMPLE = 4000  # pictures from which the mean and the spread of the features are taken
 
 
 @dataclass(frozen=True)
@@ -24,11 +34,8 @@ class Options(shared.Common):
 
     encoder: Path
     epochs: int
-    batch: int
-    captions: int
-    layers: int
-    rate: float
-    question_steps: int
+    reward_epochs: int
+    unreadable: int
     start: Path | None
 
 
@@ -36,99 +43,103 @@ def run(options: Options) -> None:
     """Everything, from files to files."""
     options.begin()
     with Progress(*shared.columns()) as progress, (options.work / "captioner.jsonl").open("a", encoding="utf-8") as log:
-        _train(options, progress, log)
+        steps = _Steps(options, BuiltinEncoder.load(options.encoder), progress, log)
+        steps.run()
     click.echo(f"written: {options.out}")
 
 
-def _train(options: Options, progress: Progress, log: TextIO) -> None:
-    encoder, words = captioner.encoder_of(options.encoder)
-    tokens = captioner.tokenizer(words)
-    repeats = options.repeats
-    read = {name: captions.read(*pair) for name, pair in shared.names("train", options.train).items()}
-    held_back = {name: captions.read(*pair) for name, pair in shared.names("dev", options.choose).items()}
-    asked = questions.nouns([each for data in read.values() for each in data.captions])
+@dataclass
+class _Steps:
+    """The steps, and what all of them read."""
 
-    def told(name: str, data: captions.Captioned, seen: np.ndarray, *, ask: bool) -> telling.Told:
-        lines = [[tokens(text, add_special_tokens=False).input_ids for text in each] for each in data.captions]
-        if not ask:
+    options: Options
+    encoder: BuiltinEncoder
+    progress: Progress
+    log: TextIO
+
+    def run(self) -> None:
+        """Train, or go on from `--start`; then the rewards; then write."""
+        options = self.options
+        read = {name: captions.read(*pair) for name, pair in shared.names("train", options.train).items()}
+        held_back = {name: captions.read(*pair) for name, pair in shared.names("dev", options.choose).items()}
+        repeats = dict(zip(read, options.repeats, strict=True))
+        spoken = [caption for data in read.values() for each in data.captions for caption in each]
+        self.tokenizer = vocabulary.learn([*spoken, *unreadable.SAID * vocabulary.RARE])
+        asked = questions.nouns([each for data in read.values() for each in data.captions])
+        sets = [self._told(name, data, asked) for name, data in read.items()]
+        if options.unreadable:
+            sets.append(self._unreadable(read, spoken))
+        times = [*repeats.values(), UNREADABLE_TIMES][: len(sets)]
+        dev = [self._told(name, data, ()) for name, data in held_back.items()]
+        start, end = (self.tokenizer.token_to_id(each) for each in (vocabulary.START, vocabulary.END))
+        teller = telling.Teller(self._new(sets), sets, times, start, end, self.log, options.place)
+
+        def after(epoch: int) -> None:
+            found: dict[str, float] = {}
+            for each in dev:
+                found |= teller.measure(each)
+            shared.say(self.log, epoch=epoch, **found)
+            save_file(teller.average.state_dict(), options.work / "captioner.safetensors")
+
+        if options.start:
+            teller.average.load_state_dict(load_file(options.start))
+        else:
+            teller.run(telling.Plan(options.epochs), self.progress, after)
+        if options.reward_epochs:
+            rewarded = rewards.Rewarded(
+                teller, self.tokenizer, rewards.Plan(options.reward_epochs), set(map(questions.singular, asked))
+            )
+            before = {name: value.clone() for name, value in teller.average.state_dict().items()}
+            rewarded.run(self.progress, after)
+            mixed = {n: torch.lerp(before[n], value, REWARDED) for n, value in teller.average.state_dict().items()}
+            teller.average.load_state_dict(mixed)
+            after(-1)
+        rows = self.encoder.towers.cells(np.zeros((1, *[self.encoder.image_size] * 2, 3), np.uint8)).shape[1]
+        captioner_pack.write(teller.average.cpu().eval(), self.tokenizer, rows, options.out)
+
+    def _told(self, name: str, data: Captioned, asked: Sequence[str]) -> telling.Told:
+        path = self.options.work / f"{name}-grid-{self.encoder.space.fingerprint[:8]}.npy"
+        seen = grids.cache(self.encoder, data.pictures, path, self.progress)
+        lines = [[each.ids for each in self.tokenizer.encode_batch(list(some))] for some in data.captions]
+        if not asked:
             return telling.Told(name, seen, lines)
-        likeness = _likeness(encoder, words, seen, asked)
-        made = questions.make(
-            data.captions, asked, likeness, lambda text: tokens(text, add_special_tokens=False).input_ids
-        )
+        made = questions.make(data.captions, asked, self._likeness(seen, asked), self._ids)
         return telling.Told(name, seen, lines, made)
 
-    sets = [
-        told(name, data, _tokens(options, name, data, times, encoder, progress), ask=True)
-        for (name, data), times in zip(read.items(), repeats, strict=True)
-    ]
-    dev = [
-        told(name, data, _whole(options, name, data, encoder, progress), ask=False) for name, data in held_back.items()
-    ]
-    model = captioner.build(tokens, encoder, options.layers, options.image_size)
-    _standardise(model.model.vision_tower, sets)
-    teller = telling.Teller(model, sets, repeats, tokens.bos_token_id, tokens.eos_token_id, log, options.place)
+    def _unreadable(self, read: dict[str, Captioned], spoken: Sequence[str]) -> telling.Told:
+        words = sorted({word for caption in spoken for word in caption.split()})
+        photos = next(iter(read.values())).pictures
+        count, seed = self.options.unreadable, self.options.seed
+        made = unreadable.make(self.options.work / "unreadable", count, photos, words, seed)
+        return self._told("unreadable", made, ())
 
-    def after(epoch: int) -> None:
-        found: dict[str, float] = {}
-        for each in dev:
-            found |= teller.measure(each)
-        shared.say(log, epoch=epoch, **found)
-        captioner.export(teller.average, tokens, options.image_size, options.out)
+    def _ids(self, text: str) -> list[int]:
+        found: list[int] = self.tokenizer.encode(text).ids
+        return found
 
-    done = options.work / "captioner.pt"
-    if options.start:
-        captioner.restore(model, options.start)
-        teller.average.load_state_dict(model.state_dict())
-    elif done.exists():
-        model.load_state_dict(torch.load(done, weights_only=True))
-        teller.average.load_state_dict(model.state_dict())
-    else:
-        teller.run("captions", options.epochs, options.batch, options.rate, options.captions, progress, after)
-        torch.save(model.state_dict(), done)
-    if options.question_steps:
-        teller.run_questions(options.question_steps, 0.2 * options.rate, progress, after)
+    def _likeness(self, seen: np.ndarray, asked: Sequence[str]) -> np.ndarray:
+        """The encoder's cosine of each picture and `a photo of a WORD`: (pictures, words)."""
+        weight, bias = self.encoder.head
+        rows = np.concatenate([seen[k : k + 1024, -1].astype(np.float32) @ weight.T for k in range(0, len(seen), 1024)])
+        rows += bias
+        texts = self.encoder.texts([f"a photo of a {word}" for word in asked])
+        found: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True) @ texts.T
+        return found
 
-
-def _tokens(
-    options: Options, name: str, data: captions.Captioned, times: int, encoder: Any, progress: Progress
-) -> np.ndarray:
-    """Picture tokens of all views, from the activations that the encoder's training cached."""
-    trunk = encoder.visual.trunk
-    views = features.Views(data.pictures, 2 * times, seed=options.seed)
-    lower = backbone.without_norms(backbone.lower_half(trunk))
-    seen = features.cache(views, lower, features.SHAPE, options.work / f"{name}.npy", progress, 128)
-    upper = backbone.without_norms(backbone.upper_half(trunk))
-    eye = captioner.Eye(None, upper, options.image_size // 16).eval()
-    shape = (captioner.PICTURE, captioner.FEATURES)
-    path = options.work / f"{name}-tokens-{features.fingerprint(upper)}.npy"
-    return features.passed_on(seen, eye, shape, path, progress)
+    def _new(self, sets: Sequence[telling.Told]) -> Captioner:
+        """A captioner whose projector and words begin as the encoder's head and texts, the rest random."""
+        model = Captioner(Shape(self.tokenizer.get_vocab_size()), dropout=0.1)
+        some = [told.seen[:: max(1, len(told) // SAMPLE), :-1].reshape(-1, FEATURES) for told in sets]
+        cells = torch.from_numpy(np.concatenate([each[::9] for each in some]).astype(np.float32))
+        model.mean.copy_(cells.mean(0))
+        model.spread.copy_(cells.std(0) + 0.05)
+        words, turn = vocabulary.known(self.tokenizer, self.encoder, model.shape.width)
+        weight = turn @ torch.from_numpy(self.encoder.head[0]) * model.spread
+        _set(model.projector.weight, weight, 1 / FEATURES**0.5)
+        _set(model.table.weight, words, 0.05)
+        return model
 
 
-def _whole(options: Options, name: str, data: captions.Captioned, encoder: Any, progress: Progress) -> np.ndarray:
-    """Picture tokens as the finished model sees the pictures."""
-    trunk = encoder.visual.trunk
-    lower, upper = (backbone.without_norms(half(trunk)) for half in (backbone.lower_half, backbone.upper_half))
-    eye = captioner.Eye(lower, upper, options.image_size // 16).eval()
-    views = features.Views(data.pictures, 1, options.image_size, seed=options.seed)
-    shape = (captioner.PICTURE, captioner.FEATURES)
-    path = options.work / f"{name}-eye-{features.fingerprint(upper)}.npy"
-    return features.cache(views, eye, shape, path, progress, 128)
-
-
-def _standardise(eye: Any, sets: Sequence[telling.Told]) -> None:
-    """Mean and spread of each channel over a sample of all cells."""
-    rows = [told.seen[:: max(1, len(told) // 2000), 0].reshape(-1, captioner.FEATURES) for told in sets]
-    cells = torch.from_numpy(np.concatenate(rows).astype(np.float32))
-    eye.mean.copy_(cells.mean(0))
-    eye.spread.copy_(cells.std(0) + 0.05)
-
-
-@torch.inference_mode()
-def _likeness(encoder: Any, words: Any, seen: np.ndarray, asked: Sequence[str]) -> np.ndarray:
-    """The encoder's cosine of each picture and `a photo of a WORD`: (pictures, words)."""
-    texts = encoder.encode_text(words([f"a photo of a {word}" for word in asked]), normalize=True)
-    mean = torch.from_numpy(seen[:, 0, -1].astype(np.float32))
-    images = torch.nn.functional.normalize(encoder.visual.head(mean), dim=-1)
-    found: np.ndarray = (images @ texts.T).numpy()
-    return found
+@torch.no_grad()
+def _set(parameter: Any, value: Tensor, spread: float) -> None:
+    parameter.copy_(value * (spread / value.std()))

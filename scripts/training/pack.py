@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from retrieval.encoders.builtin_encoder import WEIGHTS
 from retrieval.encoders.builtin_towers import BuiltinTowers
 from retrieval.encoders.builtin_weights import SCALE, quantised
 from retrieval.encoders.fold_batchnorm import fold
+from retrieval.encoders.onnx_towers import IMAGE, TEXT
 
 OPSET = 17
 
@@ -62,18 +64,24 @@ def write(towers: BuiltinTowers, folder: Path, side: int) -> str:
     (folder / WEIGHTS).chmod(0o644)
     towers.eval()
     pixels, tokens = torch.zeros(2, side, side, 3, dtype=torch.uint8), torch.ones(2, 5, dtype=torch.long)
-    _graph(Pictures(towers), pixels, folder / "image.onnx", ["pixels", "embeddings", "cells"], {0: "pictures"})
-    _graph(Words(towers), tokens, folder / "text.onnx", ["tokens", "embeddings"], {0: "texts", 1: "length"})
+    axes = {name: {0: "pictures"} for name in ("pixels", "embeddings", "cells")}
+    graph(Pictures(towers), {"pixels": pixels}, axes, folder / IMAGE)
+    axes = {"tokens": {0: "texts", 1: "length"}, "embeddings": {0: "texts"}}
+    graph(Words(towers), {"tokens": tokens}, axes, folder / TEXT)
     return hashlib.blake2b((folder / WEIGHTS).read_bytes(), digest_size=8).hexdigest()
 
 
-def _graph(module: nn.Module, example: Tensor, path: Path, ends: list[str], free: dict[int, str]) -> None:
-    axes = {ends[0]: free} | {name: {0: free[0]} for name in ends[1:]}
+def graph(module: nn.Module, given: Mapping[str, Tensor], axes: Mapping[str, dict[int, str]], path: Path) -> None:
+    """Write a module as a graph that refers to the folder's `model.safetensors` by place.
+
+    `given` are examples of the inputs; `axes` names the free dimensions of each input, then of each output, in order.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, about shapes that are the same for all inputs
         torch.onnx.export(
-            module.eval(), (example,), str(path), input_names=ends[:1], output_names=ends[1:], dynamic_axes=axes,
-            opset_version=OPSET, dynamo=False, do_constant_folding=False,
+            module.eval(), tuple(given.values()), str(path), input_names=[*given],
+            output_names=[name for name in axes if name not in given], dynamic_axes=dict(axes), opset_version=OPSET,
+            dynamo=False, do_constant_folding=False,
         )  # fmt: skip
     model = onnx.load(path)
     places = _places(path.parent / WEIGHTS)

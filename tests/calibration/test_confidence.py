@@ -15,6 +15,7 @@ import skimage
 from retrieval import Library, Settings
 from retrieval.calibration.anchors import AnchorTexts
 from retrieval.calibration.calibration import REFRESH_GROWTH, Calibration
+from retrieval.config import cache_folder
 from retrieval.encoders import Encoder
 from retrieval.library import backends
 from retrieval.search.confidence import apply_threshold
@@ -252,6 +253,21 @@ def test_what_the_bank_says_is_kept_beside_the_vectors_and_made_again(tmp_path: 
         assert abs(again.count - 12) <= REFRESH_GROWTH * 12
 
 
+@pytest.mark.slow
+def test_the_bank_is_encoded_once_for_all_libraries_of_a_model(tmp_path: Path, paint: Paint) -> None:
+    for name in ("one", "two"):
+        with Library.create(tmp_path / name, BUILTIN) as library:
+            library.index([paint(f"{name}.png", "red")])
+    (file,) = (cache_folder() / "anchors").iterdir()
+    encoder = backends.encoder(BUILTIN, "builtin")
+    again = AnchorTexts.of_space(encoder.space, _never)
+    with np.load(file) as stored:
+        assert np.array_equal(stored["nouns"], again.nouns)
+    file.write_bytes(b"broken")
+    assert np.allclose(AnchorTexts.of_space(encoder.space, lambda _: encoder).nouns, again.nouns, atol=1e-5)
+    assert AnchorTexts.of_space(encoder.space, _never).usable
+
+
 def _never(space: Space) -> Encoder:
     raise AssertionError(f"{space.model} was loaded")
 
@@ -259,7 +275,7 @@ def _never(space: Space) -> Encoder:
 @pytest.mark.slow
 def test_words_are_known_from_strings_of_letters() -> None:
     encoder = backends.encoder(BUILTIN, "builtin")
-    found = AnchorTexts.encode(encoder).word_likeness(
+    found = AnchorTexts.of_space(encoder.space, lambda _: encoder).word_likeness(
         encoder.texts(["a man riding a horse", "a photo of a chair", "qxzv trplk"])
     )
     assert found[:2].min() > 0.6

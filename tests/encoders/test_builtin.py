@@ -1,10 +1,9 @@
-"""The built-in models: small, loaded without torch, and as good as their cards say."""
+"""The built-in encoder: small, loaded without torch, and as good as its card says."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -15,16 +14,12 @@ import pytest
 import skimage
 from PIL import Image
 
-from retrieval import ModelError, ModelUnavailable, Settings, UsageError, evaluate_model, pictures
+from retrieval import ModelError, ModelUnavailable, Settings, evaluate_model, pictures
 from retrieval.encoders import LoadOptions, onnx_towers
 from retrieval.encoders.builtin_backend import BuiltinBackend
 from retrieval.encoders.builtin_encoder import BUILTIN, WEIGHTS, BuiltinEncoder
 from retrieval.encoders.lazy import LazyOpenClip
-from retrieval.sources.caption_files import read_captions
-from retrieval.types.records import Caption
 from retrieval.vlm import IMAGE_SIZE
-from retrieval.vlm.cached_llava import CachedLlava
-from retrieval.vlm.model_name import BUILTIN as CAPTIONER
 
 from ..conftest import DATA
 
@@ -239,6 +234,10 @@ def test_without_onnx_runtime_the_next_step_is_named(monkeypatch: pytest.MonkeyP
         onnx_towers.load(BUILTIN / onnx_towers.TEXT)
 
 
+def photo(name: str) -> Image.Image:
+    return pictures.load(Path(skimage.__file__).parent / "data" / name, IMAGE_SIZE).image
+
+
 @pytest.mark.data
 def test_a_reduced_jpeg_gives_the_same_embedding(encoder: BuiltinEncoder, tmp_path: Path) -> None:
     """Decoding at reduced scale keeps the embedding: cosine of at least 0.999 to the full decode."""
@@ -254,66 +253,3 @@ def test_a_reduced_jpeg_gives_the_same_embedding(encoder: BuiltinEncoder, tmp_pa
             [encoder.prepare(decode(data, "a.jpg", least).image) for least in (0, encoder.image_size)]
         )
         assert rows[0] @ rows[1] >= 0.999
-
-
-# --- the captioner ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def captioner() -> CachedLlava:
-    return CachedLlava.load("builtin", "cpu", "float32")
-
-
-def photo(name: str) -> Image.Image:
-    return pictures.load(Path(skimage.__file__).parent / "data" / name, IMAGE_SIZE).image
-
-
-def test_the_captioner_is_small_and_has_a_card() -> None:
-    assert sum(file.stat().st_size for file in CAPTIONER.iterdir() if file.is_file()) <= 20_000_000
-    card = (CAPTIONER / "MODEL_CARD.md").read_text(encoding="utf-8")
-    for heading in ("## Data", "## Terms", "## Numbers", "## Limits"):
-        assert heading in card
-
-
-def test_it_says_what_a_photo_shows_one_by_one_as_in_a_batch(captioner: CachedLlava) -> None:
-    images = [photo("chelsea.png"), photo("motorcycle_left.png"), photo("camera.png")]
-    said = captioner.caption(images)
-    assert "cat" in said[0]
-    assert "motorcycle" in said[1]
-    assert "man" in said[2]
-    assert "camera" in said[2]
-    assert said == [captioner.caption([image])[0] for image in images]
-
-
-def test_it_judges_what_is_there_above_what_is_not(captioner: CachedLlava) -> None:
-    looks = captioner.vision_features([photo("chelsea.png"), photo("rocket.jpg"), photo("coffee.png")])
-    for query, right in (("a cat", 0), ("a cup of coffee on a table", 2)):
-        verdicts = [judgement.yes for judgement in captioner.judge_features(query, looks)]
-        assert verdicts.index(max(verdicts)) == right
-
-
-def test_it_answers_yes_or_no_and_refuses_what_it_cannot(captioner: CachedLlava) -> None:
-    cat = photo("chelsea.png")
-    assert [captioner.answer([cat], question) for question in ("is there a cat?", "is there a car?")] == ["yes", "no"]
-    with pytest.raises(UsageError, match="yes-or-no"):
-        captioner.answer([cat], "what is this?")
-
-
-@pytest.mark.data
-def test_it_captions_as_well_as_its_card_says(captioner: CachedLlava) -> None:
-    """BLEU-4 on the first 200 held-back photos; all 1,000 are measured by benchmarks/captions.py."""
-    import sacrebleu
-
-    captions: dict[Path, list[str]] = {}
-    for row in read_captions(DATA / "flickr8k" / "dev.csv", DATA / "flickr8k" / "dev"):
-        if isinstance(row, Caption) and row.picture is not None:
-            captions.setdefault(row.picture, []).append(row.text)
-    paths = list(captions)[:200]
-    said = captioner.caption([pictures.load(path, IMAGE_SIZE).image for path in paths])
-
-    def plain(text: str) -> str:  # as the benchmark does
-        return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
-
-    truth = [[plain(captions[path][number]) for path in paths] for number in range(5)]
-    found = sacrebleu.corpus_bleu([plain(text) for text in said], truth, tokenize="none", smooth_method="none")
-    assert found.score >= 21

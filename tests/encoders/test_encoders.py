@@ -21,7 +21,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from retrieval import Settings
-from retrieval.encoders import Encoder, SupportsPatchFeatures, checkpoints, model_list
+from retrieval.encoders import Encoder, LoadOptions, SupportsPatchFeatures, checkpoints, model_list
 from retrieval.encoders.autotune import Tuning, TuningTable
 from retrieval.encoders.batching import BatchedEncoder, batched
 from retrieval.encoders.builtin_encoder import BUILTIN
@@ -179,7 +179,7 @@ def test_pulling_without_network_fails_at_the_first_try_with_the_next_step(monke
 
 def test_pulling_what_is_here_is_done_already(tiny: Path) -> None:
     assert checkpoints.pull(ModelName.parse(f"local-dir:{tiny}")) == tiny
-    assert backends.encoder_backend("builtin").pull("builtin") == BUILTIN
+    assert backends.encoder_backend("builtin").pull("builtin", LoadOptions()) == BUILTIN
 
 
 def test_a_checkpoint_file_is_loaded_into_its_architecture(

@@ -15,6 +15,9 @@ def test_common_words_are_there_and_misspelt_ones_are_not() -> None:
     assert words["dog"] < words["giraffe"], "the more frequent comes first"
 
 
-def test_without_open_clip_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_open_clip_the_built_in_model_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_spec", lambda _name: None)
-    assert english_words.__wrapped__() == {}
+    words = english_words.__wrapped__()
+    assert {"dog", "beach", "bicycle", "birthday"} <= set(words)
+    assert not {"bycicle", "birtday", "##ing", "[cls]"} & set(words)
+    assert words["dog"] < words["bicycle"]

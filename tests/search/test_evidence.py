@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from retrieval import Library, Settings
+from retrieval import Library, Settings, UsageError
+from retrieval.library.evaluation import evaluate_captions_by_models
 from retrieval.library.view import LibraryView
 from retrieval.search.evidence import RULES, gather
+from retrieval.storage.catalog.annotations import CAPTIONS_BY_MODELS
 from retrieval.types.records import Band, Hit, Kind
+from retrieval.types.results import Gain
 
 from ..conftest import DATA, Paint
 
@@ -177,3 +181,52 @@ def test_every_column_of_the_full_text_has_a_rule(library: Library, photos: Path
         counts = catalog.full_text.counts(["red", "photos"])
     assert {place.column for place in counts} == {"names", "folders"}
     assert {place.column for place in counts} <= set(RULES)
+
+
+# --- captions by models -----------------------------------------------------------------------------------------------
+
+
+def shown(library: Library, query: str) -> list[tuple[str, Band, str]]:
+    return [(name(hit), hit.band, hit.by) for hit in found(library, query)]
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_captions_by_models_order_hits_only_where_they_were_measured_to_help(indexed: Path, tmp_path: Path) -> None:
+    shutil.copytree(indexed / "library", tmp_path / "library")
+    with Library.open(tmp_path / "library", replace(BUILTIN, vlm="colours")) as library:
+        query = "a green picture"
+        before = shown(library, query)
+        report = library.captions.generate(None)
+        assert report.captioned == 80
+        assert shown(library, query) == before
+        assert library.search("a xylophone in a green picture").nothing == library.search("a xylophone").nothing
+        number, _ = library.storage.active_space()
+        with library.storage.small_write() as catalog:
+            catalog.annotations.put_trial(number, CAPTIONS_BY_MODELS, Gain(2.0, -0.5, 4.0), 100)
+        assert shown(library, query) == before, "it may be chance"
+        with library.storage.small_write() as catalog:
+            catalog.annotations.put_trial(number, CAPTIONS_BY_MODELS, Gain(2.0, 0.5, 3.5), 100)
+        assert shown(library, query) != before
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_eval_measures_what_captions_by_models_add(indexed: Path, tmp_path: Path) -> None:
+    shutil.copytree(indexed / "library", tmp_path / "library")
+    with Library.open(tmp_path / "library", replace(BUILTIN, vlm="colours")) as library:
+        with pytest.raises(UsageError, match="captions by people"):
+            evaluate_captions_by_models(library)
+        stems = [item.path.stem for item in library]
+        told = {stem: f"number {place} in the row" for place, stem in enumerate(stems)}
+        with captioned(library, told, tmp_path):
+            assert evaluate_captions_by_models(library) is None
+            library.captions.generate(None)
+            found_gain = evaluate_captions_by_models(library)
+            assert found_gain is not None
+            gain, captions = found_gain
+            assert captions == 80
+            assert gain.low <= 0, "colours say nothing of numbers"
+            number, _ = library.storage.active_space()
+            with library.storage.read() as catalog:
+                assert catalog.annotations.trial(number, CAPTIONS_BY_MODELS) == (gain, 80)

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 tf: Any = importlib.import_module("transformers")  # its annotations do not cover what its classes take
 
@@ -188,29 +187,6 @@ def deepseek_vl_hybrid() -> Pair:
     )
     processor = tf.DeepseekVLHybridProcessor(images, tokens, chat_template=DEEPSEEK, num_image_tokens=16)
     return tf.DeepseekVLHybridForConditionalGeneration(config), processor
-
-
-def builtin() -> Pair:
-    """The shape of the built-in captioner: LLaVA with the encoder's trunk as its eye."""
-    from retrieval.vlm.builtin_vision import BuiltinVisionConfig
-
-    tokens = tokenizer(["<image>"], kind="spaces")
-    start = ("<s>", tokens.bos_token_id)
-    ends = processors.TemplateProcessing(single="<s> $A", special_tokens=[start])
-    tokens.backend_tokenizer.post_processor = ends
-    vision = BuiltinVisionConfig(trunk="test_efficientnet", hidden_size=256, side=2, image_size=64)
-    config = tf.LlavaConfig(
-        vision_config=vision, text_config=llama(tokens), image_token_index=tokens.convert_tokens_to_ids("<image>"),
-        image_seq_length=5, vision_feature_layer=-1, vision_feature_select_strategy="full",
-    )  # fmt: skip
-    images = tf.CLIPImageProcessor(size={"height": 64, "width": 64}, do_center_crop=False)
-    processor = tf.LlavaProcessor(
-        images, tokens, patch_size=32, vision_feature_select_strategy="full", num_additional_image_tokens=1
-    )
-    model = tf.LlavaForConditionalGeneration(config)
-    # transformers starts every weight small; through a whole trunk nothing of the picture would be left
-    model.model.vision_tower.trunk = timm.create_model("test_efficientnet", num_classes=0, global_pool="")
-    return model, processor
 
 
 def fuyu() -> Pair:
@@ -417,7 +393,6 @@ FAMILIES: dict[str, tuple[str, Callable[[], Pair]]] = {
     "deepseek": ("DeepSeek-VL-chat", deepseek_vl),
     "deepseek-hybrid": ("DeepSeek-VL-chat", deepseek_vl_hybrid),
     "deepseek-base": ("DeepSeek-VL-base", deepseek_vl),
-    "builtin": ("builtin", builtin),
     "fuyu": ("Fuyu", fuyu),
     "kosmos2": ("KOSMOS-2", kosmos2),
     "idefics3": ("SmolVLM", idefics3),
@@ -431,7 +406,7 @@ FAMILIES: dict[str, tuple[str, Callable[[], Pair]]] = {
     "florence2": ("Florence-2", florence2),
     "clipseg": ("CLIPSeg", clipseg),
 }
-BY_NAME = {"builtin", "DeepSeek-VL-base", "Qwen3-VL-Reranker", "jina-reranker-m0"}  # their type is another family's
+BY_NAME = {"DeepSeek-VL-base", "Qwen3-VL-Reranker", "jina-reranker-m0"}  # their type is another family's
 
 
 def build(name: str, folder: Path) -> str:

@@ -16,6 +16,7 @@ from ...types.serialize import utc_now
 from .repository import Repository, chunks
 from .schema import judgements, ocr_lines, rerank_trials, sidecars, vision_features
 
+CAPTIONS_BY_MODELS = "captions by models"  # a trial of these, not of reranking with a model
 STORED = np.dtype("<f2")
 
 
@@ -85,13 +86,13 @@ class Annotations(Repository):
         query = select(ocr_lines.c.content_id).where(ocr_lines.c.engine == engine)
         return set(self._connection.execute(query).scalars())
 
-    def put_rerank_trial(self, space: int, model: str, gain: Gain, number: int) -> None:
-        """Store what a model was found to add to mean reciprocal rank, on `number` captions."""
+    def put_trial(self, space: int, model: str, gain: Gain, number: int) -> None:
+        """Store what a model, or `CAPTIONS_BY_MODELS`, adds to mean reciprocal rank, on `number` captions."""
         row = {"space_id": space, "model": model, "captions": number, "made_at": utc_now(), **asdict(gain)}
         self._upsert(rerank_trials, [row], ["space_id", "model"])
 
-    def rerank_trial(self, space: int, model: str) -> tuple[Gain, int] | None:
-        """Return what a model was found to add, and on how many captions; None if it was not tried."""
+    def trial(self, space: int, model: str) -> tuple[Gain, int] | None:
+        """Return what was found by `put_trial`, and on how many captions; None if it was not tried."""
         same = and_(rerank_trials.c.space_id == space, rerank_trials.c.model == model)
         row = self._connection.execute(select(rerank_trials).where(same)).first()
         return (Gain(row.points, row.low, row.high), row.captions) if row else None
