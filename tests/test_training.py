@@ -38,7 +38,7 @@ from retrieval.encoders import builtin_torch, builtin_weights
 from retrieval.encoders.builtin_encoder import BUILTIN as BUILTIN_ENCODER
 from retrieval.encoders.builtin_encoder import BuiltinEncoder
 from retrieval.encoders.builtin_towers import BuiltinTowers
-from retrieval.vlm.builtin_captioner import BuiltinCaptioner
+from retrieval.vlm.builtin_captioner import BuiltinCaptioner, _unpacked
 
 UNCALIBRATED = {"weight": 1.0, "calibration": {kind: [1.0, 0.0] for kind in ("thing", "number", "sentence")}}
 WORDS = ["quick", "brown", "fox", "jumps"]
@@ -276,11 +276,11 @@ def test_the_captioners_recipe_trains_and_writes_a_model_that_the_package_runs(
     # The graphs answer as the torch module that was trained.
     teacher = Captioner(Shape(model.tokenizer.get_vocab_size())).eval()
     teacher.load_state_dict(load_file(tmp_path / "work" / "captioner.safetensors"))
-    looked = model.vision_features(pictures)
+    looked, _ = _unpacked(model.vision_features(pictures))
     text = model.tokenizer.encode("a red wall on the left").ids
-    (row,) = model.decoder.log_probabilities([text], looked[0][None].astype(np.float32))
+    (row,) = model.decoder.log_probabilities([text], looked[:1])
     with torch.inference_mode():
-        seen = torch.from_numpy(looked[0][None].astype(np.float32))
+        seen = torch.from_numpy(looked[:1])
         tokens = torch.tensor([[model.decoder.start, *text[:-1]]])
         said = teacher.logits(teacher.read(tokens, teacher.pictures(seen))[0]).log_softmax(-1)[0]
     assert row == pytest.approx(said[range(len(text)), text].numpy(), abs=0.02)

@@ -52,6 +52,7 @@ class AnchorTexts:
         temporary = path.with_suffix(f".{os.getpid()}.new")
         with contextlib.suppress(OSError):  # the next process encodes them again
             private_files.make_folder(path.parent)
+            private_files.make_file(temporary)
             with temporary.open("wb") as stream:
                 np.savez(stream, nouns=rows["nouns"], letters=rows["letters"])
             temporary.replace(path)

@@ -30,7 +30,7 @@ LARGEST = 450_000_000  # parameters: a larger part would not fit into the 2 GB t
 SHAPES = ((640, 427), (301, 512), (97, 97), (2000, 31))  # of the pictures that both are tried on
 
 
-class _Graph(nn.Module):
+class _ImagePart(nn.Module):
     """(n, height, width, 3) uint8 to unit rows."""
 
     def __init__(self, model: OpenClip) -> None:
@@ -100,7 +100,7 @@ def _write(model: OpenClip, path: Path) -> None:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # of the tracer, about shapes that are the same for all inputs
             torch.onnx.export(
-                _Graph(model).eval(), (pixels,), str(path), input_names=["pixels"], output_names=["embeddings"],
+                _ImagePart(model).eval(), (pixels,), str(path), input_names=["pixels"], output_names=["embeddings"],
                 dynamic_axes={"pixels": {0: "pictures"}, "embeddings": {0: "pictures"}}, opset_version=OPSET,
                 dynamo=False,
             )  # fmt: skip

@@ -110,6 +110,8 @@ def store(graph: Path, geometry: Geometry | None, sources: Sequence[Path], folde
     """
     private_files.make_folder(folder.parent)
     shutil.rmtree(folder, ignore_errors=True)
+    for file in graph.iterdir():
+        file.chmod(0o600)
     shutil.move(graph, folder)
     manifest = {"format": FORMAT, "geometry": geometry and asdict(geometry), "sources": seen(sources)}
     private_files.write_text(folder / MANIFEST, json.dumps(manifest))

@@ -108,7 +108,7 @@ def test_ctrl_c_keeps_what_was_read(pages: Library, monkeypatch: pytest.MonkeyPa
 
 def test_without_its_packages_the_next_step_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rapidocr", None)
-    with pytest.raises(ModelUnavailable, match=r"pip install '\.\[ocr\]'"):
+    with pytest.raises(ModelUnavailable, match=r"pip install 'retrieval\[ocr\]'"):
         backends.text_reader()
 
 

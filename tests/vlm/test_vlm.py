@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -287,8 +288,8 @@ def test_an_adapter_is_laid_over_its_base(folders: dict[str, Path], tmp_path: Pa
 
 def test_an_adapter_without_its_library_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "Qwen/Qwen2-VL-2B-Instruct"}))
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(ModelError, match=r"retrieval\[adapters\]"):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(ModelUnavailable, match=r"retrieval\[adapters\]"):
         Transformers.load(f"local-dir:{tmp_path}", family="MonoQwen2-VL")
 
 
