@@ -4,7 +4,7 @@
 
 BLEU-4 (Papineni et al. 2002) over all pictures at once, each against all its references, lower case, words and numbers
 only (as the COCO evaluation leaves punctuation out), closest reference length, no smoothing; computed by sacrebleu.
-Beams and the like are the checkpoint's own `generation_config.json`: three beams for the built-in captioner.
+Beams and the like are the checkpoint's own `generation_config.json`: four beams for the built-in captioner.
 
 Inventions (after CHAIR, Rohrbach et al. 2018): of the things that the captions name (`queries/objects.toml`), those
 that no reference of the picture names; and those that none names or leaves open ("person" leaves "man" open).

@@ -58,7 +58,7 @@ ENCODER = (
 
 CAPTIONER = (
     click.option("--encoder", type=FOLDER, required=True, help="The finished encoder's folder."),
-    click.option("--epochs", default=8, show_default=True, help="Epochs over all sets."),
+    click.option("--epochs", default=5, show_default=True, help="Epochs over all sets."),
     click.option("--reward-epochs", default=3, show_default=True, help="Epochs of the last stage, with rewards."),
     click.option(
         "--unreadable", default=3000, show_default=True, help="Pictures to add that it must not describe."

@@ -31,9 +31,9 @@ Tokens: TypeAlias = list[int]
 class BeamSearch:
     """How texts are written: `beams` texts of each picture are followed at a time, none longer than `longest`."""
 
-    beams: int = 3
+    beams: int = 4
     longest: int = 24  # tokens
-    penalty: float = 1.2  # the log-probability is divided by length ** penalty
+    penalty: float = 1.0  # the log-probability is divided by length ** penalty
 
 
 @dataclass

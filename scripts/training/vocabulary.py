@@ -20,7 +20,7 @@ RARE = 4  # times that a piece must stand in the captions
 
 
 def learn(texts: Iterable[str], size: int = SIZE) -> Any:
-    """Return a tokenizer of `tokenizers` with the most frequent pieces of lower-case texts, and "yes" and "no"."""
+    """Return a tokenizer of `tokenizers` with the most frequent pieces of lower-case texts and of questions."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     found: Any = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
