@@ -39,12 +39,12 @@ DATA = (
         help="Where caches, checkpoints and the log go; the captioner reuses the encoder's caches.",
     ),
     click.option("--out", type=ANYWHERE, required=True, help="Where the finished model is written."),
-    click.option("--image-size", default=288, show_default=True, help="Side in pixels that the finished model reads."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
     click.option("--seed", default=0, show_default=True),
 )  # fmt: skip
 
 ENCODER = (
+    click.option("--image-size", default=288, show_default=True, help="Side in pixels that the finished model reads."),
     click.option("--labels", type=FILE, required=True, help="ImageNet class names, one class a line."),
     click.option("--minutes", default=5.0, show_default=True, help="How long each run trains both towers end to end."),
     click.option("--runs", default=2, show_default=True, help="Runs whose weights are averaged."),

@@ -259,7 +259,7 @@ def test_the_captioners_recipe_trains_and_writes_a_model_that_the_package_runs(
     captioner_recipe.run(
         captioner_recipe.Options(
             train=((table, folder),), choose=((table, folder),), repeat=(2,), work=tmp_path / "work",
-            out=tmp_path / "model", image_size=288, device="cpu", seed=0, encoder=BUILTIN_ENCODER, epochs=2,
+            out=tmp_path / "model", device="cpu", seed=0, encoder=BUILTIN_ENCODER, epochs=2,
             reward_epochs=1, unreadable=26, start=None,
         )
     )  # fmt: skip

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 PIECE = 8  # pictures that go through a network together: what is in flight stays in a CPU's cache
-SIZE, SHAPE = 224, (96, 14, 14)  # what the trainable half of the backbone reads, of pictures of that size
+SIZE = 224  # pixels a side, unless asked for otherwise
 
 
 @dataclass(frozen=True)
@@ -87,23 +87,3 @@ def fingerprint(network: nn.Module) -> str:
     for value in network.state_dict().values():
         digest.update(value.cpu().numpy().tobytes())
     return digest.hexdigest()
-
-
-def passed_on(
-    rows: np.ndarray, network: nn.Module, shape: tuple[int, ...], path: Path, progress: Progress
-) -> np.ndarray:
-    """What `network` makes of a cache's activations, (pictures, views, *shape) float16, kept beside it."""
-    if path.exists():
-        return np.lib.format.open_memmap(path, "r")
-    flat, temporary = rows.reshape(-1, *rows.shape[2:]), path.with_suffix(".part")
-    found = np.lib.format.open_memmap(temporary, "w+", np.float16, (*rows.shape[:2], *shape))
-    wide = found.reshape(-1, *shape)
-    task = progress.add_task(path.stem, total=len(flat))
-    for start in range(0, len(flat), 256):
-        with torch.inference_mode():
-            some = network(torch.from_numpy(flat[start : start + 256].astype(np.float32)))
-        wide[start : start + 256] = some.half().numpy()
-        progress.advance(task, len(some))
-    found.flush()
-    temporary.rename(path)
-    return found

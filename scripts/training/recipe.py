@@ -41,6 +41,7 @@ COMMON = 5  # times that a word must stand in captions to be one whose neighbour
 class Options(shared.Common):
     """What `train_builtin.py encoder` was asked for; its help says what each means."""
 
+    image_size: int
     labels: Path
     minutes: float
     runs: int

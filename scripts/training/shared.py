@@ -35,7 +35,6 @@ class Common:
     repeat: tuple[int, ...]
     work: Path
     out: Path
-    image_size: int
     device: str
     seed: int
 
