@@ -24,7 +24,7 @@ from retrieval.evaluate import pairs
 from retrieval.library import backends
 from retrieval.queries.counts_and_negations import split_query
 from retrieval.search.rerank import combined_verdict, joint_scores, weighted_log_odds
-from retrieval.types.records import Judgement
+from retrieval.types.records import Judgement, VisionFeatures
 from retrieval.vlm import IMAGE_SIZE, SupportsVisionCache
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
@@ -78,6 +78,19 @@ def average_precision(scores: Floats, right: Sequence[bool]) -> float:
     return 100 * float((order.cumsum() / np.arange(1, len(order) + 1))[order].mean())
 
 
+def captions_of(data: pairs.Pairs) -> list[list[str]]:
+    """The captions of each picture."""
+    found: list[list[str]] = [[] for _ in data.pictures]
+    for text, owner in zip(data.captions, data.owner.tolist(), strict=True):
+        found[owner].append(text)
+    return found
+
+
+def looks_at(model: SupportsVisionCache, paths: Sequence[Path]) -> list[VisionFeatures]:
+    """The vision features of pictures, opened one at a time."""
+    return [model.vision_features([pictures.load(path, IMAGE_SIZE).image])[0] for path in paths]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("captions", type=Path)
@@ -89,11 +102,9 @@ def main() -> None:
     settings = Settings(vlm=given.vlm)
     encoder, model = backends.encoder(settings, "builtin"), backends.vlm(settings)
     data = pairs.encode(encoder, given.captions, given.images)
-    captions: list[list[str]] = [[] for _ in data.pictures]
-    for text, owner in zip(data.captions, data.owner.tolist(), strict=True):
-        captions[owner].append(text)
+    captions = captions_of(data)
     assert isinstance(model, SupportsVisionCache), "a model that looks once, or this takes hours"
-    looks = [model.vision_features([pictures.load(path, IMAGE_SIZE).image])[0] for path in data.pictures]
+    looks = looks_at(model, data.pictures)
 
     def cosines(text: str, pool: Sequence[int]) -> Floats:
         found: Floats = (encoder.texts([text]) @ data.images[pool].T)[0].astype(np.float64)

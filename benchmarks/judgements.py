@@ -25,10 +25,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import objects
+from benchmarks.facts import captions_of, looks_at
 from benchmarks.fit_confidence import logistic
 from retrieval import Settings, pictures
 from retrieval.evaluate import pairs
 from retrieval.library import backends
+from retrieval.types.records import VisionFeatures
 from retrieval.vlm import IMAGE_SIZE, SupportsVisionCache, VisionLanguageModel
 from retrieval.vlm.builtin_captioner import BuiltinCaptioner, Fit
 
@@ -132,22 +134,21 @@ def main() -> None:
     settings = Settings(vlm=given.vlm)
     encoder, model = backends.encoder(settings, "builtin"), backends.vlm(settings)
     data = pairs.encode(encoder, given.captions, given.images)
-    captions: list[list[str]] = [[] for _ in data.pictures]
-    for text, owner in zip(data.captions, data.owner.tolist(), strict=True):
-        captions[owner].append(text)
+    captions = captions_of(data)
     asked = [
         *things(captions, given.seed),
         *numbers(captions, given.seed),
         *sentences(captions, data.images.astype(np.float64), given.seed),
     ]
-    yes = answers(model, data.pictures, asked)
+    looks = looks_at(model, data.pictures) if isinstance(model, SupportsVisionCache) else []
+    yes = answers(model, data.pictures, looks, asked)
     right = np.array([each.right for each in asked])
     kinds = np.array([each.kind for each in asked])
     fitted = np.array([each.picture % 2 == 0 for each in asked])
     if given.fit:
         assert isinstance(model, BuiltinCaptioner)
-        fit(model, data.pictures, asked, fitted)
-        yes = answers(model, data.pictures, asked)
+        fit(model, looks, asked, fitted)
+        yes = answers(model, data.pictures, looks, asked)
     columns = ("number", "right", "precision", "recall", "F1", "says yes", "ECE")
     print(f"{'questions':<12} " + " ".join(f"{column:>9}" for column in columns))
     for kind in dict.fromkeys(kinds.tolist()):
@@ -162,9 +163,10 @@ def main() -> None:
         )
 
 
-def fit(model: BuiltinCaptioner, paths: Sequence[Path], asked: Sequence[Asked], fitted: npt.NDArray[np.bool_]) -> None:
+def fit(
+    model: BuiltinCaptioner, looks: Sequence[VisionFeatures], asked: Sequence[Asked], fitted: npt.NDArray[np.bool_]
+) -> None:
     """Print the lines of `config.json`, and have `model` use them."""
-    looks = [model.vision_features([pictures.load(path, IMAGE_SIZE).image])[0] for path in paths]
     kinds = np.array(["thing" if each.kind in NEGATIVES else each.kind for each in asked])
     right, found = np.array([each.right for each in asked]), dict(model.fits)
     model.fits = dict.fromkeys(found, Fit(1.0, 0.0))
@@ -185,7 +187,9 @@ def fit(model: BuiltinCaptioner, paths: Sequence[Path], asked: Sequence[Asked], 
     model.fits = found
 
 
-def answers(model: VisionLanguageModel, paths: Sequence[Path], asked: Sequence[Asked]) -> Floats:
+def answers(
+    model: VisionLanguageModel, paths: Sequence[Path], looks: Sequence[VisionFeatures], asked: Sequence[Asked]
+) -> Floats:
     """Return the probability of yes of each question, by the model; questions with the same words go together."""
     found = np.zeros(len(asked))
     together: dict[tuple[bool, str], list[int]] = defaultdict(list)
@@ -197,7 +201,6 @@ def answers(model: VisionLanguageModel, paths: Sequence[Path], asked: Sequence[A
             ask = model.judge if each.kind == "sentence" else model.verify
             found[place] = ask(each.text, [image])[0].yes
         return found
-    looks = [model.vision_features([pictures.load(path, IMAGE_SIZE).image])[0] for path in paths]
     for (sentence, text), places in together.items():
         ask_features = model.judge_features if sentence else model.verify_features
         verdicts = ask_features(text, [looks[asked[place].picture] for place in places])

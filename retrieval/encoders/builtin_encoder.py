@@ -72,7 +72,10 @@ class BuiltinEncoder:
 
     def patch_features(self, image: Image) -> Vectors:
         """Return the patch features of one upright RGB picture: (rows, columns, dimensions) float32 unit rows."""
-        cells = self.towers.cells(self.prepare(image)[None])[0]
+        return self.projected(self.towers.cells(self.prepare(image)[None])[0])
+
+    def projected(self, cells: Vectors) -> Vectors:
+        """Return cells of the last feature map, or means of them, in the space: (..., channels) to unit rows."""
         weight, bias = self.head
         rows = cells @ weight.T + bias
         unit: Vectors = rows / np.linalg.norm(rows, axis=-1, keepdims=True)

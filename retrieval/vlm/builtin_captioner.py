@@ -185,9 +185,7 @@ class BuiltinCaptioner:
     def _look(self, images: Sequence[Image]) -> tuple[Floats, Floats]:
         """Return the decoder's tokens of n pictures, (n, 37, 256), and the encoder's embeddings, (n, 384)."""
         cells = self.encoder.towers.cells(np.stack([self.encoder.prepare(image) for image in images]))
-        weight, bias = self.encoder.head
-        rows = cells.mean((1, 2)) @ weight.T + bias
-        return self.decoder.look(cells), rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return self.decoder.look(cells), self.encoder.projected(cells.mean((1, 2)))
 
     def _tokens(self, text: str) -> Tokens:
         found: Tokens = self.tokenizer.encode(text).ids

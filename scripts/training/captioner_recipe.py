@@ -119,11 +119,8 @@ class _Steps:
 
     def _likeness(self, seen: np.ndarray, asked: Sequence[str]) -> np.ndarray:
         """The encoder's cosine of each picture and `a photo of a WORD`: (pictures, words)."""
-        weight, bias = self.encoder.head
-        rows = np.concatenate([seen[k : k + 1024, -1].astype(np.float32) @ weight.T for k in range(0, len(seen), 1024)])
-        rows += bias
         texts = self.encoder.texts([f"a photo of a {word}" for word in asked])
-        found: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True) @ texts.T
+        found: np.ndarray = self.encoder.projected(seen[:, -1].astype(np.float32)) @ texts.T
         return found
 
     def _new(self, sets: Sequence[telling.Told]) -> Captioner:
