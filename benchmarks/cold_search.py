@@ -4,6 +4,7 @@
 
 Libraries hold clustered vectors that no photo belongs to (see `synthetic.py`); what a model needs once was made before.
 rclip searches as many vectors of the same size, with the same towers (`rclip -n`). By a picture: one of 12 megapixels.
+What rclip cannot do is measured on a library of real photos: a search that is reranked, and captions for a picture.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks import peers, report, synthetic
-from retrieval import Settings
+from benchmarks import peers, photos, report, synthetic
+from retrieval import Library, Settings
 from retrieval.library import backends
 
 QUERY = "a dog"
@@ -58,6 +59,16 @@ def _once(command: list[str], environment: dict[str, str], folder: Path) -> tupl
     return seconds, processor, mebibytes
 
 
+def _library(place: Path, count: int) -> Path:
+    """A library of real photos with captions by the built-in model; made once."""
+    folder = place / f"library-photos-{count}"
+    if not folder.is_dir():
+        with Library.create(folder, Settings(vlm="builtin")) as library:
+            library.index([photos.large(place, count)])
+            library.captions.generate()
+    return folder
+
+
 def main() -> None:
     parser = report.parser(__doc__)
     peers.options(parser)
@@ -88,6 +99,12 @@ def main() -> None:
         for name, each in costs.items():
             against = (None, None) if each is last else (each.seconds / last.seconds, each.mebibytes / last.mebibytes)
             rows.append([f"{name}, {count:,} vectors, by {by}", each.seconds, each.processor, each.mebibytes, *against])
+    library = _library(found.at, 4 if found.quick else 80)
+    alone = {"reranked": ["search", QUERY, "--rerank"], "captions for a picture": ["captions", str(picture)]}
+    for name, arguments in alone.items():
+        command = [sys.executable, "-m", "retrieval", *arguments, "--index", str(library)]
+        each = cost(command, dict(os.environ), found.at, times)
+        rows.append([f"retrieval, built-in, {name}", each.seconds, each.processor, each.mebibytes, None, None])
     columns = ("program", "seconds", "processor seconds", "peak MiB", "time of rclip's", "memory of rclip's")
     report.publish("cold_search", report.table(columns, rows), write=found.write)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,13 +48,10 @@ class AnchorTexts:
         words, letters = anchor_texts()
         model = encoder(space)
         rows = {"nouns": model.texts([f"a photo of {noun}" for noun in words]), "letters": model.texts(letters)}
-        temporary = path.with_suffix(f".{os.getpid()}.new")
         with contextlib.suppress(OSError):  # the next process encodes them again
             private_files.make_folder(path.parent)
-            private_files.make_file(temporary)
-            with temporary.open("wb") as stream:
+            with private_files.replacing(path) as stream:
                 np.savez(stream, nouns=rows["nouns"], letters=rows["letters"])
-            temporary.replace(path)
         return cls.from_embeddings(**rows)
 
     @classmethod

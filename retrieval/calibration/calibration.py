@@ -7,7 +7,6 @@ The anchor texts give each space, and each picture, its own scale, so that a con
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..encoders import Encoder
+from ..runtime import private_files
 from ..runtime.sampling import evenly
 from ..storage.manifest import VECTORS
 from ..storage.storage import Storage
@@ -203,12 +203,8 @@ class Calibration:
         if not self.storage.writable:
             return
         numbers = np.array([scale.count, scale.mean, scale.std, scale.picture_std, scale.threshold])
-        final = self._file(number)
-        temporary = final.with_suffix(f".{os.getpid()}.new")
-        with contextlib.suppress(OSError):
-            with temporary.open("wb") as stream:
-                np.savez(stream, numbers=numbers, texts=digest())
-            temporary.replace(final)
+        with contextlib.suppress(OSError), private_files.replacing(self._file(number)) as stream:
+            np.savez(stream, numbers=numbers, texts=digest())
 
 
 def query_z(z_scores: Floats, count: int) -> float:

@@ -6,7 +6,7 @@ An idle model is called at once, without waiting for more calls. Knows threads; 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST = 64  # inputs per joined call; a larger batch of one thread is not split
+TOKENS = 2048  # tokens in a pass over texts, which limits memory
+
+
+def by_length(tokens: Sequence[Sized]) -> Iterator[list[int]]:
+    """Yield the places of texts, those of similar length together, as many as fit into a pass."""
+    order = sorted(range(len(tokens)), key=lambda place: len(tokens[place]))
+    while order:
+        longest = len(tokens[order[min(len(order), TOKENS // 8) - 1]])
+        count = max(1, TOKENS // longest)
+        yield order[:count]
+        order = order[count:]
 
 
 def batched(encoder: Encoder) -> Encoder:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..runtime import extras
 from ..types.results import ModelInfo
 from . import Encoder, LoadOptions
-from .builtin_encoder import BUILTIN, BuiltinEncoder
+from .builtin_encoder import BUILTIN, BuiltinEncoder, shared
 
 if TYPE_CHECKING:
     from .openclip import OpenClip
@@ -31,7 +31,7 @@ class BuiltinBackend:
             ModelError: its files are damaged, or there is no such device or precision.
             ModelUnavailable: ONNX Runtime, or for a GPU torch, is not installed.
         """
-        encoder = BuiltinEncoder.load()
+        encoder = shared()
         if options.on_cpu:
             return encoder
         from .lazy import LazyOpenClip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,16 @@ class BuiltinEncoder:
         with safe_open(self.folder / WEIGHTS, "numpy") as stored:
             weight, bias = (stored.get_tensor(name).astype(np.float32) for name in HEAD)
         return weight, bias
+
+
+@lru_cache(1)
+def shared() -> BuiltinEncoder:
+    """Return the built-in encoder of this process; whoever reads it shares its graphs.
+
+    Raises:
+        ModelError: as `BuiltinEncoder.load`.
+    """
+    return BuiltinEncoder.load()
 
 
 def squashed(image: Image, side: int) -> Pixels:

@@ -6,8 +6,11 @@ Knows torch, ONNX and open_clip's preprocessing; `onnx_image.py` runs the export
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ log = logging.getLogger(__name__)
 
 SAME = 0.9999  # minimum cosine between the embeddings of the export and of the model
 OPSET = 17
+EXPORTER = "torch.onnx._internal.torchscript_exporter.utils"  # older versions of torch: `torch.onnx.utils`
 LARGEST = 450_000_000  # parameters: a larger part would not fit into the 2 GB that an export may have
 SHAPES = ((640, 427), (301, 512), (97, 97), (2000, 31))  # of the pictures that both are tried on
 
@@ -97,8 +101,7 @@ def _write(model: OpenClip, path: Path) -> None:
         raise ModelError(f"its image part is too large to export ({size / 1e6:.0f} million parameters)")
     pixels = torch.from_numpy(np.stack([model.prepare(picture) for picture in _pictures()[:2]]))
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # of the tracer, about shapes that are the same for all inputs
+        with _traceable(), torch.inference_mode():
             torch.onnx.export(
                 _ImagePart(model).eval(), (pixels,), str(path), input_names=["pixels"], output_names=["embeddings"],
                 dynamic_axes={"pixels": {0: "pictures"}, "embeddings": {0: "pictures"}}, opset_version=OPSET,
@@ -112,6 +115,22 @@ def _write(model: OpenClip, path: Path) -> None:
     graph = onnx.load(path)
     path.unlink()
     onnx.save(graph, path, save_as_external_data=True, location="image.weights", size_threshold=1024)
+
+
+@contextmanager
+def _traceable() -> Iterator[None]:
+    """Set torch up so that attention is traced as plain operators, and nothing is printed."""
+    exporter: Any = sys.modules.get(EXPORTER, torch.onnx.utils)
+    fast, logged = torch.backends.mha.get_fastpath_enabled(), exporter.setup_onnx_logging
+    torch.backends.mha.set_fastpath_enabled(value=False)  # ONNX has no operator for its fused attention
+    exporter.setup_onnx_logging = nullcontext  # it prints a graph that fails to stdout, also where it is not verbose
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the tracer, about shapes that are the same for all inputs
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(value=fast)
+        exporter.setup_onnx_logging = logged
 
 
 def _compare(model: OpenClip, geometry: Geometry, graph: Path) -> None:

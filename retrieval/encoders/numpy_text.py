@@ -6,7 +6,6 @@ the work (a query has 5 tokens, the model reads 77). Knows its own cache folder;
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,11 +17,12 @@ import numpy.typing as npt
 
 from ..runtime import private_files
 from ..types.records import Ids, Space, Vectors
+from . import manifest
+from .batching import by_length
 from .tokenizer import BytePairs
 
 FORMAT = 2
 MANIFEST = "tower.json"
-TOKENS = 2048  # tokens per forward pass, which limits memory
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,7 @@ class NumpyTextEncoder:
         rows = np.empty((len(batch), self.space.dimensions), np.float32)
         end = self.pairs.end  # the embedding is read at the first end token
         tokens = [each[: each.index(end) + 1] for each in map(self.pairs.encode, batch)]
-        order = sorted(range(len(batch)), key=lambda place: len(tokens[place]))  # texts of similar length share a pass
-        while order:
-            longest = len(tokens[order[min(len(order), TOKENS // 8) - 1]])
-            count = max(1, TOKENS // longest)
-            some, order = order[:count], order[count:]
+        for some in by_length(tokens):
             rows[some] = self._pass([tokens[place] for place in some])
         return rows
 
@@ -146,53 +142,35 @@ class NumpyTextEncoder:
         np.save(folder / files["weights"], flat)
         np.save(folder / files["merges"], np.stack([self.pairs.keys, self.pairs.ranks, self.pairs.merged]))
         pairs = {name: getattr(self.pairs, name) for name in ("size", "start", "end", "context")}
-        manifest = {
-            "format": FORMAT,
+        said = {
             "space": asdict(self.space),
             "image_size": self.image_size,
             "shape": asdict(self.shape),
             "pairs": pairs,
             "weights": places,
             "files": files,
-            "sources": seen(sources),
         }
-        private_files.write_text(folder / MANIFEST, json.dumps(manifest))
+        manifest.write(folder / MANIFEST, FORMAT, sources, said)
         for old in set(folder.iterdir()) - {folder / name for name in (MANIFEST, *files.values())}:
             old.unlink(missing_ok=True)  # processes that use it keep it open
 
     @classmethod
     def load(cls, folder: Path) -> NumpyTextEncoder | None:
         """Return the encoder stored in a folder; None if there is none, or one of its source files has changed."""
+        said = manifest.read(folder / MANIFEST, FORMAT)
+        if said is None:
+            return None
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            if manifest["format"] != FORMAT or seen(map(Path, manifest["sources"])) != manifest["sources"]:
-                return None
-            weights, pairs = (
-                np.load(folder / manifest["files"][name], mmap_mode="r") for name in ("weights", "merges")
-            )
+            weights, pairs = (np.load(folder / said["files"][name], mmap_mode="r") for name in ("weights", "merges"))
             flat, (keys, ranks, merged) = weights.view(np.ndarray), pairs.view(np.ndarray)
         except (OSError, ValueError, KeyError, TypeError):
             return None  # the caller exports again
         places = {
             name: flat[start : start + int(np.prod(shape))].reshape(shape)
-            for name, (start, shape) in manifest["weights"].items()
+            for name, (start, shape) in said["weights"].items()
         }
-        known = BytePairs(keys, ranks, merged, **manifest["pairs"])
-        return cls(
-            Space(**manifest["space"]), manifest["image_size"], TextConfig(**manifest["shape"]), known, Weights(places)
-        )
-
-
-def seen(files: Any) -> dict[str, list[int]]:
-    """Return the size in bytes and the modification time in nanoseconds of each file; [0, 0] if it is missing."""
-    stamps: dict[str, list[int]] = {}
-    for file in files:
-        try:
-            status = file.stat()
-            stamps[str(file)] = [status.st_size, status.st_mtime_ns]
-        except OSError:
-            stamps[str(file)] = [0, 0]
-    return stamps
+        known = BytePairs(keys, ranks, merged, **said["pairs"])
+        return cls(Space(**said["space"]), said["image_size"], TextConfig(**said["shape"]), known, Weights(places))
 
 
 def _whole(array: npt.NDArray[np.floating[Any]]) -> Vectors:

@@ -7,7 +7,6 @@ Knows its own cache folder; does not know where models come from. `export_image.
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ import numpy as np
 from ..errors import ModelError
 from ..runtime import private_files
 from ..types.records import Pixels, Vectors
-from .numpy_text import seen
+from . import manifest
 from .onnx_towers import OnnxTowers
 
 if TYPE_CHECKING:
@@ -66,11 +65,9 @@ class OnnxImageEncoder:
     def load(cls, folder: Path) -> OnnxImageEncoder | None:
         """Return what is stored in a folder; None if nothing is, or one of its source files has changed."""
         try:
-            said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            if said["format"] != FORMAT or seen(map(Path, said["sources"])) != said["sources"]:
-                return None
-            return cls(Geometry(**said["geometry"]), OnnxTowers(folder, PIECE))
-        except (OSError, ValueError, KeyError, TypeError):
+            said = manifest.read(folder / MANIFEST, FORMAT)
+            return None if said is None else cls(Geometry(**said["geometry"]), OnnxTowers(folder, PIECE))
+        except (KeyError, TypeError):
             return None  # the caller exports again
 
     def prepare(self, image: Image) -> Pixels:
@@ -93,11 +90,7 @@ class OnnxImageEncoder:
 
 def tried(folder: Path) -> bool:
     """Return whether an export of the same source files was made, or was refused and is not worth trying again."""
-    try:
-        said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return bool(said["format"] == FORMAT and seen(map(Path, said["sources"])) == said["sources"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return manifest.read(folder / MANIFEST, FORMAT) is not None
 
 
 def store(graph: Path, geometry: Geometry | None, sources: Sequence[Path], folder: Path) -> None:
@@ -113,5 +106,4 @@ def store(graph: Path, geometry: Geometry | None, sources: Sequence[Path], folde
     for file in graph.iterdir():
         file.chmod(0o600)
     shutil.move(graph, folder)
-    manifest = {"format": FORMAT, "geometry": geometry and asdict(geometry), "sources": seen(sources)}
-    private_files.write_text(folder / MANIFEST, json.dumps(manifest))
+    manifest.write(folder / MANIFEST, FORMAT, sources, {"geometry": geometry and asdict(geometry)})

@@ -16,13 +16,14 @@ import numpy as np
 
 from ..errors import ModelError, ModelUnavailable
 from ..types.records import Pixels, Vectors
+from .batching import by_length
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 IMAGE, TEXT = "image.onnx", "text.onnx"
+FEW = 3  # inputs, one at a time, that a process must ask for to be worth an optimised session
 CORES = os.cpu_count() or 1
-TOKENS = 2048  # tokens in a call, which limits memory
 
 
 @dataclass
@@ -54,12 +55,8 @@ class OnnxTowers:
     def texts(self, tokens: list[list[int]], padding: int) -> Vectors:
         """Return the unit rows of n texts, as lists of tokens: (n, dimensions) float32."""
         session = self._texts.session(len(tokens))
-        order = sorted(range(len(tokens)), key=lambda place: len(tokens[place]))  # similar lengths share a call
         rows: Vectors | None = None
-        while order:
-            longest = len(tokens[order[min(len(order), TOKENS // 8) - 1]])
-            count = max(1, TOKENS // longest)
-            some, order = order[:count], order[count:]
+        for some in by_length(tokens):
             width = len(tokens[some[-1]])
             padded = np.array([[*tokens[place], *[padding] * (width - len(tokens[place]))] for place in some])
             found = session.run(["embeddings"], {"tokens": padded})[0]
@@ -73,23 +70,25 @@ class OnnxTowers:
 class _Graph:
     """One graph and its session.
 
-    A process that asks for one row, as a search from the command line does, is answered by a session that was not
-    optimised: it loads in a quarter of the time and takes half the memory. The second call optimises it.
+    A process that asks for a few rows, one at a time, as a search from the command line does, is answered by a session
+    that was not optimised: it loads in a quarter of the time and takes half the memory.
     """
 
     path: Path
     threads: int = 0
     _session: InferenceSession | None = None
-    _calls: int = 0
+    _asked: int = 0
+    _optimised: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def session(self, count: int) -> InferenceSession:
         """Return the session for so many inputs."""
         with self._lock:
-            first = self._calls == 0 and count == 1
-            if self._session is None or (self._calls == 1 and not first):
-                self._session = load(self.path, optimised=not first, threads=self.threads)
-            self._calls = 1 if first else 2
+            self._asked += count if count == 1 else FEW + 1
+            wanted = self._asked > FEW
+            if self._session is None or (wanted and not self._optimised):
+                self._session = load(self.path, optimised=wanted, threads=self.threads)
+                self._optimised = wanted
             return self._session
 
 

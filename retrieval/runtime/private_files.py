@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def make_folder(path: Path) -> None:
@@ -40,14 +43,26 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    with replacing(path) as stream:
+        stream.write(text.encode())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file in place of another, as `write_text` does; it takes its place where the block ends well.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     try:
         make_file(temporary)
-        temporary.write_text(text, encoding="utf-8")
+        with temporary.open("wb") as stream:
+            yield stream
         if path.exists():
             temporary.chmod(path.stat().st_mode & 0o777)
         temporary.replace(path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 

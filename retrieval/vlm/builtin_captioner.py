@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from ..encoders.builtin_encoder import CONFIG, WEIGHTS, BuiltinEncoder, tokenizer
+from ..encoders.builtin_encoder import CONFIG, WEIGHTS, BuiltinEncoder, shared, tokenizer
 from ..errors import ModelError, UsageError
 from ..types.records import Box, Judgement, Mask, VisionFeatures
 from . import Ability, families
@@ -80,7 +80,7 @@ class BuiltinCaptioner:
             decoder = OnnxDecoder(folder, int(said["start"]), int(said["end"]), (layers, heads, width))
             fits = {kind: Fit(*map(float, each)) for kind, each in said["calibration"].items()}
             identity = f"builtin@{said['fingerprint']}"
-            return cls(identity, BuiltinEncoder.load(), decoder, fits, float(said["weight"]), folder)
+            return cls(identity, shared(), decoder, fits, float(said["weight"]), folder)
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise ModelError(f"cannot read the captioner in {folder}: {exc}; install the package again") from exc
 

@@ -29,6 +29,7 @@ from .test_numpy_text import TINY
 pytestmark = pytest.mark.slow
 
 PLAIN = {"mean": [0.48, 0.45, 0.4], "std": [0.27, 0.26, 0.28], "interpolation": "bicubic", "resize_mode": "shortest"}
+TWO_HEADS = {"image_size": 64, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32}
 CONVOLUTIONS = {
     "timm_model_name": "test_efficientnet", "timm_model_pretrained": False, "timm_pool": "avg", "timm_proj": "linear",
     "image_size": 64,
@@ -62,8 +63,13 @@ def photos(count: int = 3) -> list[Image.Image]:
 
 @pytest.mark.parametrize(
     ("vision", "preprocess"),
-    [(None, {}), (None, {"resize_mode": "squash", "interpolation": "bilinear"}), (CONVOLUTIONS, {})],
-    ids=["transformer", "squash", "convolutions"],
+    [
+        (None, {}),
+        (TWO_HEADS, {}),  # an even number of heads has a fused attention in torch
+        (None, {"resize_mode": "squash", "interpolation": "bilinear"}),
+        (CONVOLUTIONS, {}),
+    ],
+    ids=["transformer", "two heads", "squash", "convolutions"],
 )
 def test_both_engines_give_the_same_rows(tmp_path: Path, vision: dict[str, Any] | None, preprocess: Any) -> None:
     spelling = checkpoint(tmp_path / "model", vision, **preprocess)
@@ -124,6 +130,20 @@ def test_the_faster_engine_for_many_is_measured_once(tmp_path: Path, monkeypatch
     monkeypatch.setattr("time.perf_counter", lambda: pytest.fail("measured again"))
     again = load(spelling, tmp_path / "cache")
     assert (again.images(many) * rows).sum(axis=1).min() >= 0.999  # bfloat16, where it is faster
+
+
+def test_what_onnx_cannot_say_stays_in_torch_and_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    plain = export_image._ImagePart.forward
+    monkeypatch.setattr(export_image._ImagePart, "forward", lambda *args: torch.special.bessel_j0(plain(*args)))
+    with caplog.at_level(logging.WARNING):
+        model = load(checkpoint(tmp_path / "model"), tmp_path / "cache")
+    assert isinstance(model, LazyOpenClip)
+    assert model.image is None
+    assert "it cannot be exported" in caplog.text
+    assert capfd.readouterr().out == ""
+    assert model.images([model.prepare(photos()[0])]).shape == (1, 32)
 
 
 @pytest.mark.parametrize("harm", ["image.onnx", "image.weights"])

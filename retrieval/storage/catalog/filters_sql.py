@@ -6,11 +6,12 @@ Works inside one transaction. Does not know how a query is written.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, LargeBinary, and_, exists, false, func, or_, select, true, type_coerce
 
 from ...queries.filters import (
     And,
@@ -83,15 +84,16 @@ class Filters(Repository):
 
         Looks through `most` items only; the keys are the names of tokens: camera, person, place, keyword, path.
         """
+        columns = (items.c.camera, items.c.city, items.c.region, items.c.country, items.c.keywords, items.c.people)
+        path = type_coerce(items.c.path, LargeBinary)  # as bytes: a `Path` for each item would take most of the time
+        rows = self._connection.execute(select(*columns, path).limit(most)).all()
         found: dict[str, Counter[str]] = {name: Counter() for name in ("camera", "person", "place", "keyword", "path")}
-        columns = (items.c.path, items.c.camera, items.c.city, items.c.region, items.c.country)
-        chosen = select(*columns, items.c.keywords, items.c.people).limit(most)
-        for row in self._connection.execute(chosen):
-            found["camera"][row.camera] += 1
-            found["path"][row.path.parent.name] += 1
-            found["place"].update({row.city, row.region, row.country})
-            found["keyword"].update(set(json.loads(row.keywords)))
-            found["person"].update(set(json.loads(row.people)))
+        for parent, count in Counter(row[-1].rpartition(b"/")[0] for row in rows).items():
+            found["path"][os.fsdecode(parent.rpartition(b"/")[2])] += count
+        for (camera, *place, keywords, people), count in Counter(row[:-1] for row in rows).items():
+            values = {"camera": {camera}, "place": set(place), "keyword": json.loads(keywords)}
+            for name, some in (values | {"person": json.loads(people)}).items():
+                found[name].update(dict.fromkeys(some, count))
         return {name: Counter({value: n for value, n in each.items() if value}) for name, each in found.items()}
 
     def facets(self, ids: Iterable[int]) -> dict[str, list[tuple[str, int]]]:
