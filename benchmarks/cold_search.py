@@ -9,54 +9,18 @@ What rclip cannot do is measured on a library of real photos: a search that is r
 
 from __future__ import annotations
 
-import json
 import os
-import statistics
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from benchmarks import peers, photos, report, synthetic
+from benchmarks.processes import Cost, cost
 from retrieval import Library, Settings
 from retrieval.library import backends
 
 QUERY = "a dog"
-BETWEEN = """
-import json, resource, subprocess, sys, time
-started = time.perf_counter()
-code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
-seconds, used = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, code]))
-"""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a process took; medians of several."""
-
-    seconds: float
-    processor: float
-    mebibytes: float
-
-
-def cost(command: list[str], environment: dict[str, str], folder: Path, times: int) -> Cost:
-    """The medians of a command's costs, after one run that does not count."""
-    runs = [_once(command, environment, folder) for _ in range(times + 1)][1:]
-    return Cost(*(statistics.median(column) for column in zip(*runs, strict=True)))
-
-
-def _once(command: list[str], environment: dict[str, str], folder: Path) -> tuple[float, float, float]:
-    """By a small process in between: the peak of a child is never less than what its parent had when it began."""
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", BETWEEN, *command], env=environment, cwd=folder, capture_output=True, check=False
-    )
-    seconds, processor, mebibytes, code = json.loads(done.stdout or "[0, 0, 0, -1]")
-    if code not in (0, 1):  # 1: nothing looks like it
-        sys.exit(f"{' '.join(command)}: {done.stderr.decode()[-2000:]}")
-    return seconds, processor, mebibytes
 
 
 def _library(place: Path, count: int) -> Path:

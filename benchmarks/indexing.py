@@ -1,5 +1,7 @@
 """Indexing photos: how many a second, against other programs on the same files, model and cores; and each stage's part.
 
+Also the first run on a few large photos, where loading counts, and a run in which nothing has changed.
+
     python benchmarks/indexing.py [--rclip PROGRAM] [--peer-python PYTHON] [--at FOLDER] [--write] [--quick]
 
 The photos are made from the data beside the checkout (see `photos.py`), the model is a ViT-B/32 with random weights.
@@ -10,18 +12,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from benchmarks import peers, photos, report, synthetic
+from benchmarks.processes import Cost, once
 from retrieval import Library, Settings
 from retrieval.indexing.decode_ahead import DecodedFile, Decoder, read_ahead
 from retrieval.library import backends
@@ -52,6 +56,30 @@ def whole(model: str, folder: Path, place: Path) -> float:
         command = [sys.executable, "-m", "retrieval", "index", str(folder), "--index", f"{fresh}/library"]
         environment = {**os.environ, "XDG_CACHE_HOME": f"{fresh}/cache"}
         return report.seconds(lambda: _run([*command, "--model", model, "-q"], environment, place))
+
+
+def first(models: dict[str, str], folder: Path, place: Path, found: argparse.Namespace) -> list[list[object]]:
+    """What the first run on a few photos costs, on a machine that never saw the model: our medians of three runs."""
+    costs: dict[str, list[Cost]] = {}
+    for name, model in models.items():
+        command = [sys.executable, "-m", "retrieval", "index", str(folder), "--model", model, "-q", "--index"]
+        for _ in range(1 if found.quick else 3):
+            with tempfile.TemporaryDirectory(dir=place) as fresh:
+                environment = {**os.environ, "XDG_CACHE_HOME": f"{fresh}/cache"}
+                costs.setdefault(name, []).append(once([*command, f"{fresh}/library"], environment, place))
+    if found.rclip and not found.quick:
+        for _ in range(3):  # `commands` begins anew each time
+            command, environment, where = peers.commands(found, place, folder, folder)["rclip 3.3"]
+            costs.setdefault("rclip 3.3, ViT-B/32", []).append(once(command, environment, where))
+    middle = {
+        name: [statistics.median(column) for column in zip(*map(astuple, runs), strict=True)]
+        for name, runs in costs.items()
+    }
+    theirs = list(middle.values())[-1]
+    return [
+        [name, *each, *((None, None) if each is theirs else (each[0] / theirs[0], each[1] / theirs[1]))]
+        for name, each in middle.items()
+    ]
 
 
 def traced(model: str, folder: Path, place: Path) -> tuple[float, list[Stage]]:
@@ -182,6 +210,7 @@ def main() -> None:
         steady, bound, shared = count / seconds, min(decode, encode), 1 / (1 / decode + 1 / encode)
         speed.append([f"**{name}**", None, None])
         speed.append(["retrieval", ours, None])
+        speed.append(["retrieval, built-in model", count / whole("builtin", folder, found.at), None])
         speed.append(["retrieval, its model loaded", steady, None])
         few = max(1, count // PART)
         part = photos.part(folder, few, found.at)
@@ -202,6 +231,11 @@ def main() -> None:
     text = report.table(("program", "photos a second", "retrieval against it"), speed)
     text += "\n\nMilliseconds a photo that each stage lasts, while the others run beside it:\n\n"
     text += report.table(("photos", *STAGES[1:]), parts)
+    some = photos.part(next(iter(sets.values())), 4 if found.quick else 60, found.at)
+    models = {"retrieval, built-in": "builtin"} | ({} if found.quick else {"retrieval, ViT-B/32": model})
+    text += f"\n\nThe first run, on {len(list(some.iterdir()))} photos of 12 megapixels:\n\n"
+    columns = ("program", "seconds", "processor seconds", "peak MiB", "time of rclip's", "processor time of rclip's")
+    text += report.table(columns, first(models, some, found.at, found))
     text += f"\n\nA folder of {sizes[2]:,} files in which nothing has changed:\n\n"
     unchanged = rescan(sizes[2], found.at, found, model)
     text += report.table(("program", "seconds", "for 10,000 files", "retrieval against it"), unchanged)

@@ -48,7 +48,7 @@ ONLY_IN = {  # heavy or foreign packages, and the one place that knows them
     "faiss": ("vectors/faiss.py",),
     "sqlalchemy": ("storage/catalog",),
     "transformers": ("vlm", "encoders/builtin_towers.py"),
-    "onnxruntime": ("encoders/onnx_towers.py", "vlm/onnx_decoder.py"),
+    "onnxruntime": ("encoders/onnx_towers.py",),
     "tokenizers": ("encoders/builtin_encoder.py", "vlm/builtin_captioner.py"),
     "huggingface_hub": ("runtime/hub.py", "encoders/checkpoints.py"),
     "httpx": ("vlm/endpoint.py", "client.py", "server/fetch.py"),

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from onnx import helper, numpy_helper
 from PIL import Image
 from torch import Tensor, nn
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 SAME = 0.9999  # minimum cosine between the embeddings of the export and of the model
 OPSET = 17
+LARGE = 1024  # bytes of a tensor that is kept beside the graph
 EXPORTER = "torch.onnx._internal.torchscript_exporter.utils"  # older versions of torch: `torch.onnx.utils`
 LARGEST = 450_000_000  # parameters: a larger part would not fit into the 2 GB that an export may have
 SHAPES = ((640, 427), (301, 512), (97, 97), (2000, 31))  # of the pictures that both are tried on
@@ -57,8 +59,7 @@ def export(model: OpenClip, sources: list[Path], folder: Path) -> OnnxImageEncod
             graph.mkdir()
             try:
                 geometry = _geometry(model)
-                _write(model, graph / IMAGE)
-                _compare(model, geometry, graph)
+                _write(model, geometry, graph)
             except ModelError as exc:
                 log.warning("pictures of %s are encoded by torch: %s", model.space.model, exc)
                 geometry = None
@@ -95,7 +96,25 @@ def _geometry(model: OpenClip) -> Geometry:
     return geometry
 
 
-def _write(model: OpenClip, path: Path) -> None:
+def _write(model: OpenClip, geometry: Geometry, graph: Path) -> None:
+    """Write the graph, with weights in half precision if the output still agrees with the model's.
+
+    Raises:
+        ModelError: it cannot be exported, or disagrees in single precision, too.
+    """
+    traced = _traced(model, graph / IMAGE)
+    for weights in (_halved(traced), traced):
+        for file in graph.iterdir():
+            file.unlink()
+        # Weights beside the graph are mapped into memory, not read.
+        onnx.save(weights, graph / IMAGE, save_as_external_data=True, location="image.weights", size_threshold=LARGE)
+        cosine = _cosine(model, geometry, graph)
+        if cosine >= SAME:
+            return
+    raise ModelError(f"its export disagrees with torch (cosine {cosine:.4f})")
+
+
+def _traced(model: OpenClip, path: Path) -> onnx.ModelProto:
     size = sum(value.numel() for value in model.model.visual.parameters())
     if size > LARGEST:
         raise ModelError(f"its image part is too large to export ({size / 1e6:.0f} million parameters)")
@@ -111,10 +130,24 @@ def _write(model: OpenClip, path: Path) -> None:
         raise
     except Exception as exc:  # whatever the tracer does not know
         raise ModelError(f"it cannot be exported ({' '.join(str(exc).split())[:200]})") from exc
-    # Weights beside the graph are mapped into memory, not read.
-    graph = onnx.load(path)
-    path.unlink()
-    onnx.save(graph, path, save_as_external_data=True, location="image.weights", size_threshold=1024)
+    return onnx.load(path)
+
+
+def _halved(traced: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy whose large weights are in half precision, and are made single when they are read."""
+    found = onnx.ModelProto()
+    found.CopyFrom(traced)
+    casts = []
+    for tensor in found.graph.initializer:
+        rows = numpy_helper.to_array(tensor)
+        if rows.dtype == np.float32 and rows.nbytes >= LARGE:
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(rows.astype(np.float16), f"{name}.half"))
+            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *found.graph.node]
+    del found.graph.node[:]
+    found.graph.node.extend(nodes)
+    return found
 
 
 @contextmanager
@@ -133,12 +166,11 @@ def _traceable() -> Iterator[None]:
         exporter.setup_onnx_logging = logged
 
 
-def _compare(model: OpenClip, geometry: Geometry, graph: Path) -> None:
+def _cosine(model: OpenClip, geometry: Geometry, graph: Path) -> float:
+    """Return the lowest cosine between the embeddings of a graph and of the model."""
     pixels = [geometry.cut(picture) for picture in _pictures()]
     own = OnnxTowers(graph, PIECE).images(np.stack(pixels))
-    cosine = float((own * model.images(pixels)).sum(axis=1).min())
-    if not cosine >= SAME:
-        raise ModelError(f"its export disagrees with torch (cosine {cosine:.4f})")
+    return float((own * model.images(pixels)).sum(axis=1).min())
 
 
 def _pictures() -> list[Image.Image]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..runtime import private_files
 from ..types.records import Ids, Space, Vectors
-from . import manifest
+from . import export_manifest
 from .batching import by_length
 from .tokenizer import BytePairs
 
@@ -150,14 +150,14 @@ class NumpyTextEncoder:
             "weights": places,
             "files": files,
         }
-        manifest.write(folder / MANIFEST, FORMAT, sources, said)
+        export_manifest.write(folder / MANIFEST, FORMAT, sources, said)
         for old in set(folder.iterdir()) - {folder / name for name in (MANIFEST, *files.values())}:
             old.unlink(missing_ok=True)  # processes that use it keep it open
 
     @classmethod
     def load(cls, folder: Path) -> NumpyTextEncoder | None:
         """Return the encoder stored in a folder; None if there is none, or one of its source files has changed."""
-        said = manifest.read(folder / MANIFEST, FORMAT)
+        said = export_manifest.read(folder / MANIFEST, FORMAT)
         if said is None:
             return None
         try:

@@ -18,13 +18,13 @@ import numpy as np
 from ..errors import ModelError
 from ..runtime import private_files
 from ..types.records import Pixels, Vectors
-from . import manifest
+from . import export_manifest
 from .onnx_towers import OnnxTowers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "image.json"
 PIECE = 4  # pictures in a call
 INTERPOLATIONS = ("bilinear", "bicubic")
@@ -65,7 +65,7 @@ class OnnxImageEncoder:
     def load(cls, folder: Path) -> OnnxImageEncoder | None:
         """Return what is stored in a folder; None if nothing is, or one of its source files has changed."""
         try:
-            said = manifest.read(folder / MANIFEST, FORMAT)
+            said = export_manifest.read(folder / MANIFEST, FORMAT)
             return None if said is None else cls(Geometry(**said["geometry"]), OnnxTowers(folder, PIECE))
         except (KeyError, TypeError):
             return None  # the caller exports again
@@ -90,7 +90,7 @@ class OnnxImageEncoder:
 
 def tried(folder: Path) -> bool:
     """Return whether an export of the same source files was made, or was refused and is not worth trying again."""
-    return manifest.read(folder / MANIFEST, FORMAT) is not None
+    return export_manifest.read(folder / MANIFEST, FORMAT) is not None
 
 
 def store(graph: Path, geometry: Geometry | None, sources: Sequence[Path], folder: Path) -> None:
@@ -106,4 +106,4 @@ def store(graph: Path, geometry: Geometry | None, sources: Sequence[Path], folde
     for file in graph.iterdir():
         file.chmod(0o600)
     shutil.move(graph, folder)
-    manifest.write(folder / MANIFEST, FORMAT, sources, {"geometry": geometry and asdict(geometry)})
+    export_manifest.write(folder / MANIFEST, FORMAT, sources, {"geometry": geometry and asdict(geometry)})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 IMAGE, TEXT = "image.onnx", "text.onnx"
 FEW = 3  # inputs, one at a time, that a process must ask for to be worth an optimised session
+MANY = FEW + 1
 CORES = os.cpu_count() or 1
 
 
@@ -35,8 +36,9 @@ class OnnxTowers:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(CORES, "encode"))
 
     def __post_init__(self) -> None:
-        self._images = _Graph(self.folder / IMAGE, threads=1)  # each core runs pieces of its own
-        self._texts = _Graph(self.folder / TEXT)
+        # Each core runs pieces of its own: threads that share a piece wait for each other longer than they work.
+        self._images = OnnxGraph(self.folder / IMAGE, threads=1)
+        self._texts = OnnxGraph(self.folder / TEXT, threads=1)
 
     def images(self, pixels: Pixels) -> Vectors:
         """Return the unit rows of n pictures, (n, height, width, 3) uint8: (n, dimensions) float32."""
@@ -55,19 +57,20 @@ class OnnxTowers:
     def texts(self, tokens: list[list[int]], padding: int) -> Vectors:
         """Return the unit rows of n texts, as lists of tokens: (n, dimensions) float32."""
         session = self._texts.session(len(tokens))
-        rows: Vectors | None = None
-        for some in by_length(tokens):
+        pieces = list(by_length(tokens))
+
+        def run(some: list[int]) -> Vectors:
             width = len(tokens[some[-1]])
             padded = np.array([[*tokens[place], *[padding] * (width - len(tokens[place]))] for place in some])
-            found = session.run(["embeddings"], {"tokens": padded})[0]
-            rows = np.empty((len(tokens), found.shape[1]), np.float32) if rows is None else rows
-            rows[some] = found
-        assert rows is not None  # there is at least one text
-        return rows
+            found: Vectors = session.run(["embeddings"], {"tokens": padded})[0]
+            return found
+
+        found = [run(pieces[0])] if len(pieces) == 1 else list(self._pool.map(run, pieces))
+        return np.concatenate(found)[np.argsort(np.concatenate(pieces))]
 
 
 @dataclass
-class _Graph:
+class OnnxGraph:
     """One graph and its session.
 
     A process that asks for a few rows, one at a time, as a search from the command line does, is answered by a session
@@ -82,9 +85,9 @@ class _Graph:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def session(self, count: int) -> InferenceSession:
-        """Return the session for so many inputs."""
+        """Return the session for so many inputs of one call."""
         with self._lock:
-            self._asked += count if count == 1 else FEW + 1
+            self._asked += count if count == 1 else MANY
             wanted = self._asked > FEW
             if self._session is None or (wanted and not self._optimised):
                 self._session = load(self.path, optimised=wanted, threads=self.threads)

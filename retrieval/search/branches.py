@@ -106,7 +106,7 @@ class Branch:
     def _scale(self) -> tuple[float, float]:
         """The mean and the standard deviation of the vector's cosines over the library."""
         assert self.vector is not None  # else there are only filters
-        scores = self.context.sample @ self.vector[0]
+        scores = self.context.sampled(self.vector[0])
         return (float(scores.mean()), max(float(scores.std()), 1e-6)) if len(scores) > 1 else (0.0, 1.0)
 
 

@@ -100,7 +100,7 @@ def of_pictures(branch: Branch, match: Match, contents: Sequence[int], gains: Fl
     mean, std = match.heights
     z_scores, probability = (cosines - mean) / std, _sigmoid(np.array(match.log_odds))
     sharp = SHARPNESS[Kind.PICTURE] / max(scale.picture_std, 1e-6)
-    rest = (branch.context.sample @ words).astype(np.float64)
+    rest = branch.context.sampled(words).astype(np.float64)
     sure = _probable(Kind.PICTURE, shares(sharp * cosines, sharp * rest, scale.count)) * probability
     known: list[float | None] = [None] * len(contents) if scale.count < SMALL else sure.tolist()
     bands = [_band(sure, z, match.bars) for sure, z in zip(known, z_scores, strict=True)]

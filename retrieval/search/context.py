@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
@@ -28,6 +27,7 @@ class QueryContext:
     where: Where | None  # which; None: all
     _nearest: dict[bytes, tuple[int, Neighbours]] = field(default_factory=dict)  # by vector: how many were asked for
     _rows: dict[int, Vectors] = field(default_factory=dict)
+    _sampled: dict[bytes, Vectors] = field(default_factory=dict)  # by vector
     _scales: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def nearest(self, vector: Vectors, count: int) -> Neighbours:
@@ -65,7 +65,9 @@ class QueryContext:
         found = np.array([self._scales[content] for content in contents])
         return found[:, 0], found[:, 1]
 
-    @cached_property
-    def sample(self) -> Vectors:
-        """Vectors from all over the library, (n, dimensions)."""
-        return self.storage.vectors.sample(self.kind)
+    def sampled(self, vector: Vectors) -> Vectors:
+        """Return the cosines of a vector, (dimensions,), with vectors from all over the library, (n,)."""
+        key = vector.tobytes()
+        if key not in self._sampled:
+            self._sampled[key] = self.storage.vectors.sample(self.kind) @ vector
+        return self._sampled[key]

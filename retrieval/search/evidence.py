@@ -106,7 +106,7 @@ def gather(branch: Branch, nearest: Sequence[int], count: int) -> dict[int, Evid
     file = named_file(branch.text)
     wanted = terms(branch.text if file is None else file.stem)  # the ending is not indexed
     with branch.storage.read() as catalog:
-        captioned = catalog.captions.captioned()
+        captioned = branch.storage.once("captioned", catalog.captions.captioned)
         models_help = captioned.models > 0 and captions_by_models_help(branch.storage, catalog)
         alike, beyond = _alike(branch, catalog, max(count, DEEP)) if captioned.people else ({}, -np.inf)
         used = [column for column in RULES if models_help or RULES[column].by_people]

@@ -32,7 +32,11 @@ def find(branch: Branch, count: int) -> BranchResult:
     texts = gather(branch, [each.content for each in nearest], count)
     found = complete(branch, nearest, texts)
     fits = {each.content: fit(branch, match, each, texts[each.content]) for each in found}
-    candidates = sorted(found, key=lambda each: -fits[each.content])[: max(count, CANDIDATES)]
+    best = sorted(found, key=lambda each: -fits[each.content])[: max(count, CANDIDATES)]
+    pixels = {each.content: (str(Source.PIXELS),) for each in nearest[:DEEP]}
+    candidates = [
+        replace(each, sources=(*pixels.get(each.content, ()), *map(str, texts[each.content].sources))) for each in best
+    ]
     return band(branch, candidates, [fits[each.content] for each in candidates], texts, match)
 
 
@@ -52,23 +56,18 @@ def by_words(branch: Branch, count: int) -> BranchResult:
 
 
 def complete(branch: Branch, nearest: Sequence[Candidate], texts: Mapping[int, Evidence]) -> list[Candidate]:
-    """Return the nearest pictures and those that texts found, with their cosines and what they were found by.
+    """Return the nearest pictures and those that texts found, with their cosines.
 
     A picture without an embedding in the active space is left out.
     """
     assert branch.vector is not None  # the query has a text
     by_content = {each.content: each for each in nearest}
-    near = set(list(by_content)[:DEEP])
     branch.context.read(list(texts))
     for content in texts:
         row = branch.context.row(content)
         if content not in by_content and row is not None:
             by_content[content] = branch.candidate(content, float(row @ branch.vector[0]))
-    return [
-        replace(each, sources=tuple(map(str, (*([Source.PIXELS] if each.content in near else []), *said.sources))))
-        for each in by_content.values()
-        for said in (texts[each.content],)
-    ]
+    return list(by_content.values())
 
 
 def fit(branch: Branch, match: Match | None, candidate: Candidate, said: Evidence) -> float:
@@ -138,10 +137,10 @@ def _banded(
     candidates: Sequence[Candidate], sure: Confidence, said: Sequence[Evidence], by_pixels: Sequence[Band]
 ) -> list[Candidate]:
     """Return the candidates with how sure they are; where pixels alone give a lower band, with what text gave it."""
-    rows = zip(confidence.with_confidence(candidates, sure), said, by_pixels, strict=True)
+    rows = zip(candidates, sure.confidence, sure.bands, said, by_pixels, strict=True)
     return [
-        replace(each, by=texts.by if each.band is not Band.WEAK and below.rank > each.band.rank else "")
-        for each, texts, below in rows
+        replace(each, confidence=number, band=of, by=texts.by if of is not Band.WEAK and below.rank > of.rank else "")
+        for each, number, of, texts, below in rows
     ]
 
 

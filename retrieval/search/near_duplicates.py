@@ -11,7 +11,7 @@ Frames of videos are never `same` or `burst`. Does not know files.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from ..storage.catalog.fingerprints import Bits, ShotTime
 from ..storage.storage import Storage
-from ..types.records import Kind
+from ..types.records import Kind, Vectors
 
 CLOSE, DISTANCE = 4, 8  # bits of 64
 SAME, NEARLY, BURST, ALIKE = 0.4, 0.9, 0.8, 0.9  # least cosines: of close fingerprints, of less close ones, ...
@@ -30,6 +30,7 @@ WITHIN = timedelta(seconds=10)
 BANDS = (*((7 * place, 0x7F) for place in range(8)), (56, 0xFF))  # if 8 bits differ, one of 9 bands is equal
 TELLING = range(28, 37)  # set bits of a usable fingerprint: about half; plain pictures have few, and all look equal
 ROWS = 512  # pictures per nearest-neighbour search
+BLOCK = 256  # pictures whose near ones are read together
 NEIGHBOURS = 32  # nearest pictures that are considered for `alike`
 
 
@@ -44,6 +45,7 @@ class Similarity(StrEnum):
 
 FOLDED = frozenset({Similarity.SAME, Similarity.BURST})  # ways in which pictures are folded under one hit
 
+Ways: TypeAlias = dict[int, list[tuple[Similarity, float]]]  # other content -> the least cosine that each way needs
 Near: TypeAlias = Callable[[int], Iterable[tuple[int, float]]]  # content -> (other content, the least cosine it needs)
 
 
@@ -59,16 +61,16 @@ def group_near_duplicates(
     place = {content: number for number, content in enumerate(order)}
     groups: dict[int, list[tuple[int, Similarity]]] = {}
     taken: set[int] = set()
-    for content in order:
-        if content in taken:
-            continue
-        under: dict[int, Similarity] = {}
-        for how, near in finders:
-            needed = {other: cosine for other, cosine in near(content) if other not in taken and other not in under}
-            needed.pop(content, None)
-            under |= dict.fromkeys(_confirmed(storage, content, needed), how)
-        groups[content] = sorted(under.items(), key=lambda pair: place[pair[0]])
-        taken |= {content, *under}
+    for start in range(0, len(order), BLOCK):
+        near = {content: _near(finders, content) for content in order[start : start + BLOCK] if content not in taken}
+        rows = _rows(storage, {each for content, others in near.items() if others for each in (content, *others)})
+        for content, others in near.items():
+            if content in taken:
+                continue
+            free = {other: ways for other, ways in others.items() if other not in taken}
+            under = _confirmed(rows, content, free)
+            groups[content] = sorted(under.items(), key=lambda pair: place[pair[0]])
+            taken |= {content, *under}
     return groups
 
 
@@ -155,11 +157,33 @@ def _alike(storage: Storage, order: Sequence[int], least: float) -> Near:
     return lambda content: ((other, least) for other in neighbours.get(content, ()))
 
 
-def _confirmed(storage: Storage, content: int, needed: Mapping[int, float]) -> list[int]:
-    """Return the contents whose cosine with `content` is at least the one needed."""
-    if not needed:
-        return []
-    others = list(needed)
-    rows = storage.vectors.rows(Kind.PICTURE, [content, *others])
-    cosines = (rows[1:] @ rows[0]).tolist()
-    return [other for other, cosine in zip(others, cosines, strict=True) if cosine >= needed[other]]
+def _near(finders: Sequence[tuple[Similarity, Near]], content: int) -> Ways:
+    """Return what may be a near-duplicate of a content."""
+    found: Ways = {}
+    for how, near in finders:
+        for other, needed in near(content):
+            if other != content:
+                found.setdefault(other, []).append((how, needed))
+    return found
+
+
+def _rows(storage: Storage, contents: Collection[int]) -> Mapping[int, Vectors]:
+    """Return the stored vectors of those contents that have one, (dimensions,) each."""
+    if not contents:
+        return {}
+    ids, rows = storage.vectors.get(Kind.PICTURE, list(contents))
+    return dict(zip(ids.tolist(), rows, strict=True))
+
+
+def _confirmed(rows: Mapping[int, Vectors], content: int, others: Ways) -> dict[int, Similarity]:
+    """Return those of the others whose cosine with `content` is high enough, with the first way in which it is."""
+    there = [other for other in others if other in rows]
+    if not there or content not in rows:
+        return {}
+    cosines = np.stack([rows[other] for other in there]) @ rows[content]
+    found: dict[int, Similarity] = {}
+    for other, cosine in zip(there, cosines.tolist(), strict=True):
+        how = next((how for how, needed in others[other] if cosine >= needed), None)
+        if how is not None:
+            found[other] = how
+    return found

@@ -172,11 +172,9 @@ class Searcher:
         """Return the candidates, with near-duplicates folded under the best of each group."""
         passing = {each.content: each.items for each in candidates}
         found = group_near_duplicates(self.storage, list(passing), FOLDED)
-        return [
-            replace(each, beneath=tuple((content, passing[content]) for content, _ in found[each.content]))
-            for each in candidates
-            if each.content in found
-        ]
+        beneath = {content: tuple((other, passing[other]) for other, _ in others) for content, others in found.items()}
+        kept = (each for each in candidates if each.content in found)
+        return [replace(each, beneath=under) if (under := beneath[each.content]) else each for each in kept]
 
     def branches(self, query: Expression, space: Space, kind: Kind) -> list[Branch]:
         """Return the alternatives of a query, filtered and embedded."""

@@ -53,10 +53,11 @@ class Suggester:
 
     def suggest(self, query: Expression) -> tuple[Suggestion, ...]:
         """Return other queries that may be meant, the most helpful first; those that filter find something."""
-        said = query.words or ("" if TOKEN.search(query.text) else query.text)  # words may all have become a date
+        only_filters = not query.pieces and not TOKEN.search(query.text)  # its words have all become a date
+        said = query.words or (query.text if only_filters else "")
         words = [match[0] for match in WORD.finditer(said) if match[0].lower() not in STOP_WORDS][:WORDS]
-        with self.storage.read() as catalog:
-            values = catalog.filters.values(ITEMS)
+        with self.storage.snapshot(), self.storage.read() as catalog:
+            values = self.storage.once("values", lambda: catalog.filters.values(ITEMS))
             spelled = {} if foreign_language(query.words) else _spelled(words, values, catalog)
             possible = chain(
                 _values_corrected(query.text, values),

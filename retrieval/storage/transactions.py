@@ -14,6 +14,7 @@ from ..types.records import Space
 from .catalog import CatalogSession, Database
 
 T = TypeVar("T")
+ACTIVE = "active space"  # the name of a value
 
 
 class _ThreadSnapshot(threading.local):
@@ -24,6 +25,14 @@ class _ThreadSnapshot(threading.local):
 
 
 @dataclass
+class _Values:
+    """What was computed from one state of the catalog."""
+
+    state: object = None
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class Transactions:
     """The catalog of the library at `path`, read and written in transactions."""
 
@@ -31,6 +40,7 @@ class Transactions:
     database: Database
     parent: Transactions | None  # those of the full library, if this one is limited to a folder
     _snapshot: _ThreadSnapshot = field(default_factory=_ThreadSnapshot, init=False, repr=False)
+    _known: _Values = field(default_factory=_Values, init=False, repr=False)
 
     @contextmanager
     def read(self) -> Iterator[CatalogSession]:
@@ -48,14 +58,25 @@ class Transactions:
             yield
             return
         with self.database.read() as catalog:
-            self._snapshot.catalog, self._snapshot.values = catalog, {}
+            before = self.database.state()
+            active = catalog.spaces.active()  # the first read: from here on the snapshot is of one state
+            same = before is not None and before == self.database.state()
+            self._snapshot.values = self._values(before) if same else {}
+            self._snapshot.values[ACTIVE] = active
+            self._snapshot.catalog = catalog
             try:
                 yield
             finally:
                 self._snapshot.catalog = None
 
+    def _values(self, state: object) -> dict[str, Any]:
+        known = self._known
+        if known.state != state:
+            known = self._known = _Values(state)
+        return known.values
+
     def once(self, key: str, work: Callable[[], T]) -> T:
-        """Return `work()`, computed only once within a snapshot."""
+        """Return `work()`, computed only once within a snapshot and in later ones until the catalog changes."""
         if self._snapshot.catalog is None:
             return work()
         if key not in self._snapshot.values:
@@ -76,7 +97,7 @@ class Transactions:
             LibraryNotFound: nothing has been indexed yet.
         """
         with self.read() as catalog:
-            found = self.once("active space", catalog.spaces.active)
+            found = self.once(ACTIVE, catalog.spaces.active)
         if found is None:
             raise LibraryNotFound(f"the library at {self.path} is empty; fill it with `retrieval index FOLDER`")
         return found

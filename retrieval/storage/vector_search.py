@@ -94,7 +94,7 @@ class VectorSearch:
         space_id, space = self.storage.active_space()
         with self.storage.read() as catalog:
             stored = catalog.embeddings(space_id, space, kind)
-            newest = stored.last_change()
+            newest = self.storage.once(f"newest {kind}", stored.last_change)
             known = self._samples.get((space_id, kind))
             if known is None or known[0] != newest:
                 among = stored.contents() if self.storage.parent else None
@@ -142,6 +142,9 @@ class VectorSearch:
 
     def _collection(self, catalog: CatalogSession, kind: Kind) -> VectorCollection:
         """Return the collection of the active space, in step with the catalog: of all of it, also for one folder."""
+        return self.storage.once(f"collection {kind}", lambda: self._followed(catalog, kind))
+
+    def _followed(self, catalog: CatalogSession, kind: Kind) -> VectorCollection:
         space_id, space = self.storage.active_space()
         collection = self.store.collection(space_id, space, kind)
         if self.storage.parent is None:

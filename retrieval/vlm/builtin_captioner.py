@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -34,6 +34,7 @@ REFUSED = "not described: "  # begins what is said instead of a caption
 BLURRED, OTHER = "too blurred", "a page, a screen, a drawing or a pattern"
 LONGEST = 46  # tokens of a text with its prompt
 BATCH = 32  # pictures at a time
+PHRASES = 64  # whose embeddings are kept
 DIMENSIONS = 384  # of the encoder's embeddings
 ASKING = re.compile(r"^(is there|are there|can you see|do you see|does (this|the) (picture|photo|image) show) ")
 PLACE = re.compile(r" (in|on) (this|the) (picture|photo|image)$")
@@ -66,6 +67,9 @@ class BuiltinCaptioner:
     folder: Path
     name: str = "builtin"
     how: BeamSearch = field(default_factory=BeamSearch)
+
+    def __post_init__(self) -> None:
+        self._embedded = lru_cache(PHRASES)(self._embed)  # pictures come in batches, with the same question each time
 
     @classmethod
     def load(cls, folder: Path = BUILTIN) -> BuiltinCaptioner:
@@ -179,8 +183,12 @@ class BuiltinCaptioner:
         said = self.decoder.next_words(self._tokens(f"question: {asked}? answer:"), looked)
         yes, no = (self._tokens(word)[0] for word in ("yes", "no"))
         phrase = ASKING.sub("", PLACE.sub("", asked))
-        cosines = embeddings @ self.encoder.texts([f"a photo of {phrase}"])[0]
+        cosines = embeddings @ self._embedded(phrase)
         return said[:, yes] - said[:, no], cosines, np.exp(said[:, yes]) + np.exp(said[:, no])
+
+    def _embed(self, phrase: str) -> Floats:
+        row: Floats = self.encoder.texts([f"a photo of {phrase}"])[0]
+        return row
 
     def _look(self, images: Sequence[Image]) -> tuple[Floats, Floats]:
         """Return the decoder's tokens of n pictures, (n, 37, 256), and the encoder's embeddings, (n, 384)."""

@@ -5,19 +5,15 @@ Knows ONNX Runtime through the encoder's loader, and beam search; does not know 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ..encoders import onnx_towers
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+from ..encoders.onnx_towers import MANY, OnnxGraph
 
 LOOK, READ = "look.onnx", "read.onnx"
 AT_ONCE = 64  # texts in a call, which limits memory
@@ -44,12 +40,15 @@ class OnnxDecoder:
     start: int  # the token that begins every text
     end: int
     state: tuple[int, int, int]  # layers, heads and width of a head, of the keys and values of a text
-    _graphs: dict[str, InferenceSession] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _looking: OnnxGraph = field(init=False, repr=False)
+    _reading: OnnxGraph = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._looking, self._reading = (OnnxGraph(self.folder / name) for name in (LOOK, READ))
 
     def look(self, cells: Floats) -> Floats:
         """Return the vision features of n pictures: (n, rows, columns, channels) -> (n, tokens, width) float32."""
-        found: Floats = self._graph(LOOK).run(["looked"], {"cells": cells})[0]
+        found: Floats = self._looking.session(len(cells)).run(["looked"], {"cells": cells})[0]
         return found
 
     def log_probabilities(self, texts: Sequence[Tokens], looked: Floats) -> list[Floats]:
@@ -98,19 +97,13 @@ class OnnxDecoder:
 
     def _read(self, tokens: npt.NDArray[np.int64], looked: Floats, past: Floats) -> tuple[Floats, Floats]:
         given = {"tokens": tokens, "looked": looked.astype(np.float32, copy=False), "past": past}
-        said, kept = self._graph(READ).run(["said", "kept"], given)
+        said, kept = self._reading.session(MANY).run(["said", "kept"], given)
         return said, kept
 
     def _nothing(self, count: int) -> Floats:
         """Return the keys and values of no tokens: (layers, 2, n, heads, 0, width)."""
         layers, heads, width = self.state
         return np.zeros((layers, 2, count, heads, 0, width), np.float32)
-
-    def _graph(self, name: str) -> InferenceSession:
-        with self._lock:
-            if name not in self._graphs:
-                self._graphs[name] = onnx_towers.load(self.folder / name)
-            return self._graphs[name]
 
 
 @dataclass

@@ -165,6 +165,22 @@ def test_a_damaged_export_is_said_and_torch_answers(
     assert np.allclose(third.image.images([third.prepare(image) for image in photos()]), rows, atol=1e-5)
 
 
+def test_weights_in_half_precision_are_kept_only_where_they_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spelling, sizes = checkpoint(tmp_path / "model", TWO_HEADS), []
+    agree = export_image._cosine
+    for name, cosines in (("half", [agree]), ("whole", [lambda *_: 0.99, agree])):
+        remaining = iter(cosines)
+        monkeypatch.setattr(export_image, "_cosine", lambda *args, left=remaining: next(left)(*args))
+        model = load(spelling, tmp_path / name)
+        assert isinstance(model, LazyOpenClip)
+        assert model.image is not None
+        (weights,) = (tmp_path / name / "image-towers").rglob("image.weights")
+        sizes.append(weights.stat().st_size)
+    assert 1.9 < sizes[1] / sizes[0] < 2.1
+
+
 def test_an_export_that_differs_is_said_and_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

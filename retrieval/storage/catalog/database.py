@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from ...errors import LibraryDamaged, LibraryVersionError
 from ...runtime import private_files
-from .dialects.sqlite import Sqlite, engine_of, integrity, translated
+from .dialects.sqlite import ChangeWatch, Sqlite, engine_of, integrity, translated
 from .migrations import VERSION, migrate, version_of
 from .session import CatalogSession
 
@@ -26,6 +26,7 @@ class Database:
         self.path = path
         self.dialect = Sqlite()
         self._engine = engine
+        self._watch = ChangeWatch(path)
 
     def within(self, folder: Path) -> Database:
         """Return a read-only view of the same file, limited to the rows of one folder."""
@@ -78,6 +79,13 @@ class Database:
             session.full_text.refresh()
             connection.commit()
 
+    def state(self) -> object:
+        """Return a value that is another one after every committed change, by any process; None if that is not known.
+
+        Values of two objects, or of two processes, cannot be compared.
+        """
+        return self._watch.state()
+
     def integrity(self) -> list[str]:
         """Return what the database's own checks find wrong; an empty list if nothing is."""
         try:
@@ -88,6 +96,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        self._watch.close()
         self._engine.dispose()
 
     def _migrate(self) -> None:

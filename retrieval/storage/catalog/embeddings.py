@@ -46,19 +46,19 @@ class Embeddings(Repository):
 
     def get(self, ids: Sequence[int]) -> tuple[Ids, Vectors]:
         """Return the ids `(n,)` and vectors `(n, dimensions)` of those contents that have one, in no order."""
-        rows: list[tuple[int, bytes]] = []
+        rows: list[Any] = []
         for start in range(0, len(ids), CHUNK):
             some = [int(i) for i in ids[start : start + CHUNK]]
             query = select(embeddings.c.content_id, embeddings.c.vector).where(
                 embeddings.c.space_id == self.space_id, embeddings.c.content_id.in_(some)
             )
-            rows += [(row[0], row[1]) for row in self._connection.execute(query)]
+            rows += self._connection.execute(query).all()
         return self._arrays(rows)
 
     def all(self) -> Iterator[tuple[Ids, Vectors]]:
         """Yield the embeddings of present contents in chunks of ids `(n,)` and vectors `(n, dimensions)`."""
         for part in self._rows(contents.c.absent == 0).partitions(CHUNK):
-            yield self._arrays([(row.content_id, row.vector) for row in part])
+            yield self._arrays(part)
 
     def contents(self) -> Ids:
         """Return the ids of the present contents that have an embedding, `(n,)`, in order."""
@@ -82,7 +82,7 @@ class Embeddings(Repository):
         for part in self._rows().partitions(CHUNK):
             size = STORED.itemsize * self.dimensions
             bad += [row.content_id for row in part if len(row.vector) != size]
-            ids, vectors = self._arrays([(row.content_id, row.vector) for row in part if len(row.vector) == size])
+            ids, vectors = self._arrays([row for row in part if len(row.vector) == size])
             lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
             bad += ids[~(np.abs(lengths - 1) <= tolerance)].tolist()
         return bad
@@ -105,7 +105,7 @@ class Embeddings(Repository):
         )
         return self._connection.execute(query.order_by(embeddings.c.content_id))
 
-    def _arrays(self, rows: list[tuple[int, bytes]]) -> tuple[Ids, Vectors]:
+    def _arrays(self, rows: Sequence[Any]) -> tuple[Ids, Vectors]:
         ids = np.array([row[0] for row in rows], np.int64)
         vectors = np.frombuffer(b"".join(row[1] for row in rows), STORED).reshape(len(rows), self.dimensions)
         return ids, vectors.astype(np.float32)

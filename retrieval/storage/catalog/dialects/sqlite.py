@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,48 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
     return engine
+
+
+@dataclass
+class ChangeWatch:
+    """Sees whether a catalog file has changed, by a connection of its own: SQLite's data version counts the commits
+    of all others.
+    """
+
+    path: Path
+    _connection: sqlite3.Connection | None = None
+    _opened: int = 0  # data versions of one connection can be compared only
+    _file: tuple[int, ...] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def state(self) -> tuple[int, int] | None:
+        """Return a value that is another one after every committed change; None if that is not known."""
+        if not os.access(self.path.parent, os.W_OK):
+            return None  # it is read as a file that cannot change
+        with self._lock:
+            try:
+                file = _identity(self.path)
+                if self._connection is None or file != self._file:
+                    self._reopen()
+                    self._file = file
+                assert self._connection is not None
+                return self._opened, int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+            except sqlite3.Error:
+                return None
+
+    def close(self) -> None:
+        """Close the connection; `state` opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    def _reopen(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        uri = f"file:{quote(os.fsencode(self.path.absolute()))}?mode=ro"
+        self._connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+        self._opened += 1
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
