@@ -2,9 +2,10 @@
 
     python benchmarks/cold_search.py [--rclip PROGRAM] [--at FOLDER] [--write] [--quick]
 
-Libraries hold clustered vectors that no photo belongs to (see `synthetic.py`); what a model needs once was made before.
-rclip searches as many vectors of the same size, with the same towers (`rclip -n`). By a picture: one of 12 megapixels.
-What rclip cannot do is measured on a library of real photos: a search that is reranked, and captions for a picture.
+Libraries hold clustered vectors that no photo belongs to (see `synthetic.py`), some of which look like what is asked
+for, and files that are there but hold nothing; what a model needs once was made before. rclip searches as many vectors
+of the same size, with the same towers (`rclip -n`). By a picture: one of 12 megapixels. What rclip cannot do is
+measured on a library of real photos: a search that is reranked, and captions for a picture.
 """
 
 from __future__ import annotations
@@ -13,14 +14,28 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from benchmarks import peers, photos, report, synthetic
 from benchmarks.processes import Cost, cost
-from retrieval import Library, Settings
+from retrieval import Library, Settings, pictures
 from retrieval.library import backends
 
 QUERY = "a dog"
+
+
+def _answered(place: Path, count: int, name: str, model: str, picture: Path) -> Path:
+    """A library that has answers to both queries; made once."""
+    encoder = backends.encoder(Settings(), model)
+    image = pictures.load(picture, encoder.image_size).image
+    like = np.concatenate([encoder.texts([QUERY]), encoder.images([encoder.prepare(image)])])
+    files = place / f"files-{count}"
+    if not files.is_dir():
+        files.mkdir()
+        for number in range(count):
+            (files / f"{number:08}.jpg").touch()
+    return synthetic.library(place / f"library-{name}-{count}", count, encoder.space, sorted(files.iterdir()), like)
 
 
 def _library(place: Path, count: int) -> Path:
@@ -49,8 +64,7 @@ def main() -> None:
     for count, (by, query, arguments) in cases:
         costs: dict[str, Cost] = {}
         for name, model in models.items():
-            space = backends.encoder(Settings(), model).space
-            place = synthetic.library(found.at / f"library-{name.replace('/', '')}-{count}", count, space)
+            place = _answered(found.at, count, name.replace("/", ""), model, picture)
             command = [sys.executable, "-m", "retrieval", "search", *arguments, "--index", str(place)]
             costs[f"retrieval, {name}"] = cost(command, dict(os.environ), found.at, times)
         if found.rclip and not found.quick:

@@ -29,6 +29,7 @@ Rows = npt.NDArray[np.float32]
 
 CLUSTERS, SPREAD, GAP = 2000, 0.9, 1.0  # SPREAD: of a cluster's members; GAP: between texts and pictures
 BATCH = 5000
+ANSWERS = 10  # pictures that look like an embedding that is asked for
 PIECE = 250_000
 THUMBNAIL = bytes(range(256)) * 40  # of a usual size: 10 KB
 
@@ -93,10 +94,11 @@ def _centres(dimensions: int, seed: int = 42) -> Rows:
     return rows
 
 
-def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -> Path:
+def library(place: Path, count: int, space: Space, files: Sequence[Path] = (), like: Rows | None = None) -> Path:
     """A library of `count` pictures, as indexing would have left it; made once, then found again.
 
-    Its pictures are `files` as they are now, or have none.
+    Its pictures are `files` as they are now, or have none. With `like`, (n, dimensions), the first of them look like
+    each of these embeddings in turn.
     """
     if place.is_dir():
         return place
@@ -104,6 +106,10 @@ def library(place: Path, count: int, space: Space, files: Sequence[Path] = ()) -
     shutil.rmtree(unfinished, ignore_errors=True)
     storage = Storage.create(unfinished, backends.vector_store(Settings()))
     rows = pictures(count, space.dimensions)
+    if like is not None:
+        some = np.tile(like, (ANSWERS, 1))
+        some += SPREAD / 2 * np.random.default_rng(2).standard_normal(some.shape, np.float32) / some.shape[1] ** 0.5
+        rows[: len(some)] = some / np.linalg.norm(some, axis=1, keepdims=True)
     with storage.transaction() as catalog:
         number = catalog.spaces.add(space)
         for folder in {file.parent for file in files}:
