@@ -30,7 +30,7 @@ WITHIN = timedelta(seconds=10)
 BANDS = (*((7 * place, 0x7F) for place in range(8)), (56, 0xFF))  # if 8 bits differ, one of 9 bands is equal
 TELLING = range(28, 37)  # set bits of a usable fingerprint: about half; plain pictures have few, and all look equal
 ROWS = 512  # pictures per nearest-neighbour search
-BLOCK = 256  # pictures whose near ones are read together
+BLOCK = 256  # pictures whose vectors are read together
 NEIGHBOURS = 32  # nearest pictures that are considered for `alike`
 
 
@@ -62,13 +62,14 @@ def group_near_duplicates(
     groups: dict[int, list[tuple[int, Similarity]]] = {}
     taken: set[int] = set()
     for start in range(0, len(order), BLOCK):
-        near = {content: _near(finders, content) for content in order[start : start + BLOCK] if content not in taken}
-        rows = _rows(storage, {each for content, others in near.items() if others for each in (content, *others)})
-        for content, others in near.items():
+        block, rows = order[start : start + BLOCK], dict[int, Vectors]()
+        for content in block:
             if content in taken:
                 continue
-            free = {other: ways for other, ways in others.items() if other not in taken}
-            under = _confirmed(rows, content, free)
+            others = {other: ways for other, ways in _near(finders, content).items() if other not in taken}
+            if others:
+                _read(storage, rows, {content, *others} if rows else {*block, *others})
+            under = _confirmed(rows, content, others)
             groups[content] = sorted(under.items(), key=lambda pair: place[pair[0]])
             taken |= {content, *under}
     return groups
@@ -167,12 +168,12 @@ def _near(finders: Sequence[tuple[Similarity, Near]], content: int) -> Ways:
     return found
 
 
-def _rows(storage: Storage, contents: Collection[int]) -> Mapping[int, Vectors]:
-    """Return the stored vectors of those contents that have one, (dimensions,) each."""
-    if not contents:
-        return {}
-    ids, rows = storage.vectors.get(Kind.PICTURE, list(contents))
-    return dict(zip(ids.tolist(), rows, strict=True))
+def _read(storage: Storage, rows: dict[int, Vectors], contents: Collection[int]) -> None:
+    """Read the stored vectors of those contents that have one, (dimensions,) each, unless they were read."""
+    lacking = [content for content in contents if content not in rows]
+    if lacking:
+        ids, found = storage.vectors.get(Kind.PICTURE, lacking)
+        rows |= zip(ids.tolist(), found, strict=True)
 
 
 def _confirmed(rows: Mapping[int, Vectors], content: int, others: Ways) -> dict[int, Similarity]:
