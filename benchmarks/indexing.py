@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks import peers, photos, report, synthetic
-from benchmarks.processes import Cost, once
+from benchmarks.processes import Cost, medians, once
 from retrieval import Library, Settings
 from retrieval.indexing.decode_ahead import DecodedFile, Decoder, read_ahead
 from retrieval.library import backends
@@ -71,10 +70,7 @@ def first(models: dict[str, str], folder: Path, place: Path, found: argparse.Nam
         for _ in range(3):  # `commands` begins anew each time
             command, environment, where = peers.commands(found, place, folder, folder)["rclip 3.3"]
             costs.setdefault("rclip 3.3, ViT-B/32", []).append(once(command, environment, where))
-    middle = {
-        name: [statistics.median(column) for column in zip(*map(astuple, runs), strict=True)]
-        for name, runs in costs.items()
-    }
+    middle = {name: astuple(medians(runs)) for name, runs in costs.items()}
     theirs = list(middle.values())[-1]
     return [
         [name, *each, *((None, None) if each is theirs else (each[0] / theirs[0], each[1] / theirs[1]))]

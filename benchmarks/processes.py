@@ -6,7 +6,8 @@ import json
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 BETWEEN = """
@@ -29,9 +30,12 @@ class Cost:
 
 def cost(command: list[str], environment: dict[str, str], folder: Path, times: int) -> Cost:
     """The medians of a command's costs, after one run that does not count."""
-    runs = [once(command, environment, folder) for _ in range(times + 1)][1:]
-    columns = zip(*((run.seconds, run.processor, run.mebibytes) for run in runs), strict=True)
-    return Cost(*map(statistics.median, columns))
+    return medians([once(command, environment, folder) for _ in range(times + 1)][1:])
+
+
+def medians(runs: Sequence[Cost]) -> Cost:
+    """The median of each of several runs' costs."""
+    return Cost(*map(statistics.median, zip(*map(astuple, runs), strict=True)))
 
 
 def once(command: list[str], environment: dict[str, str], folder: Path) -> Cost:

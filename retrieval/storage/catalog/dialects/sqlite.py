@@ -102,7 +102,7 @@ def engine_of(path: Path, *, writable: bool, folder: Path | None = None) -> Engi
     """Return an engine for a catalog file; with `folder`, its connections see only the rows of that folder."""
     # WAL needs a writable folder for its shared memory. Where there is none, no one writes: the file is immutable.
     mode = "rwc" if writable else ("ro" if os.access(path.parent, os.W_OK) else "ro&immutable=1")
-    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
+    uri = _uri(path, mode)
 
     above = b"" if folder is None else os.fsencode(folder.parent).rstrip(b"/")
 
@@ -182,9 +182,15 @@ class ChangeWatch:
     def _reopen(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        uri = f"file:{quote(os.fsencode(self.path.absolute()))}?mode=ro"
-        self._connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+        self._connection = sqlite3.connect(
+            _uri(self.path, "ro"), uri=True, timeout=BUSY_SECONDS, check_same_thread=False
+        )
         self._opened += 1
+
+
+def _uri(path: Path, mode: str) -> str:
+    """Return a catalog file as SQLite opens it in a mode, which parameters may follow."""
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
